@@ -1,0 +1,35 @@
+// Package change holds a set of edits as a value: which scalar of which file goes from which text to which, and the
+// bytes of every touched file before and after. It does no I/O.
+package change
+
+// Update is one scalar that changes. Its JSON form is part of the plan contract.
+type Update struct {
+	// Manifest is the identity of the manifest that asks for it, and Target the target's id in it.
+	Manifest string `json:"manifest"`
+	Target   string `json:"target"`
+	// File is the path below the root, Document the index of the YAML document in it, Key the concrete JSONPath.
+	File     string `json:"file"`
+	Document int    `json:"document,omitempty"`
+	Key      string `json:"key"`
+	// Old and New are the decoded values.
+	Old string `json:"old"`
+	New string `json:"new"`
+	// Source is where Version was listed; Digest is the image's, empty for other kinds.
+	Source  Source `json:"source"`
+	Version string `json:"version"`
+	Digest  string `json:"digest,omitempty"`
+	// Reason is the policy's code for why the value moves.
+	Reason string `json:"reason"`
+}
+
+// Source names where a version comes from, as the manifest writes it.
+type Source struct {
+	Kind string `json:"kind"`
+	Name string `json:"name"`
+}
+
+// File is one file that changes, as bytes.
+type File struct {
+	Path          string
+	Before, After []byte
+}

@@ -1,0 +1,141 @@
+// Package source holds the values of the second stage: what to ask (Query), what exists (Listing) and how a version
+// becomes the text that is written (Transform). It does no I/O; the clients live in the packages below it.
+package source
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/name"
+)
+
+// Kind is the kind of a source, in the words of the manifest.
+type Kind string
+
+// The kinds of source that pawl asks.
+const (
+	Image         Kind = "dockerimage"
+	HelmChart     Kind = "helmchart"
+	GitHubRelease Kind = "githubrelease"
+)
+
+// ErrNotFound is returned by a client when the version asked for does not exist.
+var ErrNotFound = errors.New("not found")
+
+// GitHubAPI is where releases are asked when a manifest names no other place.
+const GitHubAPI = "https://api.github.com"
+
+// Query names one source in canonical form: two manifests that track one source hold equal queries, whatever their
+// spelling, so a Query is the key of a run's snapshot. It is comparable and holds no secret.
+type Query struct {
+	// Kind says which client answers.
+	Kind Kind
+	// Host is the logical host before mirrors, as people write it: docker.io, ghcr.io, mojaloop.github.io.
+	Host string
+	// Base is the URL below which Path is found, without a final slash: the Helm repository's, the GitHub API's, or
+	// oci://host/prefix for a chart in a registry. It is empty for images, whose place is Host.
+	Base string
+	// Path is what is asked for: the image's repository (library/nginx), the chart's name, or owner/repository.
+	Path string
+	// Token names the environment variable that holds the token, empty for none.
+	Token string
+}
+
+// String returns the canonical name of the source, for messages.
+func (q Query) String() string {
+	switch q.Kind {
+	case Image:
+		return q.Host + "/" + q.Path
+	case HelmChart:
+		return q.Base + "#" + q.Path
+	default:
+		return q.Path
+	}
+}
+
+// OCI reports whether the source is answered by a container registry: every image, and charts at oci://.
+func (q Query) OCI() bool { return q.Kind == Image || strings.HasPrefix(q.Base, "oci://") }
+
+// Release is one version that exists at a source.
+type Release struct {
+	// Tag is the version in the source's own spelling.
+	Tag string
+	// Prerelease is GitHub's own flag; other kinds leave it false.
+	Prerelease bool
+}
+
+// Listing is what exists at a source, in the order that the filter kinds "regex" and "latest" rely on: a registry's
+// own, Helm ascending by semver, GitHub ascending by creation.
+type Listing []Release
+
+// ParseImage reads an image reference without tag or digest as a manifest writes it.
+func ParseImage(image string) (Query, error) {
+	repo, err := name.NewRepository(image)
+	if err != nil {
+		return Query{}, fmt.Errorf("reading image %q: want [HOST/]REPOSITORY without tag or digest", image)
+	}
+	return Query{Kind: Image, Host: logicalHost(repo.RegistryStr()), Path: repo.RepositoryStr()}, nil
+}
+
+// ParseChart reads the URL of a Helm repository (http, https or oci) and the name of a chart in it.
+func ParseChart(repository, chart string) (Query, error) {
+	base, host, err := parseBase(repository, "http", "https", "oci")
+	if err != nil {
+		return Query{}, fmt.Errorf("reading Helm repository: %w", err)
+	}
+	if base != "" && strings.HasPrefix(base, "oci://") {
+		if _, err := name.NewRepository(strings.TrimPrefix(base, "oci://") + "/" + chart); err != nil {
+			return Query{}, fmt.Errorf("reading Helm repository: %q is not a place in a registry", base+"/"+chart)
+		}
+		host = logicalHost(host)
+	}
+	return Query{Kind: HelmChart, Host: host, Base: base, Path: chart}, nil
+}
+
+// ParseReleases reads the owner and repository of GitHub releases; api is the base URL of the API, empty for
+// github.com, token the name of the variable with the token.
+func ParseReleases(api, owner, repository, token string) (Query, error) {
+	if api == "" {
+		api = GitHubAPI
+	}
+	base, host, err := parseBase(api, "http", "https")
+	if err != nil {
+		return Query{}, fmt.Errorf("reading GitHub API: %w", err)
+	}
+	for _, part := range []string{owner, repository} {
+		if part == "" || part == "." || part == ".." || strings.ContainsAny(part, "/?#%\\ \t\r\n") {
+			return Query{}, fmt.Errorf("reading GitHub repository: %q is not a name", part)
+		}
+	}
+	return Query{Kind: GitHubRelease, Host: host, Base: base, Path: owner + "/" + repository, Token: token}, nil
+}
+
+// parseBase returns the URL without its final slash, and its host.
+func parseBase(text string, schemes ...string) (base, host string, err error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Host == "" {
+		return "", "", fmt.Errorf("%q is not an absolute URL", text)
+	}
+	if u.User != nil {
+		return "", "", fmt.Errorf("the URL of %s holds user information", u.Host)
+	}
+	if u.RawQuery != "" || u.Fragment != "" {
+		return "", "", fmt.Errorf("%q holds a query or fragment", text)
+	}
+	for _, s := range schemes {
+		if u.Scheme == s {
+			return strings.TrimRight(text, "/"), u.Host, nil
+		}
+	}
+	return "", "", fmt.Errorf("%q: want the scheme %s", text, strings.Join(schemes, " or "))
+}
+
+// logicalHost undoes the registry library's spelling of Docker Hub.
+func logicalHost(registry string) string {
+	if registry == name.DefaultRegistry {
+		return "docker.io"
+	}
+	return registry
+}
