@@ -1,0 +1,87 @@
+package httpx
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+)
+
+// maxErrorBody is how much is read of an answer that is no success; nothing of it is shown.
+const maxErrorBody = 64 << 10
+
+// attempt sends the request once and reads the whole answer within the timeout, then gives back the slot that it is
+// called with.
+func (t *Transport) attempt(req *http.Request, number int) (*http.Response, *Error) {
+	defer t.host.release()
+	t.host.count()
+	ctx, cancel := context.WithTimeout(req.Context(), t.client.config.Timeout)
+	defer cancel()
+
+	start := t.client.config.Now()
+	res, err := t.client.config.Transport.RoundTrip(t.prepare(ctx, req))
+	if err == nil {
+		err = buffer(req.Method, res, t.maxBody)
+	}
+	t.log(req, res, err, number, t.client.config.Now().Sub(start).String())
+	if err != nil {
+		return nil, t.failure(req, ctx, err)
+	}
+	t.host.observe(res.Header)
+	res.Request = req
+	return res, nil
+}
+
+func (t *Transport) prepare(ctx context.Context, req *http.Request) *http.Request {
+	out := req.Clone(ctx)
+	if out.Header.Get("User-Agent") == "" {
+		out.Header.Set("User-Agent", t.client.config.UserAgent)
+	}
+	return out
+}
+
+// buffer replaces the body by its bytes. A body that is no success is cut instead of refused.
+func buffer(method string, res *http.Response, limit int64) error {
+	defer res.Body.Close() //nolint:errcheck // everything wanted has been read
+	success := res.StatusCode < 300
+	if !success {
+		limit = min(limit, maxErrorBody)
+	}
+	if success && res.ContentLength > limit && method != http.MethodHead {
+		return tooLarge(limit)
+	}
+	data, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return ErrTruncated
+	case err != nil:
+		return err
+	case int64(len(data)) > limit && success:
+		return tooLarge(limit)
+	}
+	data = data[:min(int64(len(data)), limit)]
+	res.Body = io.NopCloser(bytes.NewReader(data))
+	if method != http.MethodHead {
+		res.ContentLength = int64(len(data))
+	}
+	return nil
+}
+
+func tooLarge(limit int64) error { return fmt.Errorf("%w than %d bytes", ErrTooLarge, limit) }
+
+func (t *Transport) log(req *http.Request, res *http.Response, err error, number int, duration string) {
+	log := t.client.config.Log
+	if !log.Enabled(req.Context(), slog.LevelDebug) {
+		return
+	}
+	status := 0
+	if res != nil {
+		status = res.StatusCode
+	}
+	path := Redact(req.URL.Path, t.client.config.Secrets...)
+	log.DebugContext(req.Context(), "request", "method", req.Method, "host", req.URL.Host, "path", path,
+		"status", status, "duration", duration, "attempt", number, "failed", err != nil)
+}
