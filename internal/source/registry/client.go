@@ -1,0 +1,139 @@
+// Package registry asks container registries which tags a repository has and which digest a tag stands for, by the
+// OCI distribution protocol. A registry is pinged once, a token is exchanged once for each repository, tags are paged
+// by Link, and a manifest is never fetched: the one HEAD of Digest does not count as a pull. Credentials are those of
+// the docker config for the host that is really asked. Repetition, limits and counting are left to httpx.
+package registry
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/source"
+)
+
+// DefaultPageSize is how many tags are asked for at a time, the most that the reference registry allows.
+const DefaultPageSize = 1000
+
+// tagPattern is the distribution specification's.
+var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
+
+// manifests are the media types that an image's tag may stand for.
+var manifests = strings.Join([]string{
+	string(types.OCIImageIndex), string(types.OCIManifestSchema1),
+	string(types.DockerManifestList), string(types.DockerManifestSchema2), string(types.DockerManifestSchema1Signed),
+}, ", ")
+
+// Config says how registries are asked.
+type Config struct {
+	// HTTP sends the requests.
+	HTTP *httpx.Client
+	// Mirrors says which hosts are asked elsewhere.
+	Mirrors source.Mirrors
+	// Keychain finds credentials; the default is the docker config with its helpers.
+	Keychain authn.Keychain
+	// PageSize is how many tags are asked for at a time.
+	PageSize int
+}
+
+// Client lists the tags of repositories, and of Helm charts in registries. It is safe for concurrent use and remembers
+// the challenge of each host for the length of its life, a run.
+type Client struct {
+	config   Config
+	sessions httpx.Once[string, *session]
+}
+
+// New returns a client that has not asked anything yet.
+func New(c Config) *Client {
+	if c.Keychain == nil {
+		c.Keychain = authn.DefaultKeychain
+	}
+	c.PageSize = cmp.Or(c.PageSize, DefaultPageSize)
+	return &Client{config: c}
+}
+
+// List returns the tags of an image or of a chart at oci://, in the registry's own order.
+func (c *Client) List(ctx context.Context, q source.Query) (source.Listing, error) {
+	s, err := c.session(ctx, q.Host)
+	if err != nil {
+		return nil, fmt.Errorf("listing tags of %s: %w", q, err)
+	}
+	listing, err := s.list(ctx, repository(q), c.config.PageSize)
+	if err != nil {
+		return nil, fmt.Errorf("listing tags of %s: %w", q, err)
+	}
+	if q.Kind == source.HelmChart {
+		for i := range listing {
+			listing[i].Tag = strings.ReplaceAll(listing[i].Tag, "_", "+")
+		}
+	}
+	return listing, nil
+}
+
+// Digest returns the digest of a tag, empty when the registry does not tell it. The error wraps source.ErrNotFound
+// when there is no such tag.
+func (c *Client) Digest(ctx context.Context, q source.Query, tag string) (string, error) {
+	if q.Kind == source.HelmChart {
+		tag = strings.ReplaceAll(tag, "+", "_")
+	}
+	digest, err := c.digest(ctx, q, tag)
+	if err != nil {
+		return "", fmt.Errorf("asking for %s:%s: %w", q, tag, err)
+	}
+	return digest, nil
+}
+
+func (c *Client) digest(ctx context.Context, q source.Query, tag string) (string, error) {
+	if !tagPattern.MatchString(tag) {
+		return "", fmt.Errorf("%w: it is not a tag", source.ErrNotFound)
+	}
+	s, err := c.session(ctx, q.Host)
+	if err != nil {
+		return "", err
+	}
+	repo := repository(q)
+	res, err := s.do(ctx, http.MethodHead, repo, s.url(repo, "manifests/"+tag), manifests)
+	if err != nil {
+		return "", err
+	}
+	switch res.StatusCode {
+	case http.StatusOK:
+		return digestOf(res)
+	case http.StatusNotFound:
+		return "", fmt.Errorf("%w: %w", source.ErrNotFound, s.refused(res, repo))
+	default:
+		return "", s.refused(res, repo)
+	}
+}
+
+func digestOf(res *http.Response) (string, error) {
+	text := res.Header.Get("Docker-Content-Digest")
+	if text == "" {
+		return "", nil
+	}
+	hash, err := v1.NewHash(text)
+	if err != nil {
+		return "", httpx.Malformed(res, "the digest is malformed", "")
+	}
+	return hash.String(), nil
+}
+
+// repository is the path in the registry of what a query asks for.
+func repository(q source.Query) string {
+	if q.Kind == source.Image {
+		return q.Path
+	}
+	_, prefix, ok := strings.Cut(strings.TrimPrefix(q.Base, "oci://"), "/")
+	if !ok {
+		return q.Path
+	}
+	return prefix + "/" + q.Path
+}

@@ -1,0 +1,144 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/source"
+)
+
+// maxPageBody bounds one page of tags, in bytes; a page of 1000 tags of the greatest length is 131 kB.
+const maxPageBody = 16 << 20
+
+// session is what is known about one registry: where it is, how it wants to be asked, and the tokens it gave.
+type session struct {
+	// place is the scheme and host that are really asked; prefix goes before every repository.
+	place     *url.URL
+	prefix    string
+	registry  name.Registry
+	transport http.RoundTripper
+	challenge *transport.Challenge
+	auth      authn.Authenticator
+	tokens    httpx.Once[string, string]
+}
+
+// session returns the session of a logical host; the first to ask for it pings the registry.
+func (c *Client) session(ctx context.Context, host string) (*session, error) {
+	return c.sessions.Do(host, func() (*session, error) {
+		s, err := c.locate(host)
+		if err != nil {
+			return nil, err
+		}
+		if s.auth, err = authn.Resolve(ctx, c.config.Keychain, s.registry); err != nil {
+			return nil, &credentialsError{host: s.registry.RegistryStr(), err: err}
+		}
+		return s, s.ping(ctx)
+	})
+}
+
+// locate finds out where a logical host is really asked. Only a mirror's scheme is fixed; otherwise it is https, or
+// what the ping finds for a host on this machine or in a private network.
+func (c *Client) locate(host string) (*session, error) {
+	s := &session{transport: c.config.HTTP.Transport(host).WithMaxBody(maxPageBody)}
+	endpoint, mirrored := c.config.Mirrors.Registry(host)
+	if !mirrored {
+		endpoint = source.Endpoint{Host: host}
+	}
+	var options []name.Option
+	if endpoint.Scheme == "http" {
+		options = append(options, name.Insecure)
+	}
+	registry, err := name.NewRegistry(endpoint.Host, options...)
+	if err != nil {
+		return nil, fmt.Errorf("%q is not the host of a registry", endpoint.Host)
+	}
+	s.registry, s.prefix = registry, endpoint.Prefix
+	s.place = &url.URL{Scheme: endpoint.Scheme, Host: registry.RegistryStr()}
+	if mirrored {
+		s.transport = pinned{next: s.transport, place: s.place}
+	}
+	return s, nil
+}
+
+// ping asks the registry how it wants to be asked.
+func (s *session) ping(ctx context.Context) error {
+	challenge, err := transport.Ping(ctx, s.registry, s.transport)
+	if err != nil {
+		return s.clean(err, "/v2/")
+	}
+	if s.place.Scheme == "" {
+		s.place.Scheme = "https"
+		if challenge.Insecure && s.registry.Scheme() == "http" {
+			s.place.Scheme = "http"
+		}
+	}
+	challenge.Insecure = s.place.Scheme == "http"
+	s.challenge = challenge
+	return nil
+}
+
+// url returns the URL of something in a repository.
+func (s *session) url(repo, rest string) *url.URL {
+	u := *s.place
+	u.Path = "/v2/" + path.Join(s.prefix, repo) + "/" + rest
+	return &u
+}
+
+// do sends one request about a repository with what the registry wants for it. A token that is no longer accepted is
+// replaced once.
+func (s *session) do(ctx context.Context, method, repo string, u *url.URL, accept string) (*http.Response, error) {
+	header, fresh, err := s.authorization(ctx, repo)
+	if err != nil {
+		return nil, err
+	}
+	res, err := s.send(ctx, method, u, accept, header)
+	if err != nil || res.StatusCode != http.StatusUnauthorized || fresh {
+		return res, err
+	}
+	s.tokens.Forget(repo)
+	if header, _, err = s.authorization(ctx, repo); err != nil {
+		return nil, err
+	}
+	return s.send(ctx, method, u, accept, header)
+}
+
+func (s *session) send(ctx context.Context, method string, u *url.URL, accept, authorization string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
+	if err != nil {
+		return nil, errors.New("the repository's name makes no URL")
+	}
+	req.Header.Set("Accept", accept)
+	client := httpx.NewClient(httpx.Authorize(s.transport, s.place, authorization))
+	res, err := client.Do(req)
+	if err != nil {
+		return nil, httpx.Clean(err)
+	}
+	return res, nil
+}
+
+// pinned lets requests to a mirror out with the scheme as written only; the library would try https first on a
+// loopback or private address.
+type pinned struct {
+	next  http.RoundTripper
+	place *url.URL
+}
+
+var errScheme = errors.New("another scheme than the mirror's")
+
+// RoundTrip refuses the mirror's host under another scheme.
+func (p pinned) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.EqualFold(req.URL.Host, p.place.Host) && req.URL.Scheme != p.place.Scheme {
+		return nil, errScheme
+	}
+	return p.next.RoundTrip(req)
+}
