@@ -2,12 +2,18 @@ package helm
 
 import (
 	"bytes"
+	"errors"
+	"io"
+	"regexp"
 
 	"gopkg.in/yaml.v3"
 )
 
+// simpleValue is a scalar on one line, or an empty collection.
+var simpleValue = regexp.MustCompile(`^ (\{\}|\[\]|"[ -!#-\[\]-~]*"|[A-Za-z0-9][A-Za-z0-9._+-]*(:[A-Za-z0-9._+-]+)*)$`)
+
 // scan reads an index in the layout that Helm itself writes, without a tree of the whole document, which would take
-// fifty times its size: the lines below a chart's name at the chart's indentation are a YAML document of their own.
+// fifty times its size: a chart's name and the lines below it at its indentation are a YAML document of their own.
 //
 //	entries:
 //	  chart:
@@ -16,63 +22,63 @@ import (
 // It reports false for everything that is not plainly this, and leaves it to decode.
 func scan(data []byte) (map[string][]string, bool) {
 	block, ok := entries(data)
-	if !ok {
+	if !ok || len(block) == 0 {
 		return nil, false
 	}
 	charts := map[string][]string{}
 	for len(block) > 0 {
 		line, rest := cutLine(block)
 		chart, ok := chartName(line)
+		if _, twice := charts[chart]; twice || !ok {
+			return nil, false
+		}
+		after := skipChart(rest)
+		versions, ok := chartVersions(chart, block[:len(block)-len(after)])
 		if !ok {
 			return nil, false
 		}
-		if _, twice := charts[chart]; twice {
-			return nil, false
-		}
-		var body []byte
-		body, block = chartBody(rest)
-		versions, ok := chartVersions(body)
-		if !ok {
-			return nil, false
-		}
-		charts[chart] = versions
+		charts[chart], block = versions, after
 	}
 	return charts, true
 }
 
-// entries returns the lines below the key "entries". Anchors, aliases, tags and flow collections at the top level,
-// further documents, tabs and carriage returns are not for scan.
+// entries returns the lines below the key "entries". Nothing else at the top level may be more than a key with a
+// simple value; tabs and carriage returns are not for scan.
 func entries(data []byte) ([]byte, bool) {
 	if bytes.ContainsAny(data, "\t\r") {
 		return nil, false
 	}
 	var block []byte
-	found := false
+	seen := map[string]bool{}
 	for len(data) > 0 {
 		line, rest := cutLine(data)
-		if !topLevelKey(line) {
+		key, ok := topLevelKey(line)
+		if !ok || seen[key] {
 			return nil, false
 		}
-		end := len(rest) - len(skipIndented(rest))
-		if string(line) == "entries:" {
-			if found {
-				return nil, false
-			}
-			block, found = rest[:end], true
+		seen[key] = true
+		data = skipIndented(rest)
+		below := rest[:len(rest)-len(data)]
+		switch {
+		case string(line) == "entries:":
+			block = below
+		case key == "entries", len(bytes.TrimSpace(below)) > 0:
+			return nil, false
 		}
-		data = rest[end:]
 	}
-	return block, found
+	return block, seen["entries"]
 }
 
-// topLevelKey reports whether a line is a plain key, with a plain or quoted scalar on the same line or nothing.
-func topLevelKey(line []byte) bool {
+// topLevelKey returns the key of a line that holds a plain key, and nothing or a simple value.
+func topLevelKey(line []byte) (string, bool) {
 	key, value, ok := bytes.Cut(line, []byte(":"))
 	if !ok || !plainName(key) {
-		return false
+		return "", false
 	}
-	value = bytes.TrimSpace(value)
-	return len(value) == 0 || !bytes.ContainsAny(value[:1], "&*!|>[{%@`?-")
+	if len(value) > 0 && !simpleValue.Match(value) {
+		return "", false
+	}
+	return string(key), true
 }
 
 // skipIndented returns what follows the lines that are empty or begin with a space.
@@ -103,25 +109,33 @@ func plainName(name []byte) bool {
 	return len(name) > 0
 }
 
-// chartBody splits the lines of a chart, which begin with "  -" or deeper, from what follows.
-func chartBody(data []byte) (body, rest []byte) {
-	rest = data
-	for len(rest) > 0 && ofChart(rest) {
-		_, rest = cutLine(rest)
+// skipChart returns what follows the lines of a chart, which are empty or begin with "  - " or deeper.
+func skipChart(data []byte) []byte {
+	for len(data) > 0 && ofChart(data) {
+		_, data = cutLine(data)
 	}
-	return data[:len(data)-len(rest)], rest
+	return data
 }
 
 func ofChart(line []byte) bool {
 	return line[0] == '\n' || bytes.HasPrefix(line, []byte("  - ")) || bytes.HasPrefix(line, []byte("   "))
 }
 
-// chartVersions decodes the lines of one chart. An alias to an anchor outside of them is an error of the library.
-func chartVersions(body []byte) ([]string, bool) {
-	var list []struct {
+// chartVersions decodes the lines of one chart. An alias to an anchor outside of them is an error of the library, and
+// so must be what it would leave behind them unread.
+func chartVersions(chart string, lines []byte) ([]string, bool) {
+	var document map[string][]struct {
 		Version string `yaml:"version"`
 	}
-	if err := yaml.Unmarshal(body, &list); err != nil {
+	decoder := yaml.NewDecoder(bytes.NewReader(lines))
+	if err := decoder.Decode(&document); err != nil {
+		return nil, false
+	}
+	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, false
+	}
+	list, ok := document[chart]
+	if !ok || len(document) != 1 {
 		return nil, false
 	}
 	versions := make([]string, 0, len(list))
