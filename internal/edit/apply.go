@@ -92,7 +92,8 @@ func (f *File) change(at *cursor, e Edit) (change, error) {
 	if err := checkTag(n, e.Value); err != nil {
 		return change{}, f.refuse(n, err, "remove the tag, or quote the value and tag it !!str")
 	}
-	text, err := render(n, e.Value)
+	parent := f.places[n].parent
+	text, err := render(n, parent != nil && parent.Style&yaml.FlowStyle != 0, e.Value)
 	if err != nil {
 		return change{}, f.refuse(n, err, "write the scalar on one line")
 	}

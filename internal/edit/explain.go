@@ -202,7 +202,7 @@ func closest(name string, candidates []string) string {
 		return ""
 	}
 	for _, candidate := range candidates {
-		if len(candidate) > len(name)+bestDistance || candidate == name {
+		if gap := len(candidate) - len(name); candidate == name || max(gap, -gap) >= max(bestDistance, 1) {
 			continue
 		}
 		distance := levenshtein.ComputeDistance(name, candidate)

@@ -52,7 +52,7 @@ func (f *File) Find(p Path) ([]Scalar, error) {
 // eval returns the distinct nodes of all documents that the path selects.
 func (f *File) eval(p Path) ([]*yaml.Node, error) {
 	if p.visits(len(f.places), f.depth) > maxVisits {
-		return nil, &Error{File: f.name, Line: 1, Column: 1, Message: fmt.Sprintf("expected a key that is cheap to resolve, found %s, which may visit more than %d nodes of this file", p, maxVisits),
+		return nil, &Error{File: f.name, Line: 1, Column: 1, Message: fmt.Sprintf("expected a key that is cheap to resolve, found %s, which may visit more than %d nodes of this file", shorten(p.text, 80), maxVisits),
 			Hint: "name more of the path instead of `..`, unions and scans in filters"}
 	}
 	var found []*yaml.Node

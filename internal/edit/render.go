@@ -36,7 +36,8 @@ func checkValue(value string) error {
 }
 
 // render writes a value in the style of the scalar it replaces; a plain one is quoted when it would not stay the same text.
-func render(n *yaml.Node, value string) (string, error) {
+// A colon in a flow map or list is quoted too: readers differ about it.
+func render(n *yaml.Node, isFlow bool, value string) (string, error) {
 	switch {
 	case n.Style&yaml.SingleQuotedStyle != 0:
 		return "'" + strings.ReplaceAll(value, "'", "''") + "'", nil
@@ -47,7 +48,7 @@ func render(n *yaml.Node, value string) (string, error) {
 			return "", errors.New("expected a value without a leading space for a block scalar")
 		}
 		return value, nil
-	case isTyped(n) || isPlainText(value) && !isAmbiguous(value):
+	case isTyped(n) || isPlainText(value) && !isAmbiguous(value) && !(isFlow && strings.Contains(value, ":")):
 		return value, nil
 	}
 	return doubleQuote(value), nil

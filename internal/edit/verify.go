@@ -67,7 +67,7 @@ func (v *verifier) compareScalar(a, b *yaml.Node) error {
 		return fmt.Errorf("%s would change to %s", v.before.key(a), describe(b))
 	case changed && b.Value != want:
 		return fmt.Errorf("%s would read %q", v.before.key(a), shorten(b.Value, 80))
-	case changed && b.Tag != tagAfter(a):
+	case changed && (b.Tag != tagAfter(a) || (a.Style^b.Style)&yaml.TaggedStyle != 0):
 		return fmt.Errorf("%s would be read as %s", v.before.key(a), b.Tag)
 	}
 	return nil

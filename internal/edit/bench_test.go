@@ -1,0 +1,72 @@
+package edit
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"gopkg.in/yaml.v3"
+)
+
+// megabyte returns a profile of about 1 MB with the given number of services.
+func megabyte() (data []byte, services int) {
+	var out strings.Builder
+	for out.Len() < 1<<20 {
+		fmt.Fprintf(&out, "service-%05d: # owned by a team\n  image:\n    repository: registry.example/team/service-%05d\n    tag: v1.%d.0\n  config: {replicas: 2, host: 'é.example'}\n\n", services, services, services)
+		services++
+	}
+	return []byte(out.String()), services
+}
+
+func BenchmarkApply(b *testing.B) {
+	data, services := megabyte()
+	for _, count := range []int{1, 60, 6000} {
+		b.Run(fmt.Sprintf("edits=%d", count), func(b *testing.B) {
+			var paths []Path
+			for i := range count {
+				p, err := ParsePath(fmt.Sprintf("$.service-%05d.image.tag", i*services/count))
+				if err != nil {
+					b.Fatal(err)
+				}
+				paths = append(paths, p)
+			}
+			b.SetBytes(int64(len(data)))
+			b.ReportAllocs()
+			for b.Loop() {
+				run(b, data, paths)
+			}
+		})
+	}
+}
+
+func run(b *testing.B, data []byte, paths []Path) {
+	b.Helper()
+	f, err := Parse("in.yaml", data)
+	if err != nil {
+		b.Fatal(err)
+	}
+	var edits []Edit
+	for _, p := range paths {
+		scalars, err := f.Find(p)
+		if err != nil {
+			b.Fatal(err)
+		}
+		edits = append(edits, Edit{scalars[0], "v2.0.0"})
+	}
+	if _, err := f.Apply(edits); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkParser is what yaml.v3 alone needs to read the file once; an edit needs it twice.
+func BenchmarkParser(b *testing.B) {
+	data, _ := megabyte()
+	b.SetBytes(int64(len(data)))
+	b.ReportAllocs()
+	for b.Loop() {
+		var n yaml.Node
+		if err := yaml.Unmarshal(data, &n); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
