@@ -3,8 +3,8 @@
 package fake
 
 import (
-	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
@@ -194,7 +194,7 @@ type Network map[string]http.Handler
 func (n Network) RoundTrip(r *http.Request) (*http.Response, error) {
 	handler, ok := n[r.URL.Host]
 	if !ok {
-		return nil, fmt.Errorf("no host %s in the fake network", r.URL.Host)
+		return nil, &net.DNSError{Err: "no such host in the fake network", Name: r.URL.Hostname(), IsNotFound: true}
 	}
 	in := r.Clone(r.Context())
 	in.Host, in.RequestURI = r.URL.Host, r.URL.RequestURI()

@@ -153,6 +153,36 @@ func TestTooManyRequestsPausesTheHost(t *testing.T) {
 	}
 }
 
+func TestNoSlotIsHeldWhileWaiting(t *testing.T) {
+	t.Parallel()
+	faults, address := serve(t)
+	faults.Set("/failing", fake.Fault{Status: 503, Times: 1})
+	var client *httpx.Client
+	client = httpx.New(httpx.Config{
+		Concurrency: func(string) int { return 1 },
+		Sleep: func(ctx context.Context, _ time.Duration) error {
+			if _, err := get(t, client, "GET", address+"/other"); err != nil {
+				t.Error(err)
+			}
+			return ctx.Err()
+		},
+	})
+	if _, err := get(t, client, "GET", address+"/failing"); err != nil {
+		t.Error(err)
+	}
+	if n := faults.Count("GET", "/other"); n != 1 {
+		t.Errorf("%d other requests while one waits, want 1", n)
+	}
+}
+
+func TestUnknownHostOfANetwork(t *testing.T) {
+	t.Parallel()
+	client := httpx.New(httpx.Config{Transport: fake.Network{}})
+	if _, err := get(t, client, "GET", "http://nowhere.example"); !errors.Is(err, httpx.ErrUnknownHost) {
+		t.Errorf("error is %v, want %v", err, httpx.ErrUnknownHost)
+	}
+}
+
 func TestNoWholeAnswer(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
