@@ -149,7 +149,7 @@ func TestAliasBomb(t *testing.T) {
 	if want := strings.Replace(bomb.String(), "v1", "v2", 1); err != nil || string(got) != want {
 		t.Fatalf("got %s, %v", got, err)
 	}
-	for _, key := range []string{"$.l59.t", "$.l59.missing", "$..l1..*..*..*..nothing", "$.l59.a[*].t", "$..[?(@..t)]"} {
+	for _, key := range []string{"$.l59.t", "$.l59.missing", "$..l1..*..*..*..nothing", "$.l59.a[*].t", "$..[?(@..t.x)]"} {
 		if _, err := setAll(bomb.String(), key, "v2"); err == nil {
 			t.Errorf("%s: expected an error", key)
 		}

@@ -3,6 +3,7 @@ package edit
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // segment is one step of a key: what it looks for, and what it costs to look.
@@ -42,7 +43,7 @@ func nextSegment(key string, start int) (segment, error) {
 	case key[at] == '.':
 		at++
 	}
-	if bracket := len(key[at:]) - len(strings.TrimLeft(key[at:], " \t")); strings.HasPrefix(key[at+bracket:], "[") && (at == start || s.recursive) {
+	if bracket := len(key[at:]) - len(strings.TrimLeftFunc(key[at:], unicode.IsSpace)); strings.HasPrefix(key[at+bracket:], "[") && (at == start || s.recursive) {
 		return bracketSegment(key, s, at+bracket)
 	}
 	length := strings.IndexAny(key[at:], ".[~")
@@ -118,17 +119,20 @@ func closeBracket(key string, open int) (int, bool) {
 }
 
 // skipQuoted returns the position behind a quoted text or a regular expression that starts at the given one, else that one.
+// As in yaml-jsonpath, a backslash escapes in names and regular expressions, and not in the strings of a filter.
 func skipQuoted(key string, at int) int {
+	before := strings.TrimRightFunc(key[:at], unicode.IsSpace)
 	quote := key[at]
-	isRegexp := quote == '/' && strings.HasSuffix(strings.TrimRight(key[:at], " \t"), "=~")
+	isRegexp := quote == '/' && strings.HasSuffix(before, "=~")
 	if quote != '\'' && quote != '"' && !isRegexp {
 		return at
 	}
+	hasEscapes := isRegexp || before == "" || strings.HasSuffix(before, "[") || strings.HasSuffix(before, ",")
 	for end := at + 1; end < len(key); end++ {
-		switch key[end] {
-		case '\\':
+		switch {
+		case key[end] == '\\' && hasEscapes:
 			end++
-		case quote:
+		case key[end] == quote:
 			return end + 1
 		}
 	}
