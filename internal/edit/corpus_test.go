@@ -6,6 +6,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -139,22 +140,20 @@ func findAll(t *testing.T, f *File, key string) []Scalar {
 	return scalars
 }
 
-// corpusFiles returns each distinct content of the corpus once, at most limit.
+// corpusFiles returns the first distinct contents of the corpus, at most limit.
 func corpusFiles(tb testing.TB, limit int) []string {
 	tb.Helper()
 	seen := map[string]bool{}
+	var out []string
 	for _, s := range readCorpus(tb) {
 		for _, side := range []map[string]*string{s.Before, s.After} {
-			for content := range maps.Values(side) {
-				if content != nil && len(seen) < limit {
+			for _, name := range slices.Sorted(maps.Keys(side)) {
+				if content := side[name]; content != nil && !seen[*content] && len(out) < limit {
 					seen[*content] = true
+					out = append(out, *content)
 				}
 			}
 		}
-	}
-	var out []string
-	for content := range seen {
-		out = append(out, content)
 	}
 	return out
 }

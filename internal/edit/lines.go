@@ -1,9 +1,6 @@
 package edit
 
-import (
-	"sort"
-	"unicode/utf8"
-)
+import "unicode/utf8"
 
 // breaks are the line breaks of YAML 1.1, as yaml.v3 counts them.
 const breaks = "\n\r\u0085\u2028\u2029"
@@ -68,11 +65,4 @@ func (c *cursor) seek(line, column int) (int, bool) {
 		c.offset += size
 	}
 	return c.offset, true
-}
-
-// position turns an offset into a line and a column, both counted from 1.
-func (f *File) position(offset int) (line, column int) {
-	line = sort.SearchInts(f.lines, offset+1)
-	start := f.lines[max(line-1, 0)]
-	return max(line, 1), utf8.RuneCount(f.data[min(start, offset):offset]) + 1
 }
