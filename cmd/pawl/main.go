@@ -1,4 +1,18 @@
 // Command pawl keeps the image versions of a Git profile up to date.
 package main
 
-func main() {}
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/pawl-cd/pawl/internal/cli"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := cli.Run(ctx, os.Args[1:], cli.OS())
+	stop()
+	os.Exit(code)
+}

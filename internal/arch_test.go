@@ -1,0 +1,175 @@
+// Package internal holds no code; its test guards the import graph of the packages below it.
+package internal
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/pawl-cd/pawl"
+
+// pureLibraries are what a pure package may import besides the standard library.
+var pureLibraries = []string{
+	"github.com/Masterminds/semver/v3",
+	"github.com/agnivade/levenshtein",
+	"github.com/google/go-containerregistry/pkg/name",
+	"github.com/vmware-labs/yaml-jsonpath/pkg/yamlpath",
+	"gopkg.in/yaml.v3",
+}
+
+// impure are standard packages that a pure package must not import: the network, processes and files are not its
+// business, nor is the clock's source of randomness.
+var impure = []string{"net", "net/http", "os", "os/exec", "os/signal", "math/rand", "math/rand/v2", "crypto/rand", "syscall"}
+
+// allowed are the packages of this module that each package may import; a package that is not named here fails.
+var allowed = map[string][]string{
+	"cmd/pawl":            {"internal/cli"},
+	"internal":            {},
+	"internal/edit":       {},
+	"internal/source":     {},
+	"internal/ledger":     {},
+	"internal/policy":     {"internal/source"},
+	"internal/change":     {"internal/edit", "internal/ledger", "internal/policy"},
+	"internal/deploy":     {},
+	"internal/event":      {},
+	"internal/httpx":      {},
+	"internal/worktree":   {},
+	"internal/strictyaml": {},
+	"internal/manifest":   {"internal/edit", "internal/policy", "internal/source", "internal/strictyaml"},
+	"internal/config":     {"internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
+
+	"internal/source/registry":      {"internal/httpx", "internal/source"},
+	"internal/source/helm":          {"internal/httpx", "internal/source"},
+	"internal/source/githubrelease": {"internal/httpx", "internal/source"},
+
+	"internal/pipeline": {"internal/change", "internal/deploy", "internal/edit", "internal/event", "internal/ledger",
+		"internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
+	"internal/cli": {"*"},
+}
+
+// pure are the packages without I/O.
+var pure = []string{"internal/change", "internal/config", "internal/deploy", "internal/edit", "internal/event",
+	"internal/ledger", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"}
+
+// TestImports holds every package's imports, tests left out, against the rules.
+func TestImports(t *testing.T) {
+	t.Parallel()
+	packages := imports(t)
+	if len(packages) < 10 {
+		t.Fatalf("found %d packages only: %v", len(packages), packages)
+	}
+	for pkg, all := range packages {
+		if pkg == "." || strings.HasPrefix(pkg, "internal/fake") {
+			continue // the root embeds files; the fakes import what they imitate
+		}
+		rule, known := allowed[pkg]
+		if !known {
+			t.Errorf("%s is not named in this test: say what it may import", pkg)
+		}
+		for _, imp := range all {
+			if why := refuse(pkg, imp, rule); why != "" {
+				t.Errorf("%s imports %s: %s", pkg, imp, why)
+			}
+		}
+	}
+}
+
+// refuse says why an import is against the rules, empty when it is not.
+func refuse(pkg, imp string, rule []string) string {
+	own, ours := strings.CutPrefix(imp, module+"/")
+	switch {
+	case imp == module && pkg != "internal/cli":
+		return "only the command line imports the embedded profile"
+	case ours && strings.HasPrefix(own, "internal/fake") && pkg != "internal/cli":
+		return "fakes are for tests and the demo"
+	case ours && !slices.Contains(rule, own) && !slices.Contains(rule, "*"):
+		return "not among the packages that it may use"
+	case slices.Contains(pure, pkg) && slices.Contains(impure, imp):
+		return "a pure package does no I/O"
+	case slices.Contains(pure, pkg) && !ours && strings.Contains(strings.Split(imp, "/")[0], ".") && !slices.Contains(pureLibraries, imp):
+		return "a pure package uses no such library"
+	}
+	return ""
+}
+
+// TestRules shows that the check can fail.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ pkg, imp string }{
+		{"internal/policy", "net/http"},
+		{"internal/edit", "os"},
+		{"internal/edit", "github.com/spf13/cobra"},
+		{"internal/source", module + "/internal/policy"},
+		{"internal/source/helm", module + "/internal/source/registry"},
+		{"internal/source/helm", module + "/internal/manifest"},
+		{"internal/pipeline", module + "/internal/source/registry"},
+		{"internal/pipeline", module + "/internal/fake"},
+		{"cmd/pawl", module + "/internal/pipeline"},
+	} {
+		if refuse(c.pkg, c.imp, allowed[c.pkg]) == "" {
+			t.Errorf("%s may import %s", c.pkg, c.imp)
+		}
+	}
+}
+
+// TestTopLevel keeps the top of the repository to what a newcomer expects there.
+func TestTopLevel(t *testing.T) {
+	t.Parallel()
+	want := []string{".ci", ".git", ".github", ".gitignore", ".golangci.yml", ".goreleaser.yaml", ".ko.yaml", ".pre-commit-hooks.yaml", ".tools",
+		"ARCHITECTURE.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "README.md", "action.yml", "cmd", "dist", "docs", "go.mod", "go.sum",
+		"internal", "manifests", "packaging", "pawl", "profile.go", "profiles", "testdata"}
+	entries, err := os.ReadDir("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !slices.Contains(want, e.Name()) {
+			t.Errorf("%s does not belong to the top level", e.Name())
+		}
+	}
+}
+
+// imports returns the imports of every package of the module by its folder.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	packages := map[string][]string{}
+	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == "testdata" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") && d.Name() != "..") {
+			return filepath.SkipDir
+		}
+		if d.IsDir() || !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		pkg := path.Dir(strings.TrimPrefix(filepath.ToSlash(file), "../"))
+		for _, imp := range f.Imports {
+			name, err := strconv.Unquote(imp.Path.Value)
+			if err != nil {
+				return err
+			}
+			packages[pkg] = append(packages[pkg], name)
+		}
+		if _, ok := packages[pkg]; !ok {
+			packages[pkg] = nil
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return packages
+}

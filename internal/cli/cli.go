@@ -1,0 +1,87 @@
+// Package cli is the command line: it reads flags and the environment, wires the real clients to the pipeline, prints
+// what comes out and turns every end into a message, a hint and an exit code. Only this package prints; only main exits.
+//
+// Each command is an options struct and one run method, in a file of its own name.
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+)
+
+// System is what the process has from outside.
+type System struct {
+	Out, Err io.Writer
+	// Env looks up an environment variable.
+	Env func(name string) (string, bool)
+	// Terminal reports that a person watches Err.
+	Terminal bool
+	Now      func() time.Time
+}
+
+// OS returns the real process's System.
+func OS() System {
+	return System{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now}
+}
+
+// Run runs the command line and returns the exit code.
+func Run(ctx context.Context, args []string, sys System) int {
+	g := &globals{sys: sys}
+	root := newRoot(g)
+	root.SetArgs(args)
+	root.SetOut(sys.Out)
+	root.SetErr(sys.Err)
+	err := root.ExecuteContext(ctx)
+	if ctx.Err() != nil {
+		err = &exit{code: Interrupted, err: errInterrupted}
+	}
+	return g.reporter().finish(err)
+}
+
+// globals are the flags that every command has.
+type globals struct {
+	sys       System
+	root      string
+	manifests []string
+	config    string
+	log       string
+	verbose   bool
+	timeout   time.Duration
+}
+
+func newRoot(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:           "pawl",
+		Short:         "Keep the image versions of a Git profile up to date",
+		Long:          rootHelp,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return g.check() }
+	f := cmd.PersistentFlags()
+	f.StringVar(&g.root, "root", ".", "the profile's `directory`")
+	f.StringArrayVar(&g.manifests, "manifests", nil, "a `directory` of manifests below the root; may be repeated (default manifests, else .updatecli, else updatecli.d)")
+	f.StringVar(&g.config, "config", "", "the configuration `file` (default .pawl.yaml in the root)")
+	f.StringVar(&g.log, "log", "text", "`form` of what goes to stderr: text or json")
+	f.BoolVarP(&g.verbose, "verbose", "v", false, "say more: unchanged targets, each request")
+	f.DurationVar(&g.timeout, "timeout", 20*time.Second, "give up on one request after this `time`")
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
+	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newValidate(g), newVersion(g))
+	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
+	return cmd
+}
+
+const rootHelp = `pawl reads manifests that say which images, charts and releases to track, asks the
+registries which versions exist, and rewrites exactly the changed values in the YAML
+files of a Git profile.
+
+Exit codes: 0 done, also when nothing changed; 1 pawl itself failed; 2 changes are
+pending (--detailed-exitcode); 3 something failed and the rest is done; 4 bad flags,
+configuration or no manifest, nothing was done; 130 interrupted.`

@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+
+	"github.com/agnivade/levenshtein"
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/policy"
+)
+
+type explainOptions struct {
+	*globals
+	output string
+}
+
+func newExplain(g *globals) *cobra.Command {
+	o := &explainOptions{globals: g}
+	cmd := &cobra.Command{
+		Use:   "explain NAME",
+		Short: "Show every version of one manifest and why it is taken or not",
+		Long: `Explain asks the sources of one manifest and shows every version that they list, each with
+the rule that accepted or rejected it. NAME is the manifest's path without extension.`,
+		Example: `  pawl explain central-ledger`,
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+	}
+	addOutput(cmd, &o.output, "table", "json")
+	return cmd
+}
+
+func (o *explainOptions) run(ctx context.Context, name string) error {
+	if o.output != "table" && o.output != "json" {
+		return usage(fmt.Errorf("--output: want table or json, have %q", o.output))
+	}
+	s, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	i := slices.IndexFunc(s.manifests, func(m manifest.Manifest) bool { return m.Name == name })
+	if i < 0 {
+		return &exit{code: Usage, err: fmt.Errorf("no manifest is named %q", name), hint: nearest(name, s.manifests)}
+	}
+	m := s.manifests[i]
+	for _, p := range m.Problems {
+		o.reporter().problem(p)
+	}
+	if !m.Valid() {
+		return &exit{code: Partial}
+	}
+	p, _ := s.pipeline()
+	all, err := p.Explain(ctx, m)
+	if err != nil {
+		return &exit{code: Interrupted, err: err}
+	}
+	if err := o.print(all); err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	if slices.ContainsFunc(all, func(e pipeline.Explanation) bool { return e.Decision.Outcome == policy.Failed }) {
+		return &exit{code: Partial}
+	}
+	return nil
+}
+
+func nearest(name string, all []manifest.Manifest) string {
+	if len(all) == 0 {
+		return ""
+	}
+	best := slices.MinFunc(all, func(a, b manifest.Manifest) int {
+		return levenshtein.ComputeDistance(name, a.Name) - levenshtein.ComputeDistance(name, b.Name)
+	})
+	return fmt.Sprintf("did you mean %q? pawl plan -v lists every name", best.Name)
+}
+
+func (o *explainOptions) print(all []pipeline.Explanation) error {
+	if o.output == "json" {
+		return writeJSON(o.sys.Out, all)
+	}
+	for _, e := range all {
+		if err := writeExplanation(o.sys.Out, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func writeExplanation(w io.Writer, e pipeline.Explanation) error {
+	fmt.Fprintf(w, "%s/%s\n", printable(e.Manifest), printable(e.Target))
+	fmt.Fprintf(w, "  source   %s\n  filter   %s\n  value    %s in %s:%s\n", printable(e.Source), printable(e.Filter), printable(fmt.Sprintf("%q", e.Current)), printable(e.File), printable(e.Key))
+	fmt.Fprintf(w, "  outcome  %s (%s): %s\n", e.Decision.Outcome, e.Decision.Reason, printable(e.Decision.Detail))
+	if e.Decision.Hint != "" {
+		fmt.Fprintf(w, "  hint     %s\n", printable(e.Decision.Hint))
+	}
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	for _, v := range e.Verdicts {
+		mark := " "
+		if v.Chosen {
+			mark = "*"
+		}
+		fmt.Fprintf(tw, "%s %s\t%s\n", mark, printable(v.Tag), printable(v.Rule))
+	}
+	return tw.Flush()
+}

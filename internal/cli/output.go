@@ -1,0 +1,173 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/aymanbagabas/go-udiff"
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/policy"
+)
+
+// outputs are the forms of a plan.
+var outputs = []string{"table", "json", "diff", "markdown"}
+
+func addOutput(cmd *cobra.Command, to *string, forms ...string) {
+	cmd.Flags().StringVarP(to, "output", "o", forms[0], "`form` of the result: "+strings.Join(forms, ", "))
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// render prints the plan in the form asked for.
+func render(w io.Writer, form string, plan pipeline.Plan, verbose bool) error {
+	switch form {
+	case "json":
+		return writeJSON(w, plan)
+	case "diff":
+		return writeDiff(w, plan)
+	case "markdown":
+		return writeMarkdown(w, plan)
+	default:
+		return writeTable(w, plan, verbose)
+	}
+}
+
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", " ")
+	return enc.Encode(v)
+}
+
+// writeDiff prints a patch that git apply accepts.
+func writeDiff(w io.Writer, plan pipeline.Plan) error {
+	for _, f := range plan.Files {
+		a, b := gitPath("a/"+f.Path), gitPath("b/"+f.Path)
+		if _, err := fmt.Fprintf(w, "diff --git %s %s\n%s", a, b, udiff.Unified(a, b, string(f.Before), string(f.After))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// gitPath quotes a path as git does (git-config core.quotePath): only when it must.
+func gitPath(p string) string {
+	if strings.IndexFunc(p, func(r rune) bool { return r < ' ' || r == '"' || r == '\\' || r == 0x7f }) < 0 {
+		return p
+	}
+	return fmt.Sprintf("%q", p)
+}
+
+// writeTable prints the changes, then what needs to be seen, then the sums.
+func writeTable(w io.Writer, plan pipeline.Plan, verbose bool) error {
+	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+	if len(plan.Changes) > 0 {
+		fmt.Fprintln(tw, "UPDATE\tFROM\tTO\tFILE\tKEY")
+	}
+	for _, c := range plan.Changes {
+		fmt.Fprintln(tw, row(c.Manifest, c.Old, c.New, c.File, c.Key))
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	for _, o := range plan.Outcomes {
+		if verbose || o.Outcome != policy.Update && o.Outcome != policy.Current || noteworthy(o) {
+			writeOutcome(w, o)
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s\n%s\n", sums(plan), requests(plan))
+	return err
+}
+
+// noteworthy are the outcomes that a person has to do something about although nothing is wrong.
+func noteworthy(o pipeline.Outcome) bool { return o.Hint != "" }
+
+func row(cells ...string) string {
+	for i, c := range cells {
+		cells[i] = printable(c)
+	}
+	return strings.Join(cells, "\t")
+}
+
+func writeOutcome(w io.Writer, o pipeline.Outcome) {
+	name := o.Manifest
+	if o.Target != "" {
+		name += "/" + o.Target
+	}
+	fmt.Fprintf(w, "%s: %s (%s): %s\n", printable(name), o.Outcome, o.Reason, printable(o.Detail))
+	if o.Hint != "" {
+		fmt.Fprintf(w, "  hint: %s\n", printable(o.Hint))
+	}
+}
+
+// sums counts the outcomes: "3 updates, 56 current, 1 failed".
+func sums(plan pipeline.Plan) string {
+	counts := map[policy.Outcome]int{}
+	for _, o := range plan.Outcomes {
+		counts[o.Outcome]++
+	}
+	parts := []string{count(counts[policy.Update], "update")}
+	for _, o := range []policy.Outcome{policy.Current, policy.Held, policy.None, policy.Failed} {
+		if counts[o] > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", counts[o], o))
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+// requests counts them by host: "42 requests: docker.io 31, ghcr.io 4".
+func requests(plan pipeline.Plan) string {
+	total, parts := 0, []string{}
+	for _, host := range slices.Sorted(maps.Keys(plan.Requests)) {
+		n := plan.Requests[host]
+		total += n
+		part := fmt.Sprintf("%s %d", printable(host), n)
+		if left, ok := plan.Remaining[host]; ok {
+			part += fmt.Sprintf(" (%d left)", left)
+		}
+		parts = append(parts, part)
+	}
+	if total == 0 {
+		return "no requests"
+	}
+	return count(total, "request") + ": " + strings.Join(parts, ", ")
+}
+
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
+}
+
+// writeMarkdown prints the plan for a pull request or a job summary; everything untrusted is inert.
+func writeMarkdown(w io.Writer, plan pipeline.Plan) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\n\n", sums(plan))
+	if len(plan.Changes) > 0 {
+		b.WriteString("| name | value | from | to | why |\n| --- | --- | --- | --- | --- |\n")
+	}
+	for _, c := range plan.Changes {
+		fmt.Fprintf(&b, "| %s | %s:%s | %s | %s | %s |\n", cell(c.Manifest), cell(c.File), cell(c.Key), cell(c.Old), cell(c.New), cell(c.Reason))
+	}
+	first := true
+	for _, o := range plan.Outcomes {
+		if o.Outcome == policy.Update || o.Outcome == policy.Current && !noteworthy(o) {
+			continue
+		}
+		if first {
+			b.WriteString("\n| name | outcome | why | hint |\n| --- | --- | --- | --- |\n")
+			first = false
+		}
+		fmt.Fprintf(&b, "| %s | %s (%s) | %s | %s |\n", cell(o.Manifest), o.Outcome, o.Reason, cell(o.Detail), cell(o.Hint))
+	}
+	fmt.Fprintf(&b, "\n%s\n", requests(plan))
+	_, err := io.WriteString(w, b.String())
+	return err
+}

@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/pipeline"
+)
+
+type planOptions struct {
+	*globals
+	output   string
+	detailed bool
+}
+
+func newPlan(g *globals) *cobra.Command {
+	o := &planOptions{globals: g}
+	cmd := &cobra.Command{
+		Use:   "plan",
+		Short: "Show what would change, and why",
+		Long: `Plan asks every source which versions exist and shows which values would change and why.
+It writes nothing and needs no token for public sources.`,
+		Example: `  pawl plan
+  pawl plan --output diff | git apply
+  pawl plan --detailed-exitcode`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	addOutput(cmd, &o.output, "table", "json", "diff", "markdown")
+	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
+	return cmd
+}
+
+func (o *planOptions) run(ctx context.Context) error {
+	s, plan, err := o.plan(ctx, o.output)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	if err := render(o.sys.Out, o.output, plan, o.verbose); err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	switch {
+	case plan.Failed():
+		return &exit{code: Partial}
+	case o.detailed && len(plan.Changes) > 0:
+		return &exit{code: Changes}
+	}
+	return nil
+}
+
+// plan opens the profile and plans it; the caller closes the session.
+func (g *globals) plan(ctx context.Context, output string) (*session, pipeline.Plan, error) {
+	if !slices.Contains(outputs, output) {
+		return nil, pipeline.Plan{}, usage(fmt.Errorf("--output: want table, json, diff or markdown, have %q", output))
+	}
+	s, err := g.open()
+	if err != nil {
+		return nil, pipeline.Plan{}, err
+	}
+	s.warn()
+	p, client := s.pipeline()
+	plan, err := p.Plan(ctx, s.manifests)
+	if err != nil {
+		s.close()
+		return nil, plan, &exit{code: Interrupted, err: err}
+	}
+	plan.Requests, plan.Remaining = client.Requests(), client.Remaining()
+	return s, plan, nil
+}
+
+type applyOptions struct {
+	*globals
+	output string
+}
+
+func newApply(g *globals) *cobra.Command {
+	o := &applyOptions{globals: g}
+	cmd := &cobra.Command{
+		Use:   "apply",
+		Short: "Plan, then write the files in the working tree",
+		Long: `Apply plans and writes the changed files in the working tree, each as a whole or not at all.
+Only the bytes of the changed values differ. It makes no commit and no pull request.`,
+		Example: `  pawl apply && git diff`,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	addOutput(cmd, &o.output, "table", "json", "diff", "markdown")
+	return cmd
+}
+
+func (o *applyOptions) run(ctx context.Context) error {
+	s, plan, err := o.plan(ctx, o.output)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	written, errs := pipeline.Apply(plan.Files, s.tree)
+	if err := render(o.sys.Out, o.output, plan, o.verbose); err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	if o.output == "table" && len(written) > 0 {
+		fmt.Fprintf(o.sys.Out, "wrote %s\n", count(len(written), "file"))
+	}
+	if len(errs) > 0 {
+		for _, err := range errs[1:] {
+			o.reporter().finish(&exit{err: err})
+		}
+		return &exit{code: Failure, err: fmt.Errorf("writing: %w", errs[0])}
+	}
+	if plan.Failed() {
+		return &exit{code: Partial}
+	}
+	return nil
+}

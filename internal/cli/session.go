@@ -1,0 +1,187 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net/url"
+	"os"
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/source"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+	"github.com/pawl-cd/pawl/internal/worktree"
+)
+
+// session is a profile that was read, and the clients that its commands need.
+type session struct {
+	g         *globals
+	tree      *worktree.Tree
+	config    config.Config
+	manifests []manifest.Manifest
+	// problems are the warnings of the configuration.
+	problems []strictyaml.Problem
+}
+
+// open reads the configuration and the manifests. A bad configuration or the absence of any manifest ends the command;
+// a bad manifest is found in the session.
+func (g *globals) open() (*session, error) {
+	tree, err := worktree.Open(g.root)
+	if err != nil {
+		return nil, &exit{code: Usage, err: err, hint: "name the profile's directory with --root"}
+	}
+	s := &session{g: g, tree: tree}
+	if err := s.load(); err != nil {
+		return nil, errors.Join(err, tree.Close())
+	}
+	return s, nil
+}
+
+func (s *session) close() error { return s.tree.Close() }
+
+func (s *session) load() error {
+	file, data, err := s.readConfig()
+	if err != nil {
+		return &exit{code: Usage, err: err}
+	}
+	s.config, s.problems = config.Parse(file, data)
+	if strictyaml.Failed(s.problems) {
+		for _, p := range s.problems {
+			s.g.reporter().problem(p)
+		}
+		return &exit{code: Usage}
+	}
+	s.manifests, err = manifest.Load(s.tree.FS(), s.g.manifests, manifest.Options{
+		Env:      s.g.sys.Env,
+		Readable: append([]string{"GITHUB_ACTOR"}, s.config.Env...),
+		Secrets:  s.secrets(),
+		Bound:    s.bound,
+		Defaults: s.config.Policy,
+	})
+	if errors.Is(err, manifest.ErrNone) {
+		return &exit{code: Usage, err: err, hint: "name the directory with --manifests, or the profile's directory with --root"}
+	}
+	if err != nil {
+		return &exit{code: Usage, err: err}
+	}
+	return nil
+}
+
+// readConfig returns the configuration's name for messages and its content, nil when the file may be and is absent.
+func (s *session) readConfig() (string, []byte, error) {
+	if s.g.config == "" {
+		data, err := s.tree.ReadFile(config.FileName)
+		if errors.Is(err, fs.ErrNotExist) {
+			return config.FileName, nil, nil
+		}
+		return config.FileName, data, err
+	}
+	data, err := os.ReadFile(s.g.config)
+	if err != nil {
+		return s.g.config, nil, fmt.Errorf("reading configuration: %w", err)
+	}
+	return s.g.config, data, nil
+}
+
+// secrets are the variables that hold a token.
+func (s *session) secrets() []string {
+	names := []string{"GITHUB_TOKEN", "MERGE_TOKEN"}
+	for name := range s.config.Secrets {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// bound reports whether the token in the variable may be sent to the host: GitHub's own tokens to GitHub, or to the API
+// that GITHUB_API_URL names; the others to the host that the configuration names.
+func (s *session) bound(variable, host string) bool {
+	if s.config.Secrets[variable] == host {
+		return true
+	}
+	if variable != "GITHUB_TOKEN" && variable != "MERGE_TOKEN" {
+		return false
+	}
+	return host == hostOf(source.GitHubAPI) || host == hostOf(s.env("GITHUB_API_URL"))
+}
+
+// token returns the value of the variable when it may be sent to the host.
+func (s *session) token(variable, host string) string {
+	if variable == "" || host == "" || !s.bound(variable, host) {
+		return ""
+	}
+	return s.env(variable)
+}
+
+func (s *session) env(name string) string {
+	value, _ := s.g.sys.Env(name)
+	return value
+}
+
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return ""
+	}
+	return u.Host
+}
+
+// pipeline wires the real clients.
+func (s *session) pipeline() (pipeline.Pipeline, *httpx.Client) {
+	client := httpx.New(httpx.Config{
+		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Secrets: s.secretValues(), Log: s.g.logger(),
+	})
+	sources := s.sources(client)
+	p := pipeline.Pipeline{Lister: sources, Digester: sources.registry, Files: s.tree, Now: s.g.sys.Now()}
+	if s.g.sys.Terminal && s.g.log == "text" {
+		p.Lister = &progress{Lister: p.Lister, out: s.g.sys.Err}
+	}
+	return p, client
+}
+
+func (s *session) concurrency(host string) int {
+	if n, ok := s.config.Concurrency[host]; ok {
+		return n
+	}
+	return config.DefaultConcurrency
+}
+
+func (s *session) secretValues() []string {
+	var values []string
+	for _, name := range s.secrets() {
+		if v := s.env(name); v != "" {
+			values = append(values, v)
+		}
+	}
+	return values
+}
+
+// logger is where clients say what they do, nil without --verbose.
+func (g *globals) logger() *slog.Logger {
+	if !g.verbose {
+		return nil
+	}
+	opt := &slog.HandlerOptions{Level: slog.LevelDebug}
+	if g.log == "json" {
+		return slog.New(slog.NewJSONHandler(g.sys.Err, opt))
+	}
+	return slog.New(slog.NewTextHandler(g.sys.Err, opt))
+}
+
+// warn says the warnings of what was loaded, and the faults of the manifests that cannot be used.
+func (s *session) warn() {
+	r := s.g.reporter()
+	for _, p := range s.problems {
+		r.problem(p)
+	}
+	for _, m := range s.manifests {
+		for _, p := range m.Problems {
+			r.problem(p)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"context"
+
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/source"
+	"github.com/pawl-cd/pawl/internal/source/githubrelease"
+	"github.com/pawl-cd/pawl/internal/source/helm"
+	"github.com/pawl-cd/pawl/internal/source/registry"
+)
+
+// sources hands each query to the client of its kind.
+type sources struct {
+	registry *registry.Client
+	helm     *helm.Client
+	releases *githubrelease.Client
+}
+
+func (s *session) sources(client *httpx.Client) *sources {
+	mirrors := s.config.Mirrors
+	return &sources{
+		registry: registry.New(registry.Config{HTTP: client, Mirrors: mirrors}),
+		helm:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors}),
+		releases: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: s.token, Queries: s.queries()}),
+	}
+}
+
+// List lists the versions of any kind of source.
+func (s *sources) List(ctx context.Context, q source.Query) (source.Listing, error) {
+	switch {
+	case q.OCI():
+		return s.registry.List(ctx, q)
+	case q.Kind == source.HelmChart:
+		return s.helm.List(ctx, q)
+	default:
+		return s.releases.List(ctx, q)
+	}
+}
+
+// queries are those of the manifests, in their order.
+func (s *session) queries() []source.Query {
+	var all []source.Query
+	for _, m := range s.manifests {
+		for _, src := range m.Sources {
+			all = append(all, src.Query)
+		}
+	}
+	return all
+}

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+type validateOptions struct {
+	*globals
+	schema string
+}
+
+func newValidate(g *globals) *cobra.Command {
+	o := &validateOptions{globals: g}
+	cmd := &cobra.Command{
+		Use:   "validate",
+		Short: "Check the manifests, their targets and the configuration",
+		Long: `Validate reads the configuration, every manifest and every target file and prints each problem
+with its place and a hint. It asks no registry. It exits 4 when there is an error, 0 with warnings only.`,
+		Example: `  pawl validate
+  pawl validate --schema > manifest.schema.json
+  pawl validate --schema=config > pawl.schema.json`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return o.run() },
+	}
+	cmd.Flags().StringVar(&o.schema, "schema", "", "print the JSON Schema of a `format` instead: manifest or config")
+	cmd.Flags().Lookup("schema").NoOptDefVal = "manifest"
+	return cmd
+}
+
+func (o *validateOptions) run() error {
+	if o.schema != "" {
+		return o.printSchema()
+	}
+	s, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	problems := s.problems
+	for _, m := range s.manifests {
+		problems = append(problems, m.Problems...)
+		problems = append(problems, m.Lint()...)
+	}
+	problems = append(problems, pipeline.Check(s.manifests, s.tree)...)
+	strictyaml.Sort(problems)
+	return o.print(problems, len(s.manifests))
+}
+
+func (o *validateOptions) printSchema() error {
+	schemas := map[string]func() ([]byte, error){"manifest": manifest.Schema, "config": config.Schema}
+	schema, ok := schemas[o.schema]
+	if !ok {
+		return usage(fmt.Errorf("--schema: want manifest or config, have %q", o.schema))
+	}
+	text, err := schema()
+	if err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	_, err = o.sys.Out.Write(text)
+	return err
+}
+
+func (o *validateOptions) print(problems []strictyaml.Problem, manifests int) error {
+	errs, warnings := 0, 0
+	for _, p := range problems {
+		word := "error"
+		if p.Warning {
+			word = "warning"
+			warnings++
+		} else {
+			errs++
+		}
+		fmt.Fprintf(o.sys.Out, "%s: %s: %s\n", printable(p.Place()), word, printable(p.Message))
+		if p.Hint != "" {
+			fmt.Fprintf(o.sys.Out, "  hint: %s\n", printable(p.Hint))
+		}
+	}
+	fmt.Fprintf(o.sys.Out, "%s, %s, %s\n", count(manifests, "manifest"), count(errs, "error"), count(warnings, "warning"))
+	if errs > 0 {
+		return &exit{code: Usage}
+	}
+	return nil
+}

@@ -1,0 +1,117 @@
+package config
+
+import (
+	"net/url"
+	"path"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+func (c *checker) forge(f *forgeBlock) Forge {
+	if f == nil {
+		f = &forgeBlock{}
+	}
+	if owner, name, ok := strings.Cut(f.Repository.Value, "/"); f.Repository.Set() && (!ok || owner == "" || name == "" || strings.Contains(name, "/")) {
+		c.errorf(f.Repository, "write owner/repository", "want a repository, have %q", f.Repository.Value)
+	}
+	return Forge{Kind: orElse(f.Kind, "github"), Repository: f.Repository.Value, Base: f.Base.Value,
+		Branch: orElse(f.Branch, "pawl/update"), Labels: texts(f.Labels)}
+}
+
+func (c *checker) merge(m *mergeBlock) Merge {
+	if m == nil {
+		m = &mergeBlock{}
+	}
+	merge := Merge{Off: m.off, Method: orElse(m.block.Method, "squash"), Wait: c.duration(m.block.Wait, 10*time.Minute)}
+	if r := m.block.Require; r != nil {
+		merge.None, merge.Require = r.none, texts(r.names)
+	}
+	return merge
+}
+
+var variableReference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)
+
+func (c *checker) deploy(f *deployBlock) Deploy {
+	if f == nil {
+		return Deploy{By: "run", Ref: "main"}
+	}
+	d := Deploy{By: orElse(f.By, "run"), Ref: orElse(f.Ref, "main"), Wait: c.duration(f.Wait, 0)}
+	for _, t := range f.ExtraPaths {
+		d.ExtraPaths = append(d.ExtraPaths, c.below(t))
+	}
+	if f.Projects == nil {
+		return d
+	}
+	if v := f.Projects.variable; v.Set() {
+		m := variableReference.FindStringSubmatch(v.Value)
+		if m == nil {
+			c.errorf(v, "write projects: ${PROJECTS}", "projects: want ${NAME} or a list")
+			return d
+		}
+		d.Variable = m[1]
+	}
+	for _, p := range f.Projects.list {
+		one := Project{Name: p.Name.Value, URL: c.absolute(p.URL), Secret: c.variable(p.Secret), API: c.variable(p.API)}
+		for _, t := range p.Paths {
+			one.Paths = append(one.Paths, c.below(t))
+		}
+		d.Projects = append(d.Projects, one)
+	}
+	return d
+}
+
+func (c *checker) events(f *eventsBlock) Events {
+	if f == nil {
+		return Events{}
+	}
+	e := Events{Source: c.absolute(f.Source), Required: f.Required.Value, Outbox: f.Outbox.Value}
+	for _, t := range f.Accept {
+		e.Accept = append(e.Accept, c.absolute(t))
+	}
+	for _, s := range f.Sinks {
+		e.Sinks = append(e.Sinks, c.sink(s))
+	}
+	return e
+}
+
+func (c *checker) sink(s sinkBlock) Sink {
+	need := map[string][]strictyaml.Text{"file": {s.Path}, "http": {s.URL}, "kafka": append([]strictyaml.Text{s.Topic}, s.Brokers...)}
+	for _, t := range need[s.Type.Value] {
+		if t.Value == "" {
+			c.errorf(s.Type, map[string]string{"file": "add path", "http": "add url", "kafka": "add brokers and topic"}[s.Type.Value],
+				"the %s sink does not say where events go", s.Type.Value)
+		}
+	}
+	if s.Type.Value == "kafka" && len(s.Brokers) == 0 {
+		c.errorf(s.Type, "add brokers: [host:port]", "the kafka sink has no brokers")
+	}
+	return Sink{Type: s.Type.Value, Path: s.Path.Value, URL: c.absolute(s.URL), Mode: orElse(s.Mode, "binary"),
+		Token: c.variable(s.Token), HMAC: c.variable(s.HMAC), Topic: s.Topic.Value, Partition: orElse(s.Partition, "chain"), Brokers: texts(s.Brokers)}
+}
+
+// absolute checks a URL; its user information would be a secret in a file.
+func (c *checker) absolute(t strictyaml.Text) string {
+	if !t.Set() {
+		return ""
+	}
+	u, err := url.Parse(t.Value)
+	switch {
+	case err != nil || !u.IsAbs() || u.Host == "" && u.Opaque == "":
+		c.errorf(t, "write e.g. https://host/path", "want an absolute URL")
+	case u.User != nil:
+		c.errorf(t, "name the variable that holds the token instead", "the URL holds a user name or password")
+	}
+	return t.Value
+}
+
+// below checks a path below the root.
+func (c *checker) below(t strictyaml.Text) string {
+	p := path.Clean(t.Value)
+	if t.Value == "" || path.IsAbs(p) || p == ".." || strings.HasPrefix(p, "../") || strings.Contains(p, "\\") {
+		c.errorf(t, "write a path below the root, with forward slashes", "the path %q leaves the root", t.Value)
+	}
+	return p
+}

@@ -1,0 +1,220 @@
+// Package config reads `.pawl.yaml`, the settings of a profile. It is strict: an unknown key is an error with its place,
+// and nothing runs on a file that holds one. The file may be absent; then every default holds.
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/source"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// FileName is the configuration's name in the root of a profile.
+const FileName = ".pawl.yaml"
+
+// Config is a profile's settings, checked.
+type Config struct {
+	// Mirrors says where hosts are really asked.
+	Mirrors source.Mirrors
+	// Concurrency is the number of requests in flight by logical host; DefaultConcurrency for those not named.
+	Concurrency map[string]int
+	// Env are further variables that manifests may read.
+	Env []string
+	// Secrets binds further token variables to the host that they may be sent to.
+	Secrets map[string]string
+	// Policy holds for manifests that do not say otherwise.
+	Policy policy.Policy
+	Forge  Forge
+	Merge  Merge
+	// Ledger is the ref that holds what survives a run.
+	Ledger string
+	Deploy Deploy
+	Events Events
+}
+
+// DefaultConcurrency is the number of requests in flight at one host.
+const DefaultConcurrency = 16
+
+// Forge is where pull requests are opened. Empty fields are filled from the environment and the forge itself.
+type Forge struct {
+	Kind, Repository, Base, Branch string
+	Labels                         []string
+}
+
+// Merge says when a pull request may be merged.
+type Merge struct {
+	// Off never merges.
+	Off bool
+	// Method is squash, merge or rebase.
+	Method string
+	// Wait is how long a run waits for the merge.
+	Wait time.Duration
+	// None merges without checks; else Require are the names of the required ones, empty for those that the
+	// repository's branch protection requires.
+	None    bool
+	Require []string
+}
+
+// Deploy says which pipelines a merge fires.
+type Deploy struct {
+	// By is run or push: which of the two workflows fires.
+	By string
+	// Variable names the environment variable that holds Projects as JSON, empty when they are inline.
+	Variable   string
+	Projects   []Project
+	Ref        string
+	ExtraPaths []string
+	// Wait follows the pipelines to their end when above zero.
+	Wait time.Duration
+}
+
+// Project is one GitLab project to deploy; Secret and API name environment variables.
+type Project struct {
+	Name, URL, Secret, API string
+	Paths                  []string
+}
+
+// Events says what events are called and where they go.
+type Events struct {
+	Source   string
+	Required bool
+	Outbox   string
+	Accept   []string
+	Sinks    []Sink
+}
+
+// Sink is one receiver of events; Token and HMAC name environment variables.
+type Sink struct {
+	Type, Path, URL, Mode, Token, HMAC, Topic, Partition string
+	Brokers                                              []string
+}
+
+// Parse reads the configuration; the problems hold every fault, warnings included. Nil data stands for an absent file.
+func Parse(file string, data []byte) (Config, []strictyaml.Problem) {
+	docs, problems := strictyaml.Documents(file, data)
+	if len(docs) > 1 {
+		problems = append(problems, strictyaml.Problem{File: file, Line: docs[1].Line, Column: 1, Message: "want one document, have several"})
+	}
+	if len(problems) > 0 {
+		return Config{}, problems
+	}
+	c := &checker{file: file}
+	var f fileFormat
+	if len(docs) == 1 {
+		c.problems = strictyaml.Decode(file, docs[0], &f)
+	}
+	config := c.config(f)
+	strictyaml.Sort(c.problems)
+	return config, c.problems
+}
+
+// checker turns the file's text into values and collects what is wrong with them.
+type checker struct {
+	file     string
+	problems []strictyaml.Problem
+}
+
+func (c *checker) errorf(t strictyaml.Text, hint, format string, args ...any) {
+	c.problems = append(c.problems, strictyaml.Problem{File: c.file, Line: t.Line, Column: t.Column, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+func (c *checker) config(f fileFormat) Config {
+	if f.Version.Set() && f.Version.Value != "1" {
+		c.errorf(f.Version, "write version: 1", "the configuration's version %q is not known", f.Version.Value)
+	}
+	config := Config{
+		Mirrors:     c.mirrors(f.Mirrors),
+		Concurrency: c.concurrency(f.Registries),
+		Secrets:     map[string]string{},
+		Forge:       c.forge(f.Forge),
+		Merge:       c.merge(f.Merge),
+		Ledger:      orElse(f.Ledger, "refs/pawl/ledger"),
+		Deploy:      c.deploy(f.Deploy),
+		Events:      c.events(f.Events),
+	}
+	for _, name := range f.Env {
+		config.Env = append(config.Env, c.variable(name))
+	}
+	for _, s := range f.Secrets {
+		config.Secrets[c.variable(s.Key)] = s.Value.Value
+	}
+	if strings.Count(config.Ledger, "/") < 2 || !strings.HasPrefix(config.Ledger, "refs/") {
+		c.errorf(f.Ledger, "write refs/pawl/ledger or refs/heads/pawl-ledger", "the ledger is no full name of a ref: %q", config.Ledger)
+	}
+	var faults []strictyaml.Problem
+	config.Policy, faults = manifest.TranslatePolicy(c.file, f.Policy, policy.Policy{})
+	c.problems = append(c.problems, faults...)
+	return config
+}
+
+// mirrors are parsed one by one, so that each fault has its place.
+func (c *checker) mirrors(m strictyaml.Map[strictyaml.Text]) source.Mirrors {
+	all := make(map[string]string, len(m))
+	for _, e := range m {
+		if _, err := source.ParseMirrors(map[string]string{e.Key.Value: e.Value.Value}); err != nil {
+			c.errorf(e.Key, "write host: https://mirror.example/path", "%v", err)
+			continue
+		}
+		all[e.Key.Value] = e.Value.Value
+	}
+	parsed, err := source.ParseMirrors(all)
+	if err != nil {
+		c.errorf(m[0].Key, "", "%v", err)
+	}
+	return parsed
+}
+
+func (c *checker) concurrency(m strictyaml.Map[registryBlock]) map[string]int {
+	all := make(map[string]int, len(m))
+	for _, e := range m {
+		n := e.Value.Concurrency
+		if n.Set() && (n.Value < 1 || n.Value > 256) {
+			c.errorf(strictyaml.Text{Line: n.Line, Column: n.Column}, "", "want a concurrency from 1 to 256, have %d", n.Value)
+		}
+		if n.Set() {
+			all[e.Key.Value] = n.Value
+		}
+	}
+	return all
+}
+
+// variable checks the name of an environment variable.
+func (c *checker) variable(t strictyaml.Text) string {
+	for i, r := range t.Value {
+		if r != '_' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (i == 0 || r < '0' || r > '9') {
+			c.errorf(t, "write the variable's name; its value stays in the environment", "want the name of an environment variable")
+			return ""
+		}
+	}
+	return t.Value
+}
+
+func (c *checker) duration(t strictyaml.Text, fallback time.Duration) time.Duration {
+	if !t.Set() {
+		return fallback
+	}
+	d, err := time.ParseDuration(t.Value)
+	if err != nil || d < 0 {
+		c.errorf(t, "write e.g. 90s or 10m", "want a duration, have %q", t.Value)
+	}
+	return d
+}
+
+func orElse(t strictyaml.Text, fallback string) string {
+	if t.Value == "" {
+		return fallback
+	}
+	return t.Value
+}
+
+func texts(list []strictyaml.Text) []string {
+	var all []string
+	for _, t := range list {
+		all = append(all, t.Value)
+	}
+	return all
+}

@@ -1,0 +1,141 @@
+package config
+
+import (
+	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// The types of this file are the format of `.pawl.yaml`: the reader and the JSON Schema are both made from them.
+
+type fileFormat struct {
+	Version    strictyaml.Text                 `yaml:"version" enum:"1" doc:"The format's version."`
+	Mirrors    strictyaml.Map[strictyaml.Text] `yaml:"mirrors" doc:"Where to really ask, by registry host or by URL prefix."`
+	Registries strictyaml.Map[registryBlock]   `yaml:"registries" doc:"Limits by host."`
+	Env        []strictyaml.Text               `yaml:"env" doc:"Variables that manifests may read besides GITHUB_TOKEN and GITHUB_ACTOR."`
+	Secrets    strictyaml.Map[strictyaml.Text] `yaml:"secrets" doc:"The host that each further token variable may be sent to."`
+	Policy     *manifest.PolicyBlock           `yaml:"policy" doc:"Defaults for every manifest's policy."`
+	Forge      *forgeBlock                     `yaml:"forge" doc:"Where pull requests are opened."`
+	Merge      *mergeBlock                     `yaml:"merge" doc:"When a pull request may be merged."`
+	Ledger     strictyaml.Text                 `yaml:"ledger" doc:"The ref that holds what survives a run."`
+	Deploy     *deployBlock                    `yaml:"deploy" doc:"Which pipelines a merge fires."`
+	Events     *eventsBlock                    `yaml:"events" doc:"What events are called and where they go."`
+}
+
+type registryBlock struct {
+	Concurrency strictyaml.Number `yaml:"concurrency" doc:"Requests in flight; 16 when absent."`
+}
+
+type forgeBlock struct {
+	Kind       strictyaml.Text   `yaml:"kind" enum:"github" doc:"The forge."`
+	Repository strictyaml.Text   `yaml:"repository" doc:"owner/repository; $GITHUB_REPOSITORY when absent."`
+	Base       strictyaml.Text   `yaml:"base" doc:"The branch to update; the default branch when absent."`
+	Branch     strictyaml.Text   `yaml:"branch" doc:"The branch of the pull request; pawl/update when absent."`
+	Labels     []strictyaml.Text `yaml:"labels" doc:"Labels of the pull request."`
+}
+
+// mergeBlock is written as the word off, or as a map.
+type mergeBlock struct {
+	off   bool
+	block mergeMap
+}
+
+type mergeMap struct {
+	Method  strictyaml.Text `yaml:"method" enum:"squash,merge,rebase" doc:"How to merge; squash when absent."`
+	Wait    strictyaml.Text `yaml:"wait" doc:"How long a run waits for the merge; 10m when absent."`
+	Require *requireBlock   `yaml:"require" doc:"The checks that must be green; none merges without any; the branch protection's when absent."`
+}
+
+// DecodeYAML reads either form.
+func (m *mergeBlock) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
+	if n.Kind != yaml.ScalarNode {
+		d.Decode(n, &m.block)
+		return
+	}
+	if m.off = n.Value == "off"; !m.off {
+		d.Errorf(n, "write merge: off, or a map with method, wait and require", "merge: want off or a map, have %q", n.Value)
+	}
+}
+
+// Alternatives returns both forms.
+func (m *mergeBlock) Alternatives() []any { return []any{"off", false, mergeMap{}} }
+
+// requireBlock is written as the word none, or as a list of check names.
+type requireBlock struct {
+	none  bool
+	names []strictyaml.Text
+}
+
+// DecodeYAML reads either form.
+func (r *requireBlock) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
+	if n.Kind != yaml.ScalarNode {
+		d.Decode(n, &r.names)
+		return
+	}
+	if r.none = n.Value == "none"; !r.none {
+		d.Errorf(n, "write require: none, or require: [name of a check]", "require: want none or a list, have %q", n.Value)
+	}
+}
+
+// Alternatives returns both forms.
+func (r *requireBlock) Alternatives() []any { return []any{"none", []strictyaml.Text{}} }
+
+type deployBlock struct {
+	By         strictyaml.Text   `yaml:"by" enum:"run,push" doc:"Which workflow fires: run (pawl run) or push (pawl deploy)."`
+	Projects   *projectsBlock    `yaml:"projects" doc:"${NAME} of a variable with a JSON list, or the list itself."`
+	Ref        strictyaml.Text   `yaml:"ref" doc:"The ref that pipelines run on; main when absent."`
+	ExtraPaths []strictyaml.Text `yaml:"extraPaths" doc:"Files beside the targets that deploy when they change."`
+	Wait       strictyaml.Text   `yaml:"wait" doc:"How long to follow the pipelines; 0s does not."`
+}
+
+// projectsBlock is written as ${NAME}, or as a list.
+type projectsBlock struct {
+	variable strictyaml.Text
+	list     []projectBlock
+}
+
+type projectBlock struct {
+	Name   strictyaml.Text   `yaml:"name" required:"true" doc:"What the project is called in reports."`
+	URL    strictyaml.Text   `yaml:"url" required:"true" doc:"The whole URL of the trigger endpoint."`
+	Secret strictyaml.Text   `yaml:"secret" required:"true" doc:"The variable with the trigger token."`
+	API    strictyaml.Text   `yaml:"api" doc:"The variable with a token that may read pipelines."`
+	Paths  []strictyaml.Text `yaml:"paths" doc:"The files that the project consumes."`
+}
+
+// DecodeYAML reads either form.
+func (p *projectsBlock) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode {
+		d.Decode(n, &p.variable)
+		return
+	}
+	d.Decode(n, &p.list)
+}
+
+// Alternatives returns both forms.
+func (p *projectsBlock) Alternatives() []any { return []any{strictyaml.Text{}, []projectBlock{}} }
+
+type eventsBlock struct {
+	Source   strictyaml.Text   `yaml:"source" doc:"The URI that names this profile in events."`
+	Required strictyaml.Flag   `yaml:"required" doc:"An event that could not be delivered fails the run."`
+	Outbox   strictyaml.Text   `yaml:"outbox" doc:"Where events wait; the user's state directory when absent."`
+	Accept   []strictyaml.Text `yaml:"accept" doc:"Sources of incoming events that are trusted."`
+	Sinks    []sinkBlock       `yaml:"sinks" doc:"Where events go."`
+}
+
+type sinkBlock struct {
+	Type      strictyaml.Text   `yaml:"type" required:"true" enum:"file,http,kafka" doc:"The kind of receiver."`
+	Path      strictyaml.Text   `yaml:"path" doc:"file: where to append."`
+	URL       strictyaml.Text   `yaml:"url" doc:"http: the receiver."`
+	Mode      strictyaml.Text   `yaml:"mode" enum:"binary,structured,batch" doc:"http: the CloudEvents mode; binary when absent."`
+	Token     strictyaml.Text   `yaml:"token" doc:"http: the variable with a bearer token."`
+	HMAC      strictyaml.Text   `yaml:"hmac" doc:"http: the variable with the key of a signature over the body."`
+	Brokers   []strictyaml.Text `yaml:"brokers" doc:"kafka: host:port of the first brokers."`
+	Topic     strictyaml.Text   `yaml:"topic" doc:"kafka: the topic."`
+	Partition strictyaml.Text   `yaml:"partition" enum:"chain,type,subject" doc:"kafka: what decides the partition; chain when absent."`
+}
+
+// Schema returns the JSON Schema of the configuration file.
+func Schema() ([]byte, error) {
+	return strictyaml.Schema(fileFormat{}, "https://pawl-cd.github.io/schema/config.json", "pawl configuration")
+}

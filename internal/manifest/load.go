@@ -1,0 +1,144 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// Limits of a manifests directory.
+const (
+	maxFiles = 100_000
+	maxDepth = 32
+)
+
+// DefaultDirs are the manifests directories that are tried in order when none is named.
+var defaultDirs = [...]string{"manifests", ".updatecli", "updatecli.d"}
+
+// ErrNone is returned when there is no manifest at all.
+var ErrNone = errors.New("no manifest found")
+
+// Options are what a manifest depends on besides its own text.
+type Options struct {
+	// Env looks up an environment variable; only names for which Readable holds are asked for.
+	Env func(name string) (value string, set bool)
+	// Readable are the variables that a manifest may read; Secrets those that hold a token, which may stand in `token`
+	// and `username` only.
+	Readable, Secrets []string
+	// Bound reports whether the token in the variable may be sent to the host.
+	Bound func(variable, host string) bool
+	// Defaults hold for manifests whose policy block does not say otherwise.
+	Defaults policy.Policy
+}
+
+// Load reads every *.yaml and *.yml file below the directories, in the order of their names. Faults are in each
+// manifest's Problems; the error is ErrNone, or says that a directory cannot be read. Without directories the usual
+// ones are tried.
+func Load(fsys fs.FS, dirs []string, opt Options) ([]Manifest, error) {
+	if len(dirs) == 0 {
+		dirs = usualDir(fsys)
+	}
+	var all []Manifest
+	for _, dir := range dirs {
+		files, err := list(fsys, dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			all = append(all, loadFile(fsys, dir, file, opt)...)
+		}
+	}
+	if len(all) == 0 {
+		return nil, fmt.Errorf("%w below %s", ErrNone, strings.Join(dirs, ", "))
+	}
+	slices.SortStableFunc(all, func(a, b Manifest) int { return strings.Compare(a.Name, b.Name) })
+	reportDoubles(all)
+	return all, nil
+}
+
+// usualDir returns the first of the usual directories that is there.
+func usualDir(fsys fs.FS) []string {
+	for _, dir := range defaultDirs {
+		if info, err := fs.Stat(fsys, dir); err == nil && info.IsDir() {
+			return []string{dir}
+		}
+	}
+	return defaultDirs[:1]
+}
+
+// list returns the manifest files below dir. Names that start with "_" are partials, which no manifest of ours is.
+func list(fsys fs.FS, dir string) ([]string, error) {
+	dir = path.Clean(strings.ReplaceAll(dir, "\\", "/"))
+	if !fs.ValidPath(dir) {
+		return nil, fmt.Errorf("reading manifests directory %s: want a path below the root", dir)
+	}
+	var files []string
+	err := fs.WalkDir(fsys, dir, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			if p == dir && errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("%w: the directory %s does not exist", ErrNone, dir)
+			}
+			return fmt.Errorf("reading manifests directory %s: %w", dir, err)
+		}
+		if d.IsDir() && strings.Count(p, "/") > maxDepth || len(files) > maxFiles {
+			return fmt.Errorf("reading manifests directory %s: more than %d files or %d levels", dir, maxFiles, maxDepth)
+		}
+		if !d.IsDir() && !strings.HasPrefix(d.Name(), "_") && slices.Contains([]string{".yaml", ".yml"}, path.Ext(p)) {
+			files = append(files, p)
+		}
+		return nil
+	})
+	return files, err
+}
+
+// loadFile reads one file; a file that cannot be read is a manifest with a problem.
+func loadFile(fsys fs.FS, dir, file string, opt Options) []Manifest {
+	name := strings.TrimPrefix(strings.TrimSuffix(file, path.Ext(file)), path.Clean(dir)+"/")
+	data, err := readLimited(fsys, file)
+	if err != nil {
+		return []Manifest{{Name: name, File: file, Problems: []strictyaml.Problem{{File: file, Message: err.Error()}}}}
+	}
+	docs, problems := strictyaml.Documents(file, data)
+	var all []Manifest
+	for i, doc := range docs {
+		id := name
+		if i > 0 {
+			id = fmt.Sprintf("%s#%d", name, i+1)
+		}
+		all = append(all, translate(id, file, doc, opt))
+	}
+	if len(docs) == 0 && len(problems) == 0 {
+		problems = []strictyaml.Problem{{File: file, Warning: true, Message: "the file holds no manifest"}}
+	}
+	if len(problems) > 0 {
+		all = append(all, Manifest{Name: name, File: file, Problems: problems})
+	}
+	return all
+}
+
+func readLimited(fsys fs.FS, file string) ([]byte, error) {
+	info, err := fs.Stat(fsys, file)
+	if err != nil {
+		return nil, fmt.Errorf("reading manifest: %w", err)
+	}
+	if info.Size() > strictyaml.MaxSize || !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("reading manifest: want a file of at most %d bytes", strictyaml.MaxSize)
+	}
+	return fs.ReadFile(fsys, file)
+}
+
+// reportDoubles marks manifests that share a name with an earlier one, as a.yaml and a.yml do.
+func reportDoubles(all []Manifest) {
+	for i := 1; i < len(all); i++ {
+		if prev := all[i-1]; all[i].Name == prev.Name && all[i].File != prev.File {
+			all[i].Problems = append(all[i].Problems, strictyaml.Problem{File: all[i].File, Line: all[i].Line, Column: 1,
+				Message: fmt.Sprintf("the manifest %q is there already: %s", all[i].Name, prev.File), Hint: "rename one of the two files"})
+		}
+	}
+}

@@ -1,0 +1,86 @@
+// Package manifest reads the files that say what to track and turns them into the values of the later stages: a query
+// for each source, a compiled filter, a parsed key. After it nobody looks at text again.
+//
+// The format is Updatecli's (sources, transformers, targets) plus one block of our own, `policy:`. What is not
+// understood is an error with its place, never skipped; one bad file never stops the others.
+package manifest
+
+import (
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/source"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// Manifest is one document of a manifest file.
+type Manifest struct {
+	// Name is its identity: the path below its manifests directory without extension, with "#2" for the second
+	// document of a file and so on.
+	Name string
+	// File is its path below the root; Line is where the document starts.
+	File string
+	Line int
+	// Title is the text of `name:`, for people.
+	Title   string
+	Sources []Source
+	Targets []Target
+	// Policy applies to every source; the configured defaults are filled in.
+	Policy policy.Policy
+	// Problems are the faults of this manifest, warnings included.
+	Problems []strictyaml.Problem
+}
+
+// Valid reports whether the manifest can be used.
+func (m Manifest) Valid() bool { return !strictyaml.Failed(m.Problems) }
+
+// Source returns the source with the id.
+func (m Manifest) Source(id string) Source {
+	i := slices.IndexFunc(m.Sources, func(s Source) bool { return s.ID == id })
+	return m.Sources[i]
+}
+
+// Source is one place that versions come from.
+type Source struct {
+	ID string
+	// Name is the source as the manifest writes it: an image, URL#chart, or owner/repository.
+	Name  string
+	Query source.Query
+	// Types says which releases of a GitHub repository count.
+	Types     ReleaseTypes
+	Filter    policy.Filter
+	Transform source.Transform
+	// Place is where the filter stands, for messages.
+	Place strictyaml.Problem
+}
+
+// Target is one value that follows a source.
+type Target struct {
+	ID       string
+	SourceID string
+	// File is the path of the YAML file below the root, with forward slashes.
+	File string
+	Key  edit.Path
+	// Transform is applied after the source's own.
+	Transform source.Transform
+	// Place is where the key stands, for messages.
+	Place strictyaml.Problem
+}
+
+// ReleaseTypes says which releases of a GitHub repository count; the zero value means full releases only.
+type ReleaseTypes struct {
+	Release    bool
+	Prerelease bool
+}
+
+// Keep returns the listing with only the releases that count.
+func (t ReleaseTypes) Keep(all source.Listing) source.Listing {
+	kept := make(source.Listing, 0, len(all))
+	for _, r := range all {
+		if r.Prerelease && t.Prerelease || !r.Prerelease && (t.Release || !t.Prerelease) {
+			kept = append(kept, r)
+		}
+	}
+	return kept
+}

@@ -1,0 +1,235 @@
+package manifest
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/source"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// translator turns one document into values and collects what is wrong with it.
+type translator struct {
+	file     string
+	opt      Options
+	problems []strictyaml.Problem
+}
+
+func (t *translator) errorf(at strictyaml.Text, hint, format string, args ...any) {
+	t.problems = append(t.problems, t.problem(at, hint, fmt.Sprintf(format, args...)))
+}
+
+func (t *translator) warnf(at strictyaml.Text, hint, format string, args ...any) {
+	p := t.problem(at, hint, fmt.Sprintf(format, args...))
+	p.Warning = true
+	t.problems = append(t.problems, p)
+}
+
+// fail reports an error of another package at a place, with that error's own advice.
+func (t *translator) fail(at strictyaml.Text, err error) {
+	hint := ""
+	if a, ok := errors.AsType[interface {
+		error
+		Advice() string
+	}](err); ok {
+		hint = a.Advice()
+	}
+	t.errorf(at, hint, "%v", err)
+}
+
+func (t *translator) problem(at strictyaml.Text, hint, message string) strictyaml.Problem {
+	return strictyaml.Problem{File: t.file, Line: at.Line, Column: at.Column, Message: message, Hint: hint}
+}
+
+// translate reads one document; its problems are in the manifest.
+func translate(name, file string, n *yaml.Node, opt Options) Manifest {
+	t := &translator{file: file, opt: opt}
+	var d document
+	t.problems = strictyaml.Decode(file, n, &d)
+	m := Manifest{Name: name, File: file, Line: n.Line, Title: d.Name.Value}
+	for _, e := range d.Sources {
+		m.Sources = append(m.Sources, t.source(e.Key.Value, e.Value))
+	}
+	for _, e := range d.Targets {
+		m.Targets = append(m.Targets, t.target(e.Key, e.Value, d.Sources))
+	}
+	var faults []strictyaml.Problem
+	m.Policy, faults = TranslatePolicy(file, d.Policy, opt.Defaults)
+	m.Problems = append(t.problems, faults...)
+	strictyaml.Sort(m.Problems)
+	return m
+}
+
+func (t *translator) source(id string, b sourceBlock) Source {
+	s := Source{ID: id, Transform: t.transform(b.Transformers)}
+	if b.Spec.node == nil {
+		return s
+	}
+	switch source.Kind(b.Kind.Value) {
+	case source.Image:
+		t.image(b.Spec.node, &s)
+	case source.HelmChart:
+		t.chart(b.Spec.node, &s)
+	case source.GitHubRelease:
+		t.release(b.Spec.node, &s)
+	}
+	return s
+}
+
+func (t *translator) image(n *yaml.Node, s *Source) {
+	var spec imageSpec
+	t.filter(n, t.decode(n, &spec), spec.VersionFilter, s)
+	if spec.TagFilter.Value != "" {
+		re, err := regexp.Compile(t.expand(spec.TagFilter))
+		if err != nil {
+			t.errorf(spec.TagFilter, "see https://pkg.go.dev/regexp/syntax", "tagfilter: %v", err)
+		} else {
+			s.Filter = s.Filter.WithTags(re)
+		}
+	}
+	if !spec.Image.Set() {
+		return
+	}
+	var err error
+	s.Name = t.expand(spec.Image)
+	if s.Query, err = source.ParseImage(s.Name); err != nil && s.Name != "" {
+		t.errorf(spec.Image, "write e.g. ghcr.io/org/app; the tag is chosen by versionfilter", "%v", err)
+	}
+}
+
+func (t *translator) chart(n *yaml.Node, s *Source) {
+	var spec chartSpec
+	t.filter(n, t.decode(n, &spec), spec.VersionFilter, s)
+	if !spec.URL.Set() || !spec.Name.Set() {
+		return
+	}
+	var err error
+	url, name := t.expand(spec.URL), t.expand(spec.Name)
+	s.Name = url + "#" + name
+	if s.Query, err = source.ParseChart(url, name); err != nil && url != "" {
+		t.errorf(spec.URL, "write https://host/path of a Helm repository, or oci://host/path", "%v", err)
+	}
+}
+
+func (t *translator) release(n *yaml.Node, s *Source) {
+	var spec releaseSpec
+	t.filter(n, t.decode(n, &spec), spec.VersionFilter, s)
+	if f := spec.TypeFilter; f != nil {
+		s.Types = ReleaseTypes{Release: f.Release.Value, Prerelease: f.Prerelease.Value}
+	}
+	t.credential(spec.Username)
+	token := t.credential(spec.Token)
+	if !spec.Owner.Set() || !spec.Repository.Set() {
+		return
+	}
+	owner, repository := t.expand(spec.Owner), t.expand(spec.Repository)
+	s.Name = owner + "/" + repository
+	q, err := source.ParseReleases(t.expand(spec.URL), owner, repository, token)
+	if err != nil {
+		at := spec.Repository
+		if spec.URL.Set() {
+			at = spec.URL
+		}
+		t.errorf(at, "write owner, repository, and for an Enterprise Server url: https://host/api/v3", "%v", err)
+	}
+	if q.Token != "" && !t.opt.Bound(token, q.Host) {
+		t.warnf(spec.URL, fmt.Sprintf("if %s is to see the token, bind it in .pawl.yaml: secrets: {%s: %s}", q.Host, token, q.Host),
+			"the token %s is not bound to %s: asking anonymously", token, q.Host)
+		q.Token = ""
+	}
+	s.Query = q
+}
+
+// decode reads a spec and reports whether it is free of errors.
+func (t *translator) decode(n *yaml.Node, spec any) bool {
+	problems := strictyaml.Decode(t.file, n, spec)
+	t.problems = append(t.problems, problems...)
+	return !strictyaml.Failed(problems)
+}
+
+// filter compiles the version filter of a spec; clean says that the spec itself was. There is no default: whoever writes
+// none would follow anything.
+func (t *translator) filter(spec *yaml.Node, clean bool, f *versionFilter, s *Source) {
+	if !clean {
+		return
+	}
+	if f == nil {
+		t.errorf(strictyaml.Position(spec), "add e.g. versionfilter: {kind: semver, pattern: ^1.0.0}", "missing key %q", "versionfilter")
+		return
+	}
+	at := f.place
+	for _, text := range []strictyaml.Text{f.Kind, f.Regex, f.Pattern} {
+		if text.Set() {
+			at = text
+		}
+	}
+	s.Place = t.problem(at, "", "")
+	filter, err := policy.ParseFilter(f.Kind.Value, t.expand(f.Pattern), t.expand(f.Regex))
+	if err != nil {
+		t.fail(at, err)
+		return
+	}
+	s.Filter = filter
+}
+
+func (t *translator) target(id strictyaml.Text, b targetBlock, sources strictyaml.Map[sourceBlock]) Target {
+	target := Target{ID: id.Value, SourceID: t.sourceID(id, b.SourceID, sources), Transform: t.transform(b.Transformers)}
+	if b.Spec == nil || !b.Spec.File.Set() || !b.Spec.Key.Set() {
+		return target
+	}
+	target.File = t.path(b.Spec.File)
+	target.Place = t.problem(b.Spec.Key, "", "")
+	key, err := edit.ParsePath(t.expand(b.Spec.Key))
+	if err != nil {
+		t.errorf(b.Spec.Key, "write e.g. $.image.tag, $.images[0].tag or $.files['app.json']", "%v", err)
+	}
+	target.Key = key
+	return target
+}
+
+// sourceID finds the source that a target follows.
+func (t *translator) sourceID(target, id strictyaml.Text, sources strictyaml.Map[sourceBlock]) string {
+	var ids []string
+	for _, s := range sources {
+		if s.Key.Value == id.Value {
+			return id.Value
+		}
+		ids = append(ids, s.Key.Value)
+	}
+	switch {
+	case len(ids) == 0: // reported as a missing key already
+	case id.Set():
+		t.errorf(id, "write one of: "+strings.Join(ids, ", "), "there is no source %q", id.Value)
+	case len(ids) == 1:
+		return ids[0]
+	default:
+		t.errorf(target, "add sourceid: one of "+strings.Join(ids, ", "), "the target %q does not say which source it follows", target.Value)
+	}
+	return ""
+}
+
+// path checks that a file lies below the root by its name; links are the file system's business.
+func (t *translator) path(text strictyaml.Text) string {
+	file := t.expand(text)
+	clean := path.Clean(file)
+	switch {
+	case file == "":
+		t.errorf(text, "write a path below the root", "file is empty")
+	case strings.Contains(file, "://"):
+		t.errorf(text, "write a path below the root", "want a file, have a URL: %q", file)
+	case strings.ContainsAny(file, "\\\x00"):
+		t.errorf(text, "write the path with forward slashes", "not a path: %q", file)
+	case path.IsAbs(clean), clean == "..", strings.HasPrefix(clean, "../"):
+		t.errorf(text, "write a path below the root", "the path %q leaves the root", file)
+	case clean == ".git", strings.HasPrefix(clean, ".git/"):
+		t.errorf(text, "name a file of the profile", "the path %q is git's own", file)
+	}
+	return clean
+}

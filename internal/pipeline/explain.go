@@ -1,0 +1,67 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/policy"
+)
+
+// Explanation is every version that one value could have, each with the rule that accepted or rejected it.
+type Explanation struct {
+	Manifest string
+	Target   string
+	File     string
+	Key      string
+	Current  string
+	Source   string
+	Filter   string
+	Decision policy.Decision
+	// Verdicts are empty when the outcome is a failure before the choice.
+	Verdicts []policy.Verdict
+}
+
+// Explain resolves one manifest and returns an explanation for each of its values. The error is the context's.
+func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest) ([]Explanation, error) {
+	var all []Explanation
+	for _, j := range p.open([]manifest.Manifest{m}) {
+		all = append(all, p.explain(ctx, j)...)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("explaining %s: %w", m.Name, err)
+	}
+	return all, nil
+}
+
+func (p Pipeline) explain(ctx context.Context, j *job) []Explanation {
+	base := Explanation{Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Key: j.target.Key.String(),
+		Source: j.source.Name, Filter: j.source.Filter.String()}
+	s := &snapshot{query: j.source.Query, missing: map[string]bool{}, digests: map[string]string{}}
+	if j.failure == nil {
+		listing, err := p.Lister.List(ctx, s.query)
+		if s.listing = listing; err != nil {
+			j.failure = fail(policy.SourceFailed, err)
+		}
+	}
+	var all []Explanation
+	for _, v := range j.values {
+		if j.failure == nil {
+			if err := p.decide(ctx, s, j, v); err != nil {
+				j.failure = fail(policy.SourceFailed, err)
+			}
+		}
+		if j.failure != nil {
+			break
+		}
+		e := base
+		e.Key, e.Current, e.Decision = v.scalar.Key, v.scalar.Value, v.decision
+		e.Verdicts = policy.Explain(p.request(s, j, v))
+		all = append(all, e)
+	}
+	if j.failure != nil {
+		base.Decision = policy.Decision{Outcome: policy.Failed, Reason: j.failure.reason, Detail: j.failure.detail, Hint: j.failure.hint}
+		return []Explanation{base}
+	}
+	return all
+}

@@ -1,0 +1,139 @@
+package pipeline
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// job is one target on its way through the stages.
+type job struct {
+	manifest manifest.Manifest
+	source   manifest.Source
+	target   manifest.Target
+	file     *edit.File
+	before   []byte
+	// values are the scalars that the target's key resolves to, in the order of the file.
+	values     []*value
+	candidates int
+	// failure ends the job; the other jobs go on.
+	failure *failure
+}
+
+// value is one scalar and what is decided about it.
+type value struct {
+	scalar   edit.Scalar
+	decision policy.Decision
+	digest   string
+}
+
+// failure says why a job ended.
+type failure struct {
+	reason       policy.Reason
+	detail, hint string
+}
+
+func fail(reason policy.Reason, err error) *failure {
+	f := &failure{reason: reason, detail: err.Error()}
+	if a, ok := errors.AsType[interface {
+		error
+		Advice() string
+	}](err); ok {
+		f.hint = a.Advice()
+	}
+	return f
+}
+
+// document is a target file, read and parsed once for all targets in it.
+type document struct {
+	bytes []byte
+	file  *edit.File
+	err   error
+}
+
+// open makes a job of every target of the valid manifests and finds the values in their files.
+func (p Pipeline) open(manifests []manifest.Manifest) []*job {
+	documents := map[string]document{}
+	var jobs []*job
+	for _, m := range manifests {
+		if !m.Valid() {
+			continue
+		}
+		own := make([]*job, 0, len(m.Targets))
+		for _, t := range m.Targets {
+			d, ok := documents[t.File]
+			if !ok {
+				d = p.read(t.File)
+				documents[t.File] = d
+			}
+			own = append(own, find(m, t, d))
+		}
+		slices.SortStableFunc(own, byPosition)
+		jobs = append(jobs, own...)
+	}
+	return jobs
+}
+
+func (p Pipeline) read(path string) document {
+	data, err := p.Files.ReadFile(path)
+	if err != nil {
+		return document{err: err}
+	}
+	file, err := edit.Parse(path, data)
+	return document{bytes: data, file: file, err: err}
+}
+
+func find(m manifest.Manifest, t manifest.Target, d document) *job {
+	j := &job{manifest: m, source: m.Source(t.SourceID), target: t, file: d.file, before: d.bytes}
+	if d.err != nil {
+		j.failure = fail(policy.TargetInvalid, d.err)
+		return j
+	}
+	scalars, err := d.file.Find(t.Key)
+	if err != nil {
+		j.failure = fail(policy.TargetInvalid, err)
+		return j
+	}
+	for _, s := range scalars {
+		j.values = append(j.values, &value{scalar: s})
+	}
+	return j
+}
+
+func byPosition(a, b *job) int {
+	return cmp.Or(cmp.Compare(a.target.File, b.target.File), cmp.Compare(a.line(), b.line()), cmp.Compare(a.column(), b.column()))
+}
+
+func (j *job) line() int {
+	if len(j.values) == 0 {
+		return 0
+	}
+	return j.values[0].scalar.Line
+}
+
+func (j *job) column() int {
+	if len(j.values) == 0 {
+		return 0
+	}
+	return j.values[0].scalar.Column
+}
+
+// Check finds every value that the manifests track, without asking any source, and returns what is wrong, each problem
+// at the manifest's key. Texts of the files are the business of the error's own place.
+func Check(manifests []manifest.Manifest, files Reader) []strictyaml.Problem {
+	var problems []strictyaml.Problem
+	for _, j := range (Pipeline{Files: files}).open(manifests) {
+		if j.failure == nil {
+			continue
+		}
+		at := j.target.Place
+		at.Message, at.Hint = j.failure.detail, j.failure.hint
+		problems = append(problems, at)
+	}
+	return problems
+}

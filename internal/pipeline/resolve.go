@@ -1,0 +1,107 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/source"
+)
+
+// maxMissing bounds how many listed tags of one image may turn out not to exist before a target gives up.
+const maxMissing = 10
+
+// resolve lists each distinct source once, all at the same time (the clients limit the requests in flight for each
+// host), and decides about every value that follows it.
+func (p Pipeline) resolve(ctx context.Context, jobs []*job) {
+	groups := map[source.Query][]*job{}
+	for _, j := range jobs {
+		if j.failure == nil {
+			groups[j.source.Query] = append(groups[j.source.Query], j)
+		}
+	}
+	var wg sync.WaitGroup
+	for q, group := range groups {
+		wg.Go(func() { p.resolveSource(ctx, q, group) })
+	}
+	wg.Wait()
+}
+
+// resolveSource decides about all values that follow one source.
+func (p Pipeline) resolveSource(ctx context.Context, q source.Query, jobs []*job) {
+	listing, err := p.Lister.List(ctx, q)
+	if err != nil {
+		for _, j := range jobs {
+			j.failure = fail(policy.SourceFailed, err)
+		}
+		return
+	}
+	s := &snapshot{query: q, listing: listing, missing: map[string]bool{}, digests: map[string]string{}}
+	for _, j := range jobs {
+		j.candidates = len(listing)
+		for _, v := range j.values {
+			if err := p.decide(ctx, s, j, v); err != nil {
+				j.failure = fail(policy.SourceFailed, err)
+				break
+			}
+		}
+	}
+}
+
+// snapshot is what one source said in this run.
+type snapshot struct {
+	query   source.Query
+	listing source.Listing
+	// missing are the listed tags that turned out not to exist; digests those of the tags that do.
+	missing map[string]bool
+	digests map[string]string
+}
+
+// decide chooses a version for one value. An image's tag must exist before it is written: one that does not gives way
+// to the next.
+func (p Pipeline) decide(ctx context.Context, s *snapshot, j *job, v *value) error {
+	for range maxMissing {
+		v.decision = policy.Decide(p.request(s, j, v))
+		if v.decision.Outcome != policy.Update || s.query.Kind != source.Image {
+			return nil
+		}
+		digest, err := p.digest(ctx, s, v.decision.Tag)
+		if err == nil {
+			v.digest = digest
+			return nil
+		}
+		if !errors.Is(err, source.ErrNotFound) {
+			return err
+		}
+		s.missing[v.decision.Tag] = true
+	}
+	return fmt.Errorf("resolving %s: %d listed tags do not exist", s.query, maxMissing)
+}
+
+func (p Pipeline) request(s *snapshot, j *job, v *value) policy.Request {
+	listing := s.listing
+	if s.query.Kind == source.GitHubRelease {
+		listing = j.source.Types.Keep(listing)
+	}
+	return policy.Request{
+		Listing: listing, Current: v.scalar.Value, Transform: j.transform(), Filter: j.source.Filter,
+		Policy: j.manifest.Policy, Missing: s.missing, Now: p.Now,
+	}
+}
+
+// transform is the source's transformers followed by the target's.
+func (j *job) transform() source.Transform { return j.source.Transform.Then(j.target.Transform) }
+
+// digest asks for each tag of a source once.
+func (p Pipeline) digest(ctx context.Context, s *snapshot, tag string) (string, error) {
+	if d, ok := s.digests[tag]; ok {
+		return d, nil
+	}
+	d, err := p.Digester.Digest(ctx, s.query, tag)
+	if err == nil {
+		s.digests[tag] = d
+	}
+	return d, err
+}

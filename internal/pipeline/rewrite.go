@@ -1,0 +1,108 @@
+package pipeline
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/policy"
+)
+
+// place names one scalar in the root.
+type place struct {
+	file     string
+	document int
+	key      string
+}
+
+// wanted is what the first target that follows a scalar wants there.
+type wanted struct {
+	job  *job
+	text string
+}
+
+// refuseConflicts fails the targets that want different texts in one scalar; whichever came last would win otherwise.
+func refuseConflicts(jobs []*job) {
+	first := map[place]wanted{}
+	for _, j := range jobs {
+		for _, v := range j.values {
+			text, ok := v.wants()
+			if !ok || j.failure != nil {
+				continue
+			}
+			at := place{j.target.File, v.scalar.Document, v.scalar.Key}
+			other, taken := first[at]
+			if !taken {
+				first[at] = wanted{j, text}
+				continue
+			}
+			if other.text != text {
+				other.job.failure = conflict(at, v.scalar, other.text, text, j)
+				j.failure = conflict(at, v.scalar, text, other.text, other.job)
+			}
+		}
+	}
+}
+
+// wants is the text that the decision wants in the file; none when it wants nothing.
+func (v *value) wants() (string, bool) {
+	switch v.decision.Outcome {
+	case policy.Update:
+		return v.decision.Value, true
+	case policy.Current, policy.Held:
+		return v.scalar.Value, true
+	default:
+		return "", false
+	}
+}
+
+func conflict(at place, s edit.Scalar, own, others string, other *job) *failure {
+	return &failure{
+		reason: policy.TargetInvalid,
+		detail: fmt.Sprintf("%s:%d:%d: %s is to be %q here and %q by %s/%s", at.file, s.Line, s.Column, at.key, own, others, other.manifest.Name, other.target.ID),
+		hint:   "let one target alone write this value, or give both the same filter",
+	}
+}
+
+// rewrite computes the new bytes of every file. When a file's edits cannot be made, its targets fail and the file stays
+// as it is.
+func rewrite(jobs []*job) []change.File {
+	byFile := map[string][]*job{}
+	for _, j := range jobs {
+		if j.failure == nil && slices.ContainsFunc(j.values, (*value).updated) {
+			byFile[j.target.File] = append(byFile[j.target.File], j)
+		}
+	}
+	var files []change.File
+	for path, own := range byFile {
+		after, err := own[0].file.Apply(edits(own))
+		if err != nil {
+			for _, j := range own {
+				j.failure = fail(policy.TargetInvalid, err)
+			}
+			continue
+		}
+		if !bytes.Equal(own[0].before, after) {
+			files = append(files, change.File{Path: path, Before: own[0].before, After: after})
+		}
+	}
+	slices.SortFunc(files, func(a, b change.File) int { return strings.Compare(a.Path, b.Path) })
+	return files
+}
+
+func (v *value) updated() bool { return v.decision.Outcome == policy.Update }
+
+func edits(jobs []*job) []edit.Edit {
+	var all []edit.Edit
+	for _, j := range jobs {
+		for _, v := range j.values {
+			if v.updated() {
+				all = append(all, edit.Edit{Scalar: v.scalar, Value: v.decision.Value})
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,127 @@
+package policy
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// The kinds of filter, Updatecli's words.
+const (
+	kindSemVer      = "semver"
+	kindRegex       = "regex"
+	kindRegexSemVer = "regex/semver"
+	kindLatest      = "latest"
+)
+
+const rangeHint = "write a semver range, e.g. ^1.2.0, ~1.2 or >=1.2.0-rc.0 <2.0.0"
+
+// Error is a filter or exclusion that cannot be read, and what to write instead.
+type Error struct {
+	Message, Hint string
+	// Err is the parser's own error, nil when there is none.
+	Err error
+}
+
+// Error returns the message with the cause.
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return e.Message
+	}
+	return e.Message + ": " + e.Err.Error()
+}
+
+// Advice returns the hint.
+func (e *Error) Advice() string { return e.Hint }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Filter says which of the listed tags compete, and whether they have an order. It is compiled once and never changes.
+type Filter struct {
+	kind, pattern string
+	span          span
+	// regex selects tags; for regex/semver its first group is what is compared.
+	regex *regexp.Regexp
+	// tags must match before anything else, nil for all.
+	tags *regexp.Regexp
+}
+
+// ParseFilter compiles a version filter of the kinds semver (also when kind is empty), regex, regex/semver and latest.
+// The pattern is the range, the expression of kind regex, or the exact tag of kind latest; regex is the expression of
+// regex/semver.
+func ParseFilter(kind, pattern, regex string) (Filter, error) {
+	if kind == "" {
+		kind = kindSemVer
+	}
+	f := Filter{kind: kind, pattern: pattern}
+	var err error
+	switch kind {
+	case kindLatest:
+		return f, nil
+	case kindRegex:
+		f.regex, err = compile("pattern", pattern)
+		return f, err
+	case kindRegexSemVer:
+		if f.regex, err = compile("regex", regex); err != nil {
+			return Filter{}, err
+		}
+	case kindSemVer:
+	default:
+		return Filter{}, &Error{Message: fmt.Sprintf("unknown kind of version filter %q", kind), Hint: "write semver, regex, regex/semver or latest"}
+	}
+	if pattern == "" {
+		f.pattern = "*"
+	}
+	f.span, err = parseSpan(f.pattern)
+	if err != nil {
+		return Filter{}, &Error{Message: fmt.Sprintf("%q is no semver range", pattern), Hint: rangeHint, Err: err}
+	}
+	return f, nil
+}
+
+func compile(key, expression string) (*regexp.Regexp, error) {
+	if expression == "" {
+		return nil, &Error{Message: key + " is empty", Hint: "write a regular expression"}
+	}
+	re, err := regexp.Compile(expression)
+	if err != nil {
+		return nil, &Error{Message: key + " is no regular expression", Hint: "see https://pkg.go.dev/regexp/syntax", Err: err}
+	}
+	return re, nil
+}
+
+// WithTags returns a filter that considers only tags matching the expression.
+func (f Filter) WithTags(re *regexp.Regexp) Filter {
+	f.tags = re
+	return f
+}
+
+// String describes the filter as people write it.
+func (f Filter) String() string {
+	text := f.kind + " " + f.pattern
+	if f.kind == kindRegexSemVer {
+		text = fmt.Sprintf("%s %s of %s", f.kind, f.pattern, f.regex)
+	}
+	if f.tags != nil {
+		text += fmt.Sprintf(" among tags like %s", f.tags)
+	}
+	return text
+}
+
+// ordered reports whether the versions that compete have an order; if not, the last one listed wins.
+func (f Filter) ordered() bool { return f.kind == kindSemVer || f.kind == kindRegexSemVer }
+
+// compared is the part of a tag that is read as a version; false means that the expression does not match.
+func (f Filter) compared(tag string) (string, bool) {
+	if f.kind != kindRegexSemVer {
+		return tag, true
+	}
+	m := f.regex.FindStringSubmatch(tag)
+	if m == nil {
+		return "", false
+	}
+	if len(m) > 1 {
+		return m[1], true
+	}
+	return m[0], true
+}

@@ -1,0 +1,104 @@
+// Package policy chooses which version a value follows, and says why. It is pure: what is listed, what the file holds
+// and the day come in; a decision with its reason comes out. It asks nobody, reads no clock and writes no log.
+package policy
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Policy is what a manifest asks for beyond its version filter. The zero value is the default.
+type Policy struct {
+	// Channel admits only prereleases of this label followed by numbers: infitx.4 for infitx.
+	Channel string
+	// Exclude are versions that never compete.
+	Exclude   []Exclusion
+	Downgrade Downgrade
+	// Hold keeps a version; nil holds nothing.
+	Hold *Hold
+	// Loose also takes tags without three numeric parts as versions.
+	Loose bool
+}
+
+// Downgrade says what happens when only lower versions are left while the current one still satisfies the filter.
+type Downgrade string
+
+// The two ways; the empty text is Hold as well.
+const (
+	Keep   Downgrade = "hold"
+	Follow Downgrade = "follow"
+)
+
+// Hold keeps a version for a while.
+type Hold struct {
+	// Version is what to keep, the value in the file when empty.
+	Version string
+	// Reason is for people.
+	Reason string
+	// Until is the last day (UTC); the zero time has no end.
+	Until time.Time
+}
+
+// active reports whether the hold still holds at the time.
+func (h Hold) active(now time.Time) bool {
+	return h.Until.IsZero() || now.UTC().Before(h.Until.AddDate(0, 0, 1))
+}
+
+func (h Hold) why() string {
+	text := ""
+	if h.Reason != "" {
+		text = ": " + h.Reason
+	}
+	if !h.Until.IsZero() {
+		text += " (until " + h.Until.Format(time.DateOnly) + ")"
+	}
+	return text
+}
+
+// Exclusion is a version or a range that never competes.
+type Exclusion struct {
+	text    string
+	exact   bool
+	version version
+	span    span
+}
+
+// ParseExclusion reads a version (1.2.3) or a semver range.
+func ParseExclusion(text string) (Exclusion, error) {
+	if v, ok := parseStrict(text); ok {
+		return Exclusion{text: text, exact: true, version: v}, nil
+	}
+	s, err := parseSpan(text)
+	if err != nil {
+		return Exclusion{}, &Error{Message: fmt.Sprintf("exclude: %q is no version and no range", text), Hint: rangeHint, Err: err}
+	}
+	return Exclusion{text: text, span: s}, nil
+}
+
+func (e Exclusion) covers(tag string, v version, isVersion bool) bool {
+	switch {
+	case tag == e.text:
+		return true
+	case !isVersion:
+		return false
+	case e.exact:
+		return v.compare(e.version) == 0
+	default:
+		return e.span.admits(v)
+	}
+}
+
+// inChannel reports whether a prerelease is the label followed by numeric identifiers.
+func inChannel(pre, label string) bool {
+	rest, ok := strings.CutPrefix(pre, label)
+	if !ok || rest == "" || rest[0] != '.' {
+		return false
+	}
+	for _, c := range []byte(rest) {
+		if c != '.' && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,268 @@
+package strictyaml
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/agnivade/levenshtein"
+	"gopkg.in/yaml.v3"
+)
+
+// Limits of a configuration file; far above what people write, far below what hurts.
+const (
+	// MaxSize is the largest file read, in bytes.
+	MaxSize = 1 << 20
+	// maxDocuments bounds the documents of one file.
+	maxDocuments = 1000
+	// maxNodes bounds the nodes visited in one document, aliases followed: what a nest of aliases expands to.
+	maxNodes = 100_000
+)
+
+// Documents splits a file into its YAML documents; empty documents are left out. The problems are those of YAML
+// itself; the documents before a syntax error are returned.
+func Documents(file string, data []byte) ([]*yaml.Node, []Problem) {
+	if len(data) > MaxSize {
+		return nil, []Problem{{File: file, Message: fmt.Sprintf("the file has %d bytes, more than the limit of %d", len(data), MaxSize)}}
+	}
+	var docs []*yaml.Node
+	dec := yaml.NewDecoder(strings.NewReader(string(data)))
+	for len(docs) < maxDocuments {
+		n, err := nextDocument(dec)
+		if errors.Is(err, io.EOF) {
+			return docs, nil
+		}
+		if err != nil {
+			return docs, []Problem{syntaxProblem(file, data, err)}
+		}
+		if root := n.Content[0]; root.Tag != "!!null" {
+			docs = append(docs, root)
+		}
+	}
+	return docs, []Problem{{File: file, Message: fmt.Sprintf("more than %d documents", maxDocuments)}}
+}
+
+// nextDocument reads one document. yaml.v3 panics on some malformed input instead of returning an error
+// (https://github.com/go-yaml/yaml/issues), hence the recover around this one call.
+func nextDocument(dec *yaml.Decoder) (n *yaml.Node, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New("yaml: malformed document")
+		}
+	}()
+	n = new(yaml.Node)
+	if err := dec.Decode(n); err != nil {
+		return nil, err
+	}
+	return n, nil
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// syntaxProblem turns an error of yaml.v3 into a problem with a place.
+func syntaxProblem(file string, data []byte, err error) Problem {
+	p := Problem{File: file, Line: 1, Column: 1, Message: "reading YAML: " + yamlLine.ReplaceAllString(err.Error(), "")}
+	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
+		p.Line, _ = strconv.Atoi(m[1])
+	}
+	lines := strings.Split(string(data), "\n")
+	for i := max(0, p.Line-2); i < min(len(lines), p.Line+1); i++ {
+		if _, value, ok := strings.Cut(lines[i], ":"); ok && strings.HasPrefix(strings.TrimSpace(value), "{{") {
+			p.Line, p.Hint = i+1, quoteHint
+		}
+	}
+	return p
+}
+
+// Decoder reads one document and collects its problems.
+type Decoder struct {
+	file     string
+	problems []Problem
+	nodes    int
+	exceeded bool
+}
+
+// Decode reads the node into the struct that out points to and returns every problem found.
+func Decode(file string, n *yaml.Node, out any) []Problem {
+	d := &Decoder{file: file}
+	d.Decode(n, out)
+	return d.problems
+}
+
+// Errorf records a problem at the node.
+func (d *Decoder) Errorf(n *yaml.Node, hint, format string, args ...any) {
+	d.problems = append(d.problems, Problem{File: d.file, Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// Decode reads the node into out, a pointer to a struct, a slice, or one of this package's types. A null leaves out as
+// it is.
+func (d *Decoder) Decode(n *yaml.Node, out any) {
+	n = d.enter(n)
+	if n == nil || n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		return
+	}
+	switch out := out.(type) {
+	case Either:
+		out.DecodeYAML(d, n)
+	case interface{ decode(*Decoder, *yaml.Node) }:
+		out.decode(d, n)
+	default:
+		v := reflect.ValueOf(out).Elem()
+		switch v.Kind() {
+		case reflect.Struct:
+			d.structure(n, v)
+		case reflect.Slice:
+			d.list(n, v)
+		default:
+			d.Errorf(n, "", "this place cannot hold a value")
+		}
+	}
+}
+
+// enter follows an alias and counts the visit; nil means that the document is too large to go on.
+func (d *Decoder) enter(n *yaml.Node) *yaml.Node {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if d.nodes++; d.nodes <= maxNodes {
+		return n
+	}
+	if !d.exceeded {
+		d.exceeded = true
+		d.Errorf(n, "write the values out instead of nesting aliases", "the document expands to more than %d values", maxNodes)
+	}
+	return nil
+}
+
+func (d *Decoder) list(n *yaml.Node, v reflect.Value) {
+	if n.Kind != yaml.SequenceNode {
+		d.Errorf(n, "", "want a list, have %s", kindName(n))
+		return
+	}
+	for _, item := range n.Content {
+		e := reflect.New(v.Type().Elem())
+		d.Decode(item, e.Interface())
+		v.Set(reflect.Append(v, e.Elem()))
+	}
+}
+
+func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
+	if n.Kind != yaml.MappingNode {
+		d.Errorf(n, "", "want a map with %s, have %s", strings.Join(required(v.Type()), ", "), describe(n))
+		return
+	}
+	present := map[string]bool{}
+	d.pairs(n, func(key Text, value *yaml.Node) {
+		f, ok := d.field(v.Type(), key)
+		if !ok {
+			return
+		}
+		if present[f.name] {
+			d.Errorf(at(key), "", "the key %q is there twice", f.name)
+			return
+		}
+		present[f.name] = value.Tag != "!!null"
+		d.value(f, key, value, v.Field(f.index))
+	})
+	for _, name := range required(v.Type()) {
+		if !present[name] {
+			d.Errorf(n, "", "missing key %q", name)
+		}
+	}
+}
+
+// value reads one field and holds it against its tags.
+func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
+	if v.Type() == reflect.TypeFor[Unsupported]() {
+		d.Errorf(at(key), f.hint, "%q is not supported by pawl", key.Value)
+		return
+	}
+	if v.Kind() == reflect.Pointer {
+		v.Set(reflect.New(v.Type().Elem()))
+		d.Decode(n, v.Interface())
+		return
+	}
+	d.Decode(n, v.Addr().Interface())
+	if t, ok := v.Interface().(Text); ok && t.Set() && len(f.enum) > 0 && !slices.Contains(f.enum, t.Value) {
+		d.Errorf(n, didYouMean(t.Value, f.enum), "%s: want %s, have %q", f.name, oneOf(f.enum), t.Value)
+	}
+}
+
+// pairs calls yield for each key of a mapping whose key is a scalar; merge keys and doubled keys are errors.
+func (d *Decoder) pairs(n *yaml.Node, yield func(key Text, value *yaml.Node)) {
+	seen := map[string]bool{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := n.Content[i]
+		switch {
+		case k.Kind != yaml.ScalarNode:
+			d.Errorf(k, "", "want a name as key, have %s", kindName(k))
+		case k.Tag == "!!merge":
+			d.Errorf(k, "write the keys out", "merge keys are not supported here")
+		case seen[k.Value]:
+			d.Errorf(k, "", "the key %q is there twice", k.Value)
+		default:
+			seen[k.Value] = true
+			yield(Text{Value: k.Value, Line: k.Line, Column: k.Column}, n.Content[i+1])
+		}
+	}
+}
+
+// field finds the struct field of a key: by its name, else by its name in another case with a warning.
+func (d *Decoder) field(t reflect.Type, key Text) (field, bool) {
+	all := fields(t)
+	for _, f := range all {
+		if f.name == key.Value {
+			return f, true
+		}
+	}
+	names := make([]string, 0, len(all))
+	for _, f := range all {
+		if strings.EqualFold(f.name, key.Value) {
+			d.problems = append(d.problems, Problem{File: d.file, Line: key.Line, Column: key.Column, Warning: true,
+				Message: fmt.Sprintf("the key %q is written %q", key.Value, f.name), Hint: "write " + f.name})
+			return f, true
+		}
+		if !f.unsupported {
+			names = append(names, f.name)
+		}
+	}
+	hint := didYouMean(key.Value, names)
+	if hint == "" {
+		hint = "known here: " + strings.Join(names, ", ")
+	}
+	d.Errorf(at(key), hint, "unknown key %q", key.Value)
+	return field{}, false
+}
+
+func at(t Text) *yaml.Node { return &yaml.Node{Line: t.Line, Column: t.Column} }
+
+// didYouMean returns a hint with the nearest word, empty when none is near.
+func didYouMean(have string, words []string) string {
+	have = strings.ToLower(have)
+	best, distance := "", len(have)
+	for _, w := range words {
+		allowed := min(len(have)/3, 3)
+		if have[:min(1, len(have))] == w[:min(1, len(w))] {
+			allowed++ // people rarely mistype the first letter
+		}
+		if n := levenshtein.ComputeDistance(have, strings.ToLower(w)); n <= allowed && n < distance {
+			best, distance = w, n
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", best)
+}
+
+func oneOf(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+}

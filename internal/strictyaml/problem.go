@@ -1,0 +1,49 @@
+// Package strictyaml decodes YAML into Go structs the way a person wants a configuration file read: every problem at
+// once, each with its place, what was expected and what to do about it; an unknown key is an error with the word that
+// was probably meant. The same struct tags give the JSON Schema of the format, so that the two cannot disagree.
+//
+// It knows no format of its own: manifests and the configuration file are described by their packages.
+package strictyaml
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// Problem is one fault of a file, at a place. Line and Column count from 1, columns in runes; 0 means the whole file.
+type Problem struct {
+	File         string
+	Line, Column int
+	Message      string
+	// Hint says what to do, empty when the message says it already.
+	Hint string
+	// Warning marks what is accepted all the same.
+	Warning bool
+}
+
+// Error returns "file:line:column: message".
+func (p Problem) Error() string { return p.Place() + ": " + p.Message }
+
+// Advice returns the hint.
+func (p Problem) Advice() string { return p.Hint }
+
+// Place returns "file:line:column", or the file alone when the whole file is meant.
+func (p Problem) Place() string {
+	if p.Line == 0 {
+		return p.File
+	}
+	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Sort orders problems by file, then place.
+func Sort(problems []Problem) {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column))
+	})
+}
+
+// Failed reports whether any problem is more than a warning.
+func Failed(problems []Problem) bool {
+	return slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning })
+}

@@ -1,0 +1,127 @@
+package strictyaml
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"strings"
+)
+
+// field is one key of a struct as its tags describe it:
+//
+//	Kind Text `yaml:"kind" enum:"semver,regex" required:"true" doc:"How versions compare." hint:"…"`
+type field struct {
+	name        string
+	index       int
+	doc, hint   string
+	enum        []string
+	required    bool
+	unsupported bool
+}
+
+func fields(t reflect.Type) []field {
+	var all []field
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name := f.Tag.Get("yaml")
+		if name == "" {
+			continue
+		}
+		one := field{name: name, index: i, doc: f.Tag.Get("doc"), hint: f.Tag.Get("hint"),
+			required: f.Tag.Get("required") == "true", unsupported: f.Type == reflect.TypeFor[Unsupported]()}
+		if e := f.Tag.Get("enum"); e != "" {
+			one.enum = strings.Split(e, ",")
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func required(t reflect.Type) []string {
+	var names []string
+	for _, f := range fields(t) {
+		if f.required {
+			names = append(names, f.name)
+		}
+	}
+	return names
+}
+
+// Schema returns the JSON Schema (draft 7, which editors understand) of the struct v, indented.
+func Schema(v any, id, title string) ([]byte, error) {
+	g := generator{definitions: map[string]any{}}
+	root := g.of(reflect.TypeOf(v))
+	root = map[string]any{"$schema": "http://json-schema.org/draft-07/schema#", "$id": id, "title": title,
+		"allOf": []any{root}, "definitions": g.definitions}
+	out, err := json.MarshalIndent(root, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("encoding schema %s: %w", id, err)
+	}
+	return append(out, '\n'), nil
+}
+
+type generator struct{ definitions map[string]any }
+
+// of returns the schema of a type; structs become definitions and are referred to.
+func (g generator) of(t reflect.Type) map[string]any {
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch v := reflect.New(t).Interface().(type) {
+	case *Text:
+		return map[string]any{"type": []any{"string", "number", "boolean"}}
+	case *Flag:
+		return map[string]any{"type": "boolean"}
+	case *Number:
+		return map[string]any{"type": "integer"}
+	case Either:
+		return g.anyOf(v.Alternatives())
+	case interface{ schemaElem() any }:
+		return map[string]any{"type": "object", "additionalProperties": g.of(reflect.TypeOf(v.schemaElem()))}
+	}
+	if t.Kind() == reflect.Slice {
+		return map[string]any{"type": "array", "items": g.of(t.Elem())}
+	}
+	if _, ok := g.definitions[t.Name()]; !ok {
+		g.definitions[t.Name()] = map[string]any{}
+		g.definitions[t.Name()] = g.object(t)
+	}
+	return map[string]any{"$ref": "#/definitions/" + t.Name()}
+}
+
+func (g generator) anyOf(alternatives []any) map[string]any {
+	var all []any
+	for _, a := range alternatives {
+		if word, ok := a.(string); ok {
+			all = append(all, map[string]any{"const": word})
+			continue
+		}
+		all = append(all, g.of(reflect.TypeOf(a)))
+	}
+	return map[string]any{"anyOf": all}
+}
+
+func (g generator) object(t reflect.Type) map[string]any {
+	properties := map[string]any{}
+	for _, f := range fields(t) {
+		if f.unsupported {
+			continue
+		}
+		p := g.of(t.Field(f.index).Type)
+		if len(f.enum) > 0 {
+			p = map[string]any{"enum": f.enum}
+		}
+		if f.doc != "" {
+			if ref, ok := p["$ref"]; ok { // draft 7 ignores what stands beside a reference
+				p = map[string]any{"allOf": []any{map[string]any{"$ref": ref}}}
+			}
+			p["description"] = f.doc
+		}
+		properties[f.name] = p
+	}
+	object := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
+	if names := required(t); len(names) > 0 {
+		object["required"] = names
+	}
+	return object
+}
