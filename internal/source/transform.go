@@ -1,189 +1,53 @@
 package source
 
-import (
-	"errors"
-	"fmt"
-	"regexp"
-	"slices"
-	"strings"
+import "fmt"
 
-	"github.com/Masterminds/semver/v3"
-)
+// maxUndone bounds how many texts Undo returns.
+const maxUndone = 16
 
-// Transform turns a version into the text that is written: Updatecli's transformers
-// (https://www.updatecli.io/docs/core/transformer/), in order. The zero value changes nothing.
-type Transform struct{ steps []step }
+// Transform turns a version into the text that is written, by Updatecli's transformers in their order. It is immutable;
+// the zero value changes nothing.
+type Transform struct{ ops []Op }
 
-// step is one transformer. undo returns the texts that apply may have been given, the likeliest first; it is nil when
-// that cannot be told.
-type step struct {
-	apply func(string) (string, error)
-	undo  func(string) []string
-}
+// NewTransform returns the transformers in the order in which they apply.
+func NewTransform(ops ...Op) Transform { return Transform{}.Then(Transform{ops: ops}) }
 
-// ErrNothingFound is returned when an expression of find or findsubmatch does not match.
-var ErrNothingFound = errors.New("nothing found")
-
-// maxOriginals bounds what Undo returns: each trimmed prefix or suffix doubles it.
-const maxOriginals = 16
-
-// AddPrefix returns the transformer addprefix.
-func AddPrefix(prefix string) Transform {
-	return one(
-		func(s string) (string, error) { return prefix + s, nil },
-		func(s string) []string {
-			if rest, ok := strings.CutPrefix(s, prefix); ok {
-				return []string{rest}
-			}
-			return nil
-		})
-}
-
-// AddSuffix returns the transformer addsuffix.
-func AddSuffix(suffix string) Transform {
-	return one(
-		func(s string) (string, error) { return s + suffix, nil },
-		func(s string) []string {
-			if rest, ok := strings.CutSuffix(s, suffix); ok {
-				return []string{rest}
-			}
-			return nil
-		})
-}
-
-// TrimPrefix returns the transformer trimprefix.
-func TrimPrefix(prefix string) Transform {
-	return one(
-		func(s string) (string, error) { return strings.TrimPrefix(s, prefix), nil },
-		func(s string) []string {
-			if prefix == "" || strings.HasPrefix(s, prefix) {
-				return []string{prefix + s}
-			}
-			return []string{prefix + s, s}
-		})
-}
-
-// TrimSuffix returns the transformer trimsuffix.
-func TrimSuffix(suffix string) Transform {
-	return one(
-		func(s string) (string, error) { return strings.TrimSuffix(s, suffix), nil },
-		func(s string) []string {
-			if suffix == "" || strings.HasSuffix(s, suffix) {
-				return []string{s + suffix}
-			}
-			return []string{s + suffix, s}
-		})
-}
-
-// Replace returns the transformer replacers: pairs of old and new text, replaced in a single pass.
-func Replace(pairs ...string) (Transform, error) {
-	if len(pairs)%2 != 0 {
-		return Transform{}, errors.New("want pairs of from and to")
-	}
-	for i := 0; i < len(pairs); i += 2 {
-		if pairs[i] == "" {
-			return Transform{}, errors.New("from is empty")
-		}
-	}
-	r := strings.NewReplacer(pairs...)
-	return one(func(s string) (string, error) { return r.Replace(s), nil }, nil), nil
-}
-
-// Find returns the transformer find: the first text that the expression matches.
-func Find(expression string) (Transform, error) {
-	return FindSubmatch(expression, 0)
-}
-
-// FindSubmatch returns the transformer findsubmatch: a group of the first match, 0 for the whole.
-func FindSubmatch(expression string, group int) (Transform, error) {
-	re, err := regexp.Compile(expression)
-	if err != nil {
-		return Transform{}, err
-	}
-	if group < 0 || group > re.NumSubexp() {
-		return Transform{}, fmt.Errorf("the expression %q has groups 0 to %d, not %d", expression, re.NumSubexp(), group)
-	}
-	return one(func(s string) (string, error) {
-		m := re.FindStringSubmatch(s)
-		if m == nil {
-			return "", fmt.Errorf("%w by %q in %q", ErrNothingFound, expression, s)
-		}
-		return m[group], nil
-	}, nil), nil
-}
-
-// Increment returns the transformer semverinc for a comma-separated list of major, minor and patch.
-func Increment(parts string) (Transform, error) {
-	names := strings.Split(parts, ",")
-	for i, name := range names {
-		names[i] = strings.TrimSpace(name)
-		if !slices.Contains([]string{"major", "minor", "patch"}, names[i]) {
-			return Transform{}, fmt.Errorf("want major, minor or patch, have %q", names[i])
-		}
-	}
-	return one(func(s string) (string, error) {
-		v, err := semver.NewVersion(s)
-		if err != nil {
-			return "", fmt.Errorf("incrementing %q: %w", s, err)
-		}
-		next := *v
-		for _, name := range names {
-			next = increment(next, name)
-		}
-		return next.String(), nil
-	}, nil), nil
-}
-
-func increment(v semver.Version, part string) semver.Version {
-	switch part {
-	case "major":
-		return v.IncMajor()
-	case "minor":
-		return v.IncMinor()
-	default:
-		return v.IncPatch()
-	}
-}
-
-func one(apply func(string) (string, error), undo func(string) []string) Transform {
-	return Transform{steps: []step{{apply, undo}}}
-}
-
-// Then returns a transform that applies t and then next.
+// Then returns a transform that applies t first and next after it.
 func (t Transform) Then(next Transform) Transform {
-	if t.Identity() {
-		return next
-	}
-	return Transform{steps: slices.Concat(t.steps, next.steps)}
+	ops := make([]Op, 0, len(t.ops)+len(next.ops))
+	return Transform{ops: append(append(ops, t.ops...), next.ops...)}
 }
 
-// Identity reports whether every text stays as it is.
-func (t Transform) Identity() bool { return len(t.steps) == 0 }
+// Identity reports whether the transform changes nothing because it holds no transformer.
+func (t Transform) Identity() bool { return len(t.ops) == 0 }
 
-// Apply transforms a version. The result may be empty, which nobody should write.
+// Apply returns the text for a version. It fails when a regular expression matches nothing or when there is no semantic
+// version to increment; an empty text is not an error.
 func (t Transform) Apply(version string) (string, error) {
-	for _, s := range t.steps {
-		var err error
-		if version, err = s.apply(version); err != nil {
-			return "", err
+	text := version
+	for _, op := range t.ops {
+		next, err := op.apply(text)
+		if err != nil {
+			return "", fmt.Errorf("transforming %q: %w", version, err)
 		}
+		text = next
 	}
-	return version, nil
+	return text, nil
 }
 
-// Undo returns the versions that may have given the text, the likeliest first. It returns none when the text cannot
-// come from this transform, or when more than prefixes and suffixes are involved.
-func (t Transform) Undo(text string) []string {
-	originals := []string{text}
-	for _, s := range slices.Backward(t.steps) {
-		if s.undo == nil {
-			return nil
+// Undo returns the versions that Apply turns into the value, the best guess first and 16 at most. It returns nil when
+// there are none, or when a transformer other than the prefix and suffix ones takes part.
+func (t Transform) Undo(value string) []string {
+	texts := []string{value}
+	for i := len(t.ops) - 1; i >= 0; i-- {
+		var before []string
+		for _, text := range texts {
+			before = append(before, t.ops[i].undo(text)...)
 		}
-		var earlier []string
-		for _, o := range originals {
-			earlier = append(earlier, s.undo(o)...)
-		}
-		originals = earlier[:min(len(earlier), maxOriginals)]
+		texts = before[:min(len(before), maxUndone)]
 	}
-	return originals
+	if len(texts) == 0 {
+		return nil
+	}
+	return texts
 }
