@@ -123,9 +123,6 @@ func (c *checker) errorf(t strictyaml.Text, hint, format string, args ...any) {
 }
 
 func (c *checker) config(f fileFormat) Config {
-	if f.Version.Set() && f.Version.Value != "1" {
-		c.errorf(f.Version, "write version: 1", "the configuration's version %q is not known", f.Version.Value)
-	}
 	config := Config{
 		Mirrors:     c.mirrors(f.Mirrors),
 		Concurrency: c.concurrency(f.Registries),

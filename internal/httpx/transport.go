@@ -99,9 +99,10 @@ func (t *Transport) asked(res *http.Response, attempt int) time.Duration {
 }
 
 // tell makes all requests of the label wait when the answer says that there were too many, and returns what is left
-// for this one to wait on its own.
+// for this one to wait on its own. A wait that nobody can afford fails this request alone: the limit may be that of one
+// repository, and the others find out for themselves.
 func (t *Transport) tell(res *http.Response, wait time.Duration) time.Duration {
-	if res == nil || !limited(res) {
+	if res == nil || !limited(res) || wait > t.client.config.Budget {
 		return wait
 	}
 	t.host.pause(t.client.config.Now().Add(wait))

@@ -5,70 +5,66 @@ import (
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
-// transform compiles a list of transformers into one.
+// transform compiles a list of transformers.
 func (t *translator) transform(blocks []transformBlock) source.Transform {
-	var all source.Transform
+	var ops []source.Op
 	for _, b := range blocks {
-		steps := b.steps()
-		switch {
-		case len(steps) > 1:
+		steps := t.steps(b)
+		if len(steps) > 1 {
 			t.errorf(steps[1].at, "write each transformer as an item of its own, in order", "two transformers in one item of the list")
-		case len(steps) == 1:
-			next, err := steps[0].make(t)
-			if err != nil {
-				t.errorf(steps[0].at, "", "%s: %v", steps[0].name, err)
+		}
+		for _, s := range steps {
+			if s.err != nil {
+				t.errorf(s.at, "", "%v", s.err)
 			}
-			all = all.Then(next)
+			ops = append(ops, s.op)
 		}
 	}
-	return all
+	return source.NewTransform(ops...)
 }
 
-// step is one transformer of a block: where it stands and how it is compiled.
+// step is one transformer of a block and where it stands.
 type step struct {
-	name string
-	at   strictyaml.Text
-	make func(t *translator) (source.Transform, error)
+	at  strictyaml.Text
+	op  source.Op
+	err error
 }
 
 // steps are the transformers that a block sets; there should be one.
-func (b transformBlock) steps() []step {
+func (t *translator) steps(b transformBlock) []step {
 	var all []step
-	plain := func(name string, text strictyaml.Text, f func(string) source.Transform) {
-		b.add(&all, name, text, func(t *translator) (source.Transform, error) { return f(t.expand(text)), nil })
+	add := func(at strictyaml.Text, build func(text string) (source.Op, error)) {
+		if at.Set() {
+			op, err := build(t.expand(at))
+			all = append(all, step{at, op, err})
+		}
 	}
-	plain("trimprefix", b.TrimPrefix, source.TrimPrefix)
-	plain("addprefix", b.AddPrefix, source.AddPrefix)
-	plain("trimsuffix", b.TrimSuffix, source.TrimSuffix)
-	plain("addsuffix", b.AddSuffix, source.AddSuffix)
-	b.add(&all, "find", b.Find, func(t *translator) (source.Transform, error) { return source.Find(t.expand(b.Find)) })
-	b.add(&all, "semverinc", b.SemVerInc, func(t *translator) (source.Transform, error) { return source.Increment(t.expand(b.SemVerInc)) })
+	add(b.TrimPrefix, always(source.TrimPrefix))
+	add(b.AddPrefix, always(source.AddPrefix))
+	add(b.TrimSuffix, always(source.TrimSuffix))
+	add(b.AddSuffix, always(source.AddSuffix))
+	add(b.Find, source.Find)
+	add(b.SemVerInc, source.SemverInc)
 	if f := b.FindSubMatch; f != nil {
-		b.add(&all, "findsubmatch", f.Pattern, func(t *translator) (source.Transform, error) {
-			return source.FindSubmatch(t.expand(f.Pattern), f.Index.Value)
-		})
+		add(f.Pattern, func(text string) (source.Op, error) { return source.FindSubmatch(text, f.Index.Value) })
 	}
 	if r := b.Replacer; r != nil {
-		b.add(&all, "replacer", r.From, replacers([]replaceBlock{*r}))
+		add(r.From, func(string) (source.Op, error) { return t.replace([]replaceBlock{*r}) })
 	}
 	if len(b.Replacers) > 0 {
-		b.add(&all, "replacers", b.Replacers[0].From, replacers(b.Replacers))
+		add(b.Replacers[0].From, func(string) (source.Op, error) { return t.replace(b.Replacers) })
 	}
 	return all
 }
 
-func (transformBlock) add(all *[]step, name string, at strictyaml.Text, build func(*translator) (source.Transform, error)) {
-	if at.Set() {
-		*all = append(*all, step{name, at, build})
-	}
+func always(f func(string) source.Op) func(string) (source.Op, error) {
+	return func(text string) (source.Op, error) { return f(text), nil }
 }
 
-func replacers(blocks []replaceBlock) func(*translator) (source.Transform, error) {
-	return func(t *translator) (source.Transform, error) {
-		var pairs []string
-		for _, r := range blocks {
-			pairs = append(pairs, t.expand(r.From), t.expand(r.To))
-		}
-		return source.Replace(pairs...)
+func (t *translator) replace(blocks []replaceBlock) (source.Op, error) {
+	var all []source.Replacement
+	for _, r := range blocks {
+		all = append(all, source.Replacement{From: t.expand(r.From), To: t.expand(r.To)})
 	}
+	return source.Replace(all...)
 }

@@ -92,8 +92,8 @@ func (g generator) of(t reflect.Type) map[string]any {
 func (g generator) anyOf(alternatives []any) map[string]any {
 	var all []any
 	for _, a := range alternatives {
-		if word, ok := a.(string); ok {
-			all = append(all, map[string]any{"const": word})
+		if k := reflect.TypeOf(a).Kind(); k == reflect.String || k == reflect.Bool {
+			all = append(all, map[string]any{"const": a})
 			continue
 		}
 		all = append(all, g.of(reflect.TypeOf(a)))

@@ -170,7 +170,7 @@ func TestFaults(t *testing.T) {
 		{"404 without token", fake.Fault{Status: 404, Body: "{}"}, "", 404, "404", "needs a token", 1},
 		{"404 with token", fake.Fault{Status: 404, Body: "{}"}, "TOKEN", 404, "404", "does not allow", 1},
 		{"429", fake.Fault{Status: 429, Header: http.Header{"Retry-After": {"3600"}}}, "", 429, "asks to wait 3600 s", "asks to wait", 1},
-		{"no quota", fake.Fault{Status: 403, Header: http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"99999999999"}}}, "", 429, "asks to wait", "asks to wait", 1},
+		{"no quota", fake.Fault{Status: 403, Header: http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {"99999999999"}}}, "", 403, "asks to wait", "asks to wait", 1},
 		{"HTML", fake.Fault{Body: "<html>"}, "", 200, "no list of releases", "API of a GitHub server", 1},
 		{"truncated JSON", fake.Fault{Body: `[{"tag_name":"v1`}, "", 200, "no list of releases", "API of a GitHub server", 1},
 		{"Link to another host", fake.Fault{Body: "[]", Header: link("https://evil.example" + path + "?page=2")}, "TOKEN", 200, "another host", "nothing was sent", 1},
