@@ -1,0 +1,263 @@
+package change
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/ledger"
+)
+
+// Verdict is the answer to the question whether a pull request may be merged.
+type Verdict string
+
+// The verdicts. The zero Verdict is none of them and merges nothing.
+const (
+	Granted Verdict = "grant"
+	Waiting Verdict = "wait"
+	Refused Verdict = "refuse"
+)
+
+// Code is why a verdict came about; the list is closed.
+type Code string
+
+// The codes of the verdicts.
+const (
+	Authorized    Code = "authorized"
+	NothingToDo   Code = "nothing-to-do"
+	MergeIsOff    Code = "merge-off"
+	Frozen        Code = "frozen"
+	NotOpen       Code = "not-open"
+	IsDraft       Code = "draft"
+	UnderReview   Code = "review-label"
+	OtherAuthor   Code = "other-author"
+	OtherRepo     Code = "other-repository"
+	OtherBranch   Code = "other-branch"
+	OtherBase     Code = "other-base"
+	ForeignCommit Code = "foreign-commit"
+	BaseMoved     Code = "base-moved"
+	DiffDiffers   Code = "diff-differs"
+	IsHeld        Code = "held"
+	IsPeopleEdit  Code = "people-edit"
+	IsVetoed      Code = "vetoed"
+	RequireIsBare Code = "require-unset"
+	CheckFailed   Code = "check-failed"
+	CheckPending  Code = "check-pending"
+	CheckAbsent   Code = "check-absent"
+	ChecksSilent  Code = "checks-silent"
+	NotEnforced   Code = "not-enforced"
+)
+
+// Codes lists every code in the order in which Authorize and MayArm ask.
+func Codes() []Code {
+	return []Code{
+		NothingToDo, MergeIsOff, Frozen, NotOpen, IsDraft, UnderReview, OtherAuthor, OtherRepo, OtherBranch, OtherBase,
+		ForeignCommit, BaseMoved, DiffDiffers, IsHeld, IsPeopleEdit, IsVetoed, RequireIsBare, CheckFailed, CheckPending,
+		CheckAbsent, ChecksSilent, NotEnforced, Authorized,
+	}
+}
+
+// Decision is a verdict with its reason. Anything refused must not stay armed for an automatic merge.
+type Decision struct {
+	Verdict Verdict `json:"verdict"`
+	Code    Code    `json:"code"`
+	Detail  string  `json:"detail,omitempty"`
+	Hint    string  `json:"hint,omitempty"`
+	grant   Grant
+}
+
+// Grant is the permission to merge one pull request at one head. Only Authorize and MayArm make one; the zero Grant
+// permits nothing.
+type Grant struct {
+	pull int
+	head string
+	auto bool
+}
+
+// Grant returns the permission, and false when there is none.
+func (d Decision) Grant() (Grant, bool) { return d.grant, d.Verdict == Granted && d.grant.head != "" }
+
+// Pull returns the number of the pull request.
+func (g Grant) Pull() int { return g.pull }
+
+// Head returns the SHA that the head must have when the merge happens; empty permits nothing.
+func (g Grant) Head() string { return g.head }
+
+// Auto reports whether the permission is to let the forge merge later (auto-merge, queue) and not now.
+func (g Grant) Auto() bool { return g.auto }
+
+// silence is how long required checks may report nothing at all before that is worth a hint.
+const silence = time.Minute
+
+// Authorize says whether pawl may merge the pull request now. It grants only when all of this holds: the pull request
+// is ours and open to an automatic merge; its diff is exactly the plan's bytes, with no commit of anybody else; nothing
+// holds a changed value; every required check is successful on this very head; and the plan was made on the base as it
+// is now.
+func Authorize(plan Set, pull PullRequest, checks Checks, view View, rules Rules) Decision {
+	for _, ask := range []func() Decision{
+		func() Decision { return askRun(plan, checks.Require, rules) },
+		func() Decision { return askState(pull) },
+		func() Decision { return askOwner(pull, rules) },
+		func() Decision { return askCommits(pull, rules.Self) },
+		func() Decision { return askDiff(plan, pull, rules) },
+		func() Decision { return askHolds(plan, rules.Holds) },
+		func() Decision { return askPeople(plan, view) },
+		func() Decision { return askChecks(pull.HeadSHA, checks) },
+	} {
+		if d := ask(); d.Verdict != "" {
+			return d
+		}
+	}
+	return Decision{
+		Verdict: Granted, Code: Authorized, Detail: "every rule for a merge holds",
+		grant: Grant{pull: pull.Number, head: pull.HeadSHA},
+	}
+}
+
+// MayArm says whether the forge may be told to merge the pull request later by itself. Beyond everything that Authorize
+// asks, except for checks that have not reported yet, each required check must be enforced by the repository, for the
+// forge asks nobody else.
+func MayArm(plan Set, pull PullRequest, checks Checks, view View, rules Rules) Decision {
+	d := Authorize(plan, pull, checks, view, rules)
+	if d.Verdict == Refused {
+		return d
+	}
+	for _, name := range checks.Require.Names {
+		if !slices.Contains(checks.Enforced, name) {
+			return notEnforced(fmt.Sprintf("check %q is not enforced by the repository", name))
+		}
+	}
+	if len(checks.Enforced) == 0 {
+		return notEnforced("the repository enforces no check")
+	}
+	return Decision{
+		Verdict: Granted, Code: Authorized, Detail: "the repository enforces every required check",
+		grant: Grant{pull: pull.Number, head: pull.HeadSHA, auto: true},
+	}
+}
+
+func notEnforced(detail string) Decision {
+	return Decision{Verdict: Waiting, Code: NotEnforced, Detail: detail,
+		Hint: "require the check in the branch's protection, or let pawl wait with merge.wait"}
+}
+
+func refuse(code Code, hint, format string, args ...any) Decision {
+	return Decision{Verdict: Refused, Code: code, Detail: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// askRun asks whether this run merges at all.
+func askRun(plan Set, need Requirement, rules Rules) Decision {
+	switch {
+	case len(plan.Updates) == 0 || len(plan.Files) == 0:
+		return refuse(NothingToDo, "close the pull request", "the plan changes nothing")
+	case need.Mode == MergeOff:
+		return refuse(MergeIsOff, "merge it yourself, or remove `merge: off`", "the configuration says `merge: off`")
+	case rules.Freeze != "":
+		return refuse(Frozen, "run again after the freeze", "merging is frozen: %s", rules.Freeze)
+	default:
+		return Decision{}
+	}
+}
+
+// askState asks whether the pull request waits for a person.
+func askState(pull PullRequest) Decision {
+	switch {
+	case pull.State != "open" || pull.Merged:
+		return refuse(NotOpen, "run again", "pull request %d is not open", pull.Number)
+	case pull.Draft:
+		return refuse(IsDraft, "mark it as ready for review", "pull request %d is a draft", pull.Number)
+	case slices.ContainsFunc(pull.Labels, func(l string) bool { return strings.EqualFold(l, ReviewLabel) }):
+		return refuse(UnderReview, "merge it yourself, or remove the label", "it wears the label %s", ReviewLabel)
+	default:
+		return Decision{}
+	}
+}
+
+// askOwner asks whether the pull request is ours; what its body says proves nothing.
+func askOwner(pull PullRequest, rules Rules) Decision {
+	const hint = "pawl merges only its own pull request"
+	ours := rules.Repository != "" && strings.EqualFold(pull.BaseRepo, rules.Repository)
+	switch {
+	case !rules.Self.Is(pull.Author):
+		return refuse(OtherAuthor, hint, "its author is %q", pull.Author.Login)
+	case !ours || !strings.EqualFold(pull.HeadRepo, pull.BaseRepo):
+		return refuse(OtherRepo, hint, "its head is in %q", pull.HeadRepo)
+	case !OwnBranch(rules.Branch, pull.HeadBranch):
+		return refuse(OtherBranch, hint, "its branch is %q", pull.HeadBranch)
+	case rules.Base == "" || pull.BaseBranch != rules.Base:
+		return refuse(OtherBase, hint, "its base is %q", pull.BaseBranch)
+	default:
+		return Decision{}
+	}
+}
+
+// askCommits asks whether anybody else worked on the branch. Commits that could not be read count as foreign.
+func askCommits(pull PullRequest, self Identity) Decision {
+	const hint = "merge it yourself; pawl goes on with a fresh branch"
+	if pull.HeadSHA == "" || !slices.ContainsFunc(pull.Commits, func(c Commit) bool { return c.SHA == pull.HeadSHA }) {
+		return refuse(ForeignCommit, hint, "the commits up to its head are not known")
+	}
+	for _, c := range pull.Commits {
+		if !self.Is(c.Author) {
+			return refuse(ForeignCommit, hint, "commit %s is by %q", c.SHA, c.Author.Login)
+		}
+	}
+	return Decision{}
+}
+
+// askDiff asks whether the plan is of the present base and the pull request changes exactly its bytes.
+func askDiff(plan Set, pull PullRequest, rules Rules) Decision {
+	const hint = "plan again and rebuild the branch on the new base"
+	if plan.Base == "" || plan.Base != rules.BaseSHA {
+		return refuse(BaseMoved, hint, "the plan was made on %q and the base is at %q", plan.Base, rules.BaseSHA)
+	}
+	if len(pull.Irregular) > 0 {
+		return refuse(DiffDiffers, hint, "it changes %q otherwise than in its bytes", pull.Irregular[0])
+	}
+	want := map[string]File{}
+	for _, f := range plan.Files {
+		want[f.Path] = f
+	}
+	for _, f := range pull.Files {
+		w, found := want[f.Path]
+		if !found || !bytes.Equal(f.Before, w.Before) || !bytes.Equal(f.After, w.After) {
+			return refuse(DiffDiffers, hint, "its change of %q is not the plan's", f.Path)
+		}
+		delete(want, f.Path)
+	}
+	for _, f := range plan.Files {
+		if _, missing := want[f.Path]; missing {
+			return refuse(DiffDiffers, hint, "it lacks the plan's change of %q", f.Path)
+		}
+	}
+	return Decision{}
+}
+
+// askHolds asks whether a changed value is held.
+func askHolds(plan Set, holds []Hold) Decision {
+	for _, u := range plan.sorted() {
+		for _, h := range holds {
+			if h.Manifest != "" && h.Manifest != u.Manifest || h.Place != (ledger.Place{}) && h.Place != u.place() {
+				continue
+			}
+			return refuse(IsHeld, "plan again", "%s is held: %s", u.Manifest, h.Reason)
+		}
+	}
+	return Decision{}
+}
+
+// askPeople asks whether a person changed or rejected a value.
+func askPeople(plan Set, view View) Decision {
+	for _, u := range plan.sorted() {
+		v := view.Ledger.Judge(ledger.Proposal{
+			Place: u.place(), Asker: ledger.Asker{Manifest: u.Manifest, Digest: view.Manifests[u.Manifest]},
+			Base: u.Old, Value: u.New, Version: u.Version,
+		}, view.Order)
+		if v.Held() {
+			return refuse(Code(v.Reason), v.Hint, "%s: %s", u.Manifest, v.Detail)
+		}
+	}
+	return Decision{}
+}

@@ -1,0 +1,106 @@
+package change
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+// The trailers of a commit message, readable by `git interpret-trailers --parse`.
+const (
+	ChainTrailer   = "Pawl-Chain"
+	UpdateTrailer  = "Pawl-Update"
+	OmittedTrailer = "Pawl-Omitted"
+)
+
+// maxMessage bounds the lines of a commit message that name updates, in bytes.
+const maxMessage = 60_000
+
+// Message is a commit message in the two parts that a forge asks for. The same set always gives the same message, so
+// the branch's commit and the squash commit say the same.
+type Message struct{ Subject, Body string }
+
+// String joins the parts as git stores them.
+func (m Message) String() string { return m.Subject + "\n\n" + m.Body + "\n" }
+
+// CommitMessage returns the message of the set: the pull request's title as subject, a line for each update, and
+// trailers with the chain id and the updates. Updates beyond 60,000 bytes are counted in a trailer instead of named.
+func CommitMessage(s Set) Message {
+	var lines, trailers []string
+	size, updates := 0, s.sorted()
+	for _, u := range updates {
+		line := fmt.Sprintf("- %s %s -> %s in %s", word(u.Manifest), word(u.Old), word(u.New), keyWord(u.File))
+		trailer := fmt.Sprintf("%s: %s", UpdateTrailer, encodeUpdate(u))
+		if size += len(line) + len(trailer); size > maxMessage {
+			break
+		}
+		lines, trailers = append(lines, line), append(trailers, trailer)
+	}
+	if omitted := len(updates) - len(lines); omitted > 0 {
+		lines = append(lines, fmt.Sprintf("- and %s not shown", plural(omitted, "update")))
+		trailers = append(trailers, fmt.Sprintf("%s: %d", OmittedTrailer, omitted))
+	}
+	chain := fmt.Sprintf("%s: %s", ChainTrailer, cut(word(s.Chain), 1000))
+	body := strings.Join(lines, "\n") + "\n\n" + strings.Join(append([]string{chain}, trailers...), "\n")
+	return Message{Subject: Title(s), Body: strings.TrimLeft(body, "\n")}
+}
+
+// encodeUpdate writes `file key old -> new`; a document beyond the first is put before the key as `1:`.
+func encodeUpdate(u Update) string {
+	key := keyWord(u.Key)
+	if u.Document > 0 {
+		key = fmt.Sprintf("%d:%s", u.Document, key)
+	}
+	return fmt.Sprintf("%s %s %s -> %s", keyWord(u.File), key, word(u.Old), word(u.New))
+}
+
+// Trailers is what a commit message says to machines. It is untrusted: anyone can write a message.
+type Trailers struct {
+	Chain string
+	// Updates hold File, Document, Key, Old and New only.
+	Updates []Update
+	// Omitted counts the updates that the message does not name.
+	Omitted int
+}
+
+// ParseTrailers reads the last paragraph of a commit message; what it does not understand it leaves out.
+func ParseTrailers(message string) Trailers {
+	message = strings.TrimRight(strings.ReplaceAll(message, "\r\n", "\n"), "\n")
+	last := message[strings.LastIndex(message, "\n\n")+1:]
+	var t Trailers
+	for line := range strings.SplitSeq(last, "\n") {
+		name, value, _ := strings.Cut(line, ": ")
+		switch name {
+		case ChainTrailer:
+			t.Chain, _ = unword(value)
+		case UpdateTrailer:
+			if u, err := decodeUpdate(value); err == nil {
+				t.Updates = append(t.Updates, u)
+			}
+		case OmittedTrailer:
+			t.Omitted, _ = strconv.Atoi(value)
+		}
+	}
+	return t
+}
+
+func decodeUpdate(text string) (Update, error) {
+	fields := strings.Split(text, " ")
+	if len(fields) != 5 || fields[3] != "->" {
+		return Update{}, fmt.Errorf("reading trailer: want FILE KEY OLD -> NEW")
+	}
+	var u Update
+	if document, key, found := strings.Cut(fields[1], ":"); found {
+		if n, err := strconv.Atoi(document); err == nil && n > 0 {
+			u.Document, fields[1] = n, key
+		}
+	}
+	for i, field := range map[int]*string{0: &u.File, 1: &u.Key, 2: &u.Old, 4: &u.New} {
+		text, err := unword(fields[i])
+		if err != nil {
+			return Update{}, fmt.Errorf("reading trailer: %w", err)
+		}
+		*field = text
+	}
+	return u, nil
+}

@@ -1,0 +1,113 @@
+package change
+
+import (
+	"cmp"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"hash"
+	"slices"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/ledger"
+)
+
+// Set is a change set: everything that one pull request says and does.
+type Set struct {
+	// Base is the commit, as SHA, that the set was made on.
+	Base    string
+	Updates []Update
+	Files   []File
+	// Held and Failed are the targets that are not updated although somebody could expect it.
+	Held, Failed []Note
+	// Upstream is what an incoming event says triggered the run: untrusted, often a URL, may be empty.
+	Upstream string
+	// Chain is the id that joins all events of this change; see ChainID.
+	Chain string
+}
+
+// Note says why one target is left as it is.
+type Note struct {
+	Manifest string `json:"manifest"`
+	Reason   string `json:"reason"`
+	Detail   string `json:"detail,omitempty"`
+	Hint     string `json:"hint,omitempty"`
+}
+
+// Digest returns the digest of what the set changes: its updates and the bytes it leaves, in any order. Notes, upstream,
+// base and chain do not count.
+func (s Set) Digest() string {
+	h := sha256.New()
+	for _, u := range s.sorted() {
+		put(h, "update", u.Manifest, u.Target, u.File, fmt.Sprint(u.Document), u.Key, u.Old, u.New, u.Version)
+	}
+	files := slices.Clone(s.Files)
+	slices.SortFunc(files, func(a, b File) int { return cmp.Compare(a.Path, b.Path) })
+	for _, f := range files {
+		put(h, "file", f.Path, string(f.After))
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// put hashes texts with their lengths, so that no two lists of texts look alike.
+func put(h hash.Hash, texts ...string) {
+	for _, t := range texts {
+		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(t))))
+		h.Write([]byte(t))
+	}
+}
+
+// ChainID returns the id of the chain that a change begins when no incoming event names one: a version 5 UUID
+// (RFC 9562, section 5.5) in the URL namespace over the source of the events, the base SHA and the digest of the set.
+func ChainID(source, base, digest string) string {
+	namespace := []byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
+	h := sha1.New()
+	h.Write(namespace)
+	put(h, source, base, digest)
+	id := h.Sum(nil)[:16]
+	id[6] = id[6]&0x0f | 0x50
+	id[8] = id[8]&0x3f | 0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16])
+}
+
+// sorted returns the updates ordered by manifest, file, document and key.
+func (s Set) sorted() []Update {
+	updates := slices.Clone(s.Updates)
+	slices.SortStableFunc(updates, func(a, b Update) int {
+		return cmp.Or(cmp.Compare(a.Manifest, b.Manifest), cmp.Compare(a.File, b.File),
+			cmp.Compare(a.Document, b.Document), cmp.Compare(a.Key, b.Key), cmp.Compare(a.Target, b.Target),
+			cmp.Compare(a.Old, b.Old), cmp.Compare(a.New, b.New), cmp.Compare(a.Version, b.Version))
+	})
+	return updates
+}
+
+// place is where an update is written.
+func (u Update) place() ledger.Place {
+	return ledger.Place{File: u.File, Document: u.Document, Key: u.Key}
+}
+
+// Written returns what the ledger records once the set is merged; digests holds the digest of each manifest's text.
+func (s Set) Written(commit string, digests map[string]string, at time.Time) []ledger.Value {
+	var values []ledger.Value
+	for _, u := range s.sorted() {
+		values = append(values, ledger.Value{
+			Place: u.place(), Asker: ledger.Asker{Manifest: u.Manifest, Digest: digests[u.Manifest]},
+			Value: u.New, Version: u.Version, Commit: commit, At: at,
+		})
+	}
+	return values
+}
+
+// Vetoes returns what the ledger records when a person closes the pull request of the set.
+func (s Set) Vetoes(pull int, digests map[string]string, at time.Time) []ledger.Veto {
+	var vetoes []ledger.Veto
+	for _, u := range s.sorted() {
+		vetoes = append(vetoes, ledger.Veto{
+			Place: u.place(), Asker: ledger.Asker{Manifest: u.Manifest, Digest: digests[u.Manifest]},
+			Version: u.Version, Pull: pull, At: at,
+		})
+	}
+	return vetoes
+}

@@ -1,0 +1,78 @@
+package change
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// MaxTitle is GitHub's limit for the title of a pull request; Title counts bytes, which are never fewer than characters.
+const MaxTitle = 256
+
+// named is how many updates a title names.
+const named = 3
+
+// move is one update as a title sees it, encoded.
+type move struct{ name, old, new string }
+
+func (m move) String() string { return m.name + " " + m.old + " -> " + m.new }
+
+// Title says in one line what the set changes: up to three moves as `name old -> new`, joined by ", "; for more, or when
+// they do not fit, `N updates: a, b, c +k`, where N counts the distinct moves and k those whose name is not shown. An
+// empty set has an empty title. Two texts that differ come out different unless they are cut, which "..." shows.
+func Title(s Set) string {
+	moves := s.moves()
+	if len(moves) == 0 {
+		return ""
+	}
+	texts := make([]string, len(moves))
+	for i, m := range moves {
+		texts[i] = m.String()
+	}
+	if full := strings.Join(texts, ", "); len(moves) <= named && len(full) <= MaxTitle {
+		return full
+	}
+	if len(moves) == 1 {
+		m := moves[0]
+		return move{cut(m.name, 80), cut(m.old, 80), cut(m.new, 80)}.String()
+	}
+	return summary(moves)
+}
+
+// summary names the first names and counts the rest.
+func summary(moves []move) string {
+	var names []string
+	shown := 0
+	for _, m := range moves {
+		known := slices.Contains(names, m.name)
+		if !known && len(names) < named {
+			names = append(names, m.name)
+			known = true
+		}
+		if known {
+			shown++
+		}
+	}
+	for i := range names {
+		names[i] = cut(names[i], 70)
+	}
+	title := fmt.Sprintf("%s: %s", plural(len(moves), "update"), strings.Join(names, ", "))
+	if more := len(moves) - shown; more > 0 {
+		title += fmt.Sprintf(" +%d", more)
+	}
+	return title
+}
+
+// moves returns the distinct moves in the order of the updates.
+func (s Set) moves() []move {
+	var moves []move
+	seen := map[move]bool{}
+	for _, u := range s.sorted() {
+		m := move{word(u.Manifest), word(u.Old), word(u.New)}
+		if !seen[m] {
+			seen[m] = true
+			moves = append(moves, m)
+		}
+	}
+	return moves
+}

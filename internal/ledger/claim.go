@@ -1,0 +1,140 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// State is what is known of one trigger.
+type State string
+
+// The states of a trigger. A claim becomes one of the other three; unknown may still become accepted or refused.
+const (
+	// Claimed: one run announced that it will send the trigger; whether it was sent is not known yet.
+	Claimed State = "claimed"
+	// Accepted: the pipeline exists. Final.
+	Accepted State = "accepted"
+	// Refused: it is certain that no pipeline was made; the trigger may be claimed again.
+	Refused State = "refused"
+	// Unknown: it was sent and no answer came; only a look-up or a person settles it.
+	Unknown State = "unknown"
+)
+
+// maxDetail bounds the text of an answer, in bytes.
+const maxDetail = 1000
+
+// Claim is the trigger of one project for one merged commit.
+type Claim struct {
+	Commit  string `json:"commit"`
+	Project string `json:"project"`
+	// Run is the run that holds the claim, At the time of the claim or of its answer.
+	Run   string    `json:"run"`
+	At    time.Time `json:"at,omitzero"`
+	State State     `json:"state"`
+	// PipelineID and URL name the pipeline that was accepted; Detail says why it was not.
+	PipelineID int64  `json:"pipelineId,omitempty"`
+	URL        string `json:"url,omitempty"`
+	Detail     string `json:"detail,omitempty"`
+	Extra      Extra  `json:"-"`
+}
+
+// Open reports whether the claim is not settled: a pipeline may or may not exist.
+func (c Claim) Open() bool { return c.State != Accepted && c.State != Refused }
+
+func compareClaims(a, b Claim) int {
+	return cmp.Or(cmp.Compare(a.Commit, b.Commit), cmp.Compare(a.Project, b.Project))
+}
+
+// Claim claims the triggers of a commit for a run. It returns the next ledger, the claims that the run now holds, and
+// those of other runs, which must not be fired: claimed, accepted or unknown. A refused trigger is free again. Both
+// lists are in the order of the projects.
+func (l Ledger) Claim(commit string, projects []string, run string, at time.Time) (next Ledger, fresh, taken []Claim) {
+	for _, project := range slices.Compact(slices.Sorted(slices.Values(projects))) {
+		old, found := l.ClaimOf(commit, project)
+		if found && old.State != Refused {
+			taken = append(taken, old)
+			continue
+		}
+		c := Claim{Commit: commit, Project: project, Run: run, At: at.UTC(), State: Claimed, Extra: old.Extra}
+		l.Claims = put(l.Claims, c, compareClaims, func(_, c Claim) Claim { return c })
+		fresh = append(fresh, c)
+	}
+	return l, fresh, taken
+}
+
+// Retry claims an unsettled trigger again, for a person who accepts that it may fire twice; ok is false, and nothing
+// changes, when there is none or it is settled.
+func (l Ledger) Retry(commit, project, run string, at time.Time) (next Ledger, ok bool) {
+	old, found := l.ClaimOf(commit, project)
+	if !found || !old.Open() {
+		return l, false
+	}
+	c := Claim{Commit: commit, Project: project, Run: run, At: at.UTC(), State: Claimed, Extra: old.Extra}
+	l.Claims = put(l.Claims, c, compareClaims, func(_, c Claim) Claim { return c })
+	return l, true
+}
+
+// Answer records what became of a trigger. An accepted pipeline is never forgotten, whoever reports it; any other
+// answer counts only for the run that holds the claim, so that a late word of an old run changes nothing.
+func (l Ledger) Answer(answers ...Claim) Ledger {
+	for _, a := range answers {
+		a.At, a.Detail = a.At.UTC(), cut(a.Detail)
+		l.Claims = put(l.Claims, a, compareClaims, settle)
+	}
+	return l
+}
+
+// settle decides between what is recorded of a trigger and an answer to it.
+func settle(old, answer Claim) Claim {
+	if answer.Extra == nil {
+		answer.Extra = old.Extra
+	}
+	switch {
+	case old.State == Accepted:
+		return old
+	case answer.State == Accepted:
+		return answer
+	case old.Run != answer.Run || certainty(answer.State) < certainty(old.State):
+		return old
+	default:
+		return answer
+	}
+}
+
+// certainty ranks how much a state says about whether a pipeline exists.
+func certainty(s State) int {
+	return slices.Index([]State{Claimed, Unknown, Refused, Accepted}, s)
+}
+
+// ClaimOf returns the claim of one project for a commit.
+func (l Ledger) ClaimOf(commit, project string) (Claim, bool) {
+	at, found := slices.BinarySearchFunc(l.Claims, Claim{Commit: commit, Project: project}, compareClaims)
+	if !found {
+		return Claim{}, false
+	}
+	return l.Claims[at], true
+}
+
+// ClaimsOf returns the claims of a commit, in the order of their projects.
+func (l Ledger) ClaimsOf(commit string) []Claim {
+	var claims []Claim
+	for _, c := range l.Claims {
+		if c.Commit == commit {
+			claims = append(claims, c)
+		}
+	}
+	return claims
+}
+
+// cut bounds a text to maxDetail bytes of valid UTF-8.
+func cut(text string) string {
+	if len(text) <= maxDetail {
+		return text
+	}
+	end := maxDetail
+	for end > 0 && text[end]&0xC0 == 0x80 {
+		end--
+	}
+	return text[:end]
+}

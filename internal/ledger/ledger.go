@@ -1,0 +1,119 @@
+// Package ledger holds the state that survives a run, as a value: the claims and results of pipeline triggers, the
+// value that pawl last wrote to each scalar, the versions that people rejected, and how far each event sink got.
+//
+// It promises that transitions are pure (time and identities come in from outside, the receiver is never changed), that
+// encoding is deterministic and readable by a person, that what this version does not know is kept, and that losing the
+// ledger costs caution, never correctness. Reading it from and writing it to a git ref, with a compare-and-swap, is left
+// to the caller: a transition that lost the race is simply applied again to the newer ledger.
+package ledger
+
+import (
+	"cmp"
+	"encoding/json"
+	"slices"
+	"time"
+)
+
+// Schema is the version of the ledger's files; fields and files may be added within it.
+const Schema = "pawl.ledger/1"
+
+// Ledger is the whole state. The zero Ledger is an empty one. Its lists are in the order of their keys, each key once.
+type Ledger struct {
+	Claims  []Claim
+	Values  []Value
+	Vetoes  []Veto
+	Cursors []Cursor
+	// rest is what this version does not know: fields beside the lists, by file, and whole files.
+	rest rest
+}
+
+// Transition makes the next ledger from the present one; it must be pure, for it is applied again when another writer
+// was faster.
+type Transition func(Ledger) Ledger
+
+// Then joins transitions into one that applies them in order.
+func Then(steps ...Transition) Transition {
+	return func(l Ledger) Ledger {
+		for _, step := range steps {
+			l = step(l)
+		}
+		return l
+	}
+}
+
+// Extra holds the JSON fields of an entry that this version does not know; they survive a rewrite.
+type Extra map[string]json.RawMessage
+
+// Place is one scalar: a file below the root, the index of the YAML document in it, and a concrete JSONPath.
+type Place struct {
+	File     string `json:"file"`
+	Document int    `json:"document,omitempty"`
+	Key      string `json:"key"`
+}
+
+// compare orders places by file, document and key.
+func (p Place) compare(q Place) int {
+	return cmp.Or(cmp.Compare(p.File, q.File), cmp.Compare(p.Document, q.Document), cmp.Compare(p.Key, q.Key))
+}
+
+// Asker is the manifest that asks for a value: its identity, and the digest of its text at that time.
+type Asker struct {
+	Manifest string `json:"manifest"`
+	Digest   string `json:"manifestDigest"`
+}
+
+// Value is what pawl last wrote to one scalar for one manifest.
+type Value struct {
+	Place
+	Asker
+	// Value is the decoded scalar, Version the listed version that it was made from.
+	Value   string `json:"value"`
+	Version string `json:"version"`
+	// Commit is the merged commit that wrote it.
+	Commit string    `json:"commit,omitempty"`
+	At     time.Time `json:"at,omitzero"`
+	Extra  Extra     `json:"-"`
+}
+
+// Veto is a person's no to one version of one scalar.
+type Veto struct {
+	Place
+	Asker
+	Version string `json:"version"`
+	// Pull is the number of the pull request that was closed, 0 when the veto came another way.
+	Pull  int       `json:"pull,omitempty"`
+	At    time.Time `json:"at,omitzero"`
+	Extra Extra     `json:"-"`
+}
+
+// Cursor is how far one event sink got.
+type Cursor struct {
+	Sink string `json:"sink"`
+	// Position names the last acknowledged event, and At is when that event happened.
+	Position string    `json:"position"`
+	At       time.Time `json:"at,omitzero"`
+	Extra    Extra     `json:"-"`
+}
+
+func compareValues(a, b Value) int {
+	return cmp.Or(a.Place.compare(b.Place), cmp.Compare(a.Manifest, b.Manifest))
+}
+
+func compareVetoes(a, b Veto) int {
+	return cmp.Or(a.Place.compare(b.Place), cmp.Compare(a.Manifest, b.Manifest),
+		cmp.Compare(a.Digest, b.Digest), cmp.Compare(a.Version, b.Version))
+}
+
+func compareCursors(a, b Cursor) int { return cmp.Compare(a.Sink, b.Sink) }
+
+// put returns the ordered list with the entry in it: a new one in its place, or one of the same key replaced by what
+// merge makes of both.
+func put[T any](list []T, entry T, compare func(a, b T) int, merge func(old, new T) T) []T {
+	at, found := slices.BinarySearchFunc(list, entry, compare)
+	list = slices.Clone(list)
+	if !found {
+		return slices.Insert(list, at, entry)
+	}
+	list[at] = merge(list[at], entry)
+	return list
+}

@@ -1,0 +1,134 @@
+package ledger
+
+import (
+	"cmp"
+	"fmt"
+)
+
+// Why a proposal is held; the codes are those of the plan.
+const (
+	PeopleEdit = "people-edit"
+	Vetoed     = "vetoed"
+)
+
+// Order compares two versions: negative when a is older than b, positive when it is newer, 0 when neither can be said.
+type Order func(a, b string) int
+
+// newer reports whether a is certainly newer than b.
+func (o Order) newer(a, b string) bool { return o != nil && o(a, b) > 0 }
+
+// Proposal is one value that pawl would write.
+type Proposal struct {
+	Place
+	// Asker is the manifest as it is now.
+	Asker
+	// Base is the value on the base now; Value and Version are what would be written and the version it is made from.
+	Base           string
+	Value, Version string
+}
+
+// Verdict says whether people let a proposal pass. The zero Verdict lets it pass.
+type Verdict struct {
+	// Reason is PeopleEdit or Vetoed when the proposal is held, else empty.
+	Reason string
+	// Detail says what the person did, and Hint how to lift the hold.
+	Detail, Hint string
+}
+
+// Held reports whether the proposal must not be written.
+func (v Verdict) Held() bool { return v.Reason != "" }
+
+// Written records the values that a merged commit wrote; the latest word on a scalar replaces the one before.
+func (l Ledger) Written(values ...Value) Ledger {
+	for _, v := range values {
+		v.At = v.At.UTC()
+		l.Values = put(l.Values, v, compareValues, func(old, v Value) Value {
+			if v.Extra == nil {
+				v.Extra = old.Extra
+			}
+			return v
+		})
+	}
+	return l
+}
+
+// Veto records that people rejected versions, as closing the pull request that proposes them does. The first veto of a
+// version stays.
+func (l Ledger) Veto(vetoes ...Veto) Ledger {
+	for _, v := range vetoes {
+		v.At = v.At.UTC()
+		l.Vetoes = put(l.Vetoes, v, compareVetoes, earlier)
+	}
+	return l
+}
+
+// earlier chooses between two vetoes of one version.
+func earlier(old, v Veto) Veto {
+	if cmp.Or(old.At.Compare(v.At), cmp.Compare(old.Pull, v.Pull)) <= 0 {
+		return old
+	}
+	if v.Extra == nil {
+		v.Extra = old.Extra
+	}
+	return v
+}
+
+// Judge says whether people object to a proposal. They do when they changed the scalar after pawl wrote it, or closed a
+// pull request with it; until a version newer than the one they replaced or rejected is proposed, or the manifest's
+// text changes, for that is a person's word too. Where the ledger knows nothing, nobody objects. An order that cannot
+// tell two versions apart holds.
+func (l Ledger) Judge(p Proposal, order Order) Verdict {
+	if p.Base == p.Value {
+		return Verdict{}
+	}
+	if v, found := l.vetoOf(p, order); found {
+		return vetoed(v)
+	}
+	last, found := l.ValueOf(p.Place, p.Manifest)
+	switch {
+	case !found, last.Digest != p.Digest, last.Value == p.Base, order.newer(p.Version, last.Version):
+		return Verdict{}
+	default:
+		return edited(p, last)
+	}
+}
+
+// vetoOf finds a veto of the scalar, by the present manifest, that the proposal does not outgrow.
+func (l Ledger) vetoOf(p Proposal, order Order) (Veto, bool) {
+	for _, v := range l.Vetoes {
+		if v.Place == p.Place && v.Asker == p.Asker && !order.newer(p.Version, v.Version) {
+			return v, true
+		}
+	}
+	return Veto{}, false
+}
+
+// ValueOf returns what pawl last wrote to a scalar for a manifest.
+func (l Ledger) ValueOf(at Place, manifest string) (Value, bool) {
+	for _, v := range l.Values {
+		if v.Place == at && v.Manifest == manifest {
+			return v, true
+		}
+	}
+	return Value{}, false
+}
+
+func vetoed(v Veto) Verdict {
+	detail := fmt.Sprintf("a person rejected %s", v.Version)
+	if v.Pull > 0 {
+		detail = fmt.Sprintf("a person closed pull request %d with %s", v.Pull, v.Version)
+	}
+	return Verdict{
+		Reason: Vetoed,
+		Detail: detail,
+		Hint:   fmt.Sprintf("wait for a version newer than %s, or change the manifest", v.Version),
+	}
+}
+
+func edited(p Proposal, last Value) Verdict {
+	return Verdict{
+		Reason: PeopleEdit,
+		Detail: fmt.Sprintf("pawl wrote %s and a person changed it to %s", last.Value, p.Base),
+		Hint:   fmt.Sprintf("wait for a version newer than %s, or change the manifest", last.Version),
+	}
+}
