@@ -23,7 +23,8 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
-		"pawl": func() { os.Exit(cli.Run(context.Background(), os.Args[1:], cli.OS())) },
+		"pawl":         func() { os.Exit(cli.Run(context.Background(), os.Args[1:], cli.OS())) },
+		"bench-server": benchServer,
 	})
 }
 
