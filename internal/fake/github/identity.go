@@ -1,0 +1,91 @@
+package github
+
+import (
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Identity is who a token stands for.
+type Identity struct {
+	Login     string
+	Name      string    // shown as author, default Login
+	Email     string    // default <id>+<login>@users.noreply.github.com
+	App       bool      // a GitHub App's installation token: it has no user, and /user is refused
+	Actions   bool      // the workflow's own GITHUB_TOKEN: what it pushes or opens starts no check
+	Admin     bool      // may read branch protection, and may push past it
+	ReadOnly  bool      // every write is refused
+	ExpiresAt time.Time // told in a header, and refused afterwards
+	id        int64
+}
+
+func (i Identity) kind() string {
+	if i.App || i.Actions || strings.HasSuffix(i.Login, "[bot]") {
+		return "Bot"
+	}
+	return "User"
+}
+
+func (i Identity) displayName() string {
+	if i.Name != "" {
+		return i.Name
+	}
+	return i.Login
+}
+
+func (i Identity) signature(when time.Time) person {
+	email := i.Email
+	if email == "" {
+		email = noreply(i)
+	}
+	return person{i.displayName(), email, when}
+}
+
+func noreply(i Identity) string {
+	return itoa(i.id) + "+" + i.Login + "@users.noreply.github.com"
+}
+
+// webFlow is the committer of what GitHub commits by itself.
+func webFlow(when time.Time) person { return person{"GitHub", "noreply@github.com", when} }
+
+func (s *Server) register(identity Identity) Identity {
+	identity.id = s.id()
+	s.users[identity.Login] = identity
+	return identity
+}
+
+// person returns the identity of a login, and makes an ordinary user of an unknown one.
+func (s *Server) person(login string) Identity {
+	if known, ok := s.users[login]; ok {
+		return known
+	}
+	return s.register(Identity{Login: login})
+}
+
+// authenticate finds the identity behind a request; anonymous requests have none.
+func (s *Server) authenticate(header http.Header) (Identity, *reply) {
+	token := header.Get("Authorization")
+	if token == "" {
+		return Identity{}, nil
+	}
+	for _, scheme := range []string{"Bearer ", "token ", "bearer ", "Token "} {
+		token = strings.TrimPrefix(token, scheme)
+	}
+	identity, known := s.options.Identities[token]
+	if !known || !identity.ExpiresAt.IsZero() && !s.options.Now().Before(identity.ExpiresAt) {
+		refused := fail(http.StatusUnauthorized, "Bad credentials")
+		return Identity{}, &refused
+	}
+	return s.users[identity.Login], nil
+}
+
+// forbidden is GitHub's refusal of what a token may not do.
+func forbidden(who Identity) reply {
+	switch {
+	case who.Login == "":
+		return fail(http.StatusUnauthorized, "Requires authentication")
+	case who.kind() == "Bot":
+		return fail(http.StatusForbidden, "Resource not accessible by integration")
+	}
+	return fail(http.StatusForbidden, "Resource not accessible by personal access token")
+}

@@ -1,0 +1,87 @@
+package github
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// shownLimit is what the headers tell while there is no limit.
+const shownLimit = 5000
+
+// budget is what one identity has used of its limits.
+type budget struct {
+	calls   int
+	reset   time.Time
+	writes  int
+	renewed time.Time
+}
+
+func (s *Server) budgetOf(login string) *budget {
+	now := s.now()
+	b := s.budget[login]
+	if b == nil {
+		b = &budget{}
+		s.budget[login] = b
+	}
+	if !now.Before(b.reset) {
+		b.calls, b.reset = 0, now.Add(time.Hour)
+	}
+	if now.Sub(b.renewed) >= time.Minute {
+		b.writes, b.renewed = 0, now
+	}
+	return b
+}
+
+// limit counts the call and refuses it when a rate limit is used up. Reading the limits is free.
+func (s *Server) limit(who Identity, call Call) *reply {
+	b := s.budgetOf(who.Login)
+	if call.Operation == "GET /rate_limit" {
+		return nil
+	}
+	if s.options.CallsPerHour > 0 && b.calls >= s.options.CallsPerHour {
+		refused := fail(http.StatusForbidden, "API rate limit exceeded for user ID "+itoa(who.id)+".")
+		return &refused
+	}
+	b.calls++
+	if !call.Writing || s.options.WritesPerMin == 0 {
+		return nil
+	}
+	if b.writes >= s.options.WritesPerMin {
+		wait := time.Minute - s.now().Sub(b.renewed)
+		refused := fail(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+		refused.header = http.Header{"Retry-After": {strconv.Itoa(int(wait.Seconds()))}}
+		return &refused
+	}
+	b.writes++
+	return nil
+}
+
+func (s *Server) limitOf(login string) (limit, used int, reset time.Time) {
+	b := s.budgetOf(login)
+	limit = s.options.CallsPerHour
+	if limit == 0 {
+		limit = shownLimit
+	}
+	return limit, min(b.calls, limit), b.reset
+}
+
+// limitHeaders adds what GitHub tells with every answer.
+func (s *Server) limitHeaders(req *http.Request, header http.Header) {
+	who, _ := s.authenticate(req.Header)
+	limit, used, reset := s.limitOf(who.Login)
+	header.Set("X-Ratelimit-Limit", strconv.Itoa(limit))
+	header.Set("X-Ratelimit-Remaining", strconv.Itoa(limit-used))
+	header.Set("X-Ratelimit-Used", strconv.Itoa(used))
+	header.Set("X-Ratelimit-Reset", itoa(reset.Unix()))
+	header.Set("X-Ratelimit-Resource", "core")
+	if !who.ExpiresAt.IsZero() {
+		header.Set("Github-Authentication-Token-Expiration", who.ExpiresAt.UTC().Format("2006-01-02 15:04:05 UTC"))
+	}
+}
+
+func getRateLimit(c *context) reply {
+	limit, used, reset := c.server.limitOf(c.who.Login)
+	rate := obj{"limit": limit, "used": used, "remaining": limit - used, "reset": reset.Unix()}
+	return ok(obj{"rate": rate, "resources": obj{"core": rate, "search": rate, "graphql": rate}})
+}

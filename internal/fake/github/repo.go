@@ -1,0 +1,103 @@
+package github
+
+import "time"
+
+// Settings of a repository; the zero value allows every way of merging and no auto-merge.
+type Settings struct {
+	DefaultBranch       string // default main
+	NoSquash            bool
+	NoMergeCommit       bool
+	NoRebase            bool
+	AutoMerge           bool
+	DeleteBranchOnMerge bool
+	Private             bool
+	// CI says which checks start on a new head that was not pushed with the workflow's own token.
+	CI func(sha string) []Check
+}
+
+// Protection is what a branch demands.
+type Protection struct {
+	Checks  []string      // names of required checks
+	Strict  bool          // the head must contain the base
+	Ruleset bool          // shown as a ruleset instead of classic branch protection
+	Queue   bool          // merges go through the merge queue
+	Build   time.Duration // how long the queue takes for one entry
+}
+
+// Repo is one repository. Its methods are what persons and CI systems do; they panic never and take the server's lock.
+type Repo struct {
+	server      *Server
+	id          int64
+	owner, name string
+	settings    Settings
+	store       *store
+	parent      *Repo // of a fork
+	created     time.Time
+	refs        map[string]string // full name -> object id
+	pulls       map[int]*pull
+	last        int // highest number of an issue or pull request
+	protections map[string]Protection
+	checks      map[string][]*check // by commit
+	labels      map[string]*label
+	comments    []*comment
+	queue       []*pull
+	workflows   map[string][]string // file -> declared inputs
+	dispatches  []Dispatch
+	dirty       bool // refs have changed since the last persist
+	persisted   int  // objects already written to the directory
+}
+
+// FullName is "owner/name".
+func (r *Repo) FullName() string { return r.owner + "/" + r.name }
+
+// Configure changes the settings.
+func (r *Repo) Configure(change func(*Settings)) {
+	r.lock()
+	defer r.unlock()
+	change(&r.settings)
+}
+
+// Protect sets what a branch demands; the zero Protection removes all demands.
+func (r *Repo) Protect(branch string, protection Protection) {
+	r.lock()
+	defer r.unlock()
+	if len(protection.Checks) == 0 && !protection.Strict && !protection.Queue {
+		delete(r.protections, branch)
+		return
+	}
+	r.protections[branch] = protection
+}
+
+// Fork makes a fork of the repository, with all its branches, that belongs to the given owner.
+func (r *Repo) Fork(owner string) *Repo {
+	r.lock()
+	defer r.unlock()
+	fork := r.server.create(owner+"/"+r.name, r.settings, r.store, r)
+	fork.settings.CI = nil
+	for name, id := range r.refs {
+		if isBranch(name) {
+			fork.refs[name] = id
+		}
+	}
+	fork.dirty = true
+	r.server.persist()
+	return fork
+}
+
+func (r *Repo) lock() { r.server.mu.Lock() }
+
+// unlock writes what has changed and gives the lock back.
+func (r *Repo) unlock() {
+	r.server.persist()
+	r.server.mu.Unlock()
+}
+
+// api is an address of the API below this repository.
+func (r *Repo) api(path string) string {
+	return r.server.options.API + "/repos/" + r.FullName() + path
+}
+
+// web is an address for people below this repository.
+func (r *Repo) web(path string) string {
+	return r.server.options.Web + "/" + r.FullName() + path
+}
