@@ -82,7 +82,7 @@ func notes(title string, list []Note) []string {
 
 // triggered names what an event says; it is a link only when it is an https URL.
 func triggered(upstream string) string {
-	line := "Triggered by " + code(cut(encode(upstream, wordMarks+":"), maxComment))
+	line := "Triggered by " + code(cut(encode(upstream, wordMarks+"?"), maxComment))
 	if target := link("open", upstream); target != "" {
 		line += " (" + target + ")"
 	}

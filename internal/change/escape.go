@@ -3,6 +3,7 @@ package change
 import (
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -11,9 +12,10 @@ import (
 // that Markdown, HTML, a shell or git gives a meaning, or what a mention (@), an issue (#1, GH-1) or a directive such
 // as [skip ci] needs.
 const (
-	wordMarks  = "._+-/~^="
-	keyMarks   = wordMarks + "$['\"]*,"
-	proseMarks = wordMarks + " '\":,;()?"
+	marks      = "._+-/~^="
+	wordMarks  = marks + ":"
+	keyMarks   = marks + "$['\"]*,"
+	proseMarks = wordMarks + " '\",;()?"
 )
 
 // empty stands for an empty text; no encoded text holds a quotation mark at its start and end with nothing between.
@@ -25,14 +27,14 @@ func word(text string) string { return token(text, wordMarks) }
 // keyWord encodes a path of a file or a key.
 func keyWord(text string) string { return token(text, keyMarks) }
 
-func token(text, marks string) string {
+func token(text, allowed string) string {
 	if text == "" {
 		return empty
 	}
 	if text == empty {
 		return "%22%22"
 	}
-	return encode(text, marks)
+	return encode(text, allowed)
 }
 
 // unword undoes word and keyWord.
@@ -46,10 +48,10 @@ func unword(text string) (string, error) {
 // prose encodes a sentence: runs of white space become one space.
 func prose(text string) string { return encode(strings.Join(strings.Fields(text), " "), proseMarks) }
 
-func encode(text, marks string) string {
+func encode(text, allowed string) string {
 	var out strings.Builder
 	for i := range len(text) {
-		if alphanumeric(text[i]) || strings.IndexByte(marks, text[i]) >= 0 && !active(text, i) {
+		if alphanumeric(text[i]) || strings.IndexByte(allowed, text[i]) >= 0 && !active(text, i) {
 			out.WriteByte(text[i])
 		} else {
 			fmt.Fprintf(&out, "%%%02X", text[i])
@@ -59,8 +61,8 @@ func encode(text, marks string) string {
 }
 
 // active reports whether a character that is harmless alone has a meaning where it stands: an option's or divider's
-// hyphen at the start, the hyphen of GH-1, a comment's --, the colon of a URL, the bracket of a directive, $( and the
-// dot of www.
+// hyphen at the start, the hyphen of GH-1, a comment's --, the colon of a URL that names an issue or of an emoji,
+// the bracket of a directive, $' and the dot of www.
 func active(text string, i int) bool {
 	next, before := byte(0), text[:i]
 	if i+1 < len(text) {
@@ -70,7 +72,7 @@ func active(text string, i int) bool {
 	case '-':
 		return i == 0 || next == '-' || next == '>' || hasSuffixFold(before, "gh")
 	case ':':
-		return next == '/'
+		return next == '/' && referring.MatchString(text) || emoji.MatchString(before)
 	case '[':
 		return next != '\'' && next != '"' && next != '*' && (next < '0' || next > '9')
 	case '$':
@@ -81,6 +83,9 @@ func active(text string, i int) bool {
 		return false
 	}
 }
+
+// emoji is what stands before the second colon of :tada:.
+var emoji = regexp.MustCompile(`:[A-Za-z0-9_+-]+$`)
 
 func hasSuffixFold(text, suffix string) bool {
 	return len(text) >= len(suffix) && strings.EqualFold(text[len(text)-len(suffix):], suffix)

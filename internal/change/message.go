@@ -40,9 +40,11 @@ func CommitMessage(s Set) Message {
 		lines = append(lines, fmt.Sprintf("- and %s not shown", plural(omitted, "update")))
 		trailers = append(trailers, fmt.Sprintf("%s: %d", OmittedTrailer, omitted))
 	}
-	chain := fmt.Sprintf("%s: %s", ChainTrailer, cut(word(s.Chain), 1000))
-	body := strings.Join(lines, "\n") + "\n\n" + strings.Join(append([]string{chain}, trailers...), "\n")
-	return Message{Subject: Title(s), Body: strings.TrimLeft(body, "\n")}
+	if s.Chain != "" {
+		trailers = append([]string{ChainTrailer + ": " + cut(word(s.Chain), 1000)}, trailers...)
+	}
+	body := strings.Join(lines, "\n") + "\n\n" + strings.Join(trailers, "\n")
+	return Message{Subject: Title(s), Body: strings.Trim(body, "\n")}
 }
 
 // encodeUpdate writes `file key old -> new`; a document beyond the first is put before the key as `1:`.

@@ -97,8 +97,11 @@ func inertJSON(v any) (string, error) {
 
 // inert reports whether a character means nothing after the one before it.
 func inert(c, before rune) bool {
-	if c == '-' || c == '.' {
+	switch c {
+	case '-', '.':
 		return !strings.ContainsRune("-hHwW", before)
+	case '/':
+		return before != ':'
 	}
 	return c < 0x80 && (alphanumeric(byte(c)) || strings.ContainsRune(wordMarks+" ,'", c))
 }

@@ -93,7 +93,9 @@ func TestTitle(t *testing.T) {
 		{"four of three", []Update{u("a", "1", "2"), u("a", "0", "2"), u("b", "1", "2"), u("c", "1", "2")}, "4 updates: a, b, c"},
 		{"five of four", []Update{u("a", "1", "2"), u("b", "1", "2"), u("c", "1", "2"), u("d", "1", "2"), u("d", "0", "2")}, "5 updates: a, b, c +2"},
 		{"two long", []Update{u("a", long, "2"), u("b", long, long)}, "2 updates: a, b"},
-		{"one long", []Update{u("a", "1", strings.Repeat("@", 200))}, "a 1 -> " + strings.Repeat("%40", 25) + "..."},
+		{"one long", []Update{u("a", "1", strings.Repeat("@", 200))}, "a 1 -> " + strings.Repeat("%40", 27) + "..."},
+		{"one long URL", []Update{u("a", "https://x/"+long+long+"/v1", "https://x/"+long+long+"/v2")}, "a ...v1 -> ...v2"},
+		{"colons", []Update{u("fixes", "https://github.com/o/r/issues/1", "x:v1:tada:")}, "fixes https%3A//github.com/o/r/issues/1 -> x:v1%3Atada%3A"},
 	}
 	for _, tt := range tests {
 		if got := Title(Set{Updates: tt.updates}); got != tt.want {
@@ -230,7 +232,7 @@ func TestTrailersReadByGit(t *testing.T) {
 		if diff := cmp.Diff(last, string(out)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
-		if got := bytes.Count(out, []byte("\n"+UpdateTrailer+": ")); got+ParseTrailers(message).Omitted != len(s.Updates) {
+		if got := bytes.Count(out, []byte(UpdateTrailer+": ")); got+ParseTrailers(message).Omitted != len(s.Updates) {
 			t.Errorf("%s: git reads %d updates of %d", name, got, len(s.Updates))
 		}
 	}

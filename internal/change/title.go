@@ -17,6 +17,18 @@ type move struct{ name, old, new string }
 
 func (m move) String() string { return m.name + " " + m.old + " -> " + m.new }
 
+// short cuts a move to fit; what both values begin with goes first.
+func (m move) short() string {
+	same := 0
+	for same < min(len(m.old), len(m.new)) && m.old[same] == m.new[same] {
+		same++
+	}
+	if same = strings.LastIndexByte(m.old[:same], '/') + 1; same > 3 {
+		m.old, m.new = "..."+m.old[same:], "..."+m.new[same:]
+	}
+	return move{cut(m.name, 80), cut(m.old, 85), cut(m.new, 85)}.String()
+}
+
 // Title says in one line what the set changes: up to three moves as `name old -> new`, joined by ", "; for more, or when
 // they do not fit, `N updates: a, b, c +k`, where N counts the distinct moves and k those whose name is not shown. An
 // empty set has an empty title. Two texts that differ come out different unless they are cut, which "..." shows.
@@ -33,8 +45,7 @@ func Title(s Set) string {
 		return full
 	}
 	if len(moves) == 1 {
-		m := moves[0]
-		return move{cut(m.name, 80), cut(m.old, 80), cut(m.new, 80)}.String()
+		return moves[0].short()
 	}
 	return summary(moves)
 }
