@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"cmp"
+	"fmt"
 	"slices"
 )
 
@@ -14,48 +16,61 @@ type Verdict struct {
 	Rule string `json:"rule"`
 }
 
+// judged is a tag with the rule that accepted or rejected it.
+type judged struct {
+	candidate
+	rule rule
+}
+
 // Explain returns a verdict for every listed tag: versions from the highest down, then the others as listed; filters
 // without an order give the last listed first.
 func Explain(r Request) []Verdict {
-	type judged struct {
-		candidate
-		rule rule
-	}
 	d := Decide(r)
-	all := make([]judged, 0, len(r.Listing))
-	for _, l := range r.Listing {
-		v, rule := r.judge(l.Tag)
-		all = append(all, judged{candidate{l.Tag, v}, rule})
-	}
-	if !r.Filter.ordered() {
-		slices.Reverse(all)
-	}
-	now := r.current()
-	slices.SortStableFunc(all, func(a, b judged) int {
-		x, y := a.rule == accepted || a.rule > noVersion, b.rule == accepted || b.rule > noVersion
-		switch {
-		case x != y:
-			return order(x)
-		case !x || !r.Filter.ordered():
-			return 0
-		case a.version.compare(b.version) != 0:
-			return b.version.compare(a.version)
-		case a.tag == b.tag:
-			return 0
-		default:
-			return order(spelledBetter(a.tag, b.tag, now.tag))
-		}
-	})
+	all := r.judgeAll()
 	verdicts := make([]Verdict, 0, len(all))
 	for _, j := range all {
-		v := Verdict{Tag: j.tag, Accepted: j.rule == accepted, Chosen: j.tag == d.Tag && d.Tag != "", Rule: r.describe(j.rule)}
-		switch {
-		case v.Chosen:
-			v.Rule = "chosen: " + d.Detail
-		case j.rule == accepted && d.Tag != "":
-			v.Rule = "matches; " + d.Tag + " is preferred"
-		}
-		verdicts = append(verdicts, v)
+		verdicts = append(verdicts, r.verdict(j, d))
 	}
 	return verdicts
+}
+
+func (r *Request) judgeAll() []judged {
+	all := make([]judged, 0, len(r.Listing))
+	for i, l := range r.Listing {
+		c, rule := r.judge(l.Tag, i)
+		all = append(all, judged{c, rule})
+	}
+	now := r.current().tag
+	slices.SortStableFunc(all, func(a, b judged) int { return r.byRank(a.candidate, b.candidate, now) })
+	return all
+}
+
+// byRank puts the better of two candidates first.
+func (r *Request) byRank(a, b candidate, current string) int {
+	if r.Filter.ordered() && !(a.isVersion && b.isVersion) {
+		if a.isVersion != b.isVersion {
+			return order(a.isVersion)
+		}
+		return cmp.Compare(a.index, b.index)
+	}
+	switch {
+	case r.better(a, b, current):
+		return -1
+	case r.better(b, a, current):
+		return 1
+	}
+	return 0
+}
+
+func (r *Request) verdict(j judged, d Decision) Verdict {
+	v := Verdict{Tag: j.tag, Accepted: j.rule == accepted, Chosen: d.Tag != "" && j.tag == d.Tag, Rule: r.describe(j.candidate, j.rule)}
+	switch {
+	case v.Chosen:
+		v.Rule = "chosen: " + d.Detail
+	case v.Accepted && d.Tag != "":
+		v.Rule = fmt.Sprintf("matches; %s is preferred", d.Tag)
+	case v.Accepted && d.Outcome == Held:
+		v.Rule = fmt.Sprintf("matches; %s stays", r.Current)
+	}
+	return v
 }

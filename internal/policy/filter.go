@@ -48,10 +48,14 @@ type Filter struct {
 
 // ParseFilter compiles a version filter of the kinds semver (also when kind is empty), regex, regex/semver and latest.
 // The pattern is the range, the expression of kind regex, or the exact tag of kind latest; regex is the expression of
-// regex/semver.
+// regex/semver, whose first group, or the whole match when it has none, is compared. The pattern "latest" of kind latest
+// is the last listed tag, as without a pattern. The zero Filter matches nothing.
 func ParseFilter(kind, pattern, regex string) (Filter, error) {
 	if kind == "" {
 		kind = kindSemVer
+	}
+	if regex != "" && kind != kindRegexSemVer {
+		return Filter{}, &Error{Message: fmt.Sprintf("kind %s reads no regex", kind), Hint: "write kind: regex/semver, or the expression as pattern of kind: regex"}
 	}
 	f := Filter{kind: kind, pattern: pattern}
 	var err error
@@ -109,19 +113,23 @@ func (f Filter) String() string {
 }
 
 // ordered reports whether the versions that compete have an order; if not, the last one listed wins.
-func (f Filter) ordered() bool { return f.kind == kindSemVer || f.kind == kindRegexSemVer }
+func (f *Filter) ordered() bool { return f.kind == kindSemVer || f.kind == kindRegexSemVer }
 
-// compared is the part of a tag that is read as a version; false means that the expression does not match.
-func (f Filter) compared(tag string) (string, bool) {
-	if f.kind != kindRegexSemVer {
+// compared is the part of a tag that is read as a version, and whether the filter looks at the tag at all.
+func (f *Filter) compared(tag string) (string, bool) {
+	switch f.kind {
+	case kindSemVer:
 		return tag, true
+	case kindRegex:
+		return tag, f.regex.MatchString(tag)
+	case kindLatest:
+		return tag, f.pattern == "" || f.pattern == kindLatest || f.pattern == tag
+	case kindRegexSemVer:
+		m := f.regex.FindStringSubmatch(tag)
+		if m == nil {
+			return "", false
+		}
+		return m[min(1, len(m)-1)], true
 	}
-	m := f.regex.FindStringSubmatch(tag)
-	if m == nil {
-		return "", false
-	}
-	if len(m) > 1 {
-		return m[1], true
-	}
-	return m[0], true
+	return tag, false
 }

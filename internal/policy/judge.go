@@ -1,6 +1,9 @@
 package policy
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // rule is what accepts or rejects one tag.
 type rule int
@@ -17,69 +20,103 @@ const (
 	missing
 )
 
-// judge holds one tag against the filter and the policy. The version is valid for rules after noVersion when the filter
-// has an order.
-func (r *Request) judge(tag string) (version, rule) {
+// candidate is one tag with its version, if it is one, and its place in the listing; without a tag it is none.
+type candidate struct {
+	tag       string
+	version   version
+	isVersion bool
+	index     int
+}
+
+// judge holds one tag against the filter and the policy.
+func (r *Request) judge(tag string, index int) (candidate, rule) {
 	f := &r.Filter
-	if f.tags != nil && !f.tags.MatchString(tag) {
-		return version{}, otherTag
-	}
-	if !f.ordered() {
-		return version{}, r.judgeText(tag)
-	}
 	text, ok := f.compared(tag)
-	if !ok {
-		return version{}, otherText
-	}
-	v, ok := parse(text, r.Policy.Loose)
+	c := candidate{tag: tag, index: index}
+	c.version, c.isVersion = parse(text, r.Policy.Loose)
 	switch {
+	case f.tags != nil && !f.tags.MatchString(tag):
+		return c, otherTag
 	case !ok:
-		return v, noVersion
-	case r.Policy.Channel != "" && !inChannel(v.pre, r.Policy.Channel):
-		return v, otherChannel
-	case !f.span.admits(v):
-		if v.pre != "" && f.span.admits(version{v.major, v.minor, v.patch, ""}) {
-			return v, prereleaseOnly
+		return c, otherText
+	case f.ordered() && !c.isVersion:
+		return c, noVersion
+	case r.Policy.Channel != "" && !(c.isVersion && inChannel(c.version.pre, r.Policy.Channel)):
+		return c, otherChannel
+	case f.ordered() && !f.span.admits(c.version):
+		if c.version.pre != "" && f.span.releasesOnly() {
+			return c, prereleaseOnly
 		}
-		return v, outsideRange
-	case r.excludes(tag, v, true):
-		return v, excluded
+		return c, outsideRange
+	case r.exclusion(c) != nil:
+		return c, excluded
 	case r.Missing[tag]:
-		return v, missing
+		return c, missing
 	}
-	return v, accepted
+	return c, accepted
 }
 
-// judgeText judges for filters that know no versions.
-func (r *Request) judgeText(tag string) rule {
-	f := &r.Filter
-	switch {
-	case f.kind == kindRegex && !f.regex.MatchString(tag):
-		return otherText
-	case f.kind == kindLatest && f.pattern != "" && f.pattern != kindLatest && f.pattern != tag:
-		return otherText
-	}
-	v, isVersion := parse(tag, r.Policy.Loose)
-	switch {
-	case r.excludes(tag, v, isVersion):
-		return excluded
-	case r.Missing[tag]:
-		return missing
-	}
-	return accepted
-}
-
-func (r *Request) excludes(tag string, v version, isVersion bool) bool {
+// exclusion returns what excludes the candidate, or nil.
+func (r *Request) exclusion(c candidate) *Exclusion {
 	for i := range r.Policy.Exclude {
-		if r.Policy.Exclude[i].covers(tag, v, isVersion) {
-			return true
+		if r.Policy.Exclude[i].covers(c.tag, c.version, c.isVersion) {
+			return &r.Policy.Exclude[i]
 		}
 	}
-	return false
+	return nil
 }
 
-// describe says in words what the rule means for this request.
-func (r *Request) describe(rule rule) string {
+// compare orders two candidates that satisfy the filter: by precedence, else by their place in the listing.
+func (r *Request) compare(a, b candidate) int {
+	if r.Filter.ordered() {
+		return a.version.compare(b.version)
+	}
+	return cmp.Compare(a.index, b.index)
+}
+
+// above reports whether a exists and is higher than b.
+func (r *Request) above(a, b candidate) bool { return a.tag != "" && r.compare(a, b) > 0 }
+
+// better reports whether a is higher than b, or equal and spelled better: the current tag first, then those with the
+// current one's v or lack of it, then the higher text.
+func (r *Request) better(a, b candidate, current string) bool {
+	if d := r.compare(a, b); d != 0 {
+		return d > 0
+	}
+	if a.tag == current || b.tag == current {
+		return a.tag == current && b.tag != current
+	}
+	now := r.spelling(current)
+	if x, y := r.spelling(a.tag) == now, r.spelling(b.tag) == now; now != unspelled && x != y {
+		return x
+	}
+	return a.tag > b.tag
+}
+
+// spelling says how a version is written.
+type spelling int
+
+const (
+	unspelled spelling = iota
+	bare
+	withV
+)
+
+func (r *Request) spelling(tag string) spelling {
+	text, _ := r.Filter.compared(tag)
+	switch {
+	case text != "" && digit(text[0]):
+		return bare
+	case len(text) > 1 && text[0] == 'v' && digit(text[1]):
+		return withV
+	}
+	return unspelled
+}
+
+func digit(b byte) bool { return b >= '0' && b <= '9' }
+
+// describe says in words what the rule means for this candidate.
+func (r *Request) describe(c candidate, rule rule) string {
 	switch rule {
 	case otherTag:
 		return fmt.Sprintf("does not match tagfilter %s", r.Filter.tags)
@@ -97,7 +134,7 @@ func (r *Request) describe(rule rule) string {
 	case outsideRange:
 		return fmt.Sprintf("outside %s", r.Filter.pattern)
 	case excluded:
-		return "excluded by policy.exclude"
+		return fmt.Sprintf("excluded by policy.exclude %s", r.exclusion(c).text)
 	case missing:
 		return "listed, but the registry answers 404 for it"
 	default:

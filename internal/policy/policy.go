@@ -24,7 +24,7 @@ type Policy struct {
 // Downgrade says what happens when only lower versions are left while the current one still satisfies the filter.
 type Downgrade string
 
-// The two ways; the empty text is Hold as well.
+// The two ways; the empty text is Keep as well.
 const (
 	Keep   Downgrade = "hold"
 	Follow Downgrade = "follow"

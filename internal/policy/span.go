@@ -118,7 +118,17 @@ func (s span) admits(v version) bool {
 	return false
 }
 
-func (g group) admits(v version) bool {
+// releasesOnly reports whether no prerelease can lie in the range.
+func (s span) releasesOnly() bool {
+	for i := range s.groups {
+		if s.groups[i].prereleases {
+			return false
+		}
+	}
+	return true
+}
+
+func (g *group) admits(v version) bool {
 	if v.pre != "" && !g.prereleases {
 		return false
 	}

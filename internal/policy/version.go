@@ -110,6 +110,9 @@ func (v version) compare(o version) int {
 	return comparePrerelease(v.pre, o.pre)
 }
 
+// release is the version without its prerelease.
+func (v version) release() version { return version{major: v.major, minor: v.minor, patch: v.patch} }
+
 func order(less bool) int {
 	if less {
 		return -1

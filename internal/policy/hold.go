@@ -1,0 +1,44 @@
+package policy
+
+import "fmt"
+
+// held is the answer of a hold: its version if it names one that is listed, else the value as it is.
+func (r *Request) held(h Hold) Decision {
+	if h.Version == "" {
+		return held(HeldByPolicy, "held at "+r.Current+h.why(), "")
+	}
+	tag := r.find(h.Version)
+	if tag == "" {
+		return held(NotListed, fmt.Sprintf("to be held at %s, which is not listed%s", h.Version, h.why()), "correct policy.hold.version, or wait for its publication")
+	}
+	if r.Missing[tag] {
+		return held(NotPublished, fmt.Sprintf("to be held at %s, which is listed but does not exist%s", tag, h.why()), publishHint)
+	}
+	value, err := r.Transform.Apply(tag)
+	if err != nil || value == "" {
+		return emptyValue(tag, err)
+	}
+	d := Decision{Outcome: Update, Reason: HeldByPolicy, Tag: tag, Value: value, Detail: "held at " + tag + h.why()}
+	if value == r.Current {
+		d.Outcome = Held
+	}
+	return d
+}
+
+// find returns the listed tag with the text, else the one of the same version whose spelling is closest to the file's.
+func (r *Request) find(text string) string {
+	want, isVersion := parse(text, r.Policy.Loose)
+	now := r.current().tag
+	var best candidate
+	for i := range r.Listing {
+		tag := r.Listing[i].Tag
+		if tag == text {
+			return tag
+		}
+		compared, _ := r.Filter.compared(tag)
+		if v, ok := parse(compared, r.Policy.Loose); ok && isVersion && v.compare(want) == 0 {
+			r.keepBetter(&best, candidate{tag: tag, version: v, isVersion: true}, now)
+		}
+	}
+	return best.tag
+}
