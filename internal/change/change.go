@@ -1,5 +1,7 @@
 // Package change holds a set of edits as a value: which scalar of which file goes from which text to which, and the
-// bytes of every touched file before and after. It does no I/O.
+// bytes of every touched file before and after. From it come the branch, the commit message and the pull request as text
+// that tells the truth and stays inert whatever a manifest, a registry or an event says, and Authorize, the one place
+// that grants a merge. It does no I/O; talking to a forge is left to the packages below it.
 package change
 
 // Update is one scalar that changes. Its JSON form is part of the plan contract.

@@ -49,9 +49,10 @@ func unword(text string) (string, error) {
 func prose(text string) string { return encode(strings.Join(strings.Fields(text), " "), proseMarks) }
 
 func encode(text, allowed string) string {
+	refers := referring.MatchString(text)
 	var out strings.Builder
 	for i := range len(text) {
-		if alphanumeric(text[i]) || strings.IndexByte(allowed, text[i]) >= 0 && !active(text, i) {
+		if alphanumeric(text[i]) || strings.IndexByte(allowed, text[i]) >= 0 && !active(text, i, refers) {
 			out.WriteByte(text[i])
 		} else {
 			fmt.Fprintf(&out, "%%%02X", text[i])
@@ -62,9 +63,10 @@ func encode(text, allowed string) string {
 
 // active reports whether a character that is harmless alone has a meaning where it stands: an option's or divider's
 // hyphen at the start, the hyphen of GH-1, a comment's --, the colon of a URL that names an issue or of an emoji,
-// the bracket of a directive, $' and the dot of www.
-func active(text string, i int) bool {
-	next, before := byte(0), text[:i]
+// the bracket of a directive, $' and the dot of www. refers tells that the text names an issue or the like.
+func active(text string, i int, refers bool) bool {
+	const longestEmoji = 64
+	next, before := byte(0), text[max(0, i-longestEmoji):i]
 	if i+1 < len(text) {
 		next = text[i+1]
 	}
@@ -72,7 +74,7 @@ func active(text string, i int) bool {
 	case '-':
 		return i == 0 || next == '-' || next == '>' || hasSuffixFold(before, "gh")
 	case ':':
-		return next == '/' && referring.MatchString(text) || emoji.MatchString(before)
+		return next == '/' && refers || emoji.MatchString(before)
 	case '[':
 		return next != '\'' && next != '"' && next != '*' && (next < '0' || next > '9')
 	case '$':

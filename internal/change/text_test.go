@@ -156,7 +156,7 @@ func checkBody(t *testing.T, s Set) {
 	for i, u := range m.Updates {
 		w := s.sorted()[i]
 		want := MetadataUpdate{w.Manifest, w.File, w.Document, w.Key, w.Old, w.New, w.Version}
-		if text := w.Manifest + w.File + w.Key + w.Old + w.New + w.Version; strings.ToValidUTF8(text, "") == text && u != want {
+		if text := strings.Join([]string{w.Manifest, w.File, w.Key, w.Old, w.New, w.Version}, " "); strings.ToValidUTF8(text, "") == text && u != want {
 			t.Errorf("metadata %+v of %+v", u, want)
 		}
 	}
@@ -177,6 +177,7 @@ func TestTextsAreInert(t *testing.T) {
 				Failed: []Note{{a, b, b, a}}})
 		}
 	}
+	checkTexts(t, Set{Updates: []Update{{Manifest: strings.Repeat("x://a", 100_000), Key: strings.Repeat("[$.:", 100_000)}}})
 	big := Set{}
 	for range 3_000 {
 		big.Updates = append(big.Updates, Update{Manifest: strings.Repeat("m", 50), File: "f", Key: "$.k", Old: "1", New: "2"})
