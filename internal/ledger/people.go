@@ -3,6 +3,7 @@ package ledger
 import (
 	"cmp"
 	"fmt"
+	"slices"
 )
 
 // Why a proposal is held; the codes are those of the plan.
@@ -105,12 +106,12 @@ func (l Ledger) vetoOf(p Proposal, order Order) (Veto, bool) {
 
 // ValueOf returns what pawl last wrote to a scalar for a manifest.
 func (l Ledger) ValueOf(at Place, manifest string) (Value, bool) {
-	for _, v := range l.Values {
-		if v.Place == at && v.Manifest == manifest {
-			return v, true
-		}
+	key := Value{Place: at, Asker: Asker{Manifest: manifest}}
+	i, found := slices.BinarySearchFunc(l.Values, key, compareValues)
+	if !found {
+		return Value{}, false
 	}
-	return Value{}, false
+	return l.Values[i], true
 }
 
 func vetoed(v Veto) Verdict {
