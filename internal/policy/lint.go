@@ -13,9 +13,16 @@ const shortCounter = 999
 
 // Lint looks at windows on one prerelease channel, ranges like ">=1.2.0-rc.0 <=1.9.0-rc.99": such a range admits every
 // other channel and release between its ends too, unless both ends are prereleases of one version or the policy names
-// the channel; and it goes quiet when the counter passes its end.
+// the channel; and it goes quiet when the counter passes its end. A lower bound alone is no window: going up from a
+// prerelease to its release is what such ranges are for. A channel in a range without prereleases can never match.
 func (f Filter) Lint(p Policy) []Warning {
 	var all []Warning
+	if p.Channel != "" && f.ordered() && f.span.releasesOnly() {
+		all = append(all, Warning{
+			Message: fmt.Sprintf("%s admits no prerelease, so nothing of the channel %s can match", f.pattern, p.Channel),
+			Hint:    fmt.Sprintf("name a prerelease in the range, e.g. >=1.0.0-%s.0", p.Channel),
+		})
+	}
 	for _, g := range f.span.groups {
 		low, high, ok := g.window()
 		if !ok {
@@ -23,7 +30,7 @@ func (f Filter) Lint(p Policy) []Warning {
 		}
 		label, last, _ := channel(high.pre)
 		if p.Channel == "" {
-			if leak := g.leak(low); leak != "" {
+			if leak := g.leak(low, label); leak != "" {
 				all = append(all, Warning{
 					Message: fmt.Sprintf("%s also admits other versions than %s.N, e.g. %s", f.pattern, label, leak),
 					Hint:    fmt.Sprintf("add policy: {channel: %s}", label),
@@ -68,12 +75,16 @@ func channel(pre string) (label string, n uint64, ok bool) {
 }
 
 // leak names versions outside the channel that the group admits all the same.
-func (g group) leak(low version) string {
+func (g group) leak(low version, label string) string {
+	other := "rc.1"
+	if label == "rc" {
+		other = "beta.1"
+	}
 	var found []string
 	for _, v := range []version{
 		{low.major, low.minor, low.patch, ""},
-		{low.major, low.minor, low.patch + 1, "rc.1"},
-		{low.major, low.minor + 1, 0, "rc.1"},
+		{low.major, low.minor, low.patch + 1, other},
+		{low.major, low.minor + 1, 0, other},
 	} {
 		if g.admits(v) {
 			found = append(found, v.String())

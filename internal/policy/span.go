@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/Masterminds/semver/v3"
@@ -30,83 +29,52 @@ type comparison struct {
 	patchOpen bool // 1.2, 1.2.x
 }
 
-// operand and operators are the grammar of one comparison; Masterminds has checked the text before it is split.
-const operand = `v?([0-9|x|X|\*]+)(\.[0-9|x|X|\*]+)?(\.[0-9|x|X|\*]+)?(-([0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?(?:\+[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*)?`
-
-var (
-	comparisonText = regexp.MustCompile(`(=||!=|>|<|>=|=>|<=|=<|~|~>|\^)\s*` + operand)
-	wholeText      = regexp.MustCompile(`^\s*(=||!=|>|<|>=|=>|<=|=<|~|~>|\^)\s*` + operand + `\s*$`)
-	hyphenText     = regexp.MustCompile(`\s*(` + operand + `)\s+-\s+(` + operand + `)\s*`)
-)
-
-// parseSpan compiles a range; what Masterminds refuses is an error.
+// parseSpan compiles a range; what Masterminds refuses is an error. What it accepts is read from its own canonical text:
+// comparisons between spaces, groups between " || ", hyphen ranges already rewritten.
 func parseSpan(text string) (span, error) {
-	if _, err := semver.NewConstraint(text); err != nil {
+	constraints, err := semver.NewConstraint(text)
+	if err != nil {
 		return span{}, err
 	}
 	s := span{text: text}
-	for _, part := range strings.Split(replaceHyphens(text), "||") {
-		g, err := parseGroup(part)
-		if err != nil {
-			return span{}, err
+	for part := range strings.SplitSeq(constraints.String(), " || ") {
+		var g group
+		for word := range strings.FieldsSeq(part) {
+			c, ok := parseComparison(word)
+			if !ok {
+				return span{}, fmt.Errorf("improper comparison %q", word)
+			}
+			g.comparisons = append(g.comparisons, c)
+			g.prereleases = g.prereleases || c.to.pre != ""
 		}
 		s.groups = append(s.groups, g)
 	}
 	return s, nil
 }
 
-// replaceHyphens writes "1 - 2" as ">= 1, <= 2".
-func replaceHyphens(text string) string {
-	for _, m := range hyphenText.FindAllStringSubmatch(text, -1) {
-		text = strings.Replace(text, m[0], fmt.Sprintf(">= %s, <= %s ", m[1], m[7]), 1) // an operand has five groups of its own
-	}
-	return text
-}
-
-func parseGroup(text string) (group, error) {
-	parts := comparisonText.FindAllString(text, -1)
-	if parts == nil {
-		return group{comparisons: []comparison{{open: true}}}, nil // an empty text admits everything
-	}
-	var g group
-	for _, part := range parts {
-		c, err := parseComparison(part)
-		if err != nil {
-			return group{}, err
+// parseComparison reads an operator followed by up to three numbers or wildcards, a prerelease and build metadata.
+func parseComparison(word string) (comparison, bool) {
+	operand := strings.TrimLeft(word, "=!<>~^")
+	c := comparison{operator: word[:len(word)-len(operand)]}
+	operand, _, _ = strings.Cut(operand, "+")
+	numbers, pre, _ := strings.Cut(strings.TrimPrefix(operand, "v"), "-")
+	c.to.pre = pre
+	parts := strings.Split(numbers, ".")
+	for i, to := range []*uint64{&c.to.major, &c.to.minor, &c.to.patch} {
+		if i >= len(parts) || openPart(parts[i]) {
+			c.open, c.minorOpen, c.patchOpen = true, i == 1, i == 2
+			break
 		}
-		g.comparisons = append(g.comparisons, c)
-		g.prereleases = g.prereleases || c.to.pre != ""
+		n, ok := numeric(parts[i])
+		if !ok || parts[i] == "" {
+			return comparison{}, false
+		}
+		*to = n
 	}
-	return g, nil
+	return c, true
 }
 
-func parseComparison(text string) (comparison, error) {
-	m := wholeText.FindStringSubmatch(text)
-	if m == nil {
-		return comparison{}, fmt.Errorf("improper comparison %q", text)
-	}
-	c := comparison{operator: m[1]}
-	major, minor, patch := m[2], strings.TrimPrefix(m[3], "."), strings.TrimPrefix(m[4], ".")
-	switch {
-	case openPart(major):
-		c.open = true
-		major, minor, patch = "0", "0", "0"
-	case openPart(minor):
-		c.open, c.minorOpen = true, true
-		minor, patch = "0", "0"
-	case openPart(patch):
-		c.open, c.patchOpen = true, true
-		patch = "0"
-	}
-	v, err := semver.NewVersion(major + "." + minor + "." + patch + m[5])
-	if err != nil {
-		return comparison{}, fmt.Errorf("improper comparison %q", text)
-	}
-	c.to = version{v.Major(), v.Minor(), v.Patch(), v.Prerelease()}
-	return c, nil
-}
-
-func openPart(s string) bool { return s == "" || s == "x" || s == "X" || s == "*" }
+func openPart(s string) bool { return s == "x" || s == "X" || s == "*" }
 
 // admits reports whether the version lies in the range.
 func (s span) admits(v version) bool {
@@ -164,39 +132,26 @@ func (c *comparison) holds(v version) bool {
 	}
 }
 
+// different takes an open operand for all that it stands for; after an open patch, another prerelease is different too.
 func (c *comparison) different(v version) bool {
 	switch {
-	case !c.open:
-		return v.compare(c.to) != 0
-	case c.to.major != v.major:
-		return true
-	case c.to.minor != v.minor && !c.minorOpen:
-		return true
 	case c.minorOpen:
-		return false
-	case c.to.patch != v.patch && !c.patchOpen:
-		return true
+		return v.major != c.to.major
 	case c.patchOpen:
-		return (v.pre != "" || c.to.pre != "") && comparePrerelease(v.pre, c.to.pre) != 0
-	default:
-		return v.compare(c.to) != 0
+		return v.major != c.to.major || v.minor != c.to.minor || v.pre != c.to.pre
 	}
+	return v.compare(c.to) != 0
 }
 
 // greater means above everything that an open operand stands for: >11 starts at 12.
 func (c *comparison) greater(v version) bool {
 	switch {
-	case !c.open:
-		return v.compare(c.to) > 0
-	case v.major != c.to.major:
-		return v.major > c.to.major
 	case c.minorOpen:
-		return false
+		return v.major > c.to.major
 	case c.patchOpen:
-		return v.minor > c.to.minor
-	default:
-		return v.compare(c.to) > 0
+		return v.major > c.to.major || v.major == c.to.major && v.minor > c.to.minor
 	}
+	return v.compare(c.to) > 0
 }
 
 // atMost includes everything that an open operand stands for: <=11 ends before 12.
@@ -204,7 +159,7 @@ func (c *comparison) atMost(v version) bool {
 	if !c.open {
 		return v.compare(c.to) <= 0
 	}
-	return v.major <= c.to.major && (v.major != c.to.major || v.minor <= c.to.minor || c.minorOpen)
+	return v.major < c.to.major || v.major == c.to.major && (c.minorOpen || v.minor <= c.to.minor)
 }
 
 // tilde admits the same minor version, or the same major one when the minor is open; ~0.0.0 and ~* admit everything.
@@ -212,26 +167,21 @@ func (c *comparison) tilde(v version) bool {
 	if v.compare(c.to) < 0 {
 		return false
 	}
-	if c.to.major == 0 && c.to.minor == 0 && c.to.patch == 0 && !c.minorOpen && !c.patchOpen {
+	if c.to.release() == (version{}) && !c.minorOpen && !c.patchOpen {
 		return true
 	}
 	return v.major == c.to.major && (v.minor == c.to.minor || c.minorOpen)
 }
 
-// caret admits what leaves the first part that is not zero as it is.
+// caret admits what leaves the first part that is not zero as it is; ^* admits 0.0.0 only, as it does for Masterminds.
 func (c *comparison) caret(v version) bool {
 	switch {
-	case v.compare(c.to) < 0:
+	case v.compare(c.to) < 0 || v.major != c.to.major:
 		return false
 	case c.to.major > 0 || c.minorOpen:
-		return v.major == c.to.major
-	case v.major > 0:
-		return false
+		return true
 	case c.to.minor > 0 || c.patchOpen:
 		return v.minor == c.to.minor
-	case v.minor > 0:
-		return false
-	default:
-		return c.to.patch == v.patch
 	}
+	return v.minor == 0 && v.patch == c.to.patch
 }
