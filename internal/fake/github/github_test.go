@@ -47,7 +47,7 @@ func newWorld(t *testing.T, settings github.Settings, adjust func(*github.Option
 	t.Helper()
 	w := &world{time: &clock{time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}}
 	options := github.Options{Now: w.time.now, Identities: identities()}
-	if check := conformance(t); check != nil {
+	if check := conform(t); check != nil {
 		options.Check = check
 	}
 	if adjust != nil {

@@ -6,6 +6,9 @@ import (
 	"time"
 )
 
+// secondaryDocs is how clients tell the secondary rate limit from a refusal.
+const secondaryDocs = "https://docs.github.com/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits"
+
 // shownLimit is what the headers tell while there is no limit.
 const shownLimit = 5000
 
@@ -50,6 +53,7 @@ func (s *Server) limit(who Identity, call Call) *reply {
 	if b.writes >= s.options.WritesPerMin {
 		wait := time.Minute - s.now().Sub(b.renewed)
 		refused := fail(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
+		refused.body.(obj)["documentation_url"] = secondaryDocs
 		refused.header = http.Header{"Retry-After": {strconv.Itoa(int(wait.Seconds()))}}
 		return &refused
 	}
