@@ -27,7 +27,7 @@ func ask(t *testing.T, rt http.RoundTripper, address, authorization string) (*ht
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // only read
+	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
 		t.Fatal(err)
@@ -113,7 +113,7 @@ func TestTruncatePromisesTheWhole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer res.Body.Close() //nolint:errcheck // only read
+	defer res.Body.Close()
 	if body, err := io.ReadAll(res.Body); err == nil || len(body) != 20 || res.ContentLength <= 20 {
 		t.Errorf("%d of %d bytes, %v", len(body), res.ContentLength, err)
 	}

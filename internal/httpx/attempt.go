@@ -28,7 +28,7 @@ func (t *Transport) attempt(req *http.Request, number int) (*http.Response, *Err
 	}
 	t.log(req, res, err, number, t.client.config.Now().Sub(start).String())
 	if err != nil {
-		return nil, t.failure(req, ctx, err)
+		return nil, t.failure(ctx, req, err)
 	}
 	t.host.observe(res.Header)
 	res.Request = req
@@ -45,7 +45,7 @@ func (t *Transport) prepare(ctx context.Context, req *http.Request) *http.Reques
 
 // buffer replaces the body by its bytes. A body that is no success is cut instead of refused.
 func buffer(method string, res *http.Response, limit int64) error {
-	defer res.Body.Close() //nolint:errcheck // everything wanted has been read
+	defer res.Body.Close()
 	success := res.StatusCode < 300
 	if !success {
 		limit = min(limit, maxErrorBody)

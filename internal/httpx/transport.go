@@ -121,7 +121,7 @@ func (t *Transport) enter(req *http.Request, budget *time.Duration) error {
 		}
 		if err := t.host.acquire(req.Context()); err != nil {
 			closeBody(req)
-			return t.failure(req, req.Context(), err)
+			return t.failure(req.Context(), req, err)
 		}
 		if t.host.paused(t.client.config.Now()) <= 0 {
 			return nil
@@ -140,7 +140,7 @@ func (t *Transport) wait(req *http.Request, budget *time.Duration, d time.Durati
 	*budget -= d
 	if err := t.client.config.Sleep(req.Context(), d); err != nil {
 		closeBody(req)
-		return t.failure(req, req.Context(), err)
+		return t.failure(req.Context(), req, err)
 	}
 	return nil
 }
@@ -176,9 +176,9 @@ func failureWait(err *Error, attempt int) time.Duration {
 }
 
 // failure describes why no whole answer came; ctx is the attempt's own.
-func (t *Transport) failure(req *http.Request, ctx context.Context, cause error) *Error {
+func (t *Transport) failure(ctx context.Context, req *http.Request, cause error) *Error {
 	e := newError(req, 0)
-	e.Err, e.Reason = classify(req.Context(), ctx, cause)
+	e.Reason, e.Err = classify(req.Context(), ctx, cause)
 	switch {
 	case errors.Is(e.Err, ErrTimeout):
 		e.Reason = "no answer within " + t.client.config.Timeout.String()
@@ -188,24 +188,24 @@ func (t *Transport) failure(req *http.Request, ctx context.Context, cause error)
 	return e
 }
 
-// classify returns the sentinel for a failure, and its text.
-func classify(whole, attempt context.Context, cause error) (error, string) {
+// classify returns the text for a failure, and its sentinel.
+func classify(whole, attempt context.Context, cause error) (reason string, sentinel error) {
 	var dns *net.DNSError
 	switch {
 	case whole.Err() != nil:
-		return whole.Err(), "stopped"
+		return "stopped", whole.Err()
 	case attempt.Err() != nil, isTimeout(cause):
-		return ErrTimeout, ErrTimeout.Error()
+		return ErrTimeout.Error(), ErrTimeout
 	case errors.As(cause, &dns) && dns.IsNotFound:
-		return ErrUnknownHost, ErrUnknownHost.Error()
+		return ErrUnknownHost.Error(), ErrUnknownHost
 	case errors.Is(cause, syscall.ECONNREFUSED):
-		return ErrRefused, ErrRefused.Error()
+		return ErrRefused.Error(), ErrRefused
 	case errors.Is(cause, ErrTooLarge), errors.Is(cause, ErrTruncated):
-		return cause, cause.Error()
+		return cause.Error(), cause
 	case isTLS(cause):
-		return ErrTLS, tlsReason(cause)
+		return tlsReason(cause), ErrTLS
 	default:
-		return ErrConnection, cause.Error()
+		return cause.Error(), ErrConnection
 	}
 }
 

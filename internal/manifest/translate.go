@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -62,7 +63,7 @@ func translate(name, file string, n *yaml.Node, opt Options) Manifest {
 	}
 	var faults []strictyaml.Problem
 	m.Policy, faults = TranslatePolicy(file, d.Policy, opt.Defaults)
-	m.Problems = append(t.problems, faults...)
+	m.Problems = slices.Concat(t.problems, faults)
 	strictyaml.Sort(m.Problems)
 	return m
 }

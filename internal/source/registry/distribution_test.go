@@ -134,7 +134,7 @@ func send(t *testing.T, method, address, body string, want int) http.Header {
 		t.Error(err)
 		return nil
 	}
-	defer res.Body.Close() //nolint:errcheck // only read
+	defer res.Body.Close()
 	if text, _ := io.ReadAll(res.Body); res.StatusCode != want {
 		t.Errorf("%s %s: %s %s", method, address, res.Status, text)
 	}
