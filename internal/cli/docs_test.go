@@ -1,0 +1,159 @@
+package cli_test
+
+import (
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/fake"
+)
+
+var (
+	fenced   = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
+	fileName = regexp.MustCompile(`^# (\S+\.yaml)\n`)
+)
+
+// TestReadme lives through the README: its YAML blocks become the files that their first line names, its commands are
+// run in order against sources that know the images, and what it shows of their output is compared.
+func TestReadme(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(fake.NewRegistry(fake.RegistryOptions{Tags: map[string][]string{
+		"org/web": {"v1.0.0", "v1.1.0", "v2.0.0"}, "org/api": {"2.0.0-team.1", "2.0.0-team.2", "2.1.0-team.3", "2.1.0"},
+	}}))
+	t.Cleanup(server.Close)
+	root := t.TempDir()
+	outputs := map[string]string{}
+	ran, shown := 0, 0
+	for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
+		switch language, body := block[1], block[2]; language {
+		case "yaml":
+			writeBlock(t, root, body)
+		case "sh":
+			for _, line := range strings.Split(strings.TrimSpace(body), "\n") {
+				ran++
+				runLine(t, root, server.URL, line, outputs)
+			}
+		case "console":
+			shown++
+			if diff := cmp.Diff(body, outputs["pawl plan"]); diff != "" {
+				t.Errorf("pawl plan prints something else than the README shows: %s", diff)
+			}
+		default:
+			t.Errorf("a block of %s is not tried by any test", language)
+		}
+	}
+	if ran < 6 || shown != 1 {
+		t.Errorf("%d commands and %d outputs found", ran, shown)
+	}
+	web, err := os.ReadFile(filepath.Join(root, "values-override.yaml"))
+	if err != nil || !strings.Contains(string(web), "{tag: v1.1.0}   # deployed everywhere") {
+		t.Errorf("after the README's commands the file holds %q, %v", web, err)
+	}
+}
+
+func writeBlock(t *testing.T, root, body string) {
+	t.Helper()
+	name := fileName.FindStringSubmatch(body)
+	if name == nil {
+		t.Fatalf("a YAML block does not name its file: %s", body)
+	}
+	file := filepath.Join(root, name[1])
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(body), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if name[1] == "pawl-example.yaml" {
+		if _, problems := config.Parse(name[1], []byte(body)); len(problems) > 0 {
+			t.Errorf("the README's configuration: %v", problems)
+		}
+	}
+}
+
+// runLine runs one command of the README. The commands for a clone are run on this repository; `go test` is what runs
+// this test.
+func runLine(t *testing.T, root, mirror, line string, outputs map[string]string) {
+	t.Helper()
+	words := strings.Fields(line)
+	switch {
+	case line == "go test ./...":
+		return
+	case strings.HasPrefix(line, "go run ./cmd/pawl "):
+		words, root = words[3:], "../.."
+	case words[0] == "pawl":
+		words = words[1:]
+	default:
+		t.Fatalf("no test knows how to run %q", line)
+	}
+	settings := filepath.Join(t.TempDir(), "pawl.yaml")
+	if err := os.WriteFile(settings, []byte("mirrors: {docker.io: '"+mirror+"'}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	code, out, errs := run(t, nil, false, append(words, "--root", root, "--config", settings)...)
+	if code != 0 {
+		t.Errorf("%s: exit code %d\n%s%s", line, code, out, errs)
+	}
+	outputs[line] = out
+}
+
+// TestContributing checks that every package and benchmark that CONTRIBUTING.md names is there.
+func TestContributing(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../CONTRIBUTING.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	commands := 0
+	for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
+		for _, line := range strings.Split(strings.TrimSpace(block[2]), "\n") {
+			commands++
+			words := strings.Fields(line)
+			if words[0] != "go" {
+				t.Errorf("no test knows %q", line)
+			}
+			for i, word := range words {
+				if dir, ok := strings.CutPrefix(word, "./"); ok && dir != "..." {
+					if _, err := os.Stat(filepath.Join("../..", dir)); err != nil {
+						t.Errorf("%s: %v", line, err)
+					}
+				}
+				if word == "-fuzz" && !declares(t, words[len(words)-1], words[i+1]) {
+					t.Errorf("%s: there is no %s", line, words[i+1])
+				}
+			}
+		}
+	}
+	if commands < 4 {
+		t.Errorf("%d commands found", commands)
+	}
+}
+
+// declares reports whether a test function stands in a folder of this repository.
+func declares(t *testing.T, dir, function string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("../..", dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(string(text), "func "+function+"(") {
+			return true
+		}
+	}
+	return false
+}
