@@ -69,6 +69,18 @@ func loadRoutes(data []byte) ([]route, error) {
 	if err := json.Unmarshal(data, &whole); err != nil {
 		return nil, err
 	}
+	document, err := document(whole)
+	if err != nil {
+		return nil, err
+	}
+	if err := relax(document); err != nil {
+		return nil, err
+	}
+	return compile(document), nil
+}
+
+// document is the reduced description, with its references resolved.
+func document(whole reduced) (*openapi3.T, error) {
 	small, err := reduce(whole)
 	if err != nil {
 		return nil, err
@@ -77,14 +89,7 @@ func loadRoutes(data []byte) ([]route, error) {
 	if err != nil {
 		return nil, err
 	}
-	document, err := openapi3.NewLoader().LoadFromData(text)
-	if err != nil {
-		return nil, err
-	}
-	if err := relax(document); err != nil {
-		return nil, err
-	}
-	return compile(document), nil
+	return openapi3.NewLoader().LoadFromData(text)
 }
 
 // reduce keeps the used operations and the components that they reach.
