@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -105,13 +106,16 @@ func loadFile(fsys fs.FS, dir, file string, opt Options) []Manifest {
 		return []Manifest{{Name: name, File: file, Problems: []strictyaml.Problem{{File: file, Message: err.Error()}}}}
 	}
 	docs, problems := strictyaml.Documents(file, data)
+	digest := fmt.Sprintf("%x", sha256.Sum256(data))
 	var all []Manifest
 	for i, doc := range docs {
 		id := name
 		if i > 0 {
 			id = fmt.Sprintf("%s#%d", name, i+1)
 		}
-		all = append(all, translate(id, file, doc, opt))
+		m := translate(id, file, doc, opt)
+		m.Digest = digest
+		all = append(all, m)
 	}
 	if len(docs) == 0 && len(problems) == 0 {
 		problems = []strictyaml.Problem{{File: file, Warning: true, Message: "the file holds no manifest"}}

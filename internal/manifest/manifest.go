@@ -22,6 +22,8 @@ type Manifest struct {
 	// File is its path below the root; Line is where the document starts.
 	File string
 	Line int
+	// Digest is the SHA-256 of the file's bytes in hexadecimal: it tells whether a person changed the manifest.
+	Digest string
 	// Title is the text of `name:`, for people.
 	Title   string
 	Sources []Source

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/source"
 )
@@ -45,6 +46,10 @@ type Pipeline struct {
 	Files    Reader
 	// Now decides whether a hold has ended.
 	Now time.Time
+	// Ledger is what earlier runs wrote and what people rejected; the zero value objects to nothing.
+	Ledger ledger.Ledger
+	// Announced is a tag that an event says was published.
+	Announced Announcement
 	// Log receives progress and reasons; nil is silence.
 	Log *slog.Logger
 }

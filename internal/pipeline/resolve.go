@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
 )
@@ -39,6 +40,7 @@ func (p Pipeline) resolveSource(ctx context.Context, q source.Query, jobs []*job
 		return
 	}
 	s := &snapshot{query: q, listing: listing, missing: map[string]bool{}, digests: map[string]string{}}
+	p.settle(ctx, s, jobs)
 	for _, j := range jobs {
 		j.candidates = len(listing)
 		for _, v := range j.values {
@@ -64,6 +66,9 @@ type snapshot struct {
 func (p Pipeline) decide(ctx context.Context, s *snapshot, j *job, v *value) error {
 	for range maxMissing {
 		v.decision = policy.Decide(p.request(s, j, v))
+		if v.decision.Outcome == policy.Update {
+			p.ask(s, j, v)
+		}
 		if v.decision.Outcome != policy.Update || s.query.Kind != source.Image {
 			return nil
 		}
@@ -88,6 +93,18 @@ func (p Pipeline) request(s *snapshot, j *job, v *value) policy.Request {
 	return policy.Request{
 		Listing: listing, Current: v.scalar.Value, Transform: j.transform(), Filter: j.source.Filter,
 		Policy: j.manifest.Policy, Missing: s.missing, Now: p.Now,
+	}
+}
+
+// ask holds an update that people object to.
+func (p Pipeline) ask(s *snapshot, j *job, v *value) {
+	verdict := p.Ledger.Judge(ledger.Proposal{
+		Place: ledger.Place{File: j.target.File, Document: v.scalar.Document, Key: v.scalar.Key},
+		Asker: ledger.Asker{Manifest: j.manifest.Name, Digest: j.manifest.Digest},
+		Base:  v.scalar.Value, Value: v.decision.Value, Version: v.decision.Tag,
+	}, j.source.Filter.Order(j.manifest.Policy.Loose, s.listing))
+	if verdict.Held() {
+		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.Reason(verdict.Reason), Detail: verdict.Detail, Hint: verdict.Hint}
 	}
 }
 

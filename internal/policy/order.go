@@ -1,0 +1,50 @@
+package policy
+
+import (
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/source"
+)
+
+// Order returns how the filter compares two tags: negative when a is older, positive when it is newer, 0 when neither
+// can be said. Versions compare by precedence; filters without an order compare places in the listing, the last being
+// the newest.
+func (f Filter) Order(loose bool, listing source.Listing) func(a, b string) int {
+	if !f.ordered() {
+		return func(a, b string) int {
+			x, y := place(listing, a), place(listing, b)
+			if x < 0 || y < 0 {
+				return 0
+			}
+			return x - y
+		}
+	}
+	return func(a, b string) int {
+		x, ok1 := f.version(a, loose)
+		y, ok2 := f.version(b, loose)
+		if !ok1 || !ok2 {
+			return 0
+		}
+		return x.compare(y)
+	}
+}
+
+// place is where a tag is listed, -1 when it is not.
+func place(listing source.Listing, tag string) int {
+	return slices.IndexFunc(listing, func(r source.Release) bool { return r.Tag == tag })
+}
+
+func (f Filter) version(tag string, loose bool) (version, bool) {
+	text, ok := f.compared(tag)
+	if !ok {
+		return version{}, false
+	}
+	return parse(text, loose)
+}
+
+// Admits reports whether a tag would compete if it were listed.
+func (f Filter) Admits(tag string, p Policy) bool {
+	r := Request{Filter: f, Policy: p}
+	_, rule := r.judge(tag, 0)
+	return rule == accepted
+}
