@@ -34,3 +34,9 @@ func conform(t *testing.T) func(*http.Request, []byte, int, http.Header, []byte)
 	})
 	return checker.Exchange
 }
+
+// accepted says whether an error is only go-github's word for 202.
+func accepted(err error) bool {
+	var later *gh.AcceptedError
+	return errors.As(err, &later)
+}
