@@ -103,7 +103,7 @@ func (d *Decoder) Errorf(n *yaml.Node, hint, format string, args ...any) {
 // it is.
 func (d *Decoder) Decode(n *yaml.Node, out any) {
 	n = d.enter(n)
-	if n == nil || n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+	if n == nil || isNull(n) {
 		return
 	}
 	switch out := out.(type) {
@@ -146,9 +146,18 @@ func (d *Decoder) list(n *yaml.Node, v reflect.Value) {
 	}
 	for _, item := range n.Content {
 		e := reflect.New(v.Type().Elem())
-		d.Decode(item, e.Interface())
+		d.member(item, e.Interface())
 		v.Set(reflect.Append(v, e.Elem()))
 	}
+}
+
+// member reads one of a list or of a map with free keys. Unlike a key that the format knows, it cannot be left empty.
+func (d *Decoder) member(n *yaml.Node, out any) {
+	if isNull(n) {
+		d.Errorf(n, "write its value, or remove it", "want a value, have nothing")
+		return
+	}
+	d.Decode(n, out)
 }
 
 func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
@@ -166,7 +175,7 @@ func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
 			d.Errorf(at(key), "", "the key %q is there twice", f.name)
 			return
 		}
-		present[f.name] = value.Tag != "!!null"
+		present[f.name] = !isNull(value)
 		d.value(f, key, value, v.Field(f.index))
 	})
 	for _, name := range required(v.Type()) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -109,7 +110,10 @@ func (g generator) object(t reflect.Type) map[string]any {
 		}
 		p := g.of(t.Field(f.index).Type)
 		if len(f.enum) > 0 {
-			p = map[string]any{"enum": f.enum}
+			p = words(f.enum)
+		}
+		if !f.required { // a key without a value counts as absent
+			p = map[string]any{"anyOf": []any{p, map[string]any{"type": "null"}}}
 		}
 		if f.doc != "" {
 			if ref, ok := p["$ref"]; ok { // draft 7 ignores what stands beside a reference
@@ -124,4 +128,18 @@ func (g generator) object(t reflect.Type) map[string]any {
 		object["required"] = names
 	}
 	return object
+}
+
+// words returns the schema of the given words; one of digits may be written as a number.
+func words(all []string) map[string]any {
+	var numbers []int
+	for _, w := range all {
+		if n, err := strconv.Atoi(w); err == nil {
+			numbers = append(numbers, n)
+		}
+	}
+	if len(numbers) == 0 {
+		return map[string]any{"enum": all}
+	}
+	return map[string]any{"anyOf": []any{map[string]any{"enum": all}, map[string]any{"enum": numbers}}}
 }

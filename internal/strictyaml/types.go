@@ -60,7 +60,7 @@ func (i Number) Set() bool { return i.Line > 0 }
 
 func (i *Number) decode(d *Decoder, n *yaml.Node) {
 	v, err := strconv.Atoi(n.Value)
-	if n.Kind != yaml.ScalarNode || err != nil {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!int" || err != nil {
 		d.Errorf(n, "", "want a whole number, have %s", describe(n))
 		return
 	}
@@ -87,7 +87,7 @@ func (m *Map[T]) decode(d *Decoder, n *yaml.Node) {
 	}
 	d.pairs(n, func(key Text, value *yaml.Node) {
 		e := Entry[T]{Key: key}
-		d.Decode(value, &e.Value)
+		d.member(value, &e.Value)
 		*m = append(*m, e)
 	})
 }
@@ -103,6 +103,13 @@ type Either interface {
 
 // Position returns a Text that stands at the node, for messages about a map or list as a whole.
 func Position(n *yaml.Node) Text { return Text{Line: n.Line, Column: n.Column} }
+
+func isNull(n *yaml.Node) bool {
+	for n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n.Kind == yaml.ScalarNode && n.Tag == "!!null"
+}
 
 func kindName(n *yaml.Node) string {
 	switch n.Kind {
