@@ -91,29 +91,37 @@ func createTree(c *context) reply {
 }
 
 func (r *Repo) treeChange(item treeItem) (entry, *reply) {
-	refuse := func(text string) (entry, *reply) {
-		wrong := unprocessable(text)
-		return entry{}, &wrong
-	}
-	for part := range strings.SplitSeq(item.Path, "/") {
-		if part == "" || part == "." || part == ".." || part == ".git" {
-			return refuse("tree.path contains a malformed path component")
-		}
-	}
-	mode := strings.TrimPrefix(item.Mode, "0")
+	mode, problem := strings.TrimPrefix(item.Mode, "0"), r.treeProblem(item)
 	switch {
-	case mode != modeFile && mode != "100755" && mode != "120000" && mode != "160000" && mode != modeTree:
-		return refuse("Must supply a valid tree.mode")
-	case item.SHA != nil && item.Content != nil:
-		return refuse("tree.sha and tree.content are both set")
+	case problem != "":
+		wrong := unprocessable(problem)
+		return entry{}, &wrong
 	case item.Content != nil:
 		return entry{mode, item.Path, r.store.put("blob", []byte(*item.Content))}, nil
 	case item.SHA == nil:
 		return entry{mode, item.Path, ""}, nil
-	case mode != "160000" && !r.store.has(entry{mode: mode}.kind(), *item.SHA):
-		return refuse("tree.sha " + *item.SHA + " is not a valid " + entry{mode: mode}.kind())
 	}
 	return entry{mode, item.Path, *item.SHA}, nil
+}
+
+// treeProblem is what is wrong with an item, empty when nothing is.
+func (r *Repo) treeProblem(item treeItem) string {
+	for part := range strings.SplitSeq(item.Path, "/") {
+		if part == "" || part == "." || part == ".." || part == ".git" {
+			return "tree.path contains a malformed path component"
+		}
+	}
+	mode := strings.TrimPrefix(item.Mode, "0")
+	kind := entry{mode: mode}.kind()
+	switch {
+	case mode != modeFile && mode != "100755" && mode != "120000" && mode != "160000" && mode != modeTree:
+		return "Must supply a valid tree.mode"
+	case item.SHA != nil && item.Content != nil:
+		return "tree.sha and tree.content are both set"
+	case item.SHA != nil && kind != "commit" && !r.store.has(kind, *item.SHA):
+		return "tree.sha " + *item.SHA + " is not a valid " + kind
+	}
+	return ""
 }
 
 // getTree answers for a tree, a commit or the name of a branch.

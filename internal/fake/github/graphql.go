@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
@@ -125,7 +126,7 @@ type execution struct {
 func (e *execution) object(n *node, selected ast.SelectionSet, path []any) obj {
 	out := obj{}
 	for _, field := range e.fields(n.kind, selected) {
-		at := append(path[:len(path):len(path)], field.Alias)
+		at := slices.Concat(path, []any{field.Alias})
 		if field.Name == "__typename" {
 			out[field.Alias] = n.kind
 			continue
@@ -165,7 +166,7 @@ func (e *execution) value(value any, selected ast.SelectionSet, path []any) any 
 	case []*node:
 		list := make([]any, 0, len(v))
 		for i, one := range v {
-			list = append(list, e.object(one, selected, append(path[:len(path):len(path)], i)))
+			list = append(list, e.object(one, selected, slices.Concat(path, []any{i})))
 		}
 		return list
 	}

@@ -18,7 +18,7 @@ func (r *Repo) Open(by string, in NewPull) (int, error) {
 	if in.Base == "" {
 		in.Base = r.settings.DefaultBranch
 	}
-	made, refused := r.openPull(pullInput{in.Title, in.Body, in.Head, in.Base, in.Draft}, r.server.person(by))
+	made, refused := r.openPull(pullInput(in), r.server.person(by))
 	if refused != nil {
 		return 0, fmt.Errorf("opening pull request: %w", refused.err())
 	}

@@ -44,11 +44,9 @@ func (p *pull) state() string {
 
 // openPulls lists the open pull requests by number.
 func (r *Repo) openPulls() []*pull {
-	var open []*pull
-	for _, p := range r.pulls {
-		if p.open() {
-			open = append(open, p)
-		}
+	open := make([]*pull, 0, len(r.live))
+	for _, p := range r.live {
+		open = append(open, p)
 	}
 	sort.Slice(open, func(i, j int) bool { return open[i].number < open[j].number })
 	return open
@@ -105,6 +103,7 @@ func (p *pull) hiddenRef() string { return "refs/pull/" + strconv.Itoa(p.number)
 
 func (p *pull) close(by string, now time.Time) {
 	p.closed, p.updated, p.closedBy, p.auto = now, now, by, nil
+	delete(p.repo.live, p.number)
 	p.leaveQueue()
 }
 
@@ -166,12 +165,12 @@ func (r *Repo) openPull(in pullInput, who Identity) (*pull, *reply) {
 	}
 	for _, p := range r.openPulls() {
 		if p.head == head && p.headRef == branch && p.baseRef == in.Base {
-			return refuse(custom("PullRequest", "A pull request already exists for "+head.owner+":"+branch+"."))
+			return refuse(custom("A pull request already exists for " + head.owner + ":" + branch + "."))
 		}
 	}
 	sha := head.refs[headsPrefix+branch]
 	if r.store.contains(base, sha) {
-		return refuse(custom("PullRequest", "No commits between "+in.Base+" and "+in.Head))
+		return refuse(custom("No commits between " + in.Base + " and " + in.Head))
 	}
 	return r.addPull(in, head, branch, who), nil
 }
@@ -184,7 +183,7 @@ func (r *Repo) addPull(in pullInput, head *Repo, branch string, who Identity) *p
 		headSHA: head.refs[headsPrefix+branch], baseSHA: r.refs[headsPrefix+in.Base],
 		title: in.Title, body: in.Body, by: who.Login, draft: in.Draft, created: now, updated: now,
 	}
-	r.pulls[p.number] = p
+	r.pulls[p.number], r.live[p.number] = p, p
 	r.refs[p.hiddenRef()] = p.headSHA
 	r.dirty = true
 	r.startChecks(p.headSHA, who)
@@ -259,18 +258,19 @@ func (p *pull) setState(state string, who Identity) *reply {
 }
 
 func (p *pull) reopen() *reply {
-	head := p.head.refs[headsPrefix+p.headRef]
-	if !p.merged.IsZero() || head == "" {
-		refused := invalid(custom("PullRequest", "state cannot be changed. The "+p.headRef+" branch has been deleted or merged."))
+	head, base := p.head.refs[headsPrefix+p.headRef], p.repo.refs[headsPrefix+p.baseRef]
+	if !p.merged.IsZero() || head == "" || base == "" || p.repo.store.contains(base, head) {
+		refused := invalid(custom("state cannot be changed. The " + p.headRef + " branch has been deleted or merged."))
 		return &refused
 	}
 	for _, other := range p.repo.openPulls() {
 		if other.head == p.head && other.headRef == p.headRef && other.baseRef == p.baseRef {
-			refused := invalid(custom("PullRequest", "state cannot be changed. There is already an open pull request from "+p.headRef+"."))
+			refused := invalid(custom("state cannot be changed. There is already an open pull request from " + p.headRef + "."))
 			return &refused
 		}
 	}
-	p.closed, p.closedBy, p.headSHA = time.Time{}, "", head
+	p.closed, p.closedBy, p.headSHA, p.baseSHA = time.Time{}, "", head, base
+	p.repo.live[p.number] = p
 	return nil
 }
 

@@ -11,7 +11,7 @@ type Settings struct {
 	AutoMerge           bool
 	DeleteBranchOnMerge bool
 	Private             bool
-	// CI says which checks start on a new head that was not pushed with the workflow's own token.
+	// CI says which checks start on a new head that was not pushed with the workflow's own token. It must not call back.
 	CI func(sha string) []Check
 }
 
@@ -24,7 +24,7 @@ type Protection struct {
 	Build   time.Duration // how long the queue takes for one entry
 }
 
-// Repo is one repository. Its methods are what persons and CI systems do; they panic never and take the server's lock.
+// Repo is one repository. Its methods are what persons and CI systems do; each takes the server's lock.
 type Repo struct {
 	server      *Server
 	id          int64
@@ -35,7 +35,8 @@ type Repo struct {
 	created     time.Time
 	refs        map[string]string // full name -> object id
 	pulls       map[int]*pull
-	last        int // highest number of an issue or pull request
+	live        map[int]*pull // the open ones
+	last        int           // highest number of an issue or pull request
 	protections map[string]Protection
 	checks      map[string][]*check // by commit
 	labels      map[string]*label

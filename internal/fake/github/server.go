@@ -144,7 +144,7 @@ func readBody(req *http.Request) ([]byte, error) {
 	if req.Body == nil {
 		return nil, nil
 	}
-	defer req.Body.Close() //nolint:errcheck // a reader in memory
+	defer req.Body.Close()
 	return io.ReadAll(io.LimitReader(req.Body, maxBody))
 }
 
@@ -162,7 +162,7 @@ func (s *Server) create(fullName string, settings Settings, objects *store, pare
 	}
 	repo := &Repo{
 		server: s, id: s.id(), owner: owner, name: name, settings: settings, store: objects, parent: parent,
-		created: s.now(), refs: map[string]string{}, pulls: map[int]*pull{}, protections: map[string]Protection{},
+		created: s.now(), refs: map[string]string{}, pulls: map[int]*pull{}, live: map[int]*pull{}, protections: map[string]Protection{},
 		checks: map[string][]*check{}, labels: map[string]*label{},
 	}
 	s.person(owner)
