@@ -54,7 +54,7 @@ func (r *Repo) openPulls() []*pull {
 
 // followHeads lets open pull requests follow a branch that was moved, created or deleted.
 func (s *Server) followHeads(moved *Repo, branch string, who Identity) {
-	for _, r := range s.repos {
+	for _, r := range s.sorted() {
 		if r.store != moved.store {
 			continue
 		}
@@ -122,7 +122,7 @@ func (r *Repo) findHead(text string) (*Repo, string) {
 	if strings.EqualFold(owner, r.owner) {
 		return r, branch
 	}
-	for _, other := range r.server.repos {
+	for _, other := range r.server.sorted() {
 		if other.store == r.store && strings.EqualFold(other.owner, owner) {
 			return other, branch
 		}

@@ -38,8 +38,8 @@ func fail(status int, message string) reply {
 func notFound() reply                    { return fail(http.StatusNotFound, "Not Found") }
 func unprocessable(message string) reply { return fail(http.StatusUnprocessableEntity, message) }
 func broken(err error) reply             { return fail(http.StatusInternalServerError, err.Error()) }
-func custom(text string) obj { return obj{"resource": "PullRequest", "code": "custom", "message": text} }
-	return obj{"resource": resource, "code": "custom", "message": text}
+func custom(text string) obj {
+	return obj{"resource": "PullRequest", "code": "custom", "message": text}
 }
 func field(resource, name, code string) obj {
 	return obj{"resource": resource, "field": name, "code": code}

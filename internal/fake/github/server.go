@@ -185,14 +185,23 @@ func (s *Server) Tick() {
 }
 
 func (s *Server) tick() {
+	for _, r := range s.sorted() {
+		r.advance()
+	}
+}
+
+// sorted lists the repositories by name, so that the same calls always do the same.
+func (s *Server) sorted() []*Repo {
 	names := make([]string, 0, len(s.repos))
 	for name := range s.repos {
 		names = append(names, name)
 	}
 	sort.Strings(names)
+	all := make([]*Repo, 0, len(names))
 	for _, name := range names {
-		s.repos[name].advance()
+		all = append(all, s.repos[name])
 	}
+	return all
 }
 
 func (s *Server) now() time.Time { return s.options.Now().UTC().Truncate(time.Second) }
