@@ -7,11 +7,12 @@ import (
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
-var benchRanges = []struct{ pattern, v10k, bare10k, v100k, bare100k string }{
-	{"*", "v20.60.158", "20.60.158", "v20.60.199", "20.60.199"},
-	{">=1.0.0 <15.0.0", "v14.60.107", "14.60.107", "v14.60.200", "14.60.200"},
-	{"~12.3", "v12.3.142", "12.3.142", "v12.3.200", "12.3.200"},
-	{"^20", "v20.60.158", "20.60.158", "v20.60.199", "20.60.199"},
+// benchRanges are the four ranges and their winners.
+var benchRanges = []struct{ pattern, of10k, of100k string }{
+	{"*", "v20.60.158", "20.60.199"},
+	{">=1.0.0 <15.0.0", "v14.60.107", "v14.60.200"},
+	{"~12.3", "v12.3.142", "v12.3.200"},
+	{"^20", "v20.60.158", "20.60.199"},
 }
 
 func generated(t testing.TB, n int, sum string) source.Listing {
@@ -29,23 +30,6 @@ func generated10k(t testing.TB) source.Listing {
 
 func generated100k(t testing.TB) source.Listing {
 	return generated(t, 100_000, "a7c09def8ac96ff6028ef9bde02aa8e69b48331d59ee8ba58ba8c74c351ae522")
-}
-
-// TestGeneratedWinners checks the winners among the benchmark's tags, and that a decision allocates next to nothing.
-func TestGeneratedWinners(t *testing.T) {
-	t.Parallel()
-	small, large := generated10k(t), generated100k(t)
-	for _, c := range benchRanges {
-		for _, list := range []struct {
-			l       source.Listing
-			v, bare string
-		}{{small, c.v10k, c.bare10k}, {large, c.v100k, c.bare100k}} {
-			d := Decide(Request{Listing: list.l, Filter: filter(t, c.pattern), Now: today})
-			if d.Tag != list.v && d.Tag != list.bare {
-				t.Errorf("%s of %d: %+v, want %s or %s", c.pattern, len(list.l), d, list.v, list.bare)
-			}
-		}
-	}
 }
 
 func BenchmarkSelect(b *testing.B) {
