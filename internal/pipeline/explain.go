@@ -6,6 +6,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // Explanation is every version that one value could have, each with the rule that accepted or rejected it.
@@ -25,8 +26,13 @@ type Explanation struct {
 // Explain resolves one manifest and returns an explanation for each of its values. The error is the context's.
 func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest) ([]Explanation, error) {
 	var all []Explanation
+	snapshots := map[source.Query]*snapshot{}
 	for _, j := range p.open([]manifest.Manifest{m}) {
-		all = append(all, p.explain(ctx, j)...)
+		q := j.source.Query
+		if j.failure == nil && snapshots[q] == nil {
+			snapshots[q] = p.snapshot(ctx, q)
+		}
+		all = append(all, p.explain(ctx, snapshots[q], j)...)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("explaining %s: %w", m.Name, err)
@@ -34,15 +40,11 @@ func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest) ([]Explanati
 	return all, nil
 }
 
-func (p Pipeline) explain(ctx context.Context, j *job) []Explanation {
+func (p Pipeline) explain(ctx context.Context, s *snapshot, j *job) []Explanation {
 	base := Explanation{Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Key: j.target.Key.String(),
 		Source: j.source.Name, Filter: j.source.Filter.String()}
-	s := &snapshot{query: j.source.Query, missing: map[string]bool{}, digests: map[string]string{}}
-	if j.failure == nil {
-		listing, err := p.Lister.List(ctx, s.query)
-		if s.listing = listing; err != nil {
-			j.failure = fail(policy.SourceFailed, err)
-		}
+	if j.failure == nil && s.err != nil {
+		j.failure = fail(policy.SourceFailed, s.err)
 	}
 	var all []Explanation
 	for _, v := range j.values {

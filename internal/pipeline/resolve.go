@@ -32,17 +32,17 @@ func (p Pipeline) resolve(ctx context.Context, jobs []*job) {
 
 // resolveSource decides about all values that follow one source.
 func (p Pipeline) resolveSource(ctx context.Context, q source.Query, jobs []*job) {
-	listing, err := p.Lister.List(ctx, q)
-	if err != nil {
+	s := p.snapshot(ctx, q)
+	if s.err != nil {
 		for _, j := range jobs {
-			j.failure = fail(policy.SourceFailed, err)
+			j.failure = fail(policy.SourceFailed, s.err)
 		}
 		return
 	}
-	s := &snapshot{query: q, listing: listing, missing: map[string]bool{}, digests: map[string]string{}}
+	candidates := len(s.listing)
 	p.settle(ctx, s, jobs)
 	for _, j := range jobs {
-		j.candidates = len(listing)
+		j.candidates = candidates
 		for _, v := range j.values {
 			if err := p.decide(ctx, s, j, v); err != nil {
 				j.failure = fail(policy.SourceFailed, err)
@@ -59,6 +59,13 @@ type snapshot struct {
 	// missing are the listed tags that turned out not to exist; digests those of the tags that do.
 	missing map[string]bool
 	digests map[string]string
+	// err says why there is no listing.
+	err error
+}
+
+func (p Pipeline) snapshot(ctx context.Context, q source.Query) *snapshot {
+	listing, err := p.Lister.List(ctx, q)
+	return &snapshot{query: q, listing: listing, missing: map[string]bool{}, digests: map[string]string{}, err: err}
 }
 
 // decide chooses a version for one value. An image's tag must exist before it is written: one that does not gives way

@@ -67,8 +67,7 @@ func conflict(at place, s edit.Scalar, own, others string, other *job) *failure 
 	}
 }
 
-// rewrite computes the new bytes of every file. When a file's edits cannot be made, its targets fail and the file stays
-// as it is.
+// rewrite computes the new bytes of every file.
 func rewrite(jobs []*job) []change.File {
 	byFile := map[string][]*job{}
 	for _, j := range jobs {
@@ -78,19 +77,35 @@ func rewrite(jobs []*job) []change.File {
 	}
 	var files []change.File
 	for path, own := range byFile {
-		after, err := own[0].file.Apply(edits(own))
-		if err != nil {
-			for _, j := range own {
-				j.failure = fail(policy.TargetInvalid, err)
-			}
-			continue
-		}
-		if !bytes.Equal(own[0].before, after) {
+		if after, ok := apply(own); ok && !bytes.Equal(own[0].before, after) {
 			files = append(files, change.File{Path: path, Before: own[0].before, After: after})
 		}
 	}
 	slices.SortFunc(files, func(a, b change.File) int { return strings.Compare(a.Path, b.Path) })
 	return files
+}
+
+// apply makes the edits of the jobs in their one file. A job whose edits cannot be made fails alone; when the others'
+// cannot be made together, all fail and the file stays as it is.
+func apply(own []*job) (after []byte, ok bool) {
+	file := own[0].file
+	after, err := file.Apply(edits(own))
+	if err == nil {
+		return after, true
+	}
+	own = slices.DeleteFunc(slices.Clone(own), func(j *job) bool {
+		if _, err := file.Apply(edits([]*job{j})); err != nil {
+			j.failure = fail(policy.TargetInvalid, err)
+		}
+		return j.failure != nil
+	})
+	if after, err = file.Apply(edits(own)); err == nil {
+		return after, true
+	}
+	for _, j := range own {
+		j.failure = fail(policy.TargetInvalid, err)
+	}
+	return nil, false
 }
 
 func (v *value) updated() bool { return v.decision.Outcome == policy.Update }
