@@ -53,7 +53,7 @@ func (p Pipeline) settle(ctx context.Context, s *snapshot, jobs []*job) {
 		case !errors.Is(err, source.ErrNotFound):
 			s.listing = known // nothing was learned about the tag
 			return
-		case left < p.Announced.Pause || p.Announced.Sleep(ctx, p.Announced.Pause) != nil:
+		case p.Announced.Pause <= 0 || left < p.Announced.Pause || p.Announced.Sleep(ctx, p.Announced.Pause) != nil:
 			s.missing[tag] = true
 			return
 		}

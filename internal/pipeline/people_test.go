@@ -1,0 +1,130 @@
+package pipeline_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/source"
+)
+
+// TestPeopleWin shows that what a person changed or rejected is held until something newer comes, or until the manifest
+// changes.
+func TestPeopleWin(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{"app": follow("o/app", "^1", "a.yaml:$.a")}
+	digest := load(t, texts)[0].Digest
+	at := ledger.Place{File: "a.yaml", Key: "$.a"}
+	written := ledger.Ledger{}.Written(ledger.Value{Place: at, Asker: ledger.Asker{Manifest: "app", Digest: digest}, Value: "1.1.0", Version: "1.1.0"})
+	vetoed := ledger.Ledger{}.Veto(ledger.Veto{Place: at, Asker: ledger.Asker{Manifest: "app", Digest: digest}, Version: "1.1.0"})
+	older := ledger.Ledger{}.Written(ledger.Value{Place: at, Asker: ledger.Asker{Manifest: "app", Digest: "of another text"}, Value: "1.1.0", Version: "1.1.0"})
+	for _, c := range []struct {
+		name   string
+		ledger ledger.Ledger
+		tags   []string
+		want   string
+	}{
+		{"nothing known", ledger.Ledger{}, []string{"1.0.0", "1.1.0"}, "app/t0 update newest-match"},
+		{"reverted by a person", written, []string{"1.0.0", "1.1.0"}, "app/t0 held people-edit"},
+		{"reverted, then something newer", written, []string{"1.0.0", "1.1.0", "1.2.0"}, "app/t0 update newest-match"},
+		{"reverted, then the manifest changed", older, []string{"1.0.0", "1.1.0"}, "app/t0 update newest-match"},
+		{"closed by a person", vetoed, []string{"1.0.0", "1.1.0"}, "app/t0 held vetoed"},
+		{"closed, then something newer", vetoed, []string{"1.0.0", "1.1.0", "1.2.0"}, "app/t0 update newest-match"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			p := newPipeline(&world{listings: map[string][]string{"docker.io/o/app": c.tags}}, map[string]string{"a.yaml": "a: 1.0.0\n"})
+			p.Ledger = c.ledger
+			got := plan(t, p, texts)
+			if diff := cmp.Diff([]string{c.want}, outcomes(got)); diff != "" {
+				t.Error(diff)
+			}
+			if held := len(got.Changes) == 0; held && got.Outcomes[0].Detail == "" {
+				t.Error("a hold does not say why")
+			}
+		})
+	}
+}
+
+// late is a world in which a tag appears after a number of looks.
+type late struct {
+	world
+	tag   string
+	looks int
+}
+
+func (l *late) Digest(ctx context.Context, q source.Query, tag string) (string, error) {
+	if tag == l.tag {
+		if l.looks--; l.looks >= 0 {
+			return "", source.ErrNotFound
+		}
+	}
+	return l.world.Digest(ctx, q, tag)
+}
+
+// TestAnnounced shows when a run waits for an announced tag, for how long, and what becomes of the target.
+func TestAnnounced(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name         string
+		announcement pipeline.Announcement
+		looks        int
+		waited       time.Duration
+		want         []string
+	}{
+		{"listed already", pipeline.Announcement{Image: "o/app:1.1.0"}, 0, 0, []string{"app a.yaml $.a 1.0.0->1.1.0"}},
+		{"there at once", pipeline.Announcement{Image: "o/app:1.2.0"}, 0, 0, []string{"app a.yaml $.a 1.0.0->1.2.0"}},
+		{"there after a while", pipeline.Announcement{Image: "docker.io/o/app", Tag: "1.2.0"}, 3, 30 * time.Second, []string{"app a.yaml $.a 1.0.0->1.2.0"}},
+		{"never there", pipeline.Announcement{Image: "o/app:1.2.0"}, 1000, 120 * time.Second, []string{"app a.yaml $.a 1.0.0->1.1.0"}},
+		{"outside the filter", pipeline.Announcement{Image: "o/app:2.0.0"}, 1000, 0, []string{"app a.yaml $.a 1.0.0->1.1.0"}},
+		{"a branch", pipeline.Announcement{Image: "o/app:main@8a213de"}, 1000, 0, []string{"app a.yaml $.a 1.0.0->1.1.0"}},
+		{"an unexpanded variable", pipeline.Announcement{Image: "o/app:v${VERSION}", Tag: "$(id)"}, 1000, 0, []string{"app a.yaml $.a 1.0.0->1.1.0"}},
+		{"another image", pipeline.Announcement{Image: "o/other:1.2.0"}, 1000, 0, []string{"app a.yaml $.a 1.0.0->1.1.0"}},
+		{"nothing", pipeline.Announcement{}, 1000, 0, []string{"app a.yaml $.a 1.0.0->1.1.0"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := &late{tag: "1.2.0", looks: c.looks}
+			w.listings = map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0"}}
+			p := newPipeline(&w.world, map[string]string{"a.yaml": "a: 1.0.0\n"})
+			p.Digester = w
+			waited := time.Duration(0)
+			p.Announced = c.announcement
+			p.Announced.Wait, p.Announced.Pause = 2*time.Minute, 10*time.Second
+			p.Announced.Sleep = func(_ context.Context, d time.Duration) error { waited += d; return nil }
+			got := plan(t, p, map[string]string{"app": follow("o/app", "^1", "a.yaml:$.a")})
+			if diff := cmp.Diff(c.want, edits(got)); diff != "" || waited != c.waited {
+				t.Errorf("waited %s, want %s; changes: %s", waited, c.waited, diff)
+			}
+		})
+	}
+}
+
+// TestAnnouncedHeld shows that a value whose only news is an announced tag that never appears says so.
+func TestAnnouncedHeld(t *testing.T) {
+	t.Parallel()
+	w := &late{tag: "1.2.0", looks: 1000}
+	w.listings = map[string][]string{"docker.io/o/app": {"1.0.0"}}
+	p := newPipeline(&w.world, map[string]string{"a.yaml": "a: 1.0.0\n"})
+	p.Digester = w
+	p.Announced = pipeline.Announcement{Image: "o/app:1.2.0"}
+	if diff := cmp.Diff([]string{"app/t0 held not-published"}, outcomes(plan(t, p, map[string]string{"app": follow("o/app", "^1", "a.yaml:$.a")}))); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestAnnouncedUnknown shows that a registry that cannot be asked about the tag teaches nothing.
+func TestAnnouncedUnknown(t *testing.T) {
+	t.Parallel()
+	w := &world{listings: map[string][]string{"docker.io/o/app": {"1.0.0"}}, faults: map[string]error{"docker.io/o/app:1.2.0": errors.New("broken")}}
+	p := newPipeline(w, map[string]string{"a.yaml": "a: 1.0.0\n"})
+	p.Announced = pipeline.Announcement{Image: "o/app:1.2.0"}
+	if diff := cmp.Diff([]string{"app/t0 current already-newest"}, outcomes(plan(t, p, map[string]string{"app": follow("o/app", "^1", "a.yaml:$.a")}))); diff != "" {
+		t.Error(diff)
+	}
+}
