@@ -49,6 +49,7 @@ var allowed = map[string][]string{
 	"internal/source/registry":      {"internal/httpx", "internal/source"},
 	"internal/source/helm":          {"internal/httpx", "internal/source"},
 	"internal/source/githubrelease": {"internal/httpx", "internal/source"},
+	"internal/change/github":        {"internal/change", "internal/httpx", "internal/ledger"},
 
 	"internal/pipeline": {"internal/change", "internal/deploy", "internal/edit", "internal/event", "internal/ledger",
 		"internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},

@@ -16,6 +16,7 @@ func (c *context) mutationRoot() *node {
 		"mergePullRequest":            c.onPull("MergePullRequestPayload", c.mergeByGraph),
 		"dequeuePullRequest":          c.dequeue,
 		"createCommitOnBranch":        c.commitOnBranch,
+		"updateRefs":                  c.updateRefs,
 	}}
 }
 

@@ -1,0 +1,178 @@
+// Package github is the change stage's client of GitHub: it reads files at a commit, commits without a clone, moves
+// refs, keeps one pull request, reads checks, merges with a grant, and stores the ledger on a ref of its own.
+//
+// It promises: a ref is only moved from the value that was read (compare-and-swap, also where history is replaced);
+// nothing that a person pushed is overwritten; no way of merging exists without a change.Grant; every call may be
+// repeated after a crash and then converges; refusals for too many requests are waited for within a budget; and no
+// text holds the token, which goes to the API's own hosts only. What to merge, and whether, is decided by its caller.
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+const (
+	// DefaultAPI is where GitHub itself answers.
+	DefaultAPI = "https://api.github.com"
+	// DefaultPoll is how often a merge that waits is looked at.
+	DefaultPoll = 10 * time.Second
+	// DefaultPatience is how long one request waits in total when GitHub says that there were too many.
+	DefaultPatience = 5 * time.Minute
+
+	pageSize = 100
+	// maxPages bounds every listing.
+	maxPages = 20
+	// parallel is how many requests one step sends at once.
+	parallel = 8
+)
+
+// Config says which repository, as whom, and how.
+type Config struct {
+	HTTP *httpx.Client
+	// API and GraphQL are the endpoints (GITHUB_API_URL, GITHUB_GRAPHQL_URL). An empty API is GitHub's own; an empty
+	// GraphQL is derived from the API.
+	API, GraphQL string
+	// Repository is OWNER/NAME.
+	Repository string
+	// Token is sent to the hosts of API and GraphQL only; empty is anonymous.
+	Token string
+	// Base is the branch that is updated, empty for the repository's default; Branch the pull request's, by default
+	// change.DefaultBranch.
+	Base, Branch string
+	// Labels are worn by every pull request that is made.
+	Labels []string
+	// Now and Sleep are the clock; the defaults are the real one.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Poll and Patience replace DefaultPoll and DefaultPatience.
+	Poll, Patience time.Duration
+}
+
+// Client talks to one repository. It is safe for concurrent use; it remembers git objects, which never change.
+type Client struct {
+	config      Config
+	owner, name string
+	api         *gh.Client
+	graph       *http.Client
+	graphURL    string
+	calls       atomic.Int64
+	mu          sync.Mutex
+	trees       map[string]tree
+	blobs       map[string][]byte
+	opened      Repository
+}
+
+// New returns a client that has not asked anything yet.
+func New(c Config) (*Client, error) {
+	owner, name, found := strings.Cut(c.Repository, "/")
+	if !found || owner == "" || name == "" || strings.ContainsAny(name, "/?#% ") || strings.ContainsAny(owner, "?#% ") {
+		return nil, fmt.Errorf("configuring the forge: repository %q is not OWNER/NAME", c.Repository)
+	}
+	c = withDefaults(c)
+	if err := change.CheckBranch(c.Branch); err != nil {
+		return nil, fmt.Errorf("configuring the forge: %w", err)
+	}
+	api, err := endpoint(c.API + "/")
+	if err != nil {
+		return nil, err
+	}
+	graph, err := endpoint(c.GraphQL)
+	if err != nil {
+		return nil, err
+	}
+	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{}, blobs: map[string][]byte{}}
+	client.api = gh.NewClient(client.httpClient(api))
+	client.api.BaseURL = api
+	client.graph = client.httpClient(graph)
+	return client, nil
+}
+
+func withDefaults(c Config) Config {
+	c.API = strings.TrimRight(c.API, "/")
+	if c.API == "" {
+		c.API = DefaultAPI
+	}
+	if c.GraphQL == "" {
+		c.GraphQL = strings.TrimSuffix(c.API, "/v3") + "/graphql"
+	}
+	if c.Branch == "" {
+		c.Branch = change.DefaultBranch
+	}
+	if c.HTTP == nil {
+		c.HTTP = httpx.New(httpx.Config{})
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Sleep == nil {
+		c.Sleep = sleep
+	}
+	if c.Poll <= 0 {
+		c.Poll = DefaultPoll
+	}
+	if c.Patience <= 0 {
+		c.Patience = DefaultPatience
+	}
+	return c
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func endpoint(address string) (*url.URL, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil {
+		return nil, errors.New("configuring the forge: the address of its API is no http(s) URL without credentials")
+	}
+	return u, nil
+}
+
+// httpClient is the way to one endpoint: the token is added for its host only, below the following of redirects.
+func (c *Client) httpClient(place *url.URL) *http.Client {
+	value := ""
+	if c.config.Token != "" {
+		value = "Bearer " + c.config.Token
+	}
+	return httpx.NewClient(httpx.Authorize(&patient{client: c, next: c.config.HTTP.Transport(place.Host)}, place, value))
+}
+
+// Calls returns how many requests were sent so far.
+func (c *Client) Calls() int { return int(c.calls.Load()) }
+
+// Branch returns the configured branch of the pull request.
+func (c *Client) Branch() string { return c.config.Branch }
+
+// repoPath is a path of the API below the repository.
+func (c *Client) repoPath(format string, args ...any) string {
+	return fmt.Sprintf("repos/%s/%s", c.owner, c.name) + fmt.Sprintf(format, args...)
+}
+
+// get reads one answer for which the library has no fitting call.
+func (c *Client) get(ctx context.Context, path string, into any) (*gh.Response, error) {
+	req, err := c.api.NewRequest(http.MethodGet, path, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.api.Do(ctx, req, into)
+}

@@ -1,0 +1,162 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+// What a caller decides on; each is found with errors.Is.
+var (
+	// ErrMoved: somebody else moved, made or deleted the ref first.
+	ErrMoved = errors.New("somebody else was faster")
+	// ErrNoChange: the files are already what they should become.
+	ErrNoChange = errors.New("nothing would change")
+)
+
+// The permissions of a token, in the words of a workflow's `permissions`.
+const (
+	readContents  = "contents: read"
+	writeContents = "contents: write"
+	readPulls     = "pull-requests: read"
+	writePulls    = "pull-requests: write"
+	readChecks    = "checks: read` and `statuses: read"
+)
+
+// Error is a step that failed.
+type Error struct {
+	// Doing is the step, as a gerund with its object.
+	Doing string
+	// Status is GitHub's, 0 when there was no answer; errors of GraphQL, which come with 200, are given the status that
+	// REST has for them.
+	Status int
+	// Message is GitHub's text.
+	Message string
+	// Hint is the advice.
+	Hint string
+	Err  error
+}
+
+// Error returns the step and what went wrong with it.
+func (e *Error) Error() string {
+	if e.Message != "" {
+		return fmt.Sprintf("%s: github: %s (%d)", e.Doing, e.Message, e.Status)
+	}
+	return fmt.Sprintf("%s: %v", e.Doing, e.Err)
+}
+
+// Advice returns what a person can do about it.
+func (e *Error) Advice() string { return e.Hint }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// fail describes the failure of a step that needs a permission.
+func (c *Client) fail(doing, permission string, err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *Error
+	if errors.As(err, &known) && known.Doing != "" {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	e := &Error{Doing: doing, Err: err}
+	if response := refusal(err); response != nil {
+		e.Status, e.Message = response.Status, c.redact(response.Message)
+		e.Err, e.Hint = response, c.advice(e.Status, permission)
+		return e
+	}
+	if ctx := contextError(err); ctx != nil {
+		e.Err = ctx
+		return e
+	}
+	e.Err = httpx.Clean(err)
+	var low *httpx.Error
+	if errors.As(err, &low) {
+		e.Status, e.Hint = low.Status, low.Advice()
+	}
+	return e
+}
+
+func contextError(err error) error {
+	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
+		if errors.Is(err, known) {
+			return known
+		}
+	}
+	return nil
+}
+
+// advice says what a status usually means.
+func (c *Client) advice(status int, permission string) string {
+	switch status {
+	case http.StatusUnauthorized:
+		return "the token is unknown or expired: renew MERGE_TOKEN (or GITHUB_TOKEN)"
+	case http.StatusForbidden:
+		return fmt.Sprintf("the token needs the permission `%s` on %s", permission, c.config.Repository)
+	case http.StatusNotFound:
+		return fmt.Sprintf("%s does not exist, or the token cannot see it: it needs `%s`", c.config.Repository, permission)
+	default:
+		return ""
+	}
+}
+
+func (c *Client) redact(text string) string {
+	if c.config.Token == "" {
+		return text
+	}
+	return httpx.Redact(text, c.config.Token)
+}
+
+// answered is an answer that says no, from REST or GraphQL.
+type answered struct {
+	Status  int
+	Message string
+	// Kind is the type of an error of GraphQL.
+	Kind string
+}
+
+// Error returns GitHub's text.
+func (a *answered) Error() string { return a.Message }
+
+// refusal returns what GitHub said no with, nil when it is no answer of that kind.
+func refusal(err error) *answered {
+	var plain *answered
+	if errors.As(err, &plain) {
+		return plain
+	}
+	var rest *gh.ErrorResponse
+	if errors.As(err, &rest) && rest.Response != nil {
+		return &answered{Status: rest.Response.StatusCode, Message: restMessage(rest)}
+	}
+	var abuse *gh.AbuseRateLimitError
+	if errors.As(err, &abuse) && abuse.Response != nil {
+		return &answered{Status: abuse.Response.StatusCode, Message: abuse.Message}
+	}
+	return nil
+}
+
+// restMessage joins a refusal's text with those of its parts.
+func restMessage(rest *gh.ErrorResponse) string {
+	texts := []string{rest.Message}
+	for _, part := range rest.Errors {
+		if part.Message != "" {
+			texts = append(texts, part.Message)
+		} else if part.Field != "" {
+			texts = append(texts, part.Field+" "+part.Code)
+		}
+	}
+	return strings.Join(texts, ": ")
+}
+
+// saidNo reports whether the error is an answer with that status.
+func saidNo(err error, status int) bool {
+	said := refusal(err)
+	return said != nil && said.Status == status
+}

@@ -1,0 +1,142 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/pawl-cd/pawl/internal/ledger"
+)
+
+const (
+	// ledgerAttempts bounds how often a transition is applied when others keep being faster.
+	ledgerAttempts = 40
+	ledgerMessage  = "Update the ledger"
+	ledgerHint     = "a rule of the repository may refuse this ref: set `ledger: refs/heads/pawl-ledger`"
+)
+
+// LoadLedger reads the ledger from its ref, and the commit that it was read from: empty, with an empty ledger, when the
+// ref does not exist yet.
+func (c *Client) LoadLedger(ctx context.Context, ref string) (l ledger.Ledger, parent string, err error) {
+	doing := "reading the ledger at " + ref
+	parent, err = c.Ref(ctx, ref)
+	if err != nil || parent == "" {
+		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
+	}
+	files, err := c.tree(ctx, parent)
+	if err != nil {
+		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
+	}
+	read, err := c.ReadFiles(ctx, parent, slices.Sorted(maps.Keys(files)))
+	if err != nil {
+		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
+	}
+	l, err = ledger.Decode(read.contents)
+	if err != nil {
+		return ledger.Ledger{}, "", fmt.Errorf("%s: %w", doing, err)
+	}
+	return l, parent, nil
+}
+
+// StoreLedger writes the next ledger onto the commit that the last one was read from (empty: none), and returns the
+// commit that holds it. Nothing is written when nothing changes. It is ErrMoved when another writer was faster.
+func (c *Client) StoreLedger(ctx context.Context, ref, parent string, next ledger.Ledger) (string, error) {
+	doing := "writing the ledger at " + ref
+	snapshot, err := next.Encode()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", doing, err)
+	}
+	known := tree{}
+	if parent != "" {
+		if known, err = c.tree(ctx, parent); err != nil {
+			return "", c.fail(doing, readContents, err)
+		}
+	}
+	files, made := snapshotTree(snapshot, known)
+	if maps.Equal(made, known) {
+		return parent, nil
+	}
+	sha, err := c.commitLedger(ctx, parent, files)
+	if err != nil {
+		return "", c.fail(doing, writeContents, err)
+	}
+	c.mu.Lock()
+	c.trees[sha] = made
+	c.mu.Unlock()
+	return sha, refusedLedger(c.moveLedger(ctx, ref, parent, sha))
+}
+
+// snapshotTree returns the whole tree of a snapshot, as what has to be sent and as what it will be.
+func snapshotTree(snapshot ledger.Snapshot, known tree) ([]written, tree) {
+	var files []written
+	made := tree{}
+	for _, path := range slices.Sorted(maps.Keys(snapshot)) {
+		e := Entry{Mode: "100644", SHA: blobSHA(snapshot[path])}
+		made[path] = e
+		file := written{path: path, mode: e.Mode, data: snapshot[path]}
+		if known[path] == e {
+			file.sha = e.SHA
+		}
+		files = append(files, file)
+	}
+	return files, made
+}
+
+// commitLedger writes a commit whose tree is complete in itself; the first one has no parent.
+func (c *Client) commitLedger(ctx context.Context, parent string, files []written) (string, error) {
+	entries, err := c.treeEntries(ctx, files)
+	if err != nil {
+		return "", err
+	}
+	made, _, err := c.api.Git.CreateTree(ctx, c.owner, c.name, "", entries)
+	if err != nil {
+		return "", err
+	}
+	var parents []*gh.Commit
+	if parent != "" {
+		parents = append(parents, &gh.Commit{SHA: &parent})
+	}
+	return c.createCommit(ctx, made, parents, ledgerMessage)
+}
+
+func (c *Client) moveLedger(ctx context.Context, ref, parent, sha string) error {
+	if parent == "" {
+		return c.CreateRef(ctx, ref, sha)
+	}
+	return c.ForwardRef(ctx, ref, parent, sha)
+}
+
+// refusedLedger adds what helps when GitHub does not take the ref.
+func refusedLedger(err error) error {
+	var refused *Error
+	if errors.As(err, &refused) && (refused.Status == http.StatusUnprocessableEntity || refused.Status == http.StatusForbidden) {
+		refused.Hint = joined(refused.Hint, ledgerHint)
+	}
+	return err
+}
+
+// UpdateLedger applies a transition to the ledger and writes the result; when another writer was faster, to the newer
+// ledger again. It returns the ledger that is stored then.
+func (c *Client) UpdateLedger(ctx context.Context, ref string, next ledger.Transition) (ledger.Ledger, error) {
+	for attempt := range ledgerAttempts {
+		l, parent, err := c.LoadLedger(ctx, ref)
+		if err != nil {
+			return ledger.Ledger{}, err
+		}
+		l = next(l)
+		_, err = c.StoreLedger(ctx, ref, parent, l)
+		if !errors.Is(err, ErrMoved) {
+			return l, err
+		}
+		if err := c.config.Sleep(ctx, time.Duration(min(attempt, 10))*50*time.Millisecond); err != nil {
+			return ledger.Ledger{}, fmt.Errorf("writing the ledger at %s: %w", ref, err)
+		}
+	}
+	return ledger.Ledger{}, fmt.Errorf("writing the ledger at %s: %d times %w", ref, ledgerAttempts, ErrMoved)
+}

@@ -1,0 +1,102 @@
+package github
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+// unsaid is how long GitHub wants to be left alone when it does not say
+// (https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately).
+const unsaid = time.Minute
+
+// patient repeats requests, writing ones too, that were refused because there were too many: such a request was never
+// applied. It also hides the quota's headers from the library, which would refuse requests by a clock of its own.
+type patient struct {
+	client *Client
+	next   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p *patient) RoundTrip(req *http.Request) (*http.Response, error) {
+	left := p.client.config.Patience
+	for {
+		p.client.calls.Add(1)
+		again, err := copied(req)
+		if err != nil {
+			return nil, err
+		}
+		res, err := p.next.RoundTrip(again)
+		wait, refused := p.asked(res, err)
+		if !refused {
+			return quiet(res), err
+		}
+		if wait > left {
+			return nil, tooMany(req, res, err, wait)
+		}
+		left -= max(wait, time.Second)
+		if err := p.client.config.Sleep(req.Context(), wait); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// copied is the request with a body of its own, so that it can be sent again.
+func copied(req *http.Request) (*http.Request, error) {
+	again := req.Clone(req.Context())
+	if req.GetBody == nil {
+		return again, nil
+	}
+	body, err := req.GetBody()
+	if err != nil {
+		return nil, fmt.Errorf("reading the body of a request: %w", err)
+	}
+	again.Body = body
+	return again, nil
+}
+
+// asked says whether there were too many requests, and how long to wait then.
+func (p *patient) asked(res *http.Response, err error) (time.Duration, bool) {
+	var failed *httpx.Error
+	if errors.As(err, &failed) {
+		return failed.Wait, failed.Wait > 0
+	}
+	if err != nil || res.StatusCode != http.StatusForbidden && res.StatusCode != http.StatusTooManyRequests {
+		return 0, false
+	}
+	if wait, said := httpx.RetryAfter(res.Header, p.client.config.Now()); said {
+		return wait, true
+	}
+	return unsaid, res.StatusCode == http.StatusTooManyRequests || mentionsLimit(res)
+}
+
+// mentionsLimit looks for the secondary rate limit in a refusal's text; the body stays readable.
+func mentionsLimit(res *http.Response) bool {
+	body, err := io.ReadAll(res.Body)
+	res.Body = io.NopCloser(bytes.NewReader(body))
+	return err == nil && bytes.Contains(body, []byte("secondary rate limit"))
+}
+
+func quiet(res *http.Response) *http.Response {
+	if res != nil {
+		res.Header.Del("X-Ratelimit-Remaining")
+		res.Header.Del("X-Ratelimit-Reset")
+	}
+	return res
+}
+
+func tooMany(req *http.Request, res *http.Response, err error, wait time.Duration) error {
+	if err != nil {
+		return err
+	}
+	res.Request = req
+	failed := httpx.StatusError(res)
+	failed.Wait = wait
+	failed.Hint = "the token's rate limit is used up: run again later"
+	return failed
+}

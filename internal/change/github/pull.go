@@ -1,0 +1,223 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/pawl-cd/pawl/internal/change"
+)
+
+// closedByPawl marks the body of a pull request that pawl closed itself, in the same request, so that only what people
+// close counts as their no.
+const closedByPawl = "\n<!-- pawl:closed -->"
+
+// Pull is a pull request of ours.
+type Pull struct {
+	Number int
+	// Branch is its head, HeadSHA the tip of that.
+	Branch, HeadSHA string
+	Title, Body     string
+	URL             string
+	Labels          []string
+	// Closed is when it was closed, zero while it is open.
+	Closed time.Time
+	merged bool
+}
+
+// Text is what a pull request says.
+type Text struct {
+	Title, Body string
+	// Labels are worn besides those of the configuration.
+	Labels []string
+}
+
+// FindOpen returns our open pull requests into the base, the newest first: made by our user, from a branch of ours in
+// this very repository. Titles and bodies prove nothing and are not looked at.
+func (c *Client) FindOpen(ctx context.Context) ([]Pull, error) {
+	pulls, err := c.ours(ctx, gh.PullRequestListOptions{State: "open"}, maxPages)
+	return pulls, c.fail("looking for the open pull request", readPulls, err)
+}
+
+// Rejected returns our pull requests that people closed without merging, among the hundred that changed last, newest
+// first. What they held is in their bodies, as far as people left those alone.
+func (c *Client) Rejected(ctx context.Context) ([]Pull, error) {
+	pulls, err := c.ours(ctx, gh.PullRequestListOptions{State: "closed", Sort: "updated", Direction: "desc"}, 1)
+	pulls = slices.DeleteFunc(pulls, func(p Pull) bool { return p.merged || strings.HasSuffix(p.Body, closedByPawl) })
+	return pulls, c.fail("looking for closed pull requests", readPulls, err)
+}
+
+func (c *Client) ours(ctx context.Context, options gh.PullRequestListOptions, pages int) ([]Pull, error) {
+	repository, err := c.repository(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var found []Pull
+	options.Base, options.PerPage = repository.Base, pageSize
+	for range pages {
+		page, res, err := c.api.PullRequests.List(ctx, c.owner, c.name, &options)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range page {
+			if c.isOurs(p, repository) {
+				found = append(found, pull(p))
+			}
+		}
+		if res.NextPage == 0 {
+			break
+		}
+		options.Page = res.NextPage
+	}
+	slices.SortStableFunc(found, func(a, b Pull) int { return b.Number - a.Number })
+	return found, nil
+}
+
+func (c *Client) isOurs(p *gh.PullRequest, repository Repository) bool {
+	author := change.Identity{ID: p.GetUser().GetID(), Login: p.GetUser().GetLogin()}
+	return repository.Self.Is(author) && strings.EqualFold(p.GetHead().GetRepo().GetFullName(), repository.Name) &&
+		change.OwnBranch(c.config.Branch, p.GetHead().GetRef())
+}
+
+func pull(p *gh.PullRequest) Pull {
+	found := Pull{Number: p.GetNumber(), Branch: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), Title: p.GetTitle(),
+		Body: p.GetBody(), URL: p.GetHTMLURL(), Closed: p.GetClosedAt().Time, merged: !p.GetMergedAt().IsZero()}
+	for _, l := range p.Labels {
+		found.Labels = append(found.Labels, l.GetName())
+	}
+	return found
+}
+
+// Propose opens the pull request of a branch, or brings the open one up to date, writing only what differs. made
+// reports whether it is new.
+func (c *Client) Propose(ctx context.Context, branch string, text Text) (p Pull, made bool, err error) {
+	p, found, err := c.openOf(ctx, branch)
+	if err != nil {
+		return Pull{}, false, err
+	}
+	if !found {
+		if p, made, err = c.create(ctx, branch, text); err != nil {
+			return Pull{}, false, err
+		}
+	}
+	if p, err = c.update(ctx, p, text); err != nil {
+		return p, made, err
+	}
+	return p, made, c.label(ctx, &p, slices.Concat(c.config.Labels, text.Labels))
+}
+
+func (c *Client) openOf(ctx context.Context, branch string) (Pull, bool, error) {
+	pulls, err := c.FindOpen(ctx)
+	if err != nil {
+		return Pull{}, false, err
+	}
+	at := slices.IndexFunc(pulls, func(p Pull) bool { return p.Branch == branch })
+	if at < 0 {
+		return Pull{}, false, nil
+	}
+	return pulls[at], true, nil
+}
+
+// create opens a pull request. Where GitHub has one already, made a moment ago or by a request whose answer got lost,
+// that one is taken.
+func (c *Client) create(ctx context.Context, branch string, text Text) (Pull, bool, error) {
+	repository, err := c.repository(ctx)
+	if err != nil {
+		return Pull{}, false, err
+	}
+	p, _, cause := c.api.PullRequests.Create(ctx, c.owner, c.name, &gh.NewPullRequest{
+		Title: &text.Title, Body: &text.Body, Head: &branch, Base: &repository.Base,
+	})
+	if cause == nil {
+		return pull(p), true, nil
+	}
+	if refusal(cause) == nil || saidNo(cause, http.StatusUnprocessableEntity) {
+		if found, exists, err := c.openOf(ctx, branch); err == nil && exists {
+			return found, false, nil
+		}
+	}
+	return Pull{}, false, c.fail("opening a pull request of "+branch, writePulls, cause)
+}
+
+func (c *Client) update(ctx context.Context, p Pull, text Text) (Pull, error) {
+	if p.Title == text.Title && sameText(p.Body, text.Body) {
+		return p, nil
+	}
+	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{Title: &text.Title, Body: &text.Body})
+	p.Title, p.Body = text.Title, text.Body
+	return p, c.fail(fmt.Sprintf("updating pull request %d", p.Number), writePulls, err)
+}
+
+// sameText compares bodies without regard to line ends, which GitHub may store as CRLF.
+func sameText(a, b string) bool {
+	return strings.ReplaceAll(a, "\r\n", "\n") == strings.ReplaceAll(b, "\r\n", "\n")
+}
+
+func (c *Client) label(ctx context.Context, p *Pull, wanted []string) error {
+	var missing []string
+	for _, l := range wanted {
+		has := func(have string) bool { return strings.EqualFold(have, l) }
+		if !slices.ContainsFunc(p.Labels, has) && !slices.ContainsFunc(missing, has) {
+			missing = append(missing, l)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	_, _, err := c.api.Issues.AddLabelsToIssue(ctx, c.owner, c.name, p.Number, missing)
+	if err == nil {
+		p.Labels = append(p.Labels, missing...)
+	}
+	return c.fail(fmt.Sprintf("labelling pull request %d", p.Number), writePulls, err)
+}
+
+// Close closes a pull request of ours and deletes its branch, unless somebody pushed to that in the meantime.
+func (c *Client) Close(ctx context.Context, p Pull) error {
+	body := strings.TrimSuffix(p.Body, closedByPawl) + closedByPawl
+	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
+	if err != nil {
+		return c.fail(fmt.Sprintf("closing pull request %d", p.Number), writePulls, err)
+	}
+	return c.DeleteRef(ctx, "refs/heads/"+p.Branch, p.HeadSHA)
+}
+
+// CommentOnce comments on a pull request, unless we already said the same there. wrote reports whether it did.
+func (c *Client) CommentOnce(ctx context.Context, number int, body string) (wrote bool, err error) {
+	doing := fmt.Sprintf("commenting on pull request %d", number)
+	said, err := c.said(ctx, number, body)
+	if err != nil || said {
+		return false, c.fail(doing, readPulls, err)
+	}
+	_, _, err = c.api.Issues.CreateComment(ctx, c.owner, c.name, number, &gh.IssueComment{Body: &body})
+	return err == nil, c.fail(doing, writePulls, err)
+}
+
+func (c *Client) said(ctx context.Context, number int, body string) (bool, error) {
+	repository, err := c.repository(ctx)
+	if err != nil {
+		return false, err
+	}
+	options := &gh.IssueListCommentsOptions{ListOptions: gh.ListOptions{PerPage: pageSize}}
+	for range maxPages {
+		page, res, err := c.api.Issues.ListComments(ctx, c.owner, c.name, number, options)
+		if err != nil {
+			return false, err
+		}
+		for _, one := range page {
+			by := change.Identity{ID: one.GetUser().GetID(), Login: one.GetUser().GetLogin()}
+			if repository.Self.Is(by) && sameText(one.GetBody(), body) {
+				return true, nil
+			}
+		}
+		if res.NextPage == 0 {
+			break
+		}
+		options.Page = res.NextPage
+	}
+	return false, nil
+}

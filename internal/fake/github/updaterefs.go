@@ -1,0 +1,79 @@
+package github
+
+import (
+	"strings"
+)
+
+// nowhere stands for a ref that does not exist.
+const nowhere = "0000000000000000000000000000000000000000"
+
+// refUpdate is one entry of the mutation updateRefs: a move of a ref that names the value it starts from.
+type refUpdate struct {
+	Name, BeforeOid, AfterOid string
+	Force                     bool
+}
+
+// updateRefs moves several refs at once, or none of them.
+func (c *context) updateRefs(args map[string]any) (any, *queryError) {
+	var in struct {
+		RepositoryID string
+		RefUpdates   []refUpdate
+		Mutation     string `json:"clientMutationId"`
+	}
+	if failed := bind(args, &in); failed != nil {
+		return nil, failed
+	}
+	r := c.server.repoByID(in.RepositoryID)
+	switch {
+	case r == nil:
+		return nil, unresolved(in.RepositoryID)
+	case c.who.ReadOnly:
+		return nil, &queryError{"FORBIDDEN", "Resource not accessible by integration"}
+	}
+	for _, update := range in.RefUpdates {
+		if refused := r.refuseUpdate(update, c.who); refused != nil {
+			return nil, refused
+		}
+	}
+	for _, update := range in.RefUpdates {
+		r.setRef(update.Name, strings.TrimPrefix(update.AfterOid, nowhere), c.who)
+	}
+	return &node{"UpdateRefsPayload", map[string]resolver{"clientMutationId": plain(textOrNil(in.Mutation))}}, nil
+}
+
+// refuseUpdate says why a ref must not move so; nil when it may.
+func (r *Repo) refuseUpdate(update refUpdate, who Identity) *queryError {
+	old, after := r.refs[update.Name], strings.TrimPrefix(update.AfterOid, nowhere)
+	switch {
+	case !validRef(update.Name):
+		return unprocessableQuery(update.Name + " is not a valid ref name.")
+	case update.BeforeOid != "" && strings.TrimPrefix(update.BeforeOid, nowhere) != old:
+		return &queryError{"STALE_DATA", "Reference update failed: " + update.Name + " does not point to " + update.BeforeOid}
+	case after == "" && old == "":
+		return unprocessableQuery("Reference does not exist")
+	case after == "":
+		return nil
+	case r.store.objects[after].kind == "":
+		return unprocessableQuery("Object does not exist")
+	case old != "" && !update.Force && !r.store.contains(after, old):
+		return unprocessableQuery("Update is not a fast forward")
+	}
+	if refused := r.guard(update.Name, after, who); refused != "" {
+		return unprocessableQuery(refused)
+	}
+	return nil
+}
+
+// repoByID finds a repository by its node id, nil when there is none.
+func (s *Server) repoByID(id string) *Repo {
+	kind, number, _, ok := parseNodeID(id)
+	if !ok || kind != "R" {
+		return nil
+	}
+	for _, r := range s.repos {
+		if r.id == number {
+			return r
+		}
+	}
+	return nil
+}
