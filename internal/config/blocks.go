@@ -15,7 +15,7 @@ func (c *checker) forge(f *forgeBlock) Forge {
 		f = &forgeBlock{}
 	}
 	if owner, name, ok := strings.Cut(f.Repository.Value, "/"); f.Repository.Set() && (!ok || owner == "" || name == "" || strings.Contains(name, "/")) {
-		c.errorf(f.Repository, "write owner/repository", "want a repository, have %q", f.Repository.Value)
+		c.errorf(f.Repository, "write owner/repository", "want a repository, have %s", strictyaml.Quote(f.Repository.Value))
 	}
 	return Forge{Kind: orElse(f.Kind, "github"), Repository: f.Repository.Value, Base: f.Base.Value,
 		Branch: orElse(f.Branch, "pawl/update"), Labels: texts(f.Labels)}
@@ -111,7 +111,7 @@ func (c *checker) absolute(t strictyaml.Text) string {
 func (c *checker) below(t strictyaml.Text) string {
 	p := path.Clean(t.Value)
 	if t.Value == "" || path.IsAbs(p) || p == ".." || strings.HasPrefix(p, "../") || strings.Contains(p, "\\") {
-		c.errorf(t, "write a path below the root, with forward slashes", "the path %q leaves the root", t.Value)
+		c.errorf(t, "write a path below the root, with forward slashes", "the path %s leaves the root", strictyaml.Quote(t.Value))
 	}
 	return p
 }

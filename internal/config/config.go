@@ -4,6 +4,7 @@ package config
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -140,7 +141,7 @@ func (c *checker) config(f fileFormat) Config {
 		config.Secrets[c.variable(s.Key)] = s.Value.Value
 	}
 	if strings.Count(config.Ledger, "/") < 2 || !strings.HasPrefix(config.Ledger, "refs/") {
-		c.errorf(f.Ledger, "write refs/pawl/ledger or refs/heads/pawl-ledger", "the ledger is no full name of a ref: %q", config.Ledger)
+		c.errorf(f.Ledger, "write refs/pawl/ledger or refs/heads/pawl-ledger", "the ledger is no full name of a ref: %s", strictyaml.Quote(config.Ledger))
 	}
 	var faults []strictyaml.Problem
 	config.Policy, faults = manifest.TranslatePolicy(c.file, f.Policy, policy.Policy{})
@@ -179,13 +180,13 @@ func (c *checker) concurrency(m strictyaml.Map[registryBlock]) map[string]int {
 	return all
 }
 
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
 // variable checks the name of an environment variable.
 func (c *checker) variable(t strictyaml.Text) string {
-	for i, r := range t.Value {
-		if r != '_' && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z') && (i == 0 || r < '0' || r > '9') {
-			c.errorf(t, "write the variable's name; its value stays in the environment", "want the name of an environment variable")
-			return ""
-		}
+	if t.Set() && !variableName.MatchString(t.Value) {
+		c.errorf(t, "write the variable's name; its value stays in the environment", "want the name of an environment variable")
+		return ""
 	}
 	return t.Value
 }
@@ -196,7 +197,7 @@ func (c *checker) duration(t strictyaml.Text, fallback time.Duration) time.Durat
 	}
 	d, err := time.ParseDuration(t.Value)
 	if err != nil || d < 0 {
-		c.errorf(t, "write e.g. 90s or 10m", "want a duration, have %q", t.Value)
+		c.errorf(t, "write e.g. 90s or 10m", "want a duration, have %s", strictyaml.Quote(t.Value))
 	}
 	return d
 }

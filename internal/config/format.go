@@ -54,7 +54,7 @@ func (m *mergeBlock) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
 		return
 	}
 	if m.off = n.Value == "off"; !m.off {
-		d.Errorf(n, "write merge: off, or a map with method, wait and require", "merge: want off or a map, have %q", n.Value)
+		d.Errorf(n, "write merge: off, or a map with method, wait and require", "merge: want off or a map, have %s", strictyaml.Quote(n.Value))
 	}
 }
 
@@ -74,7 +74,7 @@ func (r *requireBlock) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
 		return
 	}
 	if r.none = n.Value == "none"; !r.none {
-		d.Errorf(n, "write require: none, or require: [name of a check]", "require: want none or a list, have %q", n.Value)
+		d.Errorf(n, "write require: none, or require: [name of a check]", "require: want none or a list, have %s", strictyaml.Quote(n.Value))
 	}
 }
 

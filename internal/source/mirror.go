@@ -38,7 +38,7 @@ func ParseMirrors(written map[string]string) (Mirrors, error) {
 	var errs []error
 	for _, from := range slices.Sorted(maps.Keys(written)) {
 		if err := m.add(from, written[from]); err != nil {
-			errs = append(errs, fmt.Errorf("reading mirror of %q: %w", from, err))
+			errs = append(errs, fmt.Errorf("reading mirror of %q: %w", shown(from), err))
 		}
 	}
 	slices.SortFunc(m.prefixes, func(a, b prefixMirror) int {
@@ -104,6 +104,15 @@ func (m Mirrors) URL(raw string) (string, bool) {
 		}
 	}
 	return raw, false
+}
+
+// shown is what may be repeated in a message: neither user information nor a query, which may be secrets.
+func shown(from string) string {
+	from = from[strings.LastIndexByte(from, '@')+1:]
+	if i := strings.IndexAny(from, "?#"); i >= 0 {
+		from = from[:i]
+	}
+	return from
 }
 
 func mirroredHost(from string) (string, error) {

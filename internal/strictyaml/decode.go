@@ -162,7 +162,11 @@ func (d *Decoder) member(n *yaml.Node, out any) {
 
 func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.Errorf(n, "", "want a map with %s, have %s", strings.Join(required(v.Type()), ", "), describe(n))
+		want := "a map"
+		if names := required(v.Type()); len(names) > 0 {
+			want += " with " + strings.Join(names, ", ")
+		}
+		d.Errorf(n, "", "want %s, have %s", want, describe(n))
 		return
 	}
 	present := map[string]bool{}
@@ -198,7 +202,7 @@ func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
 	}
 	d.Decode(n, v.Addr().Interface())
 	if t, ok := v.Interface().(Text); ok && t.Set() && len(f.enum) > 0 && !slices.Contains(f.enum, t.Value) {
-		d.Errorf(n, didYouMean(t.Value, f.enum), "%s: want %s, have %q", f.name, oneOf(f.enum), t.Value)
+		d.Errorf(n, didYouMean(t.Value, f.enum), "%s: want %s, have %s", f.name, oneOf(f.enum), Quote(t.Value))
 	}
 }
 
@@ -213,7 +217,7 @@ func (d *Decoder) pairs(n *yaml.Node, yield func(key Text, value *yaml.Node)) {
 		case k.Tag == "!!merge":
 			d.Errorf(k, "write the keys out", "merge keys are not supported here")
 		case seen[k.Value]:
-			d.Errorf(k, "", "the key %q is there twice", k.Value)
+			d.Errorf(k, "", "the key %s is there twice", Quote(k.Value))
 		default:
 			seen[k.Value] = true
 			yield(Text{Value: k.Value, Line: k.Line, Column: k.Column}, n.Content[i+1])
@@ -244,7 +248,7 @@ func (d *Decoder) field(t reflect.Type, key Text) (field, bool) {
 	if hint == "" {
 		hint = "known here: " + strings.Join(names, ", ")
 	}
-	d.Errorf(at(key), hint, "unknown key %q", key.Value)
+	d.Errorf(at(key), hint, "unknown key %s", Quote(key.Value))
 	return field{}, false
 }
 

@@ -9,6 +9,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // Problem is one fault of a file, at a place. Line and Column count from 1, columns in runes; 0 means the whole file.
@@ -34,6 +36,14 @@ func (p Problem) Place() string {
 		return p.File
 	}
 	return fmt.Sprintf("%s:%d:%d", p.File, p.Line, p.Column)
+}
+
+// Quote returns a text in quotes, for a message. One that holds a URL may hold a secret and is not repeated.
+func Quote(text string) string {
+	if strings.Contains(text, "://") {
+		return "a text with a URL"
+	}
+	return strconv.Quote(text)
 }
 
 // Sort orders problems by file, then place.

@@ -1,7 +1,6 @@
 package strictyaml
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 
@@ -130,7 +129,7 @@ func kindName(n *yaml.Node) string {
 // describe names a node by its text when it is short enough to show.
 func describe(n *yaml.Node) string {
 	if n.Kind == yaml.ScalarNode && n.Value != "" && len(n.Value) <= 40 && !strings.ContainsAny(n.Value, "\r\n") {
-		return fmt.Sprintf("%q", n.Value)
+		return Quote(n.Value)
 	}
 	return kindName(n)
 }
