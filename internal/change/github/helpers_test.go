@@ -160,12 +160,15 @@ func advice(err error) string {
 	return ""
 }
 
-// operations lists the writing calls since a number of calls.
+// short is the operation of a call without the repository.
+func short(c fake.Call) string { return strings.ReplaceAll(c.Operation, "/repos/{owner}/{repo}", "") }
+
+// writes lists the writing calls since a number of calls.
 func (w *world) writes(since int) []string {
 	var all []string
 	for _, c := range w.fake.Calls()[since:] {
 		if c.Writing {
-			all = append(all, strings.ReplaceAll(c.Operation, "/repos/{owner}/{repo}", ""))
+			all = append(all, short(c))
 		}
 	}
 	return all

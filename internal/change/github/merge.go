@@ -1,0 +1,315 @@
+package github
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pawl-cd/pawl/internal/change"
+)
+
+// settle is how long GitHub may take to compute what it answers, whatever the order's own wait.
+const settle = time.Minute
+
+// Outcome is how a merge ended.
+type Outcome string
+
+// The outcomes. Rebuild means that the pull request does not fit its base any more: plan again and publish anew.
+const (
+	Merged  Outcome = "merged"
+	Pending Outcome = "pending"
+	Refused Outcome = "refused"
+	Rebuild Outcome = "rebuild"
+	Closed  Outcome = "closed"
+	Failed  Outcome = "failed"
+)
+
+// By is who or what merged.
+type By string
+
+// The ways: pawl's own request, GitHub's auto-merge, its merge queue, or a person.
+const (
+	Direct By = "direct"
+	Auto   By = "auto"
+	Queue  By = "queue"
+	Person By = "person"
+)
+
+// Question is what is known when permission to merge is asked for, read just now.
+type Question struct {
+	Pull change.PullRequest
+	// BaseSHA is the tip of the base branch.
+	BaseSHA  string
+	Runs     []change.Check
+	Enforced Enforcement
+	// Waited is how long this head has been waited for.
+	Waited time.Duration
+}
+
+// Answer is what change.Authorize and change.MayArm say to a question.
+type Answer struct {
+	Now, Later change.Decision
+}
+
+// Order says what to merge and how.
+type Order struct {
+	Number int
+	// Method is squash, merge or rebase.
+	Method  string
+	Message change.Message
+	// Wait is how long checks, auto-merge and queue are waited for.
+	Wait time.Duration
+	// Authority is asked before every way of merging, and again whenever anything may have changed.
+	Authority func(ctx context.Context, q Question) (Answer, error)
+}
+
+// Result is the end of a merge.
+type Result struct {
+	Outcome Outcome `json:"outcome"`
+	// SHA is the commit on the base, MergedAt the time of it.
+	SHA      string    `json:"sha,omitempty"`
+	MergedAt time.Time `json:"mergedAt,omitzero"`
+	By       By        `json:"by,omitempty"`
+	// Decision is the authority's last word on merging now.
+	Decision change.Decision `json:"decision,omitzero"`
+	Detail   string          `json:"detail,omitempty"`
+	Hint     string          `json:"hint,omitempty"`
+	// Calls is how many requests it took.
+	Calls int `json:"calls"`
+}
+
+// merge is one order on its way.
+type merge struct {
+	*Client
+	order    Order
+	began    time.Time
+	head     string // the head that is waited for
+	since    time.Time
+	base     string // what diff and enforced were read for
+	diff     diff
+	enforced Enforcement
+	decision change.Decision
+	way      By     // the way that GitHub was told
+	noAuto   string // why auto-merge does not work here
+	detail   string // why it is not merged yet
+	failures int    // requests in a row that were refused for a reason that may pass
+}
+
+// Merge brings a pull request to its end: it reads, asks, and merges, arms or waits, until it is merged, refused,
+// closed, or the time is up. Each way of merging takes a grant, and sends the head that the grant is for. A refusal
+// disarms what was armed before, by this run or an earlier one. GitHub looks at no grant when it merges by itself: what
+// is pushed after the arming is seen, and disarmed, at the next look only.
+func (c *Client) Merge(ctx context.Context, order Order) (Result, error) {
+	m := &merge{Client: c, order: order, began: c.config.Now()}
+	before := c.Calls()
+	result, err := m.run(ctx)
+	result.Calls = c.Calls() - before
+	if err != nil {
+		result.Outcome = Failed
+		return result, c.fail(fmt.Sprintf("merging pull request %d", order.Number), writeContents+"` and `"+writePulls, err)
+	}
+	return result, nil
+}
+
+func (m *merge) run(ctx context.Context) (Result, error) {
+	for {
+		result, err := m.step(ctx)
+		if err != nil || result != nil {
+			return value(result), err
+		}
+		if m.waited() >= max(m.order.Wait, m.grace()) {
+			return m.end(Pending, m.detail, m.decision.Hint), nil
+		}
+		if err := m.config.Sleep(ctx, m.pause()); err != nil {
+			return Result{}, err
+		}
+	}
+}
+
+func value(r *Result) Result {
+	if r == nil {
+		return Result{}
+	}
+	return *r
+}
+
+// waited is how long the order is under way.
+func (m *merge) waited() time.Duration { return m.config.Now().Sub(m.began) }
+
+// grace is the wait for GitHub itself while it does not know, or when a request should be repeated.
+func (m *merge) grace() time.Duration {
+	if m.failures > 0 {
+		return settle
+	}
+	return 0
+}
+
+// pause is the time until the next look: short while a request is to be repeated.
+func (m *merge) pause() time.Duration {
+	if m.failures > 0 {
+		return min(time.Duration(m.failures)*time.Second, m.config.Poll)
+	}
+	return max(min(m.config.Poll, m.order.Wait-m.waited()), time.Second)
+}
+
+func (m *merge) end(outcome Outcome, detail, hint string) Result {
+	return Result{Outcome: outcome, Decision: m.decision, Detail: detail, Hint: hint}
+}
+
+func (m *merge) ended(outcome Outcome, detail, hint string) *Result {
+	r := m.end(outcome, detail, hint)
+	return &r
+}
+
+// step looks once and does at most one thing. No result means: look again.
+func (m *merge) step(ctx context.Context) (*Result, error) {
+	s, err := m.state(ctx, m.order.Number)
+	if err != nil {
+		return nil, err
+	}
+	p := s.PullRequest
+	switch {
+	case s.is("merged"):
+		return m.merged(ctx, s)
+	case !s.is("open"):
+		return m.ended(Closed, "a person closed it", "its versions are left alone until newer ones appear"), nil
+	case p.Mergeable == "CONFLICTING":
+		return m.stop(ctx, s, m.ended(Rebuild, "it conflicts with its base", "run again"))
+	}
+	if p.HeadRefOid != m.head {
+		m.head, m.since = p.HeadRefOid, m.config.Now()
+	}
+	answer, err := m.ask(ctx, s)
+	switch {
+	case err != nil:
+		return nil, err
+	case answer.Now.Verdict == change.Refused:
+		return m.stop(ctx, s, m.refused())
+	case p.Mergeable == "UNKNOWN":
+		return m.repeat("GitHub is still computing whether it can be merged", Pending)
+	}
+	return m.proceed(ctx, s, answer)
+}
+
+// refused is the end after the authority's no.
+func (m *merge) refused() *Result {
+	outcome := Refused
+	if m.decision.Code == change.BaseMoved {
+		outcome = Rebuild
+	}
+	return m.ended(outcome, m.decision.Detail, m.decision.Hint)
+}
+
+// merged is the end that was hoped for, whoever brought it about.
+func (m *merge) merged(ctx context.Context, s state) (*Result, error) {
+	repository, err := m.repository(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := m.ended(Merged, "", "")
+	r.MergedAt, r.By = s.PullRequest.MergedAt.UTC(), m.way
+	if s.PullRequest.MergeCommit != nil {
+		r.SHA = s.PullRequest.MergeCommit.Oid
+	}
+	by := s.PullRequest.MergedBy.identity()
+	switch {
+	case strings.HasPrefix(by.Login, "github-merge-queue"):
+		r.By = Queue
+	case !repository.Self.Is(by):
+		r.By = Person
+	case r.By == "":
+		r.By = Direct
+	}
+	return r, nil
+}
+
+// ask reads what is not known yet, and asks for permission.
+func (m *merge) ask(ctx context.Context, s state) (Answer, error) {
+	q := Question{Pull: s.pull(), BaseSHA: s.baseSHA(), Waited: m.config.Now().Sub(m.since)}
+	if err := m.read(ctx, s, &q); err != nil {
+		return Answer{}, err
+	}
+	q.Pull, q.Enforced = m.diff.into(q.Pull), m.enforced
+	answer, err := m.order.Authority(ctx, q)
+	m.decision, m.detail = answer.Now, answer.Now.Detail
+	return answer, err
+}
+
+func (m *merge) read(ctx context.Context, s state, q *Question) error {
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		q.Runs, err = m.Checks(inner, q.Pull.HeadSHA)
+		return err
+	})
+	if key := q.BaseSHA + " " + q.Pull.HeadSHA; m.base != key {
+		group.Go(func() (err error) {
+			m.diff, err = m.Client.diff(inner, q.BaseSHA, q.Pull.HeadSHA)
+			return err
+		})
+		group.Go(func() (err error) {
+			m.enforced, err = m.Enforced(inner, s.PullRequest.BaseRefName)
+			return err
+		})
+		m.base = key
+	}
+	return group.Wait()
+}
+
+// proceed takes the way that is granted and open.
+func (m *merge) proceed(ctx context.Context, s state, answer Answer) (*Result, error) {
+	now, granted := answer.Now.Grant()
+	later, armable := answer.Later.Grant()
+	queue := s.PullRequest.IsMergeQueueEnabled || m.enforced.Queue || m.way == Queue
+	switch {
+	case !slices.Contains(s.methods(), m.order.Method) && !queue:
+		return m.stop(ctx, s, m.methodRefused(s))
+	case granted && !queue:
+		return m.direct(ctx, s, now)
+	case s.PullRequest.IsInMergeQueue, s.PullRequest.AutoMergeRequest != nil && !granted:
+		m.adopt(s)
+		return m.wait()
+	case granted && armable:
+		return m.enqueue(ctx, s, later)
+	case granted:
+		return m.ended(Pending, "the branch has a merge queue, and it may not be entered: "+answer.Later.Detail, answer.Later.Hint), nil
+	case armable && s.AutoMergeAllowed && m.noAuto == "":
+		return m.arm(ctx, s, later)
+	}
+	return m.wait()
+}
+
+// adopt notes what an earlier run told GitHub.
+func (m *merge) adopt(s state) {
+	switch {
+	case s.PullRequest.IsInMergeQueue:
+		m.way = Queue
+	case m.way == "":
+		m.way = Auto
+	}
+}
+
+// wait goes on, unless no wait can help.
+func (m *merge) wait() (*Result, error) {
+	m.failures = 0
+	if m.decision.Code == change.ChecksSilent {
+		return m.ended(Pending, m.decision.Detail, m.decision.Hint), nil
+	}
+	return nil, nil
+}
+
+// tries bounds how often a request is repeated that was refused for a reason that may pass.
+const tries = 8
+
+// repeat looks again soon; after too many times it ends.
+func (m *merge) repeat(detail string, outcome Outcome) (*Result, error) {
+	m.failures++
+	m.detail = detail
+	if m.failures > tries {
+		return m.ended(outcome, detail, "run again"), nil
+	}
+	return nil, nil
+}

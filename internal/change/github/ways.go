@@ -1,0 +1,168 @@
+package github
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	gh "github.com/google/go-github/v60/github"
+
+	"github.com/pawl-cd/pawl/internal/change"
+)
+
+// permits holds a grant against the order; nothing is merged past it.
+func (m *merge) permits(grant change.Grant, auto bool) error {
+	if grant.Pull() != m.order.Number || grant.Head() == "" || grant.Auto() != auto {
+		return errors.New("the grant is for another merge")
+	}
+	return nil
+}
+
+// direct merges now.
+func (m *merge) direct(ctx context.Context, s state, grant change.Grant) (*Result, error) {
+	if err := m.permits(grant, false); err != nil {
+		return nil, err
+	}
+	done, _, err := m.api.PullRequests.Merge(ctx, m.owner, m.name, m.order.Number, m.order.Message.Body, &gh.PullRequestOptions{
+		CommitTitle: m.order.Message.Subject, SHA: grant.Head(), MergeMethod: m.order.Method,
+	})
+	if err != nil {
+		return m.notMerged(ctx, s, err)
+	}
+	r := m.ended(Merged, "", "")
+	r.SHA, r.By, r.MergedAt = done.GetSHA(), Direct, m.config.Now().UTC()
+	return r, nil
+}
+
+// notMerged says what a refusal of a direct merge means
+// (https://docs.github.com/rest/pulls/pulls#merge-a-pull-request; the texts are not documented).
+func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, error) {
+	said := refusal(err)
+	switch {
+	case said == nil || said.Status >= http.StatusInternalServerError:
+		return m.uncertain(err)
+	case said.Status == http.StatusConflict:
+		return m.repeat("its head was moved", Pending)
+	case said.Status != http.StatusMethodNotAllowed:
+		return nil, err
+	case has(said, "Base branch was modified"):
+		return m.repeat("its base was modified", Rebuild)
+	case has(said, "not mergeable"):
+		return m.repeat("GitHub says that it is not mergeable", Rebuild)
+	case has(said, "not allowed"):
+		return m.stop(ctx, s, m.methodRefused(s))
+	case has(said, "merge queue"):
+		m.enforced.Queue = true
+		return m.repeat("changes go through the merge queue", Pending)
+	default:
+		m.detail = "GitHub does not merge it: " + m.redact(said.Message)
+		m.failures = 0
+		return nil, nil
+	}
+}
+
+func has(said *answered, text string) bool {
+	return strings.Contains(strings.ToLower(said.Message), strings.ToLower(text))
+}
+
+// uncertain looks again after a request whose answer is unknown: it may have been applied.
+func (m *merge) uncertain(err error) (*Result, error) {
+	if contextError(err) != nil || m.failures >= 3 {
+		return nil, err
+	}
+	return m.repeat("the answer to a request got lost", Pending)
+}
+
+func (m *merge) methodRefused(s state) *Result {
+	return m.ended(Failed, fmt.Sprintf("the repository does not allow the method %q", m.order.Method),
+		fmt.Sprintf("allow it, or set `merge: {method: %s}`", strings.Join(s.methods(), "|")))
+}
+
+// arm tells GitHub to merge when everything that it enforces is fulfilled.
+func (m *merge) arm(ctx context.Context, s state, grant change.Grant) (*Result, error) {
+	if err := m.permits(grant, true); err != nil {
+		return nil, err
+	}
+	input := map[string]any{"pullRequestId": s.PullRequest.ID, "expectedHeadOid": grant.Head(), "mergeMethod": strings.ToUpper(m.order.Method)}
+	if m.order.Method != "rebase" {
+		input["commitHeadline"], input["commitBody"] = m.order.Message.Subject, m.order.Message.Body
+	}
+	err := m.mutate(ctx, "enablePullRequestAutoMerge", "EnablePullRequestAutoMergeInput", input)
+	said := refusal(err)
+	switch {
+	case err == nil:
+		m.way = Auto
+		return m.wait()
+	case said == nil || said.Status >= http.StatusInternalServerError:
+		return m.uncertain(err)
+	case has(said, "clean status"), has(said, "unstable status"), has(said, "was modified"):
+		return m.repeat("its state changed: "+m.redact(said.Message), Pending)
+	case has(said, "merge method"):
+		return m.ended(Failed, m.redact(said.Message), m.methodRefused(s).Hint), nil
+	}
+	m.noAuto = m.redact(said.Message) // then the checks are waited for here
+	return m.wait()
+}
+
+// enqueue puts it into the merge queue.
+func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Result, error) {
+	if err := m.permits(grant, true); err != nil {
+		return nil, err
+	}
+	err := m.mutate(ctx, "enqueuePullRequest", "EnqueuePullRequestInput", map[string]any{
+		"pullRequestId": s.PullRequest.ID, "expectedHeadOid": grant.Head(),
+	})
+	said := refusal(err)
+	switch {
+	case err == nil, said != nil && has(said, "already in the queue"):
+		m.way, m.detail = Queue, "it waits in the merge queue"
+		return m.wait()
+	case said == nil || said.Status >= http.StatusInternalServerError:
+		return m.uncertain(err)
+	}
+	return m.repeat("the merge queue does not take it: "+m.redact(said.Message), Pending)
+}
+
+// stop ends the order, after disarming what GitHub would still merge.
+func (m *merge) stop(ctx context.Context, s state, end *Result) (*Result, error) {
+	if s.PullRequest.AutoMergeRequest == nil && !s.PullRequest.IsInMergeQueue {
+		return end, nil
+	}
+	cause := m.disarm(ctx, s)
+	if cause == nil {
+		return end, nil
+	}
+	now, err := m.state(ctx, m.order.Number)
+	switch {
+	case err != nil:
+		return end, cause
+	case now.is("merged"):
+		m.adopt(s)
+		return m.merged(ctx, now)
+	case now.PullRequest.AutoMergeRequest == nil && !now.PullRequest.IsInMergeQueue:
+		return end, nil
+	}
+	return end, cause
+}
+
+func (m *merge) disarm(ctx context.Context, s state) error {
+	if s.PullRequest.IsInMergeQueue {
+		if err := m.mutate(ctx, "dequeuePullRequest", "DequeuePullRequestInput", map[string]any{"id": s.PullRequest.ID}); err != nil {
+			return err
+		}
+	}
+	if s.PullRequest.AutoMergeRequest == nil {
+		return nil
+	}
+	return m.mutate(ctx, "disablePullRequestAutoMerge", "DisablePullRequestAutoMergeInput", map[string]any{"pullRequestId": s.PullRequest.ID})
+}
+
+// mutate runs one mutation of which only success or failure matters.
+func (m *merge) mutate(ctx context.Context, name, input string, value map[string]any) error {
+	var out struct{}
+	text := fmt.Sprintf("mutation($input:%s!){%s(input:$input){clientMutationId}}", input, name)
+	_, err := m.query(ctx, text, map[string]any{"input": value}, &out)
+	return err
+}
