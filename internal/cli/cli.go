@@ -7,6 +7,7 @@ package cli
 import (
 	"context"
 	"io"
+	"net/http"
 	"os"
 	"time"
 
@@ -22,11 +23,15 @@ type System struct {
 	// Terminal reports that a person watches Err.
 	Terminal bool
 	Now      func() time.Time
+	// Sleep waits, or returns the context's error earlier.
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Transport sends every request; nil is the network.
+	Transport http.RoundTripper
 }
 
 // OS returns the real process's System.
 func OS() System {
-	return System{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now}
+	return System{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now, Sleep: sleep}
 }
 
 // Run runs the command line and returns the exit code.
@@ -73,7 +78,7 @@ func newRoot(g *globals) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "say more: unchanged targets, each request")
 	f.DurationVar(&g.timeout, "timeout", 20*time.Second, "give up on one request after this `time`")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newValidate(g), newVersion(g))
+	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newValidate(g), newVersion(g))
 	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return cmd
 }

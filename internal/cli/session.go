@@ -134,7 +134,7 @@ func hostOf(text string) string {
 // pipeline wires the real clients.
 func (s *session) pipeline() (pipeline.Pipeline, *httpx.Client) {
 	client := httpx.New(httpx.Config{
-		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Secrets: s.secretValues(), Log: s.g.logger(),
+		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Secrets: s.secretValues(), Log: s.g.logger(), Transport: s.g.sys.Transport,
 	})
 	sources := s.sources(client)
 	p := pipeline.Pipeline{Lister: sources, Digester: sources.registry, Files: s.tree, Now: s.g.sys.Now()}

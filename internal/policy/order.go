@@ -48,3 +48,13 @@ func (f Filter) Admits(tag string, p Policy) bool {
 	_, rule := r.judge(tag, 0)
 	return rule == accepted
 }
+
+// Compare compares two texts as versions, loosely; 0 also means that one of them is none.
+func Compare(a, b string) int {
+	x, ok1 := parse(a, true)
+	y, ok2 := parse(b, true)
+	if !ok1 || !ok2 {
+		return 0
+	}
+	return x.compare(y)
+}

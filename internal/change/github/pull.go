@@ -25,9 +25,11 @@ type Pull struct {
 	Title, Body     string
 	URL             string
 	Labels          []string
-	// Closed is when it was closed, zero while it is open.
+	// Closed is when it was closed or merged, zero while it is open.
 	Closed time.Time
-	merged bool
+	// Merged reports that it was merged, as the commit MergeSHA.
+	Merged   bool
+	MergeSHA string
 }
 
 // Text is what a pull request says.
@@ -44,12 +46,18 @@ func (c *Client) FindOpen(ctx context.Context) ([]Pull, error) {
 	return pulls, c.fail("looking for the open pull request", readPulls, err)
 }
 
-// Rejected returns our pull requests that people closed without merging, among the hundred that changed last, newest
-// first. What they held is in their bodies, as far as people left those alone.
-func (c *Client) Rejected(ctx context.Context) ([]Pull, error) {
+// Settled returns our pull requests that were merged, or that people closed without merging, among the hundred that
+// changed last, newest first. What they held is in their bodies, as far as people left those alone.
+func (c *Client) Settled(ctx context.Context) ([]Pull, error) {
 	pulls, err := c.ours(ctx, gh.PullRequestListOptions{State: "closed", Sort: "updated", Direction: "desc"}, 1)
-	pulls = slices.DeleteFunc(pulls, func(p Pull) bool { return p.merged || strings.HasSuffix(p.Body, closedByPawl) })
+	pulls = slices.DeleteFunc(pulls, func(p Pull) bool { return !p.Merged && strings.HasSuffix(p.Body, closedByPawl) })
 	return pulls, c.fail("looking for closed pull requests", readPulls, err)
+}
+
+// Rejected returns those that people closed without merging.
+func (c *Client) Rejected(ctx context.Context) ([]Pull, error) {
+	pulls, err := c.Settled(ctx)
+	return slices.DeleteFunc(pulls, func(p Pull) bool { return p.Merged }), err
 }
 
 func (c *Client) ours(ctx context.Context, options gh.PullRequestListOptions, pages int) ([]Pull, error) {
@@ -86,7 +94,7 @@ func (c *Client) isOurs(p *gh.PullRequest, repository Repository) bool {
 
 func pull(p *gh.PullRequest) Pull {
 	found := Pull{Number: p.GetNumber(), Branch: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), Title: p.GetTitle(),
-		Body: p.GetBody(), URL: p.GetHTMLURL(), Closed: p.GetClosedAt().Time, merged: !p.GetMergedAt().IsZero()}
+		Body: p.GetBody(), URL: p.GetHTMLURL(), Closed: p.GetClosedAt().Time, Merged: !p.GetMergedAt().IsZero(), MergeSHA: p.GetMergeCommitSHA()}
 	for _, l := range p.Labels {
 		found.Labels = append(found.Labels, l.GetName())
 	}

@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+)
+
+// maxEvent bounds the event file; GitHub's own limit for a payload of inputs is 65,535 characters.
+const maxEvent = 1 << 20
+
+// inputs are what a workflow_dispatch was started with: hints, untrusted.
+type inputs struct{ Image, Chart, Tag, Upstream string }
+
+// actions is the side of a run that GitHub Actions sees
+// (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands). Outside Actions every file is
+// absent and nothing is written.
+type actions struct{ sys System }
+
+func (a actions) env(name string) string {
+	value, _ := a.sys.Env(name)
+	return value
+}
+
+// pushed reports that the workflow was started by a push.
+func (a actions) pushed() bool { return a.env("GITHUB_EVENT_NAME") == "push" }
+
+// inputs reads the inputs from the event file; there are none when it is absent.
+func (a actions) inputs() (inputs, error) {
+	name := a.env("GITHUB_EVENT_PATH")
+	if name == "" {
+		return inputs{}, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return inputs{}, fmt.Errorf("reading the event: %w", err)
+	}
+	defer f.Close()
+	var event struct{ Inputs inputs }
+	if err := json.NewDecoder(io.LimitReader(f, maxEvent)).Decode(&event); err != nil {
+		return inputs{}, fmt.Errorf("reading the event: %s is no JSON object of an event", name)
+	}
+	return event.Inputs, nil
+}
+
+// or fills the fields that are empty from others.
+func (i inputs) or(others inputs) inputs {
+	fill := func(to *string, from string) {
+		if *to == "" {
+			*to = from
+		}
+	}
+	fill(&i.Image, others.Image)
+	fill(&i.Chart, others.Chart)
+	fill(&i.Tag, others.Tag)
+	fill(&i.Upstream, others.Upstream)
+	return i
+}
+
+// summary appends Markdown to the job's summary.
+func (a actions) summary(markdown string) error { return a.add("GITHUB_STEP_SUMMARY", markdown) }
+
+// output sets an output of the step; a value of several lines stands between marks that it does not hold.
+func (a actions) output(name, value string) error {
+	mark := "PAWL"
+	for strings.Contains(value, mark) {
+		mark += "_"
+	}
+	return a.add("GITHUB_OUTPUT", fmt.Sprintf("%s<<%s\n%s\n%s\n", name, mark, value, mark))
+}
+
+func (a actions) add(variable, text string) error {
+	name := a.env(variable)
+	if name == "" {
+		return nil
+	}
+	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing $%s: %w", variable, err)
+	}
+	_, err = f.WriteString(text)
+	if err := errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("writing $%s: %w", variable, err)
+	}
+	return nil
+}
+
+// annotate shows a message at the run: level is error, warning or notice.
+func (a actions) annotate(level, title, message string) {
+	if a.env("GITHUB_ACTIONS") != "true" {
+		return
+	}
+	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
+	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
+	fmt.Fprintf(a.sys.Err, "::%s title=%s::%s\n", level, property.Replace(title), data.Replace(message))
+}

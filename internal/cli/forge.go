@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha1"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/change/github"
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+)
+
+// gitHub is the profile's repository at GitHub, in the words of the pipeline.
+type gitHub struct {
+	client *github.Client
+	// ref is the ledger's; method and wait are how to merge.
+	ref, method string
+	wait        time.Duration
+}
+
+// forge returns the configured forge. One token does everything: MERGE_TOKEN, else GITHUB_TOKEN.
+func (s *session) forge(client *httpx.Client) (pipeline.Forge, error) {
+	repository := s.config.Forge.Repository
+	if repository == "" {
+		repository = s.env("GITHUB_REPOSITORY")
+	}
+	if repository == "" {
+		return nil, &exit{code: Usage, err: errors.New("no repository is named"), hint: "set forge: {repository: OWNER/NAME} in .pawl.yaml, or GITHUB_REPOSITORY"}
+	}
+	token := s.env("MERGE_TOKEN")
+	if token == "" {
+		token = s.env("GITHUB_TOKEN")
+	}
+	c, err := github.New(github.Config{
+		HTTP: client, API: s.env("GITHUB_API_URL"), GraphQL: s.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: token,
+		Base: s.config.Forge.Base, Branch: s.config.Forge.Branch, Labels: s.config.Forge.Labels, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
+	})
+	if err != nil {
+		return nil, &exit{code: Usage, err: err, hint: "see forge in .pawl.yaml"}
+	}
+	return &gitHub{client: c, ref: s.config.Ledger, method: s.config.Merge.Method, wait: s.config.Merge.Wait}, nil
+}
+
+// Open reads the tip of the base branch.
+func (g *gitHub) Open(ctx context.Context) (pipeline.Profile, error) {
+	r, err := g.client.Open(ctx)
+	return pipeline.Profile{Repository: r.Name, Base: r.Base, BaseSHA: r.BaseSHA, Self: r.Self, Expires: r.Expires}, err
+}
+
+// Read reads files of a commit.
+func (g *gitHub) Read(ctx context.Context, commit string, paths []string) (pipeline.Reader, error) {
+	return g.client.ReadFiles(ctx, commit, paths)
+}
+
+// Differs compares files with a commit by their git object names.
+func (g *gitHub) Differs(ctx context.Context, commit string, files map[string][]byte) ([]string, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	tree, err := g.client.ReadTree(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	var differ []string
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		if tree[path].SHA != blobName(files[path]) {
+			differ = append(differ, path)
+		}
+	}
+	return differ, nil
+}
+
+// blobName is the name of a git blob (https://git-scm.com/book/en/v2/Git-Internals-Git-Objects).
+func blobName(data []byte) string {
+	h := sha1.New()
+	fmt.Fprintf(h, "blob %d\x00", len(data))
+	h.Write(data)
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Propose publishes the branch and brings the pull request up to date.
+func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.PullText) (pipeline.Pull, error) {
+	head, err := g.client.Publish(ctx, set.Base, set.Files, text.Message.String())
+	if err != nil {
+		return pipeline.Pull{}, moved(err)
+	}
+	pull, made, err := g.client.Propose(ctx, head.Branch, github.Text{Title: text.Title, Body: text.Body, Labels: text.Labels})
+	if err != nil {
+		return pipeline.Pull{}, moved(err)
+	}
+	done := "unchanged"
+	switch {
+	case made:
+		done = "opened"
+	case head.Changed:
+		done = "updated"
+	}
+	return pipeline.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Done: done, Foreign: head.Foreign}, nil
+}
+
+// moved translates the client's word for a lost race.
+func moved(err error) error {
+	if errors.Is(err, github.ErrMoved) {
+		return fmt.Errorf("%w: %w", pipeline.ErrMoved, err)
+	}
+	return err
+}
+
+// Withdraw closes our open pull requests.
+func (g *gitHub) Withdraw(ctx context.Context) ([]int, error) {
+	open, err := g.client.FindOpen(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var closed []int
+	for _, p := range open {
+		if err := g.client.Close(ctx, p); err != nil {
+			return closed, err
+		}
+		closed = append(closed, p.Number)
+	}
+	return closed, nil
+}
+
+// Settled returns what was merged or closed by people.
+func (g *gitHub) Settled(ctx context.Context) ([]pipeline.Settled, error) {
+	pulls, err := g.client.Settled(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []pipeline.Settled
+	for _, p := range pulls {
+		m, ok := change.ParseMetadata(p.Body)
+		if !ok {
+			continue
+		}
+		one := pipeline.Settled{Number: p.Number, Merged: p.Merged, SHA: p.MergeSHA, At: p.Closed}
+		for _, u := range m.Updates {
+			one.Updates = append(one.Updates, change.Update{Manifest: u.Manifest, File: u.File, Document: u.Document, Key: u.Key, Old: u.Old, New: u.New, Version: u.Version})
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// Merge brings the pull request to its end.
+func (g *gitHub) Merge(ctx context.Context, pull pipeline.Pull, message change.Message, authorize pipeline.Authorizer) (pipeline.Merge, error) {
+	r, err := g.client.Merge(ctx, github.Order{
+		Number: pull.Number, Method: g.method, Message: message, Wait: g.wait,
+		Authority: func(_ context.Context, q github.Question) (github.Answer, error) {
+			now, later := authorize(pipeline.State{Pull: q.Pull, Checks: q.Runs, BaseSHA: q.BaseSHA, Enforced: q.Enforced.Checks, Waited: q.Waited})
+			return github.Answer{Now: now, Later: later}, nil
+		},
+	})
+	return pipeline.Merge{Outcome: string(r.Outcome), SHA: r.SHA, At: r.MergedAt, By: string(r.By), Decision: r.Decision, Detail: r.Detail, Hint: r.Hint}, err
+}
+
+// Ledger reads the ledger.
+func (g *gitHub) Ledger(ctx context.Context) (ledger.Ledger, error) {
+	l, _, err := g.client.LoadLedger(ctx, g.ref)
+	return l, err
+}
+
+// Record adds to the ledger.
+func (g *gitHub) Record(ctx context.Context, next ledger.Transition) error {
+	_, err := g.client.UpdateLedger(ctx, g.ref, next)
+	return err
+}
+
+// Calls counts the requests.
+func (g *gitHub) Calls() int { return g.client.Calls() }

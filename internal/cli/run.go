@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+)
+
+// expiresSoon is when a token's end is worth a warning.
+const expiresSoon = 14 * 24 * time.Hour
+
+type runOptions struct {
+	*globals
+	inputs
+	output          string
+	from            string
+	dryRun, noMerge bool
+	settle          time.Duration
+}
+
+func newRun(g *globals) *cobra.Command {
+	o := &runOptions{globals: g}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Plan on the base branch, open one pull request and merge it when it may",
+		Long: `Run plans on the tip of the base branch as the forge has it, keeps one pull request with exactly the
+plan's bytes, and merges it when every rule for a merge holds. It needs a token: MERGE_TOKEN, else
+GITHUB_TOKEN. --image, --chart, --tag and --upstream say what an upstream build published; they are hints
+and come from the event in GITHUB_EVENT_PATH too. PAWL_PAUSE=reason plans and reports only.`,
+		Example: `  pawl run --dry-run
+  pawl run --image org/app:v1.2.3 --upstream https://ci.example/build/7`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	addOutput(cmd, &o.output, "table", "json", "markdown")
+	f := cmd.Flags()
+	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print the plan and the pull request it would open")
+	f.BoolVar(&o.noMerge, "no-merge", false, "open or update the pull request and leave it")
+	f.StringVar(&o.from, "from", "base", "where manifests and configuration have to stand: `base` (the same there as here) or root (as they are here)")
+	f.StringVar(&o.Image, "image", "", "the `image` that was published")
+	f.StringVar(&o.Chart, "chart", "", "the `chart` that was published")
+	f.StringVar(&o.Tag, "tag", "", "the `tag` that was published")
+	f.StringVar(&o.Upstream, "upstream", "", "the `URL` of the build that published it")
+	f.DurationVar(&o.settle, "settle", 2*time.Minute, "wait this `time` for an announced tag to appear")
+	return cmd
+}
+
+func (o *runOptions) run(ctx context.Context) error {
+	if o.from != "base" && o.from != "root" {
+		return usage(fmt.Errorf("--from: want base or root, have %q", o.from))
+	}
+	job := actions{o.sys}
+	event, err := job.inputs()
+	if err != nil {
+		return &exit{code: Usage, err: err}
+	}
+	s, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.warn()
+	p, client := s.pipeline()
+	runner, err := o.runner(s, p, client, job, o.inputs.or(event))
+	if err != nil {
+		return err
+	}
+	report, err := runner.Run(ctx, s.manifests)
+	report.Plan.Requests, report.Plan.Remaining = client.Requests(), client.Remaining()
+	report.Calls = runner.Forge.Calls()
+	if err := o.finish(job, report, err); err != nil {
+		return err
+	}
+	return ended(report)
+}
+
+// runner wires the forge to the pipeline.
+func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Client, job actions, hints inputs) (pipeline.Runner, error) {
+	forge, err := s.forge(client)
+	if err != nil {
+		return pipeline.Runner{}, err
+	}
+	p.Announced = pipeline.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}
+	own := map[string][]byte{}
+	if o.from == "base" {
+		if own, err = s.own(); err != nil {
+			return pipeline.Runner{}, &exit{code: Usage, err: err}
+		}
+	}
+	return pipeline.Runner{
+		Pipeline: p, Forge: forge, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
+		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: hints.Upstream, Source: s.config.Events.Source, Branch: s.config.Forge.Branch,
+		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own,
+	}, nil
+}
+
+// own are the manifests and the configuration of the root, by path.
+func (s *session) own() (map[string][]byte, error) {
+	all := map[string][]byte{}
+	for _, m := range s.manifests {
+		if _, ok := all[m.File]; ok {
+			continue
+		}
+		data, err := fs.ReadFile(s.tree.FS(), m.File)
+		if err != nil {
+			return nil, fmt.Errorf("reading manifest: %w", err)
+		}
+		all[m.File] = data
+	}
+	data, err := s.tree.ReadFile(config.FileName)
+	if err == nil && s.g.config == "" {
+		all[config.FileName] = data
+	}
+	return all, nil
+}
+
+// requirement turns the configuration's words into those of the change stage.
+func requirement(m config.Merge) change.Requirement {
+	switch {
+	case m.Off:
+		return change.Requirement{Mode: change.MergeOff}
+	case m.None:
+		return change.Requirement{Mode: change.RequireNone}
+	case len(m.Require) > 0:
+		return change.Requirement{Mode: change.RequireNamed, Names: m.Require}
+	default:
+		return change.Requirement{}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// finish prints the report and tells GitHub Actions; err is what ended the run early.
+func (o *runOptions) finish(job actions, report pipeline.Report, err error) error {
+	if soon := report.Expires.Sub(o.sys.Now()); !report.Expires.IsZero() && soon < expiresSoon {
+		text := fmt.Sprintf("the token expires on %s", report.Expires.Format(time.DateOnly))
+		o.reporter().say(slog.LevelWarn, text, "make a new one and replace the secret")
+		job.annotate("warning", "pawl", text)
+	}
+	if err != nil {
+		job.annotate("error", "pawl", err.Error())
+		var stale *pipeline.StaleError
+		if errors.As(err, &stale) {
+			return &exit{code: Usage, err: err}
+		}
+		return &exit{code: Failure, err: err}
+	}
+	var markdown strings.Builder
+	writeRunMarkdown(&markdown, report)
+	for _, out := range report.Plan.Outcomes {
+		if out.Outcome == "failed" {
+			job.annotate("error", out.Manifest, out.Detail+" "+out.Hint)
+		}
+	}
+	return errors.Join(o.print(report, markdown.String()), job.summary(markdown.String()), o.outputs(job, report))
+}
+
+func (o *runOptions) print(report pipeline.Report, markdown string) error {
+	switch o.output {
+	case "json":
+		return writeJSON(o.sys.Out, report)
+	case "markdown":
+		_, err := io.WriteString(o.sys.Out, markdown)
+		return err
+	}
+	if err := writeTable(o.sys.Out, report.Plan, o.verbose); err != nil {
+		return err
+	}
+	for _, line := range runLines(report) {
+		fmt.Fprintln(o.sys.Out, printable(line))
+	}
+	return nil
+}
+
+// outputs are what later steps of the workflow can use.
+func (o *runOptions) outputs(job actions, report pipeline.Report) error {
+	merge, number, url, sha := "none", "", "", ""
+	if p := report.Pull; p != nil {
+		number, url = fmt.Sprint(p.Number), p.URL
+	}
+	if m := report.Merge; m != nil {
+		merge, sha = m.Outcome, m.SHA
+	}
+	return errors.Join(job.output("changes", fmt.Sprint(len(report.Plan.Changes))), job.output("pull-request", number),
+		job.output("pull-request-url", url), job.output("merge", merge), job.output("commit", sha))
+}
+
+// runLines say what became of the change.
+func runLines(report pipeline.Report) []string {
+	var lines []string
+	if p := report.Preview; p != nil {
+		lines = append(lines, "would propose: "+p.Title, "", p.Message)
+	}
+	for _, n := range report.Withdrawn {
+		lines = append(lines, fmt.Sprintf("pull request #%d: closed, nothing is left to change", n))
+	}
+	if p := report.Pull; p != nil {
+		lines = append(lines, fmt.Sprintf("pull request #%d: %s %s", p.Number, p.Done, p.URL))
+		for _, b := range p.Foreign {
+			lines = append(lines, fmt.Sprintf("left the branch %s alone: somebody else pushed to it", b))
+		}
+	}
+	if m := report.Merge; m != nil {
+		line := "merge: " + m.Outcome
+		for _, part := range []string{m.SHA, m.Detail} {
+			if part != "" {
+				line += ": " + part
+			}
+		}
+		lines = append(lines, line)
+		if m.Hint != "" {
+			lines = append(lines, "  hint: "+m.Hint)
+		}
+	}
+	return lines
+}
+
+func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {
+	_ = writeMarkdown(w, report.Plan) // a strings.Builder never fails
+	for _, line := range runLines(report) {
+		if line != "" {
+			fmt.Fprintf(w, "\n%s\n", cell(line))
+		}
+	}
+}
+
+// ended turns the report into the end of the command.
+func ended(report pipeline.Report) error {
+	if report.Plan.Failed() {
+		return &exit{code: Partial}
+	}
+	m := report.Merge
+	if m == nil || m.Outcome == "merged" {
+		return nil
+	}
+	switch m.Decision.Code {
+	case change.UnderReview, change.MergeIsOff, change.Frozen:
+		return nil // people said so
+	}
+	return &exit{code: Partial}
+}

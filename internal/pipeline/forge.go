@@ -1,0 +1,101 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/ledger"
+)
+
+// ErrMoved is returned by a Forge when somebody else was faster; everything has to be read again.
+var ErrMoved = errors.New("somebody else was faster")
+
+// Forge is the profile's repository at its forge: a base branch, one branch and pull request of our own, and the
+// ledger.
+type Forge interface {
+	// Open reads the tip of the base branch and who we are.
+	Open(ctx context.Context) (Profile, error)
+	// Read returns files of a commit; those that it does not have are absent.
+	Read(ctx context.Context, commit string, paths []string) (Reader, error)
+	// Differs returns the paths of files that a commit holds otherwise, or not at all.
+	Differs(ctx context.Context, commit string, files map[string][]byte) ([]string, error)
+	// Propose makes the one open pull request hold exactly the set; ErrMoved when the branch moved meanwhile.
+	Propose(ctx context.Context, set change.Set, text PullText) (Pull, error)
+	// Withdraw closes our open pull requests and returns their numbers.
+	Withdraw(ctx context.Context) ([]int, error)
+	// Settled are our pull requests that were merged or that people closed, as far back as it costs nothing.
+	Settled(ctx context.Context) ([]Settled, error)
+	// Merge merges with the permission that authorize gives each time it is asked.
+	Merge(ctx context.Context, pull Pull, message change.Message, authorize Authorizer) (Merge, error)
+	// Ledger reads what earlier runs left; Record adds to it.
+	Ledger(ctx context.Context) (ledger.Ledger, error)
+	Record(ctx context.Context, next ledger.Transition) error
+	// Calls counts the requests so far.
+	Calls() int
+}
+
+// Profile is the repository as a run found it.
+type Profile struct {
+	// Repository is OWNER/NAME; Base the branch that is updated, BaseSHA its tip.
+	Repository, Base, BaseSHA string
+	// Self is who the token stands for, Expires when it does; zero when that is not known.
+	Self    change.Identity
+	Expires time.Time
+}
+
+// PullText is what the pull request and its commit say.
+type PullText struct {
+	Message     change.Message
+	Title, Body string
+	Labels      []string
+}
+
+// Pull is our open pull request.
+type Pull struct {
+	Number  int    `json:"number"`
+	URL     string `json:"url"`
+	Branch  string `json:"branch"`
+	HeadSHA string `json:"headSha"`
+	// Done says what became of it: opened, updated or unchanged.
+	Done string `json:"done"`
+	// Foreign are branches of ours that were left alone because a person pushed to them.
+	Foreign []string `json:"foreign,omitempty"`
+}
+
+// Settled is a pull request of ours that was merged, as the commit SHA, or that a person closed. Updates is what it says
+// that it held.
+type Settled struct {
+	Number  int
+	Merged  bool
+	SHA     string
+	At      time.Time
+	Updates []change.Update
+}
+
+// State is a pull request and its checks as they are now.
+type State struct {
+	Pull    change.PullRequest
+	Checks  []change.Check
+	BaseSHA string
+	// Enforced are the checks that the repository itself requires; Waited is how long the head has been waited for.
+	Enforced []string
+	Waited   time.Duration
+}
+
+// Authorizer decides about a state: now is the permission to merge at once, later that to let the forge merge.
+type Authorizer func(s State) (now, later change.Decision)
+
+// Merge is what became of a pull request.
+type Merge struct {
+	// Outcome is merged, pending, refused, closed, rebuild or failed.
+	Outcome string `json:"outcome"`
+	SHA     string `json:"sha,omitempty"`
+	// At is when it was merged, by the forge's clock, and By how: direct, auto, queue or person.
+	At       time.Time       `json:"at,omitzero"`
+	By       string          `json:"by,omitempty"`
+	Decision change.Decision `json:"decision"`
+	Detail   string          `json:"detail,omitempty"`
+	Hint     string          `json:"hint,omitempty"`
+}

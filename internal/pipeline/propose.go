@@ -1,0 +1,101 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/policy"
+)
+
+// reviewLabel asks people to look; while a pull request wears it, nothing is merged automatically.
+const reviewLabel = "pawl/review"
+
+// set is the plan as a change of the base.
+func (r Runner) set(profile Profile, plan Plan) change.Set {
+	s := change.Set{Base: profile.BaseSHA, Updates: plan.Changes, Files: plan.Files, Upstream: r.Upstream, Chain: r.Chain}
+	for _, o := range plan.Outcomes {
+		note := change.Note{Manifest: o.Manifest, Reason: string(o.Reason), Detail: o.Detail, Hint: o.Hint}
+		switch o.Outcome {
+		case policy.Held:
+			s.Held = append(s.Held, note)
+		case policy.Failed:
+			s.Failed = append(s.Failed, note)
+		}
+	}
+	if s.Chain == "" {
+		s.Chain = change.ChainID(r.Source, s.Base, s.Digest())
+	}
+	return s
+}
+
+// text is what the pull request says of the set.
+func (r Runner) text(set change.Set) (PullText, error) {
+	body, err := change.Body(set, r.Require)
+	if err != nil {
+		return PullText{}, fmt.Errorf("describing the change: %w", err)
+	}
+	text := PullText{Message: change.CommitMessage(set), Title: change.Title(set), Body: body}
+	if r.Review {
+		text.Labels = []string{reviewLabel}
+	}
+	return text, nil
+}
+
+// Preview is what a run would propose.
+type Preview struct {
+	Title   string `json:"title"`
+	Body    string `json:"body"`
+	Message string `json:"message"`
+}
+
+func (r Runner) preview(set change.Set) (*Preview, error) {
+	if len(set.Updates) == 0 {
+		return nil, nil
+	}
+	text, err := r.text(set)
+	return &Preview{Title: text.Title, Body: text.Body, Message: text.Message.String()}, err
+}
+
+// propose makes the one pull request say and do what the set does; a set without updates withdraws it.
+func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (Pull, error) {
+	if len(set.Updates) == 0 {
+		closed, err := r.Forge.Withdraw(ctx)
+		report.Withdrawn = append(report.Withdrawn, closed...)
+		return Pull{}, err
+	}
+	text, err := r.text(set)
+	if err != nil {
+		return Pull{}, err
+	}
+	pull, err := r.Forge.Propose(ctx, set, text)
+	if err != nil {
+		return Pull{}, err
+	}
+	report.Pull = &pull
+	return pull, nil
+}
+
+// merge merges the pull request when change.Authorize grants it, and records what was written. again means that the plan
+// has to be made anew.
+func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull Pull, manifests []manifest.Manifest, report *Report) (again bool, err error) {
+	view := change.View{Ledger: r.Ledger, Manifests: digests(manifests), Order: policy.Compare}
+	merged, err := r.Forge.Merge(ctx, pull, change.CommitMessage(set), func(s State) (now, later change.Decision) {
+		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent}
+		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze}
+		return change.Authorize(set, s.Pull, checks, view, rules), change.MayArm(set, s.Pull, checks, view, rules)
+	})
+	if err != nil {
+		return false, err
+	}
+	report.Merge = &merged
+	if merged.Outcome == "merged" {
+		written := set.Written(merged.SHA, digests(manifests), merged.At)
+		return false, r.Forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Written(written...) })
+	}
+	stale := []change.Code{change.BaseMoved, change.DiffDiffers, change.NotOpen}
+	return merged.Outcome == "rebuild" || merged.Outcome == "refused" && slices.Contains(stale, merged.Decision.Code), nil
+}

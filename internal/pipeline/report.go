@@ -1,0 +1,56 @@
+package pipeline
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/source"
+)
+
+// ReportSchema is the version of the report's JSON form.
+const ReportSchema = "pawl.report/1"
+
+// Report is what a run did. Its JSON form is a contract.
+type Report struct {
+	Schema string `json:"schema"`
+	DryRun bool   `json:"dryRun,omitempty"`
+	// Started is the time of the run, Duration how long it took in seconds.
+	Started  time.Time `json:"started"`
+	Duration float64   `json:"duration"`
+	// Rounds counts how often the run started over because the base moved.
+	Rounds int  `json:"rounds,omitempty"`
+	Plan   Plan `json:"plan"`
+	// Preview is what a dry run would propose; Pull what was proposed, Withdrawn the pull requests that were closed
+	// because nothing is left to change; Merge what became of the pull request.
+	Preview   *Preview `json:"preview,omitempty"`
+	Pull      *Pull    `json:"pull,omitempty"`
+	Withdrawn []int    `json:"withdrawn,omitempty"`
+	Merge     *Merge   `json:"merge,omitempty"`
+	// Calls counts the requests to the forge; Expires is when the token does.
+	Calls   int       `json:"calls"`
+	Expires time.Time `json:"tokenExpires,omitzero"`
+}
+
+// remembering is a Lister that asks for each query once, however often a run starts over.
+type remembering struct {
+	Lister
+	mu   sync.Mutex
+	once map[source.Query]func() (source.Listing, error)
+}
+
+func remember(l Lister) Lister {
+	return &remembering{Lister: l, once: map[source.Query]func() (source.Listing, error){}}
+}
+
+// List returns the first answer again.
+func (r *remembering) List(ctx context.Context, q source.Query) (source.Listing, error) {
+	r.mu.Lock()
+	list, ok := r.once[q]
+	if !ok {
+		list = sync.OnceValues(func() (source.Listing, error) { return r.Lister.List(ctx, q) })
+		r.once[q] = list
+	}
+	r.mu.Unlock()
+	return list()
+}

@@ -1,0 +1,173 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/manifest"
+)
+
+// maxRounds bounds how often a run starts over because the base or the branch moved under it.
+const maxRounds = 20
+
+// Runner does the whole job: it plans on the base branch, keeps one pull request, and merges it when it may.
+type Runner struct {
+	Pipeline
+	Forge Forge
+	// Require says which checks must be green; Freeze, when set, is why nothing is written or merged now.
+	Require change.Requirement
+	Freeze  string
+	// Review labels the pull request for people and leaves the merge to them; NoMerge just leaves it.
+	Review, NoMerge bool
+	// DryRun writes nothing.
+	DryRun bool
+	// Own are the manifests and the configuration as they were read, by path; the base has to hold the same.
+	Own map[string][]byte
+	// Upstream is what an event says triggered the run, Chain the id of its chain; both untrusted and may be empty.
+	Upstream, Chain string
+	// Source names this instance in events; it goes into new chain ids.
+	Source string
+	// Branch is the name of the pull request's branch.
+	Branch string
+	// Absent is how long a required check may take to appear.
+	Absent time.Duration
+	// Clock is the time of each step.
+	Clock func() time.Time
+}
+
+// Run plans, proposes and merges. The error is one that ended the run before its outcome was known; everything else is
+// in the report.
+func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report, error) {
+	report := Report{Schema: ReportSchema, DryRun: r.DryRun, Started: r.Clock()}
+	r.Lister = remember(r.Lister)
+	for range maxRounds {
+		again, err := r.round(ctx, manifests, &report)
+		report.Duration = r.Clock().Sub(report.Started).Seconds()
+		if err != nil || !again {
+			return report, err
+		}
+		report.Rounds++
+	}
+	return report, fmt.Errorf("updating the profile: %w %d times", ErrMoved, maxRounds)
+}
+
+// round is one attempt on the base as it is now; again means that it moved.
+func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report *Report) (again bool, err error) {
+	profile, err := r.Forge.Open(ctx)
+	if err != nil {
+		return false, err
+	}
+	report.Expires = profile.Expires
+	if err := r.prepare(ctx, profile, manifests); err != nil {
+		return false, err
+	}
+	if report.Plan, err = r.Plan(ctx, manifests); err != nil {
+		return false, err
+	}
+	set := r.set(profile, report.Plan)
+	if r.DryRun || r.Freeze != "" {
+		report.Preview, err = r.preview(set)
+		return false, err
+	}
+	pull, err := r.propose(ctx, set, report)
+	if errors.Is(err, ErrMoved) {
+		return true, nil
+	}
+	if err != nil || pull.Number == 0 || r.NoMerge {
+		return false, err
+	}
+	return r.merge(ctx, profile, set, pull, manifests, report)
+}
+
+// prepare learns what became of earlier pull requests and makes the base's files the ones that are planned on.
+func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manifest.Manifest) error {
+	known, err := r.Forge.Ledger(ctx)
+	if err != nil {
+		return err
+	}
+	settled, err := r.Forge.Settled(ctx)
+	if err != nil {
+		return err
+	}
+	learn := lessons(settled, manifests)
+	if r.Ledger = learn(known); !r.DryRun && r.Freeze == "" && len(settled) > 0 {
+		if err := r.Forge.Record(ctx, learn); err != nil {
+			return err
+		}
+	}
+	if differ, err := r.Forge.Differs(ctx, profile.BaseSHA, r.Own); err != nil {
+		return err
+	} else if len(differ) > 0 {
+		return &StaleError{Base: profile.Base, Paths: differ}
+	}
+	r.Files, err = r.Forge.Read(ctx, profile.BaseSHA, targetFiles(manifests))
+	return err
+}
+
+// lessons is what earlier pull requests mean for the ledger: those that people closed are vetoes, those that were merged
+// after the run that proposed them had ended, or was killed, wrote their values. What the ledger knows already stays.
+func lessons(settled []Settled, manifests []manifest.Manifest) ledger.Transition {
+	digests := digests(manifests)
+	return func(l ledger.Ledger) ledger.Ledger {
+		for _, p := range slices.Backward(settled) { // the oldest first
+			set := change.Set{Updates: p.Updates}
+			if !p.Merged {
+				l = l.Veto(set.Vetoes(p.Number, digests, p.At)...)
+				continue
+			}
+			for _, v := range set.Written(p.SHA, digests, p.At) {
+				if known, ok := l.ValueOf(v.Place, v.Manifest); !ok || known.At.Before(v.At) {
+					l = l.Written(v)
+				}
+			}
+		}
+		return l
+	}
+}
+
+func digests(manifests []manifest.Manifest) map[string]string {
+	all := make(map[string]string, len(manifests))
+	for _, m := range manifests {
+		all[m.Name] = m.Digest
+	}
+	return all
+}
+
+func targetFiles(manifests []manifest.Manifest) []string {
+	var paths []string
+	seen := map[string]bool{}
+	for _, m := range manifests {
+		for _, t := range m.Targets {
+			if m.Valid() && !seen[t.File] {
+				seen[t.File] = true
+				paths = append(paths, t.File)
+			}
+		}
+	}
+	return paths
+}
+
+// StaleError says that the base branch holds other manifests than those that were read.
+type StaleError struct {
+	Base  string
+	Paths []string
+}
+
+// Error names the first of the files.
+func (e *StaleError) Error() string {
+	more := ""
+	if len(e.Paths) > 1 {
+		more = fmt.Sprintf(" and %d more", len(e.Paths)-1)
+	}
+	return fmt.Sprintf("%s%s: not as on the branch %s", e.Paths[0], more, e.Base)
+}
+
+// Advice returns what to do.
+func (e *StaleError) Advice() string {
+	return "push the change or check the branch out, or use the manifests as they are here with --from root"
+}
