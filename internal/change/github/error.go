@@ -69,7 +69,8 @@ func (c *Client) fail(doing, permission string, err error) error {
 	e := &Error{Doing: doing, Err: err}
 	if response := refusal(err); response != nil {
 		e.Status, e.Message = response.Status, c.redact(response.Message)
-		e.Err, e.Hint = response, c.advice(e.Status, permission)
+		e.Err = &answered{Status: e.Status, Message: e.Message, Kind: response.Kind}
+		e.Hint = c.advice(e.Status, permission)
 		return e
 	}
 	if ctx := contextError(err); ctx != nil {

@@ -94,6 +94,9 @@ func (w *world) conform(options *fake.Options) {
 	checker := all.Checker()
 	options.Check = checker.Exchange
 	w.Cleanup(func() {
+		if len(checker.Counts()) == 0 {
+			w.Error("no exchange was checked")
+		}
 		for _, v := range checker.Violations() {
 			w.Errorf("violation: %s", v)
 		}

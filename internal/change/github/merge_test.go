@@ -167,6 +167,9 @@ func mergeCases() []mergeCase {
 		{name: "somebody pushes while it is armed", settings: auto, protect: ci, need: named("ci"), later: func(w *world, _ string) {
 			w.push("pawl/update", "mallory", map[string]string{"README.md": "mine\n"})
 		}, want: github.Refused, code: change.ForeignCommit, writes: []string{enable, disable}},
+		{name: "somebody pushes while it is being armed", settings: auto, protect: ci, need: named("ci"), before: onFirst(enable, func(w *world) {
+			w.push("pawl/update", "mallory", map[string]string{"README.md": "mine\n"})
+		}), want: github.Refused, code: change.ForeignCommit, writes: []string{enable}},
 		{name: "armed by an earlier run, now held back", settings: auto, protect: ci, need: named("ci"), arrange: func(w *world, _ string) {
 			w.arm()
 			w.must(w.repo.Label(1, change.ReviewLabel))
@@ -283,6 +286,45 @@ func (test mergeCase) check(w *world, result github.Result, since int) {
 	}
 	if text, _ := w.repo.File("main", file); pull.Merged && string(text) != after {
 		w.Errorf("main holds %q", text)
+	}
+}
+
+// TestWaitingReadsTheDiffOnce counts what a long wait costs.
+func TestWaitingReadsTheDiffOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Settings{}, nil)
+	head, _ := w.propose()
+	w.repo.SetCheck(head.SHA, fake.Check{Name: "ci"})
+	since := len(w.fake.Calls())
+	result, err := w.client.Merge(context.Background(), github.Order{Number: 1, Method: "squash", Wait: 5 * time.Minute,
+		Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)})
+	w.must(err)
+	count := map[string]int{}
+	for _, c := range w.fake.Calls()[since:] {
+		count[short(c)]++
+	}
+	if result.Outcome != github.Pending || count["GET /compare/{basehead}"] != 1 || count["GET /branches/{branch}"] != 1 ||
+		count["GET /commits/{ref}/check-runs"] != 31 {
+		t.Errorf("ended %+v after %v", result, count)
+	}
+}
+
+// TestHappyPathIsShort counts the requests from opening the repository to the merged commit.
+func TestHappyPathIsShort(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Settings{}, nil)
+	ctx := context.Background()
+	repository, err := w.client.Open(ctx)
+	w.must(err)
+	_, err = w.client.ReadFiles(ctx, repository.BaseSHA, []string{file})
+	w.must(err)
+	w.propose()
+	plan := w.authority(repository.BaseSHA, change.Requirement{Mode: change.RequireNone}, 0)
+	before := w.client.Calls()
+	_, err = w.client.Merge(ctx, github.Order{Number: 1, Method: "squash", Authority: plan})
+	w.must(err)
+	if total := w.client.Calls(); total > 22 || w.fake.Writes() != 6 {
+		t.Errorf("%d calls, %d of them for the merge, %d write:\n%+v", total, total-before, w.fake.Writes(), w.fake.Calls())
 	}
 }
 

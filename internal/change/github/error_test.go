@@ -1,0 +1,244 @@
+package github_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change/github"
+	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+func TestNew(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]github.Config{
+		"no repository":  {},
+		"one part":       {Repository: "profile"},
+		"three parts":    {Repository: "a/b/c"},
+		"no URL":         {Repository: "a/b", API: "api.github.com"},
+		"with a user":    {Repository: "a/b", API: "https://user:" + token + "@ghe.example"},
+		"another scheme": {Repository: "a/b", GraphQL: "file:///graphql"},
+		"no branch":      {Repository: "a/b", Branch: "a..b"},
+	} {
+		if _, err := github.New(c); err == nil || strings.Contains(err.Error(), token) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestEndpoints finds where each kind of GitHub is asked.
+func TestEndpoints(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ api, graphql, want string }{
+		{"", "", "https://api.github.com/graphql"},
+		{"https://ghe.example/api/v3", "", "https://ghe.example/api/graphql"},
+		{"https://ghe.example/api/v3/", "https://other.example/graphql", "https://other.example/graphql"},
+	} {
+		var asked string
+		transport := roundTrip(func(req *http.Request) *http.Response {
+			asked = req.URL.String()
+			return answer(req, 200, `{"data":null,"errors":[{"type":"NOT_FOUND","message":"no"}]}`)
+		})
+		client, err := github.New(github.Config{HTTP: httpx.New(httpx.Config{Transport: transport}), API: test.api, GraphQL: test.graphql, Repository: "a/b", Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Open(context.Background()); err == nil || asked != test.want {
+			t.Errorf("%q asked %s, %v", test.api, asked, err)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) *http.Response
+
+func (r roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return r(req), nil }
+
+func answer(req *http.Request, status int, body string) *http.Response {
+	return &http.Response{StatusCode: status, Header: http.Header{}, Request: req, Body: io.NopCloser(strings.NewReader(body)), ContentLength: int64(len(body))}
+}
+
+// TestTokenStaysAtItsHost follows a redirect to another host, which must not see the token.
+func TestTokenStaysAtItsHost(t *testing.T) {
+	t.Parallel()
+	var seen, asked atomic.Int32
+	other := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, req *http.Request) {
+		asked.Add(1)
+		var all bytes.Buffer
+		_ = req.Header.Write(&all)
+		if strings.Contains(all.String(), token) {
+			seen.Add(1)
+		}
+		fmt.Fprint(out, `{"sha":"x","tree":[]}`)
+	}))
+	t.Cleanup(other.Close)
+	var sent atomic.Int32
+	home := httptest.NewServer(http.HandlerFunc(func(out http.ResponseWriter, req *http.Request) {
+		if req.Header.Get("Authorization") == "Bearer "+token {
+			sent.Add(1)
+		}
+		http.Redirect(out, req, other.URL+req.URL.Path, http.StatusTemporaryRedirect)
+	}))
+	t.Cleanup(home.Close)
+	client, err := github.New(github.Config{API: home.URL, Repository: "a/b", Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = client.ReadTree(context.Background(), "x")
+	_, _ = client.Open(context.Background())
+	_, _ = client.Commit(context.Background(), "x", edits(), "m")
+	if asked.Load() < 2 || sent.Load() < 2 || seen.Load() != 0 {
+		t.Errorf("sent %d times, and of %d requests the other host saw it in %d", sent.Load(), asked.Load(), seen.Load())
+	}
+}
+
+// TestGraphQLErrorsAreErrors answers 200 with errors, and with nothing.
+func TestGraphQLErrorsAreErrors(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		status       int
+		body         string
+		text, advice string
+	}{
+		{200, `{"data":{"repository":null},"errors":[{"type":"NOT_FOUND","message":"Could not resolve"}]}`, "Could not resolve", "does not exist"},
+		{200, `{"errors":[{"type":"FORBIDDEN","message":"Resource not accessible"},{"message":"second"}]}`, "Resource not accessible; second", "contents: read"},
+		{200, `{"errors":[{"message":"Something went wrong with ` + token + `"}]}`, "Something went wrong with ***", ""},
+		{200, `{}`, "no data", ""},
+		{200, `<html>`, "no JSON", ""},
+		{401, `{"message":"Bad credentials"}`, "Bad credentials", "MERGE_TOKEN"},
+	} {
+		transport := roundTrip(func(req *http.Request) *http.Response { return answer(req, test.status, test.body) })
+		client, err := github.New(github.Config{HTTP: httpx.New(httpx.Config{Transport: transport}), Repository: "a/b", Token: token})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = client.Open(context.Background())
+		if err == nil || !strings.Contains(err.Error(), test.text) || !strings.Contains(advice(err), test.advice) || strings.Contains(err.Error(), token) {
+			t.Errorf("%s: %v, advice %q", test.body, err, advice(err))
+		}
+	}
+}
+
+// TestRefusalsNameThePermission has every step refused, and looks for the advice and for the token.
+func TestRefusalsNameThePermission(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	for _, test := range []struct {
+		operation, advice string
+		do                func(w *world) error
+	}{
+		{"POST /git/trees", "contents: write", func(w *world) error {
+			_, err := w.client.Commit(ctx, w.repo.Head("main"), edits(), "m")
+			return err
+		}},
+		{"GET /git/trees/{tree_sha}", "contents: read", func(w *world) error {
+			_, err := w.client.ReadTree(ctx, w.repo.Head("main"))
+			return err
+		}},
+		{"POST /git/refs", "contents: write", func(w *world) error { return w.client.CreateRef(ctx, "refs/heads/x", w.repo.Head("main")) }},
+		{"POST /pulls", "pull-requests: write", func(w *world) error {
+			w.push("pawl/update", "pawl-bot", map[string]string{file: after})
+			_, _, err := w.client.Propose(ctx, "pawl/update", github.Text{Title: "t"})
+			return err
+		}},
+		{"GET /pulls", "pull-requests: read", func(w *world) error {
+			_, err := w.client.FindOpen(ctx)
+			return err
+		}},
+		{"GET /commits/{ref}/check-runs", "checks: read", func(w *world) error {
+			_, err := w.client.Checks(ctx, w.repo.Head("main"))
+			return err
+		}},
+	} {
+		for _, status := range []int{401, 403, 404} {
+			w := newWorld(t, fake.Settings{}, nil)
+			once(test.operation, fake.Fault{Status: status, Message: "refused for " + token + base64.StdEncoding.EncodeToString([]byte(token)), Times: 9})(w, "")
+			err := test.do(w)
+			want := test.advice
+			if status == http.StatusUnauthorized {
+				want = "renew MERGE_TOKEN"
+			}
+			var known *github.Error
+			if !errors.As(err, &known) || known.Status != status || !strings.Contains(advice(err), want) {
+				t.Errorf("%s %d: %v, advice %q", test.operation, status, err, advice(err))
+			}
+			if text := fmt.Sprintf("%+v %s", err, advice(err)); strings.Contains(text, token) || strings.Contains(text, base64.StdEncoding.EncodeToString([]byte(token))) {
+				t.Errorf("%s %d: the token is in %s", test.operation, status, text)
+			}
+		}
+	}
+}
+
+// TestSecondaryRateLimitIsWaitedFor lets GitHub refuse writes until a minute has gone by.
+func TestSecondaryRateLimitIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Settings{}, func(o *fake.Options) { o.WritesPerMin = 2 })
+	head, p := w.propose()
+	if got := w.repo.Head("pawl/update"); got != head.SHA || p.Number != 1 {
+		t.Errorf("published %+v, proposed %+v", head, p)
+	}
+	if w.time.slept < time.Minute || w.time.slept > 5*time.Minute {
+		t.Errorf("slept %v", w.time.slept)
+	}
+}
+
+func TestRateLimitBeyondTheBudget(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Settings{}, func(o *fake.Options) { o.CallsPerHour = 3 })
+	ctx := context.Background()
+	var err error
+	for range 4 {
+		_, err = w.connect(token).ReadTree(ctx, w.repo.Head("main"))
+	}
+	if err == nil || !strings.Contains(advice(err), "later") && !strings.Contains(advice(err), "again") {
+		t.Errorf("got %v, advice %q", err, advice(err))
+	}
+	_, err = w.client.Commit(ctx, w.repo.Head("main"), edits(), "m")
+	if err == nil || w.time.slept > 10*time.Minute {
+		t.Errorf("got %v after %v", err, w.time.slept)
+	}
+}
+
+func TestCancelledContext(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Settings{}, nil)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if _, err := w.client.Open(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestLastRequestOfTheHour is told that nothing remains; whether the next one may pass is GitHub's to say.
+func TestLastRequestOfTheHour(t *testing.T) {
+	t.Parallel()
+	asked := 0
+	transport := roundTrip(func(req *http.Request) *http.Response {
+		asked++
+		res := answer(req, 200, `{"sha":"x","tree":[]}`)
+		res.Header.Set("X-Ratelimit-Remaining", "0")
+		res.Header.Set("X-Ratelimit-Reset", fmt.Sprint(time.Now().Add(time.Hour).Unix()))
+		return res
+	})
+	client, err := github.New(github.Config{HTTP: httpx.New(httpx.Config{Transport: transport}), Repository: "a/b", Token: token})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, sha := range []string{"x", "y"} {
+		if _, err := client.ReadTree(context.Background(), sha); err != nil {
+			t.Error(err)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("asked %d times", asked)
+	}
+}

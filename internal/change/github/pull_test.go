@@ -1,0 +1,110 @@
+package github_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pawl-cd/pawl/internal/change/github"
+	fake "github.com/pawl-cd/pawl/internal/fake/github"
+)
+
+func TestProposeUpdatesWhatDiffers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, fake.Settings{}, nil)
+	head, _ := w.propose()
+	since := len(w.fake.Calls())
+	p, made, err := w.client.Propose(ctx, head.Branch, github.Text{Title: "Bump a, b", Body: "why\nnot", Labels: []string{"pawl/review", "Dependencies"}})
+	w.must(err)
+	got, _ := w.repo.Pull(p.Number)
+	if made || got.Title != "Bump a, b" || got.Body != "why\nnot" || !cmp.Equal(got.Labels, []string{"dependencies", "pawl/review"}) {
+		t.Errorf("made %v: %+v", made, got)
+	}
+	if diff := cmp.Diff([]string{"PATCH /pulls/{pull_number}", "POST /issues/{issue_number}/labels"}, w.writes(since)); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestProposeFindsTheOneOfARacer(t *testing.T) {
+	t.Parallel()
+	var w *world
+	act := onFirst("POST /pulls", func(w *world) {
+		_, err := w.repo.Open("pawl-bot", fake.NewPull{Title: "theirs", Head: "pawl/update"})
+		w.must(err)
+	})
+	w = newWorld(t, fake.Settings{}, func(o *fake.Options) { o.Before = func(c fake.Call) { act(w, c) } })
+	_, p := w.propose()
+	if pulls := w.repo.Pulls(); len(pulls) != 1 || p.Number != 1 || pulls[0].Title != "Bump a" {
+		t.Errorf("proposed %+v: %+v", p, pulls)
+	}
+}
+
+func TestCloseAndRejected(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, fake.Settings{}, nil)
+	_, p := w.propose()
+	w.must(w.client.Close(ctx, p))
+	if got, _ := w.repo.Pull(1); got.State != "closed" || w.repo.Head("pawl/update") != "" {
+		t.Errorf("closed %+v", got)
+	}
+	_, second := w.propose()
+	w.must(w.repo.Close(second.Number, "alice"))
+	third, err := w.repo.Open("alice", fake.NewPull{Title: "hers", Head: "pawl/update"})
+	w.must(err)
+	w.must(w.repo.Close(third, "alice"))
+	rejected, err := w.client.Rejected(ctx)
+	w.must(err)
+	if len(rejected) != 1 || rejected[0].Number != second.Number || rejected[0].Body != "why" || rejected[0].Closed.IsZero() {
+		t.Errorf("rejected %+v", rejected)
+	}
+}
+
+func TestCloseKeepsWhatSomebodyPushed(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Settings{}, nil)
+	_, p := w.propose()
+	theirs := w.push("pawl/update", "mallory", map[string]string{"README.md": "mine\n"})
+	if err := w.client.Close(context.Background(), p); !errors.Is(err, github.ErrMoved) || w.repo.Head("pawl/update") != theirs {
+		t.Errorf("closing: %v", err)
+	}
+}
+
+func TestCommentOnceOverManyPages(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, fake.Settings{}, nil)
+	w.propose()
+	for i := range 230 {
+		w.must(w.repo.Comment(1, "alice", fmt.Sprint("comment ", i)))
+	}
+	w.must(w.repo.Comment(1, "alice", "left alone"))
+	for i, want := range []bool{true, false} {
+		wrote, err := w.client.CommentOnce(ctx, 1, "left alone")
+		w.must(err)
+		if wrote != want {
+			t.Errorf("call %d wrote %v", i, wrote)
+		}
+	}
+}
+
+func TestFindOpenOverManyPages(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Settings{}, nil)
+	w.propose()
+	for i := range 120 {
+		branch := fmt.Sprint("feature-", i)
+		w.push(branch, "alice", map[string]string{"x": branch})
+		_, err := w.repo.Open("alice", fake.NewPull{Title: "Bump a", Head: branch})
+		w.must(err)
+	}
+	found, err := w.client.FindOpen(context.Background())
+	w.must(err)
+	if len(found) != 1 || found[0].Number != 1 {
+		t.Errorf("found %+v", found)
+	}
+}
