@@ -19,7 +19,7 @@ type Update struct {
 	// Source is where Version was listed; Digest is the image's, empty for other kinds.
 	Source  Source `json:"source"`
 	Version string `json:"version"`
-	Digest  string `json:"digest,omitempty"`
+	Digest  string `json:"digest"`
 	// Reason is the policy's code for why the value moves.
 	Reason string `json:"reason"`
 }

@@ -33,7 +33,7 @@ type Outcome struct {
 	Outcome  policy.Outcome `json:"outcome"`
 	Reason   policy.Reason  `json:"reason"`
 	Detail   string         `json:"detail"`
-	Hint     string         `json:"hint,omitempty"`
+	Hint     string         `json:"hint"`
 	// Candidates is the number of versions that the source listed.
 	Candidates int `json:"candidates"`
 }
