@@ -1,17 +1,23 @@
 package cli_test
 
 import (
+	"bytes"
+	"context"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/github"
 )
 
 var (
@@ -32,6 +38,8 @@ func TestReadme(t *testing.T) {
 	}}))
 	t.Cleanup(server.Close)
 	root := t.TempDir()
+	forge := github.New(github.Options{Identities: map[string]github.Identity{canary: {Login: "pawl-bot"}}})
+	repo := forge.Create("org/profile", github.Settings{})
 	outputs := map[string]string{}
 	ran, shown := 0, 0
 	for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
@@ -41,7 +49,7 @@ func TestReadme(t *testing.T) {
 		case "sh":
 			for _, line := range strings.Split(strings.TrimSpace(body), "\n") {
 				ran++
-				runLine(t, root, server.URL, line, outputs)
+				runLine(t, root, server.URL, line, forge, repo, outputs)
 			}
 		case "console":
 			shown++
@@ -56,8 +64,11 @@ func TestReadme(t *testing.T) {
 		t.Errorf("%d commands and %d outputs found", ran, shown)
 	}
 	web, err := os.ReadFile(filepath.Join(root, "values-override.yaml"))
-	if err != nil || !strings.Contains(string(web), "{tag: v1.1.0}   # deployed everywhere") {
-		t.Errorf("after the README's commands the file holds %q, %v", web, err)
+	merged, _ := repo.File("main", "values-override.yaml")
+	for _, text := range [][]byte{web, merged} {
+		if !strings.Contains(string(text), "{tag: v1.1.0}   # deployed everywhere") {
+			t.Errorf("after the README's commands a file holds %q, %v", text, err)
+		}
 	}
 }
 
@@ -83,7 +94,7 @@ func writeBlock(t *testing.T, root, body string) {
 
 // runLine runs one command of the README. The commands for a clone are run on this repository; `go test` is what runs
 // this test.
-func runLine(t *testing.T, root, mirror, line string, outputs map[string]string) {
+func runLine(t *testing.T, root, mirror, line string, forge *github.Server, repo *github.Repo, outputs map[string]string) {
 	t.Helper()
 	words := strings.Fields(line)
 	switch {
@@ -97,14 +108,39 @@ func runLine(t *testing.T, root, mirror, line string, outputs map[string]string)
 		t.Fatalf("no test knows how to run %q", line)
 	}
 	settings := filepath.Join(t.TempDir(), "pawl.yaml")
-	if err := os.WriteFile(settings, []byte("mirrors: {docker.io: '"+mirror+"'}\n"), 0o644); err != nil {
+	if err := os.WriteFile(settings, []byte("mirrors: {docker.io: '"+mirror+"'}\nmerge: {require: none}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := run(t, nil, false, append(words, "--root", root, "--config", settings)...)
-	if code != 0 {
-		t.Errorf("%s: exit code %d\n%s%s", line, code, out, errs)
+	if words[0] == "run" {
+		push(t, root, repo)
 	}
-	outputs[line] = out
+	var out, errs strings.Builder
+	env := map[string]string{"GITHUB_REPOSITORY": "org/profile", "GITHUB_TOKEN": canary, "GITHUB_ACTOR": "me"}
+	code := cli.Run(t.Context(), append(words, "--root", root, "--config", settings), cli.System{
+		Out: &out, Err: &errs, Now: time.Now, Transport: router{forge.RoundTripper(), http.DefaultTransport},
+		Env:   func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+	})
+	if code != 0 {
+		t.Errorf("%s: exit code %d\n%s%s", line, code, out.String(), errs.String())
+	}
+	outputs[line] = out.String()
+}
+
+// push makes the base branch hold what stood in the root before anything was applied.
+func push(t *testing.T, root string, repo *github.Repo) {
+	t.Helper()
+	files := map[string][]byte{}
+	for _, name := range []string{"manifests/web.yaml", "values-override.yaml"} {
+		data, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[name] = bytes.Replace(data, []byte("v1.1.0"), []byte("v1.0.0"), 1)
+	}
+	if _, err := repo.Push("main", "alice", files, "as it is"); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestContributing checks that every package and benchmark that CONTRIBUTING.md names is there.
