@@ -212,6 +212,8 @@ func TestCancelledContext(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Settings{}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
+	_, err := w.client.Open(ctx)
+	w.must(err)
 	cancel()
 	if _, err := w.client.Open(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)

@@ -61,6 +61,7 @@ func identities() map[string]fake.Identity {
 	return map[string]fake.Identity{
 		token:      {Login: "pawl-bot"},
 		"app":      {Login: "pawl[bot]", App: true},
+		"alice":    {Login: "alice"},
 		"reader":   {Login: "reader", ReadOnly: true},
 		"workflow": {Login: "github-actions[bot]", Actions: true},
 	}

@@ -58,6 +58,8 @@ type Answer struct {
 // Order says what to merge and how.
 type Order struct {
 	Number int
+	// Head is the commit that was published, empty when it is not known: GitHub may show an older head for a moment.
+	Head string
 	// Method is squash, merge or rebase.
 	Method  string
 	Message change.Message
@@ -177,6 +179,8 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 		return m.merged(ctx, s)
 	case !s.is("open"):
 		return m.ended(Closed, "a person closed it", "its versions are left alone until newer ones appear"), nil
+	case m.lags(p.HeadRefOid):
+		return m.repeat("GitHub does not show its new head yet", Pending)
 	case p.Mergeable == "CONFLICTING":
 		return m.stop(ctx, s, m.ended(Rebuild, "it conflicts with its base", "run again"))
 	}
@@ -193,6 +197,15 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 		return m.repeat("GitHub is still computing whether it can be merged", Pending)
 	}
 	return m.proceed(ctx, s, answer)
+}
+
+// lags reports whether the head is not yet the one that was published. It is waited for only a moment, and not again
+// once it was seen: what a person pushes must be refused.
+func (m *merge) lags(head string) bool {
+	if head == m.order.Head {
+		m.order.Head = ""
+	}
+	return m.order.Head != "" && m.failures < 3
 }
 
 // refused is the end after the authority's no.

@@ -1,7 +1,10 @@
 package github_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -174,6 +177,10 @@ func mergeCases() []mergeCase {
 			w.arm()
 			w.must(w.repo.Label(1, change.ReviewLabel))
 		}, want: github.Refused, code: change.UnderReview, writes: []string{disable}},
+		{name: "armed by a person, under review", settings: auto, protect: ci, need: named("ci"), arrange: func(w *world, _ string) {
+			w.armAs("alice")
+			w.must(w.repo.Label(1, change.ReviewLabel))
+		}, want: github.Refused, code: change.UnderReview, armed: true},
 		{name: "armed by an earlier run", settings: auto, protect: ci, need: named("ci"), arrange: func(w *world, _ string) { w.arm() },
 			later: green("ci"), want: github.Merged, by: github.Auto},
 		{name: "closed by a person", need: named("ci"), later: func(w *world, _ string) { w.must(w.repo.Close(1, "alice")) }, want: github.Closed},
@@ -212,6 +219,66 @@ func (w *world) arm() {
 	w.must(err)
 	if pull, _ := w.repo.Pull(1); result.Outcome != github.Pending || !pull.AutoMerge {
 		w.Fatalf("arming: %+v", result)
+	}
+}
+
+// armAs arms auto-merge as a person does.
+func (w *world) armAs(who string) {
+	w.Helper()
+	_, body := w.graphQL(who, `{repository(owner:"acme",name:"profile"){pullRequest(number:1){id}}}`)
+	id := strings.Split(body[strings.Index(body, `"id":"`)+len(`"id":"`):], `"`)[0]
+	status, body := w.graphQL(who, `mutation{enablePullRequestAutoMerge(input:{pullRequestId:"`+id+`",mergeMethod:SQUASH}){clientMutationId}}`)
+	if pull, _ := w.repo.Pull(1); !pull.AutoMerge {
+		w.Fatalf("arming as %s: %d %s", who, status, body)
+	}
+}
+
+// graphQL sends a query as somebody.
+func (w *world) graphQL(who, query string) (int, string) {
+	w.Helper()
+	body, err := json.Marshal(map[string]string{"query": query})
+	w.must(err)
+	req, err := http.NewRequest(http.MethodPost, "https://api.github.com/graphql", bytes.NewReader(body))
+	w.must(err)
+	req.Header.Set("Authorization", "Bearer "+who)
+	res, err := w.fake.RoundTripper().RoundTrip(req)
+	w.must(err)
+	text, err := io.ReadAll(res.Body)
+	w.must(err)
+	return res.StatusCode, string(text)
+}
+
+// TestHeadThatShowsLate merges a head that GitHub shows a moment later, and does not wait for one that a person hid.
+func TestHeadThatShowsLate(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{true, false} {
+		w := newWorld(t, fake.Settings{}, nil)
+		ctx, base := context.Background(), w.repo.Head("main")
+		old, _ := w.propose()
+		next, err := w.client.Commit(ctx, base, edits(), "Bump a, later")
+		w.must(err)
+		w.time.each = func() {
+			if late {
+				w.must(w.client.ReplaceRef(ctx, "refs/heads/pawl/update", old.SHA, next))
+			}
+		}
+		if !late {
+			w.push("pawl/update", "mallory", map[string]string{"README.md": "mine\n"})
+		}
+		asked := 0
+		authority := w.authority(base, change.Requirement{Mode: change.RequireNone}, 0)
+		result, err := w.client.Merge(ctx, github.Order{Number: 1, Method: "squash", Head: next,
+			Authority: func(ctx context.Context, q github.Question) (github.Answer, error) {
+				asked++
+				if late && q.Pull.HeadSHA == old.SHA {
+					t.Error("asked about the old head")
+				}
+				return authority(ctx, q)
+			}})
+		w.must(err)
+		if late != (result.Outcome == github.Merged) || !late && result.Decision.Code != change.ForeignCommit || asked != 1 || late && w.time.slept != time.Second {
+			t.Errorf("late %v: asked %d times, ended %+v", late, asked, result)
+		}
 	}
 }
 

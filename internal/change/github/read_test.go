@@ -170,6 +170,10 @@ func TestForkShowsItsOrigin(t *testing.T) {
 	if p.HeadRepo != "mallory/profile" || p.BaseRepo != "acme/profile" || p.Author.Login != "mallory" {
 		t.Errorf("pull request %+v", p)
 	}
+	_, err = fork.Push("pawl/update-2", "mallory", map[string][]byte{file: []byte(after)}, "Bump a")
+	w.must(err)
+	_, err = w.repo.Open("pawl-bot", fake.NewPull{Title: "Bump a", Head: "mallory:pawl/update-2"})
+	w.must(err)
 	ours, err := w.client.FindOpen(context.Background())
 	w.must(err)
 	if len(ours) != 0 {

@@ -22,7 +22,7 @@ type state struct {
 		HeadRepository, BaseRepository         *struct{ NameWithOwner string }
 		Author, MergedBy                       *actor
 		Labels                                 struct{ Nodes []struct{ Name string } }
-		AutoMergeRequest                       *struct{ EnabledAt time.Time }
+		AutoMergeRequest                       *struct{ EnabledBy *actor }
 		IsInMergeQueue, IsMergeQueueEnabled    bool
 		MergeCommit                            *struct{ Oid string }
 		MergedAt                               time.Time
@@ -32,7 +32,7 @@ type state struct {
 const stateQuery = `query($owner:String!,$name:String!,$number:Int!){repository(owner:$owner,name:$name){` + settingsFields + `
 pullRequest(number:$number){id number state isDraft mergeable mergeStateStatus headRefOid headRefName baseRefName
 baseRef{target{oid}} headRepository{nameWithOwner} baseRepository{nameWithOwner} author` + actorFields + ` mergedBy` + actorFields + `
-labels(first:100){nodes{name}} autoMergeRequest{enabledAt} isInMergeQueue isMergeQueueEnabled mergeCommit{oid} mergedAt}}}`
+labels(first:100){nodes{name}} autoMergeRequest{enabledBy` + actorFields + `} isInMergeQueue isMergeQueueEnabled mergeCommit{oid} mergedAt}}}`
 
 func (c *Client) state(ctx context.Context, number int) (state, error) {
 	var out struct{ Repository state }

@@ -125,26 +125,38 @@ func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Resu
 	return m.repeat("the merge queue does not take it: "+m.redact(said.Message), Pending)
 }
 
-// stop ends the order, after disarming what GitHub would still merge.
+// stop ends the order, after disarming what GitHub would still merge for pawl. An auto-merge that a person armed is
+// that person's word and stays.
 func (m *merge) stop(ctx context.Context, s state, end *Result) (*Result, error) {
-	if s.PullRequest.AutoMergeRequest == nil && !s.PullRequest.IsInMergeQueue {
-		return end, nil
+	armed, err := m.armed(ctx, s)
+	if err != nil || !armed {
+		return end, err
 	}
 	cause := m.disarm(ctx, s)
 	if cause == nil {
 		return end, nil
 	}
 	now, err := m.state(ctx, m.order.Number)
-	switch {
-	case err != nil:
+	if err != nil {
 		return end, cause
-	case now.is("merged"):
+	}
+	if now.is("merged") {
 		m.adopt(s)
 		return m.merged(ctx, now)
-	case now.PullRequest.AutoMergeRequest == nil && !now.PullRequest.IsInMergeQueue:
-		return end, nil
 	}
-	return end, cause
+	if armed, err = m.armed(ctx, now); err != nil || armed {
+		return end, cause
+	}
+	return end, nil
+}
+
+// armed reports whether GitHub would merge it by itself because pawl said so.
+func (m *merge) armed(ctx context.Context, s state) (bool, error) {
+	if auto := s.PullRequest.AutoMergeRequest; auto == nil || s.PullRequest.IsInMergeQueue {
+		return s.PullRequest.IsInMergeQueue, nil
+	}
+	repository, err := m.repository(ctx)
+	return repository.Self.Is(s.PullRequest.AutoMergeRequest.EnabledBy.identity()), err
 }
 
 func (m *merge) disarm(ctx context.Context, s state) error {
