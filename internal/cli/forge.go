@@ -25,7 +25,15 @@ type gitHub struct {
 	wait        time.Duration
 }
 
-// forge returns the configured forge. One token does everything: MERGE_TOKEN, else GITHUB_TOKEN.
+// forgeToken is the one token that does everything: MERGE_TOKEN, else GITHUB_TOKEN.
+func (s *session) forgeToken() string {
+	if token := s.env("MERGE_TOKEN"); token != "" {
+		return token
+	}
+	return s.env("GITHUB_TOKEN")
+}
+
+// forge returns the configured forge.
 func (s *session) forge(client *httpx.Client) (pipeline.Forge, error) {
 	repository := s.config.Forge.Repository
 	if repository == "" {
@@ -34,12 +42,8 @@ func (s *session) forge(client *httpx.Client) (pipeline.Forge, error) {
 	if repository == "" {
 		return nil, &exit{code: Usage, err: errors.New("no repository is named"), hint: "set forge: {repository: OWNER/NAME} in .pawl.yaml, or GITHUB_REPOSITORY"}
 	}
-	token := s.env("MERGE_TOKEN")
-	if token == "" {
-		token = s.env("GITHUB_TOKEN")
-	}
 	c, err := github.New(github.Config{
-		HTTP: client, API: s.env("GITHUB_API_URL"), GraphQL: s.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: token,
+		HTTP: client, API: s.env("GITHUB_API_URL"), GraphQL: s.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: s.forgeToken(),
 		Base: s.config.Forge.Base, Branch: s.config.Forge.Branch, Labels: s.config.Forge.Labels, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 	})
 	if err != nil {

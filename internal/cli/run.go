@@ -92,6 +92,9 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 	if err != nil {
 		return pipeline.Runner{}, err
 	}
+	if s.forgeToken() == "" && !o.dryRun {
+		return pipeline.Runner{}, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run"}
+	}
 	p.Announced = pipeline.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}
 	own := map[string][]byte{}
 	if o.from == "base" {

@@ -210,6 +210,9 @@ func TestRunDry(t *testing.T) {
 			t.Errorf("exit code %d, %d writing calls: %s%s", code, s.github.Writes(), out, errs)
 		}
 	}
+	if code, _, errs := s.pawl(map[string]string{"MERGE_TOKEN": "-"}, "run"); code != cli.Usage || !strings.Contains(errs, "set MERGE_TOKEN") {
+		t.Errorf("without a token: exit code %d, %s", code, errs)
+	}
 	if code, out, _ := s.pawl(map[string]string{"PAWL_PAUSE": "release week"}, "run"); code != 0 || s.github.Writes() != 0 || !strings.Contains(out, "would propose") {
 		t.Errorf("a pause: exit code %d, %d writing calls: %s", code, s.github.Writes(), out)
 	}
