@@ -78,15 +78,10 @@ func (c *Client) compare(ctx context.Context, base, head string, into *diff) err
 // rebased one shows. Nobody known is nobody.
 func responsible(c *gh.RepositoryCommit) change.Identity {
 	author, committer := c.GetAuthor(), c.GetCommitter()
-	if committer.GetID() == author.GetID() || committer.GetLogin() == webFlow || committer == nil && isGitHub(c) {
+	if committer.GetID() == author.GetID() || committer.GetLogin() == webFlow {
 		return change.Identity{ID: author.GetID(), Login: author.GetLogin()}
 	}
 	return change.Identity{ID: committer.GetID(), Login: committer.GetLogin()}
-}
-
-// isGitHub reports whether GitHub itself made the commit, which only it can sign.
-func isGitHub(c *gh.RepositoryCommit) bool {
-	return c.GetCommit().GetCommitter().GetEmail() == "noreply@github.com" && c.GetCommit().GetVerification().GetVerified()
 }
 
 // fill adds the files that differ; reading what is not known yet.

@@ -177,6 +177,24 @@ func mergeCases() []mergeCase {
 			w.arm()
 			w.must(w.repo.Label(1, change.ReviewLabel))
 		}, want: github.Refused, code: change.UnderReview, writes: []string{disable}},
+		{name: "the answer to the disarming gets lost", settings: auto, protect: ci, need: named("ci"), arrange: func(w *world, _ string) {
+			w.arm()
+			w.must(w.repo.Label(1, change.ReviewLabel))
+			once(disable, fake.Fault{Apply: true})(w, "")
+		}, want: github.Refused, code: change.UnderReview, writes: []string{disable}},
+		{name: "merged while it is disarmed", settings: auto, protect: ci, need: named("ci"), arrange: func(w *world, _ string) {
+			w.arm()
+			w.must(w.repo.Label(1, change.ReviewLabel))
+		}, before: onFirst(disable, func(w *world) {
+			_, err := w.repo.Merge(1, "alice", "squash")
+			w.must(err)
+		}), want: github.Merged, by: github.Person, writes: []string{disable}},
+		{name: "the answer to the arming gets lost", settings: auto, protect: ci, need: named("ci"), arrange: once(enable, fake.Fault{Apply: true}),
+			later: green("ci"), want: github.Merged, by: github.Auto, writes: []string{enable}},
+		{name: "the queue's answer gets lost", settings: auto, protect: queue, need: named("ci"), arrange: func(w *world, head string) {
+			green("ci")(w, head)
+			once(enqueue, fake.Fault{Apply: true})(w, head)
+		}, want: github.Merged, by: github.Queue, writes: []string{enqueue}},
 		{name: "armed by a person, under review", settings: auto, protect: ci, need: named("ci"), arrange: func(w *world, _ string) {
 			w.armAs("alice")
 			w.must(w.repo.Label(1, change.ReviewLabel))
@@ -431,6 +449,22 @@ func TestNoGrantMergesNothing(t *testing.T) {
 				t.Errorf("%+v, %v, wrote %v", result, err, w.writes(since))
 			}
 		})
+	}
+}
+
+// TestNotDisarmedIsAnError must not pass for a quiet refusal.
+func TestNotDisarmedIsAnError(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Settings{AutoMerge: true}, nil)
+	w.propose()
+	w.repo.Protect("main", fake.Protection{Checks: []string{"ci"}})
+	w.arm()
+	w.must(w.repo.Label(1, change.ReviewLabel))
+	once(disable, fake.Fault{Status: 403, Message: "Resource not accessible"})(w, "")
+	result, err := w.client.Merge(context.Background(), github.Order{Number: 1, Method: "squash",
+		Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)})
+	if err == nil || result.Outcome != github.Failed || result.Decision.Code != change.UnderReview || !strings.Contains(advice(err), "pull-requests: write") {
+		t.Errorf("%+v, %v", result, err)
 	}
 }
 

@@ -97,6 +97,5 @@ func tooMany(req *http.Request, res *http.Response, err error, wait time.Duratio
 	res.Request = req
 	failed := httpx.StatusError(res)
 	failed.Wait = wait
-	failed.Hint = "the token's rate limit is used up: run again later"
 	return failed
 }

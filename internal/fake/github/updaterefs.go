@@ -24,11 +24,8 @@ func (c *context) updateRefs(args map[string]any) (any, *queryError) {
 		return nil, failed
 	}
 	r := c.server.repoByID(in.RepositoryID)
-	switch {
-	case r == nil:
+	if r == nil {
 		return nil, unresolved(in.RepositoryID)
-	case c.who.ReadOnly:
-		return nil, &queryError{"FORBIDDEN", "Resource not accessible by integration"}
 	}
 	for _, update := range in.RefUpdates {
 		if refused := r.refuseUpdate(update, c.who); refused != nil {
