@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pawl-cd/pawl/internal/change"
 )
 
@@ -30,7 +32,7 @@ type Head struct {
 // run or a person was faster: read everything again.
 func (c *Client) Publish(ctx context.Context, base string, files []change.File, message string) (Head, error) {
 	doing := "publishing " + c.config.Branch
-	existing, err := c.branches(ctx, c.config.Branch)
+	existing, err := c.survey(ctx, base)
 	if err != nil {
 		return Head{}, c.fail(doing, readContents, err)
 	}
@@ -51,6 +53,20 @@ func (c *Client) Publish(ctx context.Context, base string, files []change.File, 
 		head.Branch = change.FreshBranch(c.config.Branch, func(name string) bool { return slices.Contains(head.Foreign, name) })
 	}
 	return Head{}, fmt.Errorf("%s: people work on %d of its branches", doing, len(head.Foreign))
+}
+
+// survey lists our branches and, at the same time, reads what a commit on the base needs.
+func (c *Client) survey(ctx context.Context, base string) (existing map[string]string, err error) {
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		existing, err = c.branches(inner, c.config.Branch)
+		return err
+	})
+	group.Go(func() error {
+		_, err := c.root(inner, base)
+		return err
+	})
+	return existing, group.Wait()
 }
 
 // owner is what the look at a branch shows.
@@ -101,13 +117,17 @@ func (c *Client) write(ctx context.Context, head Head, tip, base string, files [
 		return Head{}, err
 	}
 	ref := "refs/heads/" + head.Branch
-	if tip == "" {
-		err = c.CreateRef(ctx, ref, sha)
-	} else {
-		err = c.ReplaceRef(ctx, ref, tip, sha)
-	}
 	head.SHA, head.Changed = sha, true
-	return head, err
+	if tip != "" {
+		return head, c.ReplaceRef(ctx, ref, tip, sha)
+	}
+	if err := c.CreateRef(ctx, ref, sha); err != nil {
+		return head, err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.made[head.Branch] = true
+	return head, nil
 }
 
 // segments escapes a name with slashes for a path.

@@ -72,6 +72,8 @@ type Client struct {
 	mu          sync.Mutex
 	trees       map[string]tree
 	blobs       map[string][]byte
+	roots       map[string]string // the tree of a commit
+	made        map[string]bool   // branches that did not exist before, so that no pull request can be open for them
 	opened      Repository
 }
 
@@ -93,7 +95,8 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{}, blobs: map[string][]byte{}}
+	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{},
+		blobs: map[string][]byte{}, roots: map[string]string{}, made: map[string]bool{}}
 	client.api = gh.NewClient(client.httpClient(api))
 	client.api.BaseURL = api
 	client.graph = client.httpClient(graph)

@@ -66,7 +66,7 @@ func changed(known tree, files []change.File) ([]written, error) {
 
 // commit writes blobs, tree and commit on one parent.
 func (c *Client) commit(ctx context.Context, parent string, files []written, message string) (string, error) {
-	base, _, err := c.api.Git.GetCommit(ctx, c.owner, c.name, parent)
+	root, err := c.root(ctx, parent)
 	if err != nil {
 		return "", err
 	}
@@ -74,11 +74,29 @@ func (c *Client) commit(ctx context.Context, parent string, files []written, mes
 	if err != nil {
 		return "", err
 	}
-	made, _, err := c.api.Git.CreateTree(ctx, c.owner, c.name, base.GetTree().GetSHA(), entries)
+	made, _, err := c.api.Git.CreateTree(ctx, c.owner, c.name, root, entries)
 	if err != nil {
 		return "", err
 	}
 	return c.createCommit(ctx, made, []*gh.Commit{{SHA: &parent}}, message)
+}
+
+// root returns the id of a commit's tree.
+func (c *Client) root(ctx context.Context, commit string) (string, error) {
+	c.mu.Lock()
+	sha := c.roots[commit]
+	c.mu.Unlock()
+	if sha != "" {
+		return sha, nil
+	}
+	found, _, err := c.api.Git.GetCommit(ctx, c.owner, c.name, commit)
+	if err != nil {
+		return "", err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.roots[commit] = found.GetTree().GetSHA()
+	return c.roots[commit], nil
 }
 
 func (c *Client) createCommit(ctx context.Context, made *gh.Tree, parents []*gh.Commit, message string) (string, error) {

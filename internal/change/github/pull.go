@@ -104,9 +104,11 @@ func pull(p *gh.PullRequest) Pull {
 // Propose opens the pull request of a branch, or brings the open one up to date, writing only what differs. made
 // reports whether it is new.
 func (c *Client) Propose(ctx context.Context, branch string, text Text) (p Pull, made bool, err error) {
-	p, found, err := c.openOf(ctx, branch)
-	if err != nil {
-		return Pull{}, false, err
+	found := false
+	if !c.isNew(branch) {
+		if p, found, err = c.openOf(ctx, branch); err != nil {
+			return Pull{}, false, err
+		}
 	}
 	if !found {
 		if p, made, err = c.create(ctx, branch, text); err != nil {
@@ -117,6 +119,15 @@ func (c *Client) Propose(ctx context.Context, branch string, text Text) (p Pull,
 		return p, made, err
 	}
 	return p, made, c.label(ctx, &p, slices.Concat(c.config.Labels, text.Labels))
+}
+
+// isNew reports, once, whether a branch was made a moment ago and cannot have a pull request yet.
+func (c *Client) isNew(branch string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	made := c.made[branch]
+	delete(c.made, branch)
+	return made
 }
 
 func (c *Client) openOf(ctx context.Context, branch string) (Pull, bool, error) {
