@@ -88,5 +88,5 @@ registries which versions exist, and rewrites exactly the changed values in the 
 files of a Git profile.
 
 Exit codes: 0 done, also when nothing changed; 1 pawl itself failed; 2 changes are
-pending (--detailed-exitcode); 3 something failed and the rest is done; 4 bad flags,
+pending (--detailed-exitcode); 3 something failed or is pending, the rest is done; 4 bad flags,
 configuration or no manifest, nothing was done; 130 interrupted.`

@@ -48,7 +48,7 @@ and come from the event in GITHUB_EVENT_PATH too. PAWL_PAUSE=reason plans and re
 	f := cmd.Flags()
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print the plan and the pull request it would open")
 	f.BoolVar(&o.noMerge, "no-merge", false, "open or update the pull request and leave it")
-	f.StringVar(&o.from, "from", "base", "where manifests and configuration have to stand: `base` (the same there as here) or root (as they are here)")
+	f.StringVar(&o.from, "from", "base", "`where` manifests and configuration count: base (they have to be the same there) or root (as they are here)")
 	f.StringVar(&o.Image, "image", "", "the `image` that was published")
 	f.StringVar(&o.Chart, "chart", "", "the `chart` that was published")
 	f.StringVar(&o.Tag, "tag", "", "the `tag` that was published")
