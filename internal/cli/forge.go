@@ -99,6 +99,9 @@ func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.Pull
 	if err != nil {
 		return pipeline.Pull{}, moved(err)
 	}
+	if err := g.explain(ctx, head.Foreign, pull.Number); err != nil {
+		return pipeline.Pull{}, err
+	}
 	done := "unchanged"
 	switch {
 	case made:
@@ -109,6 +112,27 @@ func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.Pull
 	return pipeline.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Done: done, Foreign: head.Foreign}, nil
 }
 
+// explain tells the people who pushed to branches of ours where the updates go on.
+func (g *gitHub) explain(ctx context.Context, foreign []string, number int) error {
+	if len(foreign) == 0 {
+		return nil
+	}
+	open, err := g.client.FindOpen(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range open {
+		if !slices.Contains(foreign, p.Branch) {
+			continue
+		}
+		text := fmt.Sprintf("Somebody pushed to this branch, so pawl leaves it alone. The updates go on in #%d.", number)
+		if _, err := g.client.CommentOnce(ctx, p.Number, text); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // moved translates the client's word for a lost race.
 func moved(err error) error {
 	if errors.Is(err, github.ErrMoved) {
@@ -117,7 +141,7 @@ func moved(err error) error {
 	return err
 }
 
-// Withdraw closes our open pull requests.
+// Withdraw closes our open pull requests, but for those that somebody pushed to.
 func (g *gitHub) Withdraw(ctx context.Context) ([]int, error) {
 	open, err := g.client.FindOpen(ctx)
 	if err != nil {
@@ -125,7 +149,11 @@ func (g *gitHub) Withdraw(ctx context.Context) ([]int, error) {
 	}
 	var closed []int
 	for _, p := range open {
-		if err := g.client.Close(ctx, p); err != nil {
+		err := g.client.Close(ctx, p)
+		if errors.Is(err, github.ErrMoved) || errors.Is(err, github.ErrForeign) {
+			continue
+		}
+		if err != nil {
 			return closed, err
 		}
 		closed = append(closed, p.Number)
@@ -157,7 +185,7 @@ func (g *gitHub) Settled(ctx context.Context) ([]pipeline.Settled, error) {
 // Merge brings the pull request to its end.
 func (g *gitHub) Merge(ctx context.Context, pull pipeline.Pull, message change.Message, authorize pipeline.Authorizer) (pipeline.Merge, error) {
 	r, err := g.client.Merge(ctx, github.Order{
-		Number: pull.Number, Method: g.method, Message: message, Wait: g.wait,
+		Number: pull.Number, Head: pull.HeadSHA, Method: g.method, Message: message, Wait: g.wait,
 		Authority: func(_ context.Context, q github.Question) (github.Answer, error) {
 			now, later := authorize(pipeline.State{Pull: q.Pull, Checks: q.Runs, BaseSHA: q.BaseSHA, Enforced: q.Enforced.Checks, Waited: q.Waited})
 			return github.Answer{Now: now, Later: later}, nil

@@ -332,6 +332,10 @@ func TestRunPeople(t *testing.T) {
 		if _, there := s.repo.File("main", "notes.md"); there || s.value("a") != "v1.2.0" {
 			t.Errorf("a is %s, the person's file on the base: %t", s.value("a"), there)
 		}
+		s.run(0)
+		if first, _ := s.repo.Pull(1); first.State != "open" || len(first.Comments) != 1 || !strings.Contains(first.Comments[0], "#2") {
+			t.Errorf("the person's pull request: %+v", first)
+		}
 	})
 	t.Run("nothing left closes it", func(t *testing.T) {
 		t.Parallel()

@@ -16,6 +16,8 @@ import (
 var (
 	// ErrMoved: somebody else moved, made or deleted the ref first.
 	ErrMoved = errors.New("somebody else was faster")
+	// ErrForeign: somebody else pushed to the branch, which is theirs now.
+	ErrForeign = errors.New("somebody else pushed to the branch")
 	// ErrNoChange: the files are already what they should become.
 	ErrNoChange = errors.New("nothing would change")
 )

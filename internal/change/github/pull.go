@@ -54,12 +54,6 @@ func (c *Client) Settled(ctx context.Context) ([]Pull, error) {
 	return pulls, c.fail("looking for closed pull requests", readPulls, err)
 }
 
-// Rejected returns those that people closed without merging.
-func (c *Client) Rejected(ctx context.Context) ([]Pull, error) {
-	pulls, err := c.Settled(ctx)
-	return slices.DeleteFunc(pulls, func(p Pull) bool { return p.Merged }), err
-}
-
 func (c *Client) ours(ctx context.Context, options gh.PullRequestListOptions, pages int) ([]Pull, error) {
 	repository, err := c.repository(ctx)
 	if err != nil {
@@ -195,14 +189,39 @@ func (c *Client) label(ctx context.Context, p *Pull, wanted []string) error {
 	return c.fail(fmt.Sprintf("labelling pull request %d", p.Number), writePulls, err)
 }
 
-// Close closes a pull request of ours and deletes its branch, unless somebody pushed to that in the meantime.
+// Close closes a pull request of ours and deletes its branch. It is ErrForeign, and nothing happens, when somebody else
+// pushed to that; ErrMoved when the branch moved since the pull request was read.
 func (c *Client) Close(ctx context.Context, p Pull) error {
+	doing := fmt.Sprintf("closing pull request %d", p.Number)
+	if err := c.stillOurs(ctx, p); err != nil {
+		return c.fail(doing, readContents, err)
+	}
 	body := strings.TrimSuffix(p.Body, closedByPawl) + closedByPawl
 	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
 	if err != nil {
-		return c.fail(fmt.Sprintf("closing pull request %d", p.Number), writePulls, err)
+		return c.fail(doing, writePulls, err)
 	}
 	return c.DeleteRef(ctx, "refs/heads/"+p.Branch, p.HeadSHA)
+}
+
+// stillOurs reports with an error that a pull request's branch moved, or holds commits of somebody else.
+func (c *Client) stillOurs(ctx context.Context, p Pull) error {
+	repository, err := c.repository(ctx)
+	if err != nil {
+		return err
+	}
+	tip, err := c.Ref(ctx, "refs/heads/"+p.Branch)
+	switch {
+	case err != nil || tip == "":
+		return err
+	case tip != p.HeadSHA:
+		return ErrMoved
+	}
+	whose, err := c.inspect(ctx, repository.BaseSHA, tip, nil, "")
+	if err == nil && whose == foreign {
+		return ErrForeign
+	}
+	return err
 }
 
 // CommentOnce comments on a pull request, unless we already said the same there. wrote reports whether it did.

@@ -43,7 +43,7 @@ func TestProposeFindsTheOneOfARacer(t *testing.T) {
 	}
 }
 
-func TestCloseAndRejected(t *testing.T) {
+func TestCloseAndSettled(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	w := newWorld(t, fake.Settings{}, nil)
@@ -57,10 +57,10 @@ func TestCloseAndRejected(t *testing.T) {
 	third, err := w.repo.Open("alice", fake.NewPull{Title: "hers", Head: "pawl/update"})
 	w.must(err)
 	w.must(w.repo.Close(third, "alice"))
-	rejected, err := w.client.Rejected(ctx)
+	settled, err := w.client.Settled(ctx)
 	w.must(err)
-	if len(rejected) != 1 || rejected[0].Number != second.Number || rejected[0].Body != "why" || rejected[0].Closed.IsZero() {
-		t.Errorf("rejected %+v", rejected)
+	if len(settled) != 1 || settled[0].Number != second.Number || settled[0].Body != "why" || settled[0].Closed.IsZero() || settled[0].Merged {
+		t.Errorf("settled %+v", settled)
 	}
 }
 
@@ -69,8 +69,16 @@ func TestCloseKeepsWhatSomebodyPushed(t *testing.T) {
 	w := newWorld(t, fake.Settings{}, nil)
 	_, p := w.propose()
 	theirs := w.push("pawl/update", "mallory", map[string]string{"README.md": "mine\n"})
-	if err := w.client.Close(context.Background(), p); !errors.Is(err, github.ErrMoved) || w.repo.Head("pawl/update") != theirs {
-		t.Errorf("closing: %v", err)
+	if err := w.client.Close(context.Background(), p); !errors.Is(err, github.ErrMoved) {
+		t.Errorf("closing what moved: %v", err)
+	}
+	open, err := w.client.FindOpen(context.Background())
+	w.must(err)
+	if err := w.client.Close(context.Background(), open[0]); !errors.Is(err, github.ErrForeign) {
+		t.Errorf("closing what is theirs: %v", err)
+	}
+	if got, _ := w.repo.Pull(1); got.State != "open" || w.repo.Head("pawl/update") != theirs {
+		t.Errorf("their branch is at %s, the pull request %+v", w.repo.Head("pawl/update"), got)
 	}
 }
 
