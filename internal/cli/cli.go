@@ -6,6 +6,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -81,6 +82,14 @@ func newRoot(g *globals) *cobra.Command {
 	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newValidate(g), newVersion(g))
 	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return cmd
+}
+
+// write writes to stdout; a failure is pawl's own.
+func (g *globals) write(text string) error {
+	if _, err := io.WriteString(g.sys.Out, text); err != nil {
+		return &exit{code: Failure, err: fmt.Errorf("writing the output: %w", err)}
+	}
+	return nil
 }
 
 const rootHelp = `pawl reads manifests that say which images, charts and releases to track, asks the

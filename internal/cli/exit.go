@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
@@ -49,6 +50,9 @@ func usage(err error) error { return &exit{code: Usage, err: err, hint: "run paw
 func (g *globals) check() error {
 	if g.log != "text" && g.log != "json" {
 		return usage(fmt.Errorf("--log: want text or json, have %q", g.log))
+	}
+	if slices.Contains(g.manifests, "") {
+		return usage(errors.New("--manifests: want a directory, have nothing"))
 	}
 	if g.timeout <= 0 {
 		return usage(fmt.Errorf("--timeout: want a time above zero, have %s", g.timeout))

@@ -81,7 +81,10 @@ func nearest(name string, all []manifest.Manifest) string {
 
 func (o *explainOptions) print(all []pipeline.Explanation) error {
 	if o.output == "json" {
-		return writeJSON(o.sys.Out, all)
+		return writeJSON(o.sys.Out, struct {
+			Schema string                 `json:"schema"`
+			Values []pipeline.Explanation `json:"values"`
+		}{pipeline.ExplainSchema, all})
 	}
 	for _, e := range all {
 		if err := writeExplanation(o.sys.Out, e); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 	"github.com/pawl-cd/pawl/internal/policy"
 )
@@ -71,7 +72,7 @@ func writeTable(w io.Writer, plan pipeline.Plan, verbose bool) error {
 		fmt.Fprintln(tw, "UPDATE\tFROM\tTO\tFILE\tKEY")
 	}
 	for _, c := range plan.Changes {
-		fmt.Fprintln(tw, row(c.Manifest, c.Old, c.New, c.File, c.Key))
+		fmt.Fprintln(tw, row(c.Manifest, c.Old, c.New, c.File, place(c)))
 	}
 	if err := tw.Flush(); err != nil {
 		return err
@@ -87,6 +88,14 @@ func writeTable(w io.Writer, plan pipeline.Plan, verbose bool) error {
 
 // noteworthy are the outcomes that a person has to do something about although nothing is wrong.
 func noteworthy(o pipeline.Outcome) bool { return o.Hint != "" }
+
+// place is the value's key, with the document when the file's first is not meant.
+func place(c change.Update) string {
+	if c.Document == 0 {
+		return c.Key
+	}
+	return fmt.Sprintf("%s (document %d)", c.Key, c.Document+1)
+}
 
 func row(cells ...string) string {
 	for i, c := range cells {
@@ -154,11 +163,11 @@ func writeMarkdown(w io.Writer, plan pipeline.Plan) error {
 		b.WriteString("| name | value | from | to | why |\n| --- | --- | --- | --- | --- |\n")
 	}
 	for _, c := range plan.Changes {
-		fmt.Fprintf(&b, "| %s | %s:%s | %s | %s | %s |\n", cell(c.Manifest), cell(c.File), cell(c.Key), cell(c.Old), cell(c.New), cell(c.Reason))
+		fmt.Fprintf(&b, "| %s | %s:%s | %s | %s | %s |\n", cell(c.Manifest), cell(c.File), cell(place(c)), cell(c.Old), cell(c.New), cell(c.Reason))
 	}
 	first := true
 	for _, o := range plan.Outcomes {
-		if o.Outcome == policy.Update || o.Outcome == policy.Current && !noteworthy(o) {
+		if (o.Outcome == policy.Update || o.Outcome == policy.Current) && !noteworthy(o) {
 			continue
 		}
 		if first {

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/netip"
 	"net/url"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/httpx"
@@ -98,21 +100,42 @@ func (s *session) secrets() []string {
 	return names
 }
 
-// bound reports whether the token in the variable may be sent to the host: GitHub's own tokens to GitHub, or to the API
-// that GITHUB_API_URL names; the others to the host that the configuration names.
-func (s *session) bound(variable, host string) bool {
-	if s.config.Secrets[variable] == host {
-		return true
+// bound reports whether the token in the variable may be sent to the place of a URL: GitHub's own tokens to GitHub, or to
+// the API that GITHUB_API_URL names; the others to the host that the configuration names, which is asked by https unless
+// it is written with another scheme or is this machine.
+func (s *session) bound(variable, base string) bool {
+	place := placeOf(base)
+	if bound := s.config.Secrets[variable]; bound != "" && place != "" {
+		return place == placeOf(bound) || place == "https://"+strings.ToLower(bound) || loopback(place) && place == "http://"+strings.ToLower(bound)
 	}
 	if variable != "GITHUB_TOKEN" && variable != "MERGE_TOKEN" {
 		return false
 	}
-	return host == hostOf(source.GitHubAPI) || host == hostOf(s.env("GITHUB_API_URL"))
+	return place == source.GitHubAPI || place != "" && place == placeOf(s.env("GITHUB_API_URL"))
 }
 
-// token returns the value of the variable when it may be sent to the host.
-func (s *session) token(variable, host string) string {
-	if variable == "" || host == "" || !s.bound(variable, host) {
+// placeOf is the scheme and host of a URL, empty for what is none.
+func placeOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme == "" || u.Host == "" {
+		return ""
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Host)
+}
+
+// loopback reports whether a place is this machine.
+func loopback(place string) bool {
+	u, err := url.Parse(place)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
+}
+
+// token returns the value of the variable when it may be sent to the place.
+func (s *session) token(variable, place string) string {
+	if !s.bound(variable, place) {
 		return ""
 	}
 	return s.env(variable)
@@ -121,14 +144,6 @@ func (s *session) token(variable, host string) string {
 func (s *session) env(name string) string {
 	value, _ := s.g.sys.Env(name)
 	return value
-}
-
-func hostOf(text string) string {
-	u, err := url.Parse(text)
-	if err != nil {
-		return ""
-	}
-	return u.Host
 }
 
 // pipeline wires the real clients.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,11 +64,11 @@ func (o *validateOptions) printSchema() error {
 	if err != nil {
 		return &exit{code: Failure, err: err}
 	}
-	_, err = o.sys.Out.Write(text)
-	return err
+	return o.write(string(text))
 }
 
 func (o *validateOptions) print(problems []strictyaml.Problem, manifests int) error {
+	var b strings.Builder
 	errs, warnings := 0, 0
 	for _, p := range problems {
 		word := "error"
@@ -77,12 +78,15 @@ func (o *validateOptions) print(problems []strictyaml.Problem, manifests int) er
 		} else {
 			errs++
 		}
-		fmt.Fprintf(o.sys.Out, "%s: %s: %s\n", printable(p.Place()), word, printable(p.Message))
+		fmt.Fprintf(&b, "%s: %s: %s\n", printable(p.Place()), word, printable(p.Message))
 		if p.Hint != "" {
-			fmt.Fprintf(o.sys.Out, "  hint: %s\n", printable(p.Hint))
+			fmt.Fprintf(&b, "  hint: %s\n", printable(p.Hint))
 		}
 	}
-	fmt.Fprintf(o.sys.Out, "%s, %s, %s\n", count(manifests, "manifest"), count(errs, "error"), count(warnings, "warning"))
+	fmt.Fprintf(&b, "%s, %s, %s\n", count(manifests, "manifest"), count(errs, "error"), count(warnings, "warning"))
+	if err := o.write(b.String()); err != nil {
+		return err
+	}
 	if errs > 0 {
 		return &exit{code: Usage}
 	}

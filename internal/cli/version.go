@@ -18,8 +18,7 @@ func newVersion(g *globals) *cobra.Command {
 		Example: `  pawl version`,
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			_, err := fmt.Fprintf(g.sys.Out, "pawl %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return err
+			return g.write(fmt.Sprintf("pawl %s %s %s/%s\n", buildVersion(), runtime.Version(), runtime.GOOS, runtime.GOARCH))
 		},
 	}
 }

@@ -138,7 +138,7 @@ func (c *checker) config(f fileFormat) Config {
 		config.Env = append(config.Env, c.variable(name))
 	}
 	for _, s := range f.Secrets {
-		config.Secrets[c.variable(s.Key)] = s.Value.Value
+		config.Secrets[c.variable(s.Key)] = c.host(s.Value)
 	}
 	if strings.Count(config.Ledger, "/") < 2 || !strings.HasPrefix(config.Ledger, "refs/") {
 		c.errorf(f.Ledger, "write refs/pawl/ledger or refs/heads/pawl-ledger", "the ledger is no full name of a ref: %s", strictyaml.Quote(config.Ledger))
@@ -187,6 +187,15 @@ func (c *checker) variable(t strictyaml.Text) string {
 	if t.Set() && !variableName.MatchString(t.Value) {
 		c.errorf(t, "write the variable's name; its value stays in the environment", "want the name of an environment variable")
 		return ""
+	}
+	return t.Value
+}
+
+// host checks a host with its port, which may have a scheme before it.
+func (c *checker) host(t strictyaml.Text) string {
+	bare := strings.TrimPrefix(strings.TrimPrefix(t.Value, "https://"), "http://")
+	if bare == "" || strings.ContainsAny(bare, "/@?# \t") {
+		c.errorf(t, "write e.g. git.example or http://git.example:8080", "want the host that the token may be sent to")
 	}
 	return t.Value
 }

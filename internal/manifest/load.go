@@ -32,8 +32,8 @@ type Options struct {
 	// Readable are the variables that a manifest may read; Secrets those that hold a token, which may stand in `token`
 	// and `username` only.
 	Readable, Secrets []string
-	// Bound reports whether the token in the variable may be sent to the host.
-	Bound func(variable, host string) bool
+	// Bound reports whether the token in the variable may be sent to the scheme and host of a URL.
+	Bound func(variable, base string) bool
 	// Defaults hold for manifests whose policy block does not say otherwise.
 	Defaults policy.Policy
 }
@@ -46,22 +46,29 @@ func Load(fsys fs.FS, dirs []string, opt Options) ([]Manifest, error) {
 		dirs = usualDir(fsys)
 	}
 	var all []Manifest
+	seen := map[string]bool{}
 	for _, dir := range dirs {
 		files, err := list(fsys, dir)
 		if err != nil {
 			return nil, err
 		}
 		for _, file := range files {
-			all = append(all, loadFile(fsys, dir, file, opt)...)
+			if !seen[file] {
+				seen[file] = true
+				all = append(all, loadFile(fsys, dir, file, opt)...)
+			}
 		}
 	}
-	if len(all) == 0 {
+	if !slices.ContainsFunc(all, Manifest.something) {
 		return nil, fmt.Errorf("%w below %s", ErrNone, strings.Join(dirs, ", "))
 	}
 	slices.SortStableFunc(all, func(a, b Manifest) int { return strings.Compare(a.Name, b.Name) })
 	reportDoubles(all)
 	return all, nil
 }
+
+// something reports whether there is a manifest, or a fault where one should be.
+func (m Manifest) something() bool { return len(m.Sources)+len(m.Targets) > 0 || !m.Valid() }
 
 // usualDir returns the first of the usual directories that is there.
 func usualDir(fsys fs.FS) []string {
@@ -73,7 +80,8 @@ func usualDir(fsys fs.FS) []string {
 	return defaultDirs[:1]
 }
 
-// list returns the manifest files below dir. Names that start with "_" are partials, which no manifest of ours is.
+// list returns the manifest files below dir. Names that start with "_" are partials, which no manifest of ours is, and
+// those that start with "." belong to tools, pawl's own configuration among them.
 func list(fsys fs.FS, dir string) ([]string, error) {
 	dir = path.Clean(strings.ReplaceAll(dir, "\\", "/"))
 	if !fs.ValidPath(dir) {
@@ -90,7 +98,7 @@ func list(fsys fs.FS, dir string) ([]string, error) {
 		if d.IsDir() && strings.Count(p, "/") > maxDepth || len(files) > maxFiles {
 			return fmt.Errorf("reading manifests directory %s: more than %d files or %d levels", dir, maxFiles, maxDepth)
 		}
-		if !d.IsDir() && !strings.HasPrefix(d.Name(), "_") && slices.Contains([]string{".yaml", ".yml"}, path.Ext(p)) {
+		if !d.IsDir() && !strings.HasPrefix(d.Name(), "_") && !strings.HasPrefix(d.Name(), ".") && slices.Contains([]string{".yaml", ".yml"}, path.Ext(p)) {
 			files = append(files, p)
 		}
 		return nil
@@ -128,6 +136,9 @@ func loadFile(fsys fs.FS, dir, file string, opt Options) []Manifest {
 
 func readLimited(fsys fs.FS, file string) ([]byte, error) {
 	info, err := fs.Stat(fsys, file)
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("reading manifest: %w", path.Err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading manifest: %w", err)
 	}

@@ -22,7 +22,7 @@ func options() Options {
 		Env:      func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Readable: []string{"GITHUB_ACTOR", "MIRROR", "UNSET"},
 		Secrets:  []string{"GITHUB_TOKEN", "MERGE_TOKEN"},
-		Bound:    func(name, host string) bool { return name == "GITHUB_TOKEN" && host == "api.github.com" },
+		Bound:    func(name, base string) bool { return name == "GITHUB_TOKEN" && base == source.GitHubAPI },
 	}
 }
 

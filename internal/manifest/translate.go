@@ -140,7 +140,7 @@ func (t *translator) release(n *yaml.Node, s *Source) {
 		}
 		t.errorf(at, "write owner, repository, and for an Enterprise Server url: https://host/api/v3", "%v", err)
 	}
-	if q.Token != "" && !t.opt.Bound(token, q.Host) {
+	if q.Token != "" && !t.opt.Bound(token, q.Base) {
 		t.warnf(spec.URL, fmt.Sprintf("if %s is to see the token, bind it in .pawl.yaml: secrets: {%s: %s}", q.Host, token, q.Host),
 			"the token %s is not bound to %s: asking anonymously", token, q.Host)
 		q.Token = ""
@@ -161,8 +161,8 @@ func (t *translator) filter(spec *yaml.Node, clean bool, f *versionFilter, s *So
 	if !clean {
 		return
 	}
-	if f == nil {
-		t.errorf(strictyaml.Position(spec), "add e.g. versionfilter: {kind: semver, pattern: ^1.0.0}", "missing key %q", "versionfilter")
+	if f == nil || f.Kind.Value == "" && f.Pattern.Value == "" && f.Regex.Value == "" {
+		t.errorf(strictyaml.Position(spec), "add e.g. versionfilter: {kind: semver, pattern: ^1.0.0}", "versionfilter is missing or empty")
 		return
 	}
 	at := f.place

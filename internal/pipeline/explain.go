@@ -9,18 +9,22 @@ import (
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
+// ExplainSchema is the version of the explanations' JSON form.
+const ExplainSchema = "pawl.explain/1"
+
 // Explanation is every version that one value could have, each with the rule that accepted or rejected it.
 type Explanation struct {
-	Manifest string
-	Target   string
-	File     string
-	Key      string
-	Current  string
-	Source   string
-	Filter   string
-	Decision policy.Decision
+	Manifest string          `json:"manifest"`
+	Target   string          `json:"target"`
+	File     string          `json:"file"`
+	Document int             `json:"document,omitempty"`
+	Key      string          `json:"key"`
+	Current  string          `json:"current"`
+	Source   string          `json:"source"`
+	Filter   string          `json:"filter"`
+	Decision policy.Decision `json:"decision"`
 	// Verdicts are empty when the outcome is a failure before the choice.
-	Verdicts []policy.Verdict
+	Verdicts []policy.Verdict `json:"verdicts"`
 }
 
 // Explain resolves one manifest and returns an explanation for each of its values. The error is the context's.
@@ -42,7 +46,7 @@ func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest) ([]Explanati
 
 func (p Pipeline) explain(ctx context.Context, s *snapshot, j *job) []Explanation {
 	base := Explanation{Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Key: j.target.Key.String(),
-		Source: j.source.Name, Filter: j.source.Filter.String()}
+		Source: j.source.Name, Filter: j.source.Filter.String(), Verdicts: []policy.Verdict{}}
 	if j.failure == nil && s.err != nil {
 		j.failure = fail(policy.SourceFailed, s.err)
 	}
@@ -57,7 +61,7 @@ func (p Pipeline) explain(ctx context.Context, s *snapshot, j *job) []Explanatio
 			break
 		}
 		e := base
-		e.Key, e.Current, e.Decision = v.scalar.Key, v.scalar.Value, v.decision
+		e.Document, e.Key, e.Current, e.Decision = v.scalar.Document, v.scalar.Key, v.scalar.Value, v.decision
 		e.Verdicts = policy.Explain(p.request(s, j, v))
 		all = append(all, e)
 	}

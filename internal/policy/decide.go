@@ -99,7 +99,13 @@ func (r *Request) update(value string, rise int, now current, t tally) Decision 
 			d.Detail = fmt.Sprintf("%s is excluded by policy.exclude %s; %s is the newest that is not", r.Current, e.text, d.Tag)
 		}
 	}
+	if now.known && now.inside && !now.listed && rise > 0 {
+		d.Detail += fmt.Sprintf("; %s is not listed", r.Current)
+	}
 	d.Detail += r.passedOver(t)
+	if r.above(t.missing, t.best) {
+		d.Hint = publishHint
+	}
 	return d
 }
 

@@ -122,7 +122,7 @@ func parseBase(text string, schemes ...string) (base, host string, err error) {
 		return "", "", fmt.Errorf("the URL of %s holds user information", u.Host)
 	}
 	if u.RawQuery != "" || u.Fragment != "" {
-		return "", "", fmt.Errorf("%q holds a query or fragment", text)
+		return "", "", fmt.Errorf("the URL of %s holds a query or fragment", u.Host)
 	}
 	for _, s := range schemes {
 		if u.Scheme == s {

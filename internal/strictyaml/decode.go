@@ -196,6 +196,9 @@ func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
 		return
 	}
 	if v.Kind() == reflect.Pointer {
+		if isNull(n) {
+			return
+		}
 		v.Set(reflect.New(v.Type().Elem()))
 		d.Decode(n, v.Interface())
 		return

@@ -49,8 +49,8 @@ func (e *Error) Advice() string { return e.Hint }
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.err }
 
-// ReadFile returns the content of a regular file of at most MaxSize bytes. A symbolic link is refused: in the
-// repository it is a file of its own, whose content is not what it points to.
+// ReadFile returns the content of a regular file of at most MaxSize bytes. A symbolic link, also on the
+// way to the file, is refused: in the repository it is a file of its own, whose content is not what it points to.
 func (t *Tree) ReadFile(name string) ([]byte, error) {
 	if _, err := t.stat(name); err != nil {
 		return nil, err
@@ -72,6 +72,14 @@ func (t *Tree) ReadFile(name string) ([]byte, error) {
 
 // stat returns what is known of a file that may be read.
 func (t *Tree) stat(name string) (fs.FileInfo, error) {
+	for i, c := range name {
+		if c != '/' {
+			continue
+		}
+		if info, err := t.root.Lstat(filepath.FromSlash(name[:i])); err == nil && info.Mode()&fs.ModeSymlink != 0 {
+			return nil, &Error{Path: name, Message: "lies behind a symbolic link: " + name[:i], Hint: "name the file by its own path"}
+		}
+	}
 	info, err := t.root.Lstat(filepath.FromSlash(name))
 	switch {
 	case err != nil:

@@ -227,8 +227,8 @@ func TestRefused(t *testing.T) {
 		"dangling.yaml":       "is a symbolic link",
 		"fifo.yaml":           "is not a regular file",
 		"large.yaml":          "has 8388609 bytes, more than the limit of 8388608",
-		"outside/secret.yaml": "cannot be used: path escapes from parent",
-		"sub/upup/" + filepath.Base(dir) + "/sub/v.yaml": "cannot be used: path escapes from parent",
+		"outside/secret.yaml": "lies behind a symbolic link: outside",
+		"sub/upup/" + filepath.Base(dir) + "/sub/v.yaml": "lies behind a symbolic link: sub/upup",
 		"../" + filepath.Base(dir) + "/values.yaml":      "cannot be used: path escapes from parent",
 		"sub/../../x.yaml":                "cannot be used: path escapes from parent",
 		filepath.Join(dir, "values.yaml"): "cannot be used: path escapes from parent",
@@ -253,8 +253,8 @@ func TestRefused(t *testing.T) {
 		})
 	}
 	holds(t, outside, map[string]string{"secret.yaml": "a: 1\n"})
-	if data, err := tree.ReadFile("sub/up/values.yaml"); err != nil || string(data) != "a: 1\n" {
-		t.Errorf("a linked directory below the root: %q, error %v", data, err)
+	if data, err := tree.ReadFile("sub/up/values.yaml"); err == nil {
+		t.Errorf("a linked directory below the root gives a file a second name: %q", data)
 	}
 }
 

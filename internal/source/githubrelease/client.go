@@ -31,9 +31,9 @@ type Config struct {
 	HTTP *httpx.Client
 	// Mirrors says which APIs are asked elsewhere.
 	Mirrors source.Mirrors
-	// Token returns the value of a variable for the host that is really asked (with its port); empty means anonymous.
+	// Token returns the value of a variable for the scheme and host that are really asked; empty means anonymous.
 	// Nil makes every request anonymous.
-	Token func(name, host string) string
+	Token func(name, place string) string
 	// Queries are those of the run, in its order. Of queries that differ in the token only, the first whose token has
 	// a value asks for all; without Queries the first to come asks.
 	Queries []source.Query
@@ -73,7 +73,7 @@ func (c *Client) token(q source.Query) string {
 	if err != nil || q.Token == "" {
 		return ""
 	}
-	return c.config.Token(q.Token, base.Host)
+	return c.config.Token(q.Token, base.Scheme+"://"+base.Host)
 }
 
 // base is the URL of the API that is really asked, without a final slash.

@@ -36,9 +36,8 @@ func start(t *testing.T, o fake.ReleasesOptions, variables map[string]string) (*
 		t.Fatal(err)
 	}
 	client := httpx.New(httpx.Config{Timeout: time.Second})
-	host := strings.TrimPrefix(server.URL, "http://")
 	resolve := func(name, at string) string {
-		if at != host {
+		if at != server.URL {
 			return ""
 		}
 		return variables[name]

@@ -329,7 +329,7 @@ func TestFaults(t *testing.T) {
 		{name: "401 basic without credentials", options: fake.RegistryOptions{Auth: fake.BasicAuth, User: "me", Password: password}, anonymous: true, status: 401, advice: "docker login", lists: 1},
 		{name: "401 with wrong credentials", options: fake.RegistryOptions{Auth: fake.BearerAuth, User: "me", Password: "other"}, status: 401, advice: "not accepted", lists: 0},
 		{name: "401 basic with wrong credentials", options: fake.RegistryOptions{Auth: fake.BasicAuth, User: "me", Password: "other"}, status: 401, advice: "not accepted", lists: 1},
-		{name: "403", path: list, fault: fake.Fault{Status: 403, Body: password}, status: 403, advice: "do not allow", lists: 1},
+		{name: "403", options: fake.RegistryOptions{Auth: fake.BasicAuth, User: "me", Password: password}, path: list, fault: fake.Fault{Status: 403, Body: password}, status: 403, advice: "do not allow", lists: 1},
 		{name: "403 without credentials", path: list, fault: fake.Fault{Status: 403}, anonymous: true, status: 403, advice: "docker login", lists: 1},
 		{name: "404", path: list, fault: fake.Fault{Status: 404, Body: password}, status: 404, advice: "check the name", lists: 1},
 		{name: "429 beyond the budget", path: list, fault: fake.Fault{Status: 429, Header: http.Header{"Retry-After": {"3600"}}}, status: 429, advice: "asks to wait 3600 s", lists: 1},
@@ -471,8 +471,14 @@ func (brokenKeys) Resolve(authn.Resource) (authn.Authenticator, error) {
 
 func TestBrokenKeychain(t *testing.T) {
 	t.Parallel()
-	client := registry.New(registry.Config{HTTP: httpx.New(httpx.Config{}), Keychain: brokenKeys{}})
-	_, err := client.List(t.Context(), image(t, "quay.example/org/app"))
+	private := fake.NewRegistry(fake.RegistryOptions{Auth: fake.BasicAuth, Tags: map[string][]string{"org/app": {"v1.0.0"}}})
+	public := fake.NewRegistry(fake.RegistryOptions{Tags: map[string][]string{"org/app": {"v1.0.0"}}})
+	network := fake.Network{"private.example": private, "public.example": public}
+	client := registry.New(registry.Config{HTTP: httpx.New(httpx.Config{Transport: network}), Keychain: brokenKeys{}})
+	if all, err := client.List(t.Context(), image(t, "public.example/org/app")); err != nil || len(all) != 1 {
+		t.Errorf("a registry that asks for no credentials: %v, %v", all, err)
+	}
+	_, err := client.List(t.Context(), image(t, "private.example/org/app"))
 	var advice interface{ Advice() string }
 	if !errors.As(err, &advice) || !strings.Contains(advice.Advice(), "docker config") {
 		t.Errorf("error is %v", err)

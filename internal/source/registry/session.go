@@ -39,10 +39,17 @@ func (c *Client) session(ctx context.Context, host string) (*session, error) {
 		if err != nil {
 			return nil, err
 		}
+		if err := s.ping(ctx); err != nil {
+			return nil, err
+		}
+		s.auth = authn.Anonymous
+		if s.challenge.Scheme == "" {
+			return s, nil // nobody asked for credentials, so nobody gets any
+		}
 		if s.auth, err = authn.Resolve(ctx, c.config.Keychain, s.registry); err != nil {
 			return nil, &credentialsError{host: s.registry.RegistryStr(), err: err}
 		}
-		return s, s.ping(ctx)
+		return s, nil
 	})
 }
 
