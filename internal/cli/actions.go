@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// maxEvent bounds the event file; GitHub's own limit for a payload of inputs is 65,535 characters.
-const maxEvent = 1 << 20
+// maxEvent bounds the event file; GitHub's payloads have at most 25 MB.
+const maxEvent = 32 << 20
 
 // inputs are what a workflow_dispatch was started with: hints, untrusted.
 type inputs struct{ Image, Chart, Tag, Upstream string }

@@ -36,9 +36,6 @@ the rule that accepted or rejected it. NAME is the manifest's path without exten
 }
 
 func (o *explainOptions) run(ctx context.Context, name string) error {
-	if o.output != "table" && o.output != "json" {
-		return usage(fmt.Errorf("--output: want table or json, have %q", o.output))
-	}
 	s, err := o.open()
 	if err != nil {
 		return err

@@ -14,6 +14,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
@@ -64,7 +65,7 @@ func (g *gitHub) Read(ctx context.Context, commit string, paths []string) (pipel
 }
 
 // Differs compares files with a commit by their git object names.
-func (g *gitHub) Differs(ctx context.Context, commit string, files map[string][]byte) ([]string, error) {
+func (g *gitHub) Differs(ctx context.Context, commit string, files map[string][]byte, dirs []string) ([]string, error) {
 	if len(files) == 0 {
 		return nil, nil
 	}
@@ -74,10 +75,18 @@ func (g *gitHub) Differs(ctx context.Context, commit string, files map[string][]
 	}
 	var differ []string
 	for _, path := range slices.Sorted(maps.Keys(files)) {
-		if tree[path].SHA != blobName(files[path]) {
+		entry, there := tree[path]
+		if there != (files[path] != nil) || there && entry.SHA != blobName(files[path]) {
 			differ = append(differ, path)
 		}
 	}
+	for path := range tree {
+		_, known := files[path]
+		if !known && slices.ContainsFunc(dirs, func(dir string) bool { return manifest.IsManifest(dir, path) }) {
+			differ = append(differ, path)
+		}
+	}
+	slices.Sort(differ)
 	return differ, nil
 }
 

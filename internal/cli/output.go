@@ -17,11 +17,33 @@ import (
 	"github.com/pawl-cd/pawl/internal/policy"
 )
 
-// outputs are the forms of a plan.
-var outputs = []string{"table", "json", "diff", "markdown"}
+// form is a flag that takes one of several words.
+type form struct {
+	to    *string
+	words []string
+}
+
+func (f form) String() string {
+	if f.to == nil {
+		return ""
+	}
+	return *f.to
+}
+
+func (f form) Type() string { return "form" }
+
+func (f form) Set(word string) error {
+	if !slices.Contains(f.words, word) {
+		last := len(f.words) - 1
+		return fmt.Errorf("want %s or %s", strings.Join(f.words[:last], ", "), f.words[last])
+	}
+	*f.to = word
+	return nil
+}
 
 func addOutput(cmd *cobra.Command, to *string, forms ...string) {
-	cmd.Flags().StringVarP(to, "output", "o", forms[0], "`form` of the result: "+strings.Join(forms, ", "))
+	*to = forms[0]
+	cmd.Flags().VarP(form{to, forms}, "output", "o", "`form` of the result: "+strings.Join(forms, ", "))
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -35,7 +34,7 @@ It writes nothing and needs no token for public sources.`,
 }
 
 func (o *planOptions) run(ctx context.Context) error {
-	s, plan, err := o.plan(ctx, o.output)
+	s, plan, err := o.plan(ctx)
 	if err != nil {
 		return err
 	}
@@ -53,10 +52,7 @@ func (o *planOptions) run(ctx context.Context) error {
 }
 
 // plan opens the profile and plans it; the caller closes the session.
-func (g *globals) plan(ctx context.Context, output string) (*session, pipeline.Plan, error) {
-	if !slices.Contains(outputs, output) {
-		return nil, pipeline.Plan{}, usage(fmt.Errorf("--output: want table, json, diff or markdown, have %q", output))
-	}
+func (g *globals) plan(ctx context.Context) (*session, pipeline.Plan, error) {
 	s, err := g.open()
 	if err != nil {
 		return nil, pipeline.Plan{}, err
@@ -93,7 +89,7 @@ Only the bytes of the changed values differ. It makes no commit and no pull requ
 }
 
 func (o *applyOptions) run(ctx context.Context) error {
-	s, plan, err := o.plan(ctx, o.output)
+	s, plan, err := o.plan(ctx)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"path"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ and come from the event in GITHUB_EVENT_PATH too. PAWL_PAUSE=reason plans and re
 	f.BoolVar(&o.noMerge, "no-merge", false, "open or update the pull request and leave it")
 	f.StringVar(&o.from, "from", "base", "`where` manifests and configuration count: base (they have to be the same there) or root (as they are here)")
 	f.StringVar(&o.Image, "image", "", "the `image` that was published")
-	f.StringVar(&o.Chart, "chart", "", "the `chart` that was published")
+	f.StringVar(&o.Chart, "chart", "", "the `chart` that was published; every run looks at every chart anyway")
 	f.StringVar(&o.Tag, "tag", "", "the `tag` that was published")
 	f.StringVar(&o.Upstream, "upstream", "", "the `URL` of the build that published it")
 	f.DurationVar(&o.settle, "settle", 2*time.Minute, "wait this `time` for an announced tag to appear")
@@ -96,7 +97,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 		return pipeline.Runner{}, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run"}
 	}
 	p.Announced = pipeline.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}
-	own := map[string][]byte{}
+	var own map[string][]byte
 	if o.from == "base" {
 		if own, err = s.own(); err != nil {
 			return pipeline.Runner{}, &exit{code: Usage, err: err}
@@ -105,7 +106,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 	return pipeline.Runner{
 		Pipeline: p, Forge: forge, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
 		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: hints.Upstream, Source: s.config.Events.Source, Branch: s.config.Forge.Branch,
-		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own,
+		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(),
 	}, nil
 }
 
@@ -122,11 +123,27 @@ func (s *session) own() (map[string][]byte, error) {
 		}
 		all[m.File] = data
 	}
-	data, err := s.tree.ReadFile(config.FileName)
-	if err == nil && s.g.config == "" {
-		all[config.FileName] = data
+	if s.g.config == "" {
+		data, err := s.tree.ReadFile(config.FileName)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		all[config.FileName] = data // nil when there is none, and then the base must have none
 	}
 	return all, nil
+}
+
+// dirs are the manifests directories that were read.
+func (s *session) dirs() []string {
+	var dirs []string
+	for _, dir := range s.g.manifests {
+		dirs = append(dirs, path.Clean(dir))
+	}
+	if len(dirs) == 0 && len(s.manifests) > 0 {
+		usual, _, _ := strings.Cut(s.manifests[0].File, "/")
+		dirs = []string{usual}
+	}
+	return dirs
 }
 
 // requirement turns the configuration's words into those of the change stage.
@@ -161,13 +178,21 @@ func (o *runOptions) finish(job actions, report pipeline.Report, err error) erro
 		o.reporter().say(slog.LevelWarn, text, "make a new one and replace the secret")
 		job.annotate("warning", "pawl", text)
 	}
-	if err != nil {
-		job.annotate("error", "pawl", err.Error())
-		var stale *pipeline.StaleError
-		if errors.As(err, &stale) {
-			return &exit{code: Usage, err: err}
-		}
-		return &exit{code: Failure, err: err}
+	said := o.tell(job, report)
+	if err == nil {
+		return said
+	}
+	job.annotate("error", "pawl", err.Error())
+	if _, stale := errors.AsType[*pipeline.StaleError](err); stale {
+		return &exit{code: Usage, err: err}
+	}
+	return &exit{code: Failure, err: errors.Join(err, said)}
+}
+
+// tell prints the report and hands it to the workflow, as soon as there is a plan in it.
+func (o *runOptions) tell(job actions, report pipeline.Report) error {
+	if report.Plan.Schema == "" {
+		return nil
 	}
 	var markdown strings.Builder
 	writeRunMarkdown(&markdown, report)
@@ -176,7 +201,10 @@ func (o *runOptions) finish(job actions, report pipeline.Report, err error) erro
 			job.annotate("error", out.Manifest, out.Detail+" "+out.Hint)
 		}
 	}
-	return errors.Join(o.print(report, markdown.String()), job.summary(markdown.String()), o.outputs(job, report))
+	if err := errors.Join(o.print(report, markdown.String()), job.summary(markdown.String()), o.outputs(job, report)); err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	return nil
 }
 
 func (o *runOptions) print(report pipeline.Report, markdown string) error {

@@ -360,6 +360,56 @@ func TestRunPeople(t *testing.T) {
 		}
 		s.run(0, "--from", "root")
 	})
+	t.Run("more manifests on the base", func(t *testing.T) {
+		t.Parallel()
+		s := newStage(t, github.Settings{}, noChecks)
+		s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+		for _, name := range []string{"manifests/d.yaml", "manifests/notes.md"} {
+			if _, err := s.repo.Push("main", "alice", map[string][]byte{name: []byte("x\n")}, "more"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if code, _, errs := s.pawl(nil, "run"); code != cli.Usage || !strings.Contains(errs, "manifests/d.yaml: not as on the branch main") {
+			t.Errorf("exit code %d: %s", code, errs)
+		}
+		if err := os.Remove(filepath.Join(s.root, ".pawl.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		if code, _, errs := s.pawl(map[string]string{"GITHUB_REPOSITORY": "acme/profile"}, "run"); code != cli.Usage || !strings.Contains(errs, ".pawl.yaml and 1 more") {
+			t.Errorf("without its configuration: exit code %d: %s", code, errs)
+		}
+	})
+}
+
+// TestRunTells shows that what happened is told even when something fails afterwards, and that failing to tell it is
+// pawl's own failure.
+func TestRunTells(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, github.Settings{}, noChecks)
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	merged := false
+	s.github.Inject(github.Fault{Times: 1000, Status: 500, Match: func(c github.Call) bool {
+		was := merged
+		merged = merged || strings.HasSuffix(c.Path, "/merge")
+		return c.Writing && was
+	}})
+	output := filepath.Join(t.TempDir(), "output")
+	code, out, errs := s.pawl(map[string]string{"GITHUB_OUTPUT": output}, "run")
+	told, err := os.ReadFile(output)
+	if code != cli.Failure || !strings.Contains(out, "merge: merged") || err != nil || !strings.Contains(string(told), s.repo.Head("main")) {
+		t.Errorf("exit code %d, outputs %q: %s%s", code, told, out, errs)
+	}
+	if !strings.Contains(errs, "ledger") || !strings.Contains(errs, "500") {
+		t.Errorf("what failed is not said: %s", errs)
+	}
+	s.github.Heal()
+	s.registry.SetTags("org/b", "v1.0.0", "v1.1.0")
+	if code, out, errs := s.pawl(map[string]string{"GITHUB_STEP_SUMMARY": t.TempDir()}, "run"); code != cli.Failure || s.value("b") != "v1.1.0" {
+		t.Errorf("a summary that cannot be written: exit code %d: %s%s", code, out, errs)
+	}
+	if code, _, _ := s.pawl(nil, "run", "-o", "bogus"); code != cli.Usage {
+		t.Errorf("an unknown form: exit code %d", code)
+	}
 }
 
 // TestRunKilled kills a run at every writing call, before and after GitHub applied it, and shows that the next run ends

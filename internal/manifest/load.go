@@ -19,7 +19,7 @@ const (
 	maxDepth = 32
 )
 
-// DefaultDirs are the manifests directories that are tried in order when none is named.
+// defaultDirs are the manifests directories that are tried in order when none is named.
 var defaultDirs = [...]string{"manifests", ".updatecli", "updatecli.d"}
 
 // ErrNone is returned when there is no manifest at all.
@@ -98,12 +98,18 @@ func list(fsys fs.FS, dir string) ([]string, error) {
 		if d.IsDir() && strings.Count(p, "/") > maxDepth || len(files) > maxFiles {
 			return fmt.Errorf("reading manifests directory %s: more than %d files or %d levels", dir, maxFiles, maxDepth)
 		}
-		if !d.IsDir() && !strings.HasPrefix(d.Name(), "_") && !strings.HasPrefix(d.Name(), ".") && slices.Contains([]string{".yaml", ".yml"}, path.Ext(p)) {
+		if !d.IsDir() && IsManifest(dir, p) {
 			files = append(files, p)
 		}
 		return nil
 	})
 	return files, err
+}
+
+// IsManifest reports whether a path is that of a manifest file below the directory.
+func IsManifest(dir, file string) bool {
+	name, below := path.Base(file), dir == "." || strings.HasPrefix(file, dir+"/")
+	return below && !strings.HasPrefix(name, "_") && !strings.HasPrefix(name, ".") && (path.Ext(name) == ".yaml" || path.Ext(name) == ".yml")
 }
 
 // loadFile reads one file; a file that cannot be read is a manifest with a problem.

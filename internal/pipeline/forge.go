@@ -19,8 +19,9 @@ type Forge interface {
 	Open(ctx context.Context) (Profile, error)
 	// Read returns files of a commit; those that it does not have are absent.
 	Read(ctx context.Context, commit string, paths []string) (Reader, error)
-	// Differs returns the paths of files that a commit holds otherwise, or not at all.
-	Differs(ctx context.Context, commit string, files map[string][]byte) ([]string, error)
+	// Differs returns the paths of files that a commit holds otherwise, or not at all, and of manifests below the
+	// directories that it holds besides. Nil content means that there is no such file.
+	Differs(ctx context.Context, commit string, files map[string][]byte, dirs []string) ([]string, error)
 	// Propose makes the one open pull request hold exactly the set; ErrMoved when the branch moved meanwhile.
 	Propose(ctx context.Context, set change.Set, text PullText) (Pull, error)
 	// Withdraw closes our open pull requests and returns their numbers.

@@ -128,3 +128,28 @@ func TestAnnouncedUnknown(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestConflictOfThree shows that one dissenter fails all who claim a value, whatever their order.
+func TestConflictOfThree(t *testing.T) {
+	t.Parallel()
+	w := &world{listings: map[string][]string{"docker.io/o/a": {"1.1.0"}, "docker.io/o/b": {"1.2.0"}}}
+	same, other := follow("o/a", "^1", "a.yaml:$.v"), follow("o/b", "^1", "a.yaml:$.v")
+	for _, texts := range []map[string]string{{"1": same, "2": same, "3": other}, {"1": same, "2": other, "3": same}, {"1": other, "2": same, "3": same}} {
+		got := plan(t, newPipeline(w, map[string]string{"a.yaml": "v: 1.0.0\n"}), texts)
+		want := []string{"1/t0 failed target-invalid", "2/t0 failed target-invalid", "3/t0 failed target-invalid"}
+		if diff := cmp.Diff(want, outcomes(got)); diff != "" || len(got.Files) > 0 {
+			t.Errorf("%s\nfiles: %v", diff, got.Files)
+		}
+	}
+}
+
+// TestOtherTypes shows that releases of other types are no empty source.
+func TestOtherTypes(t *testing.T) {
+	t.Parallel()
+	w := &world{listings: map[string][]string{"o/r": {"v1.0.0-rc.1"}}}
+	got := plan(t, newPipeline(w, map[string]string{"a.yaml": "v: v0.9.0\n"}), map[string]string{
+		"r": "sources: {s: {kind: githubrelease, spec: {owner: o, repository: r, versionfilter: '*'}}}\ntargets: {t0: {kind: yaml, spec: {file: a.yaml, key: $.v}}}\n"})
+	if diff := cmp.Diff([]string{"r/t0 none no-match"}, outcomes(got)); diff != "" || got.Outcomes[0].Candidates != 1 {
+		t.Error(diff)
+	}
+}

@@ -10,7 +10,6 @@ package pipeline
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -50,8 +49,6 @@ type Pipeline struct {
 	Ledger ledger.Ledger
 	// Announced is a tag that an event says was published.
 	Announced Announcement
-	// Log receives progress and reasons; nil is silence.
-	Log *slog.Logger
 }
 
 // Plan resolves every manifest and returns what would change and why. It writes nothing. The error is the context's;

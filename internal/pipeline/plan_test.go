@@ -126,7 +126,7 @@ func TestInvalidManifest(t *testing.T) {
 	if diff := cmp.Diff(want, outcomes(got)); diff != "" {
 		t.Error(diff)
 	}
-	if o := got.Outcomes[0]; o.Detail != `manifests/bad.yaml:1:1: missing key "targets" (and 1 more, see pawl validate)` {
+	if o := got.Outcomes[0]; o.Detail != `manifests/bad.yaml:1:1: missing key "targets" (and 2 more, see pawl validate)` {
 		t.Errorf("%+v", o)
 	}
 }

@@ -72,7 +72,12 @@ func (p Pipeline) snapshot(ctx context.Context, q source.Query) *snapshot {
 // to the next.
 func (p Pipeline) decide(ctx context.Context, s *snapshot, j *job, v *value) error {
 	for range maxMissing {
-		v.decision = policy.Decide(p.request(s, j, v))
+		request := p.request(s, j, v)
+		if len(request.Listing) == 0 && len(s.listing) > 0 {
+			v.decision = otherTypes(len(s.listing))
+			return nil
+		}
+		v.decision = policy.Decide(request)
 		if v.decision.Outcome == policy.Update {
 			p.ask(s, j, v)
 		}
@@ -101,6 +106,12 @@ func (p Pipeline) request(s *snapshot, j *job, v *value) policy.Request {
 		Listing: listing, Current: v.scalar.Value, Transform: j.transform(), Filter: j.source.Filter,
 		Policy: j.manifest.Policy, Missing: s.missing, Now: p.Now,
 	}
+}
+
+// otherTypes is the answer when a type filter leaves no release.
+func otherTypes(listed int) policy.Decision {
+	return policy.Decision{Outcome: policy.None, Reason: policy.NoMatch, Detail: fmt.Sprintf("none of %d releases is of a type that counts", listed),
+		Hint: "set typefilter: {prerelease: true} to follow prereleases, or {release: true} for full releases"}
 }
 
 // ask holds an update that people object to.

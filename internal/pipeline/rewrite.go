@@ -18,30 +18,28 @@ type place struct {
 	key      string
 }
 
-// wanted is what the first target that follows a scalar wants there.
+// wanted is what one target wants in a scalar.
 type wanted struct {
-	job  *job
-	text string
+	job    *job
+	scalar edit.Scalar
+	text   string
 }
 
-// refuseConflicts fails the targets that want different texts in one scalar; whichever came last would win otherwise.
+// refuseConflicts fails all targets that want different texts in one scalar; whichever came last would win otherwise.
 func refuseConflicts(jobs []*job) {
-	first := map[place]wanted{}
+	claims := map[place][]wanted{}
 	for _, j := range jobs {
 		for _, v := range j.values {
-			text, ok := v.wants()
-			if !ok || j.failure != nil {
-				continue
+			if text, ok := v.wants(); ok && j.failure == nil {
+				at := place{j.target.File, v.scalar.Document, v.scalar.Key}
+				claims[at] = append(claims[at], wanted{j, v.scalar, text})
 			}
-			at := place{j.target.File, v.scalar.Document, v.scalar.Key}
-			other, taken := first[at]
-			if !taken {
-				first[at] = wanted{j, text}
-				continue
-			}
-			if other.text != text {
-				other.job.failure = conflict(at, v.scalar, other.text, text, j)
-				j.failure = conflict(at, v.scalar, text, other.text, other.job)
+		}
+	}
+	for at, all := range claims {
+		for _, w := range all {
+			if i := slices.IndexFunc(all, func(o wanted) bool { return o.text != w.text }); i >= 0 && w.job.failure == nil {
+				w.job.failure = conflict(at, w.scalar, w.text, all[i].text, all[i].job)
 			}
 		}
 	}

@@ -28,6 +28,8 @@ type Runner struct {
 	DryRun bool
 	// Own are the manifests and the configuration as they were read, by path; the base has to hold the same.
 	Own map[string][]byte
+	// OwnDirs are the manifests directories; none means that the base need not be the same.
+	OwnDirs []string
 	// Upstream is what an event says triggered the run, Chain the id of its chain; both untrusted and may be empty.
 	Upstream, Chain string
 	// Source names this instance in events; it goes into new chain ids.
@@ -52,6 +54,7 @@ func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report,
 			return report, err
 		}
 		report.Rounds++
+		r.Announced.Wait = 0 // an announced tag was waited for already
 	}
 	return report, fmt.Errorf("updating the profile: %w %d times", ErrMoved, maxRounds)
 }
@@ -100,7 +103,7 @@ func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manif
 			return err
 		}
 	}
-	if differ, err := r.Forge.Differs(ctx, profile.BaseSHA, r.Own); err != nil {
+	if differ, err := r.Forge.Differs(ctx, profile.BaseSHA, r.Own, r.OwnDirs); err != nil {
 		return err
 	} else if len(differ) > 0 {
 		return &StaleError{Base: profile.Base, Paths: differ}

@@ -41,9 +41,14 @@ func Decide(r Request) Decision {
 		return r.held(*hold)
 	}
 	d := r.choose()
-	if hold != nil && (d.Reason == NewestMatch || d.Reason == AlreadyNewest) {
+	if hold == nil {
+		return d
+	}
+	if d.Reason == NewestMatch || d.Reason == AlreadyNewest {
 		d.Reason = HoldExpired
-		d.Detail += fmt.Sprintf("; the hold ended on %s", hold.Until.Format(time.DateOnly))
+	}
+	d.Detail += fmt.Sprintf("; the hold ended on %s", hold.Until.Format(time.DateOnly))
+	if d.Hint == "" {
 		d.Hint = "remove policy.hold from the manifest"
 	}
 	return d
@@ -75,7 +80,7 @@ func (r *Request) weigh(now current, t tally) Decision {
 	switch {
 	case value == r.Current:
 		return r.stay(Decision{Tag: t.best.tag, Value: value}, t)
-	case rise <= 0 && t.missing.tag != "" && r.compare(t.missing, now.candidate) >= 0:
+	case rise <= 0 && t.missing.tag != "" && r.compare(t.missing, now.candidate) >= 0 && r.exclusion(now.candidate) == nil:
 		return r.notPublished(t)
 	case rise == 0 && now.inside:
 		return held(NotListed, fmt.Sprintf("%s is not listed; %s is the same version in another spelling", r.Current, t.best.tag),

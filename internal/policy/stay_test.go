@@ -34,7 +34,7 @@ func TestNothingLeadsDownUnasked(t *testing.T) {
 		{"the value itself is missing, follow", Request{Listing: listing("1.1.0", "1.2.0"), Current: "1.2.0", Filter: filter(t, "^1"), Missing: gone("1.2.0"), Policy: Policy{Downgrade: Follow}},
 			Held, NotPublished, "", "1.2.0 stays"},
 		{"the value is excluded and what is newer is missing", Request{Listing: listing("1.1.0", "1.2.0", "1.3.0"), Current: "1.2.0", Filter: filter(t, "^1"), Missing: gone("1.3.0"), Policy: Policy{Exclude: exclude(t, "1.2.0")}},
-			Held, NotPublished, "", "1.3.0 is listed"},
+			Update, PinnedDown, "1.1.0", "excluded by policy.exclude"},
 		{"pinned below, and the first below is missing", Request{Listing: listing("1.1.0", "1.2.0", "2.0.0"), Current: "2.0.0", Filter: filter(t, "^1"), Missing: gone("1.2.0")},
 			Update, PinnedDown, "1.1.0", "1.2.0 is listed but does not exist"},
 		{"withdrawn, follow, and the first below is missing", Request{Listing: listing("1.1.0", "1.2.0"), Current: "1.3.0", Filter: filter(t, "^1"), Missing: gone("1.2.0"), Policy: Policy{Downgrade: Follow}},

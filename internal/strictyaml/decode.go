@@ -204,6 +204,9 @@ func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
 		return
 	}
 	d.Decode(n, v.Addr().Interface())
+	if _, isMap := v.Addr().Interface().(interface{ schemaElem() any }); isMap && f.required && v.Len() == 0 && n.Kind == yaml.MappingNode {
+		d.Errorf(n, "", "%s is empty", f.name)
+	}
 	if t, ok := v.Interface().(Text); ok && t.Set() && len(f.enum) > 0 && !slices.Contains(f.enum, t.Value) {
 		d.Errorf(n, didYouMean(t.Value, f.enum), "%s: want %s, have %s", f.name, oneOf(f.enum), Quote(t.Value))
 	}

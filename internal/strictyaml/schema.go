@@ -109,6 +109,9 @@ func (g generator) object(t reflect.Type) map[string]any {
 			continue
 		}
 		p := g.of(t.Field(f.index).Type)
+		if f.required && p["type"] == "object" {
+			p["minProperties"] = 1
+		}
 		if len(f.enum) > 0 {
 			p = words(f.enum)
 		}

@@ -47,6 +47,9 @@ type Error struct {
 
 // Error returns the step and what went wrong with it.
 func (e *Error) Error() string {
+	if e.Message == "" && e.Status > 0 {
+		return fmt.Sprintf("%s: github: %s (%d)", e.Doing, http.StatusText(e.Status), e.Status)
+	}
 	if e.Message != "" {
 		return fmt.Sprintf("%s: github: %s (%d)", e.Doing, e.Message, e.Status)
 	}

@@ -9,7 +9,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -22,9 +21,6 @@ import (
 
 // DefaultPageSize is how many tags are asked for at a time, the most that the reference registry allows.
 const DefaultPageSize = 1000
-
-// tagPattern is the distribution specification's.
-var tagPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$`)
 
 // manifests are the media types that an image's tag may stand for.
 var manifests = strings.Join([]string{
@@ -92,7 +88,7 @@ func (c *Client) Digest(ctx context.Context, q source.Query, tag string) (string
 }
 
 func (c *Client) digest(ctx context.Context, q source.Query, tag string) (string, error) {
-	if !tagPattern.MatchString(tag) {
+	if !validTag(tag) {
 		return "", fmt.Errorf("%w: it is not a tag", source.ErrNotFound)
 	}
 	s, err := c.session(ctx, q.Host)

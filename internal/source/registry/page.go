@@ -88,7 +88,7 @@ func appendTags(listing source.Listing, res *http.Response) (source.Listing, err
 	return listing, nil
 }
 
-// validTag is tagPattern without its cost.
+// validTag reports whether a text is a tag to the distribution specification: [a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}.
 func validTag(tag string) bool {
 	for i := range len(tag) {
 		c := tag[i]
