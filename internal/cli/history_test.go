@@ -577,13 +577,6 @@ func titleTells(title string, rows []row) bool {
 	return needed && !slices.Contains(slices.Collect(maps.Values(named)), 0) && m[1] == strconv.Itoa(len(moves)) && shown+more == len(moves)
 }
 
-// stillUndone are the people's edits that pawl undoes: they follow another edit of the same value, that pawl found right
-// and did not write itself, so that the ledger does not know what the person replaced.
-var stillUndone = []string{
-	"step 154: updatecli.d/helm-finance-portal.yaml /finance_portal_chart_version: 4.3.1-snapshot.1 was written in place of 4.3.0 in step 154, and is 4.3.0",
-	"step 355: updatecli.d/pm-mojaloop-payment-manager-management-api.yaml /management-api/image/tag: 6.6.0-snapshot.0 was written in place of 6.5.0 in step 355, and is 6.5.0",
-}
-
 // TestHistory lets pawl live through the real history in one repository, with all that people did meanwhile: what they
 // write stays until something newer than what they replaced, every text is true, and every run ends with nothing open.
 func TestHistory(t *testing.T) {
@@ -609,8 +602,8 @@ func TestHistory(t *testing.T) {
 	if len(moments) != 709 || h.heard != 20 || h.overheard == 0 {
 		t.Errorf("%d runs, %d edits by people, %d of them in vain at that time", len(moments), h.heard, h.overheard)
 	}
-	if diff := gocmp.Diff(stillUndone, h.undone); diff != "" {
-		t.Errorf("edits by people that are undone: %s", diff)
+	for _, edit := range h.undone {
+		t.Errorf("undone: %s", edit)
 	}
 	// For three steps a person's range was none at all: 4.3.1-snapshot.*
 	if diff := gocmp.Diff(map[string]int{"helm-finance-portal manifest-invalid": 3}, h.failed); diff != "" {

@@ -75,8 +75,8 @@ func earlier(old, v Veto) Veto {
 }
 
 // Judge says whether people object to a proposal. They do when they changed the scalar after pawl wrote it, or closed a
-// pull request with it; until a version newer than the one they replaced or rejected is proposed, or the manifest's
-// text changes, for that is a person's word too. Where the ledger knows nothing, nobody objects. An order that cannot
+// pull request with it; until a version newer than the one they replaced or rejected, and no older than the one they
+// wrote, is proposed, or the manifest's text changes, for that is a person's word too. Where the ledger knows nothing, nobody objects. An order that cannot
 // tell two versions apart holds.
 func (l Ledger) Judge(p Proposal, order Order) Verdict {
 	if p.Base == p.Value {
@@ -87,7 +87,7 @@ func (l Ledger) Judge(p Proposal, order Order) Verdict {
 	}
 	last, found := l.ValueOf(p.Place, p.Manifest)
 	switch {
-	case !found, last.Digest != p.Digest, last.Value == p.Base, order.newer(p.Version, last.Version):
+	case !found, last.Digest != p.Digest, last.Value == p.Base, order.newer(p.Version, last.Version) && !order.newer(p.Base, p.Version):
 		return Verdict{}
 	default:
 		return edited(p, last)

@@ -153,3 +153,20 @@ func TestOtherTypes(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestPeopleAhead shows that a version which a person wrote beyond the filter is not replaced by one between that and
+// what pawl wrote.
+func TestPeopleAhead(t *testing.T) {
+	t.Parallel()
+	texts := map[string]string{"app": follow("o/app", "^1", "a.yaml:$.a")}
+	asker := ledger.Asker{Manifest: "app", Digest: load(t, texts)[0].Digest}
+	p := newPipeline(&world{listings: map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0"}}}, map[string]string{"a.yaml": "a: 2.0.0-rc.1\n"})
+	p.Ledger = ledger.Ledger{}.Written(ledger.Value{Place: ledger.Place{File: "a.yaml", Key: "$.a"}, Asker: asker, Value: "1.0.0", Version: "1.0.0"})
+	if diff := cmp.Diff([]string{"app/t0 held people-edit"}, outcomes(plan(t, p, texts))); diff != "" {
+		t.Error(diff)
+	}
+	p.Ledger = ledger.Ledger{}
+	if diff := cmp.Diff([]string{"app/t0 update pinned-down"}, outcomes(plan(t, p, texts))); diff != "" {
+		t.Errorf("without a ledger the filter is followed down: %s", diff)
+	}
+}
