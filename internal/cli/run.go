@@ -254,6 +254,9 @@ func runLines(report pipeline.Report) []string {
 	}
 	if m := report.Merge; m != nil {
 		line := "merge: " + m.Outcome
+		if m.Outcome != "merged" && m.Decision.Code != "" {
+			line += fmt.Sprintf(" (%s)", m.Decision.Code)
+		}
 		for _, part := range []string{m.SHA, m.Detail} {
 			if part != "" {
 				line += ": " + part
