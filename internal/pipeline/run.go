@@ -72,6 +72,7 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	if report.Plan, err = r.Plan(ctx, manifests); err != nil {
 		return false, err
 	}
+	report.Pull, report.Merge = nil, nil // those of a round that came to nothing
 	set := r.set(profile, report.Plan)
 	if r.DryRun || r.Freeze != "" {
 		report.Preview, err = r.preview(set)
