@@ -271,6 +271,13 @@ func TestAuthority(t *testing.T) {
 		{name: "closed by a person while it waits", settings: checks(slow), config: onlyCI,
 			waiting: func(s *stage) { s.must(nil, s.repo.Close(1, "alice")) },
 			want:    verdict{3, "closed", change.CheckPending, "v1.0.0", ""}, after: vetoed},
+		{name: "closed by another run while it waits", settings: checks(slow), config: onlyCI,
+			waiting: func(s *stage) {
+				body := s.pull(1).Body + "\n<!-- pawl:closed -->"
+				s.must(nil, s.repo.Edit(1, nil, &body))
+				s.must(nil, s.repo.Close(1, "pawl-bot"))
+			},
+			want: verdict{0, "merged", change.Authorized, "v1.1.0", "direct"}},
 		{name: "its branch renamed while it waits", settings: checks(slow), config: onlyCI,
 			waiting: func(s *stage) { s.must(nil, s.repo.RenameBranch("pawl/update", "mine", "alice")) },
 			want:    verdict{3, "closed", change.CheckPending, "v1.0.0", ""}, after: vetoed},

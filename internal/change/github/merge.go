@@ -108,6 +108,8 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 	switch {
 	case s.is("merged"):
 		return m.merged(ctx, s)
+	case !s.is("open") && strings.HasSuffix(p.Body, closedByPawl):
+		return m.ended(Rebuild, "another run closed it", "run again"), nil
 	case !s.is("open"):
 		return m.ended(Closed, "a person closed it", "its versions are left alone until newer ones appear"), nil
 	case m.lags(p.HeadRefOid):

@@ -15,6 +15,7 @@ type state struct {
 	settings
 	PullRequest *struct {
 		ID, State, Mergeable, MergeStateStatus string
+		Body                                   string
 		Number                                 int
 		IsDraft                                bool
 		HeadRefOid, HeadRefName, BaseRefName   string
@@ -30,7 +31,7 @@ type state struct {
 }
 
 const stateQuery = `query($owner:String!,$name:String!,$number:Int!){repository(owner:$owner,name:$name){` + settingsFields + `
-pullRequest(number:$number){id number state isDraft mergeable mergeStateStatus headRefOid headRefName baseRefName
+pullRequest(number:$number){id number state body isDraft mergeable mergeStateStatus headRefOid headRefName baseRefName
 baseRef{target{oid}} headRepository{nameWithOwner} baseRepository{nameWithOwner} author` + actorFields + ` mergedBy` + actorFields + `
 labels(first:100){nodes{name}} autoMergeRequest{enabledBy` + actorFields + `} isInMergeQueue isMergeQueueEnabled mergeCommit{oid} mergedAt}}}`
 
