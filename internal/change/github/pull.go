@@ -154,6 +154,9 @@ func (c *Client) create(ctx context.Context, branch string, text Text) (Pull, bo
 			return found, false, nil
 		}
 	}
+	if said := refusal(cause); said != nil && (has(said, "head invalid") || has(said, "no commits between")) {
+		cause = ErrMoved // another run merged the branch or deleted it
+	}
 	return Pull{}, false, c.fail("opening a pull request of "+branch, writePulls, cause)
 }
 

@@ -60,7 +60,7 @@ func (c *Client) swap(ctx context.Context, ref, from, to string) error {
 }
 
 // settled finds out what became of a ref whose change failed: when it is where it should go, the answer got lost; when
-// it is not where it was, somebody else was faster; else the failure is what it seems.
+// it is not where it was, or GitHub says that it was not, somebody else was faster; else the failure is what it seems.
 func (c *Client) settled(ctx context.Context, doing, ref, from, to string, cause error) error {
 	if cause == nil {
 		return nil
@@ -71,11 +71,17 @@ func (c *Client) settled(ctx context.Context, doing, ref, from, to string, cause
 		return c.fail(doing, writeContents, cause)
 	case now == to:
 		return nil
-	case now != from:
+	case now != from || raced(cause):
 		return fmt.Errorf("%s: it is at %q: %w", doing, now, ErrMoved)
 	default:
 		return c.fail(doing, writeContents, cause)
 	}
+}
+
+// raced reports that GitHub found a ref elsewhere, though it may be back by now.
+func raced(err error) bool {
+	said := refusal(err)
+	return said != nil && (has(said, "already exists") || has(said, "does not point to") || has(said, "fast forward"))
 }
 
 // branches returns the branches whose names begin with a text, by name.
