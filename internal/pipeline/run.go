@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
@@ -90,11 +92,7 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 
 // prepare learns what became of earlier pull requests and makes the base's files the ones that are planned on.
 func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manifest.Manifest) error {
-	known, err := r.Forge.Ledger(ctx)
-	if err != nil {
-		return err
-	}
-	settled, err := r.Forge.Settled(ctx)
+	known, settled, differ, err := r.look(ctx, profile)
 	if err != nil {
 		return err
 	}
@@ -104,13 +102,31 @@ func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manif
 			return err
 		}
 	}
-	if differ, err := r.Forge.Differs(ctx, profile.BaseSHA, r.Own, r.OwnDirs); err != nil {
-		return err
-	} else if len(differ) > 0 {
+	if len(differ) > 0 {
 		return &StaleError{Base: profile.Base, Paths: differ}
 	}
 	r.Files, err = r.Forge.Read(ctx, profile.BaseSHA, targetFiles(manifests))
 	return err
+}
+
+// look asks at once for what does not depend on each other: the ledger, earlier pull requests, and which of the own files
+// the base holds otherwise.
+func (r *Runner) look(ctx context.Context, profile Profile) (known ledger.Ledger, settled []Settled, differ []string, err error) {
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		known, err = r.Forge.Ledger(inner)
+		return err
+	})
+	group.Go(func() (err error) {
+		settled, err = r.Forge.Settled(inner)
+		return err
+	})
+	group.Go(func() (err error) {
+		differ, err = r.Forge.Differs(inner, profile.BaseSHA, r.Own, r.OwnDirs)
+		return err
+	})
+	err = group.Wait()
+	return known, settled, differ, err
 }
 
 // lessons is what earlier pull requests mean for the ledger: those that people closed are vetoes, those that were merged
