@@ -50,6 +50,13 @@ var allowed = map[string][]string{
 	"internal/source/helm":          {"internal/httpx", "internal/source"},
 	"internal/source/githubrelease": {"internal/httpx", "internal/source"},
 	"internal/change/github":        {"internal/change", "internal/httpx", "internal/ledger"},
+	"internal/deploy/gitlab":        {"internal/deploy", "internal/httpx"},
+	"internal/dispatch":             {},
+	"internal/dispatch/github":      {"internal/dispatch", "internal/httpx"},
+	"internal/event/outbox":         {"internal/event"},
+	"internal/event/file":           {"internal/event"},
+	"internal/event/http":           {"internal/event", "internal/httpx"},
+	"internal/event/kafka":          {"internal/event"},
 
 	"internal/pipeline": {"internal/change", "internal/deploy", "internal/edit", "internal/event", "internal/ledger",
 		"internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
@@ -57,7 +64,8 @@ var allowed = map[string][]string{
 }
 
 // pure are the packages without I/O.
-var pure = []string{"internal/change", "internal/config", "internal/deploy", "internal/edit", "internal/event",
+var pure = []string{"internal/change", "internal/config", "internal/deploy", "internal/dispatch", "internal/edit",
+	"internal/event",
 	"internal/ledger", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"}
 
 // TestImports holds every package's imports, tests left out, against the rules.
