@@ -253,7 +253,7 @@ func askPeople(plan Set, view View) Decision {
 	for _, u := range plan.sorted() {
 		v := view.Ledger.Judge(ledger.Proposal{
 			Place: u.place(), Asker: ledger.Asker{Manifest: u.Manifest, Digest: view.Manifests[u.Manifest]},
-			Base: u.Old, Value: u.New, Version: u.Version,
+			Base: u.Old, Current: u.From, Value: u.New, Version: u.Version,
 		}, view.Order)
 		if v.Held() {
 			return refuse(Code(v.Reason), v.Hint, "%s: %s", u.Manifest, v.Detail)

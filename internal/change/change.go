@@ -16,6 +16,8 @@ type Update struct {
 	// Old and New are the decoded values.
 	Old string `json:"old"`
 	New string `json:"new"`
+	// From is the version that Old stands for, empty when that is not known; it is for people's holds only.
+	From string `json:"-"`
 	// Source is where Version was listed; Digest is the image's, empty for other kinds.
 	Source  Source `json:"source"`
 	Version string `json:"version"`

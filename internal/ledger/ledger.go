@@ -62,14 +62,14 @@ type Asker struct {
 	Digest   string `json:"manifestDigest"`
 }
 
-// Value is what pawl last wrote to one scalar for one manifest.
+// Value is what pawl last wrote to one scalar for one manifest, or found right there.
 type Value struct {
 	Place
 	Asker
 	// Value is the decoded scalar, Version the listed version that it was made from.
 	Value   string `json:"value"`
 	Version string `json:"version"`
-	// Commit is the merged commit that wrote it.
+	// Commit is the merged commit that wrote it, empty when it was there already.
 	Commit string    `json:"commit,omitempty"`
 	At     time.Time `json:"at,omitzero"`
 	Extra  Extra     `json:"-"`

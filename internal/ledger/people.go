@@ -23,10 +23,14 @@ type Proposal struct {
 	Place
 	// Asker is the manifest as it is now.
 	Asker
-	// Base is the value on the base now; Value and Version are what would be written and the version it is made from.
-	Base           string
+	// Base is the value on the base now, and Current the version that it stands for, empty when that is not known; Value
+	// and Version are what would be written and the version it is made from.
+	Base, Current  string
 	Value, Version string
 }
+
+// current is the version of the base's value, as well as it is known.
+func (p Proposal) current() string { return cmp.Or(p.Current, p.Base) }
 
 // Verdict says whether people let a proposal pass. The zero Verdict lets it pass.
 type Verdict struct {
@@ -51,6 +55,34 @@ func (l Ledger) Written(values ...Value) Ledger {
 		})
 	}
 	return l
+}
+
+// Confirmed records values that were found right as they are, so that a person's edit of them is recognized later. A
+// scalar of which another run recorded something since the ledger was seen is left to that run.
+func (l Ledger) Confirmed(seen Ledger, values ...Value) Ledger {
+	for _, v := range values {
+		before, _ := seen.ValueOf(v.Place, v.Manifest)
+		if now, _ := l.ValueOf(v.Place, v.Manifest); now.same(before) {
+			l = l.Written(v)
+		}
+	}
+	return l
+}
+
+// same reports whether two entries of a scalar say the same of it; the zero Value stands for no entry.
+func (v Value) same(w Value) bool {
+	return v.Asker == w.Asker && v.Value == w.Value && v.Version == w.Version
+}
+
+// Unknown returns those of the values that the ledger does not hold yet.
+func (l Ledger) Unknown(values []Value) []Value {
+	var news []Value
+	for _, v := range values {
+		if known, _ := l.ValueOf(v.Place, v.Manifest); !known.same(v) {
+			news = append(news, v)
+		}
+	}
+	return news
 }
 
 // Veto records that people rejected versions, as closing the pull request that proposes them does. The first veto of a
@@ -87,10 +119,10 @@ func (l Ledger) Judge(p Proposal, order Order) Verdict {
 	}
 	last, found := l.ValueOf(p.Place, p.Manifest)
 	switch {
-	case !found, last.Digest != p.Digest, last.Value == p.Base, order.newer(p.Version, last.Version) && !order.newer(p.Base, p.Version):
+	case !found, last.Digest != p.Digest, last.Value == p.Base, order.newer(p.Version, last.Version) && !order.newer(p.current(), p.Version):
 		return Verdict{}
 	default:
-		return edited(p, last)
+		return edited(p, last, order)
 	}
 }
 
@@ -126,10 +158,22 @@ func vetoed(v Veto) Verdict {
 	}
 }
 
-func edited(p Proposal, last Value) Verdict {
+func edited(p Proposal, last Value, order Order) Verdict {
+	did := "wrote"
+	if last.Commit == "" {
+		did = "confirmed"
+	}
 	return Verdict{
 		Reason: PeopleEdit,
-		Detail: fmt.Sprintf("pawl wrote %s and a person changed it to %s", last.Value, p.Base),
-		Hint:   fmt.Sprintf("wait for a version newer than %s, or change the manifest", last.Version),
+		Detail: fmt.Sprintf("pawl %s %s and a person changed it to %s", did, last.Value, p.Base),
+		Hint:   fmt.Sprintf("wait for a version newer than %s, or change the manifest", p.outgrown(last, order)),
 	}
+}
+
+// outgrown is the version that a proposal has to be newer than: the person's own when they went up.
+func (p Proposal) outgrown(last Value, order Order) string {
+	if order.newer(p.current(), last.Version) {
+		return p.current()
+	}
+	return last.Version
 }

@@ -22,8 +22,9 @@ type Plan struct {
 	// Requests counts the requests made by logical host; Remaining is the quota left where the host says so.
 	Requests  map[string]int `json:"requests"`
 	Remaining map[string]int `json:"remaining,omitempty"`
-	// Files are the bytes behind Changes, in the order of their paths.
-	Files []change.File `json:"-"`
+	// Files are the bytes behind Changes, in the order of their paths; Confirmed are the values that are right already.
+	Files     []change.File   `json:"-"`
+	Confirmed []change.Update `json:"-"`
 }
 
 // Outcome is what became of one target, and why.
@@ -53,7 +54,8 @@ func assemble(manifests []manifest.Manifest, jobs []*job, files []change.File) P
 	}
 	for _, j := range jobs {
 		plan.Outcomes = append(plan.Outcomes, j.outcome())
-		plan.Changes = append(plan.Changes, j.updates()...)
+		plan.Changes = append(plan.Changes, j.updates(policy.Update)...)
+		plan.Confirmed = append(plan.Confirmed, j.updates(policy.Current)...)
 	}
 	slices.SortStableFunc(plan.Outcomes, func(a, b Outcome) int { return strings.Compare(a.Manifest, b.Manifest) })
 	return plan
@@ -103,16 +105,16 @@ func (j *job) outcome() Outcome {
 	return o
 }
 
-// updates are the job's values that change.
-func (j *job) updates() []change.Update {
+// updates are the job's values with an outcome that names a version: those that change, or those that need not.
+func (j *job) updates(outcome policy.Outcome) []change.Update {
 	var all []change.Update
 	for _, v := range j.values {
-		if j.failure != nil || v.decision.Outcome != policy.Update {
+		if j.failure != nil || v.decision.Outcome != outcome || v.decision.Tag == "" {
 			continue
 		}
 		all = append(all, change.Update{
 			Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Document: v.scalar.Document, Key: v.scalar.Key,
-			Old: v.scalar.Value, New: v.decision.Value, Version: v.decision.Tag, Digest: v.digest, Reason: string(v.decision.Reason),
+			Old: v.scalar.Value, From: v.decision.From, New: v.decision.Value, Version: v.decision.Tag, Digest: v.digest, Reason: string(v.decision.Reason),
 			Source: change.Source{Kind: string(j.source.Query.Kind), Name: j.source.Name},
 		})
 	}

@@ -81,7 +81,7 @@ func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (Pu
 
 // merge merges the pull request when change.Authorize grants it, and records what was written. again means that the plan
 // has to be made anew.
-func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull Pull, manifests []manifest.Manifest, report *Report) (again bool, err error) {
+func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull Pull, confirmed []ledger.Value, manifests []manifest.Manifest, report *Report) (again bool, err error) {
 	view := change.View{Ledger: r.Ledger, Manifests: digests(manifests), Order: policy.Compare}
 	merged, err := r.Forge.Merge(ctx, pull, change.CommitMessage(set), func(s State) (now, later change.Decision) {
 		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent}
@@ -94,8 +94,14 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 	report.Merge = &merged
 	if merged.Outcome == "merged" {
 		written := set.Written(merged.SHA, digests(manifests), merged.At)
-		return false, r.Forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Written(written...) })
+		return false, r.Forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger {
+			return l.Confirmed(r.Ledger, confirmed...).Written(written...)
+		})
 	}
 	stale := []change.Code{change.BaseMoved, change.DiffDiffers, change.NotOpen}
-	return merged.Outcome == "rebuild" || merged.Outcome == "refused" && slices.Contains(stale, merged.Decision.Code), nil
+	again = merged.Outcome == "rebuild" || merged.Outcome == "refused" && slices.Contains(stale, merged.Decision.Code)
+	if again {
+		return true, nil
+	}
+	return false, r.note(ctx, confirmed)
 }

@@ -119,7 +119,7 @@ func (p Pipeline) ask(s *snapshot, j *job, v *value) {
 	verdict := p.Ledger.Judge(ledger.Proposal{
 		Place: ledger.Place{File: j.target.File, Document: v.scalar.Document, Key: v.scalar.Key},
 		Asker: ledger.Asker{Manifest: j.manifest.Name, Digest: j.manifest.Digest},
-		Base:  v.scalar.Value, Value: v.decision.Value, Version: v.decision.Tag,
+		Base:  v.scalar.Value, Current: v.decision.From, Value: v.decision.Value, Version: v.decision.Tag,
 	}, j.source.Filter.Order(j.manifest.Policy.Loose, s.listing))
 	if verdict.Held() {
 		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.Reason(verdict.Reason), Detail: verdict.Detail, Hint: verdict.Hint}

@@ -63,6 +63,7 @@ func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report,
 
 // round is one attempt on the base as it is now; again means that it moved.
 func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report *Report) (again bool, err error) {
+	begun := r.Clock()
 	profile, err := r.Forge.Open(ctx)
 	if err != nil {
 		return false, err
@@ -84,10 +85,14 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	if errors.Is(err, ErrMoved) {
 		return true, nil
 	}
-	if err != nil || pull.Number == 0 || r.NoMerge {
+	if err != nil {
 		return false, err
 	}
-	return r.merge(ctx, profile, set, pull, manifests, report)
+	confirmed := r.confirmed(report.Plan, manifests, begun)
+	if pull.Number == 0 || r.NoMerge {
+		return false, r.note(ctx, confirmed)
+	}
+	return r.merge(ctx, profile, set, pull, confirmed, manifests, report)
 }
 
 // prepare learns what became of earlier pull requests and makes the base's files the ones that are planned on.
@@ -148,6 +153,25 @@ func lessons(settled []Settled, manifests []manifest.Manifest) ledger.Transition
 		}
 		return l
 	}
+}
+
+// confirmed are the values that the plan found right and the ledger does not know of: a person who changes one of them
+// later has changed what pawl stands for.
+func (r Runner) confirmed(plan Plan, manifests []manifest.Manifest, at time.Time) []ledger.Value {
+	return r.Ledger.Unknown(change.Set{Updates: plan.Confirmed}.Written("", digests(manifests), at))
+}
+
+// note records confirmed values on their own, when they differ from what the ledger holds of them. Scalars that it knows
+// nothing about can wait for the next merge: nothing to do means nothing written.
+func (r Runner) note(ctx context.Context, confirmed []ledger.Value) error {
+	changed := slices.DeleteFunc(confirmed, func(v ledger.Value) bool {
+		_, known := r.Ledger.ValueOf(v.Place, v.Manifest)
+		return !known
+	})
+	if len(changed) == 0 {
+		return nil
+	}
+	return r.Forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Confirmed(r.Ledger, changed...) })
 }
 
 func digests(manifests []manifest.Manifest) map[string]string {

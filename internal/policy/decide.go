@@ -28,8 +28,10 @@ type Decision struct {
 	Reason  Reason  `json:"reason"`
 	// Tag is the version chosen, in the source's spelling, and Value its text for the file; both are empty when
 	// nothing is to be written or confirmed.
-	Tag    string `json:"tag,omitempty"`
-	Value  string `json:"value,omitempty"`
+	Tag   string `json:"tag,omitempty"`
+	Value string `json:"value,omitempty"`
+	// From is the version that the present value stands for, empty when that is not known or nothing is to be written.
+	From   string `json:"from,omitempty"`
 	Detail string `json:"detail"`
 	Hint   string `json:"hint,omitempty"`
 }
@@ -94,6 +96,9 @@ func (r *Request) weigh(now current, t tally) Decision {
 // update writes the best candidate and says whether that leads up or down.
 func (r *Request) update(value string, rise int, now current, t tally) Decision {
 	d := Decision{Outcome: Update, Reason: NewestMatch, Tag: t.best.tag, Value: value, Detail: r.newest(t)}
+	if now.known {
+		d.From = now.tag
+	}
 	switch {
 	case rise < 0 && now.inside:
 		d.Detail += fmt.Sprintf("; lower than %s, which is not listed", r.Current)
