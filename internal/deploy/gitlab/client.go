@@ -1,0 +1,147 @@
+// Package gitlab is the deploy stage's client of GitLab: it triggers pipelines with a project's trigger token, looks
+// up what became of a trigger whose answer never came, and follows a pipeline to its end.
+//
+// It promises: a trigger is sent once, and again only when it is certain that GitLab did not accept it; what is not
+// known is said to be unknown; a token goes to its project's own host only, along no redirect, and into no text; every
+// wait, page and poll is bounded. Who may trigger what, and when again, is decided by its caller and the ledger.
+package gitlab
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	gl "github.com/xanzy/go-gitlab"
+
+	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+const (
+	// DefaultPatience is how long one trigger waits in total between its repetitions.
+	DefaultPatience = time.Minute
+	// DefaultSettle is how long after a trigger its pipeline may still appear: the patience, the timeout of a request,
+	// and the minute that GitLab works on one after its client left, with something to spare.
+	DefaultSettle = 3 * time.Minute
+	// DefaultPoll is how often a pipeline is looked at or for.
+	DefaultPoll = 10 * time.Second
+
+	pageSize = 100
+	// maxPages bounds a listing, and so how many pipelines are looked at for one trigger.
+	maxPages = 5
+	// maxBody bounds an answer, in bytes.
+	maxBody = 8 << 20
+	// skew is how far the clocks of GitLab and of this machine may differ.
+	skew = 15 * time.Minute
+)
+
+// Config says how requests are made; every zero field has the default above or the one described.
+type Config struct {
+	HTTP *httpx.Client
+	// Token returns the value of an environment variable, empty when it has none.
+	Token func(variable string) string
+	// Now and Sleep are the clock; the defaults are the real one.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+	// Patience, Settle and Poll replace their defaults.
+	Patience, Settle, Poll time.Duration
+}
+
+// Client talks to the GitLab of each project that it is given. It is safe for concurrent use and keeps no state.
+type Client struct {
+	config Config
+}
+
+// New returns a client that has not asked anything yet.
+func New(c Config) *Client {
+	if c.HTTP == nil {
+		c.HTTP = httpx.New(httpx.Config{})
+	}
+	if c.Token == nil {
+		c.Token = func(string) string { return "" }
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Sleep == nil {
+		c.Sleep = sleep
+	}
+	if c.Patience <= 0 {
+		c.Patience = DefaultPatience
+	}
+	if c.Settle <= 0 {
+		c.Settle = DefaultSettle
+	}
+	if c.Poll <= 0 {
+		c.Poll = DefaultPoll
+	}
+	return &Client{config: c}
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// token returns the value of a variable without the line end that a secret is often stored with.
+func (c *Client) token(variable string) string {
+	if variable == "" {
+		return ""
+	}
+	return strings.TrimSpace(c.config.Token(variable))
+}
+
+// connect returns the library's client for a project's GitLab, and the project's number or path there. The token may
+// be empty: a trigger carries its own.
+func (c *Client) connect(p deploy.Project, token string) (*gl.Client, string, error) {
+	base, id, err := p.Endpoint()
+	if err != nil {
+		return nil, "", err
+	}
+	place, err := url.Parse(base)
+	if err != nil {
+		return nil, "", err
+	}
+	transport := &personal{next: c.config.HTTP.Transport(place.Host).WithMaxBody(maxBody), place: place, token: token}
+	api, err := gl.NewClient("", gl.WithBaseURL(base+"/api/v4/"), gl.WithoutRetries(), gl.WithCustomLimiter(unlimited{}),
+		gl.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: stay}))
+	if err != nil {
+		return nil, "", err
+	}
+	api.UserAgent = ""
+	return api, id, nil
+}
+
+// stay follows no redirect: 307 and 308 would carry the body, and with it the token, anywhere.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+// personal adds the token to requests for its own place, and takes away the empty one that the library sends.
+type personal struct {
+	next  http.RoundTripper
+	place *url.URL
+	token string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p *personal) RoundTrip(req *http.Request) (*http.Response, error) {
+	req = req.Clone(req.Context())
+	req.Header.Del("Private-Token")
+	if p.token != "" && httpx.SamePlace(req.URL, p.place) {
+		req.Header.Set("Private-Token", p.token)
+	}
+	return p.next.RoundTrip(req)
+}
+
+// unlimited replaces the library's limiter, which waits by a clock of its own.
+type unlimited struct{}
+
+// Wait implements gl.RateLimiter.
+func (unlimited) Wait(context.Context) error { return nil }

@@ -1,0 +1,118 @@
+package gitlab
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	gl "github.com/xanzy/go-gitlab"
+
+	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+// maxText bounds what is repeated of an answer, in bytes.
+const maxText = 600
+
+// said returns the texts of GitLab's refusal, empty when the answer is none of GitLab's.
+func said(err error) string {
+	var response *gl.ErrorResponse
+	var body any
+	if !errors.As(err, &response) || json.Unmarshal(response.Body, &body) != nil {
+		return ""
+	}
+	return strings.Join(texts(body, nil), ", ")
+}
+
+// texts collects the texts of a JSON value in order.
+func texts(value any, found []string) []string {
+	switch v := value.(type) {
+	case string:
+		return append(found, v)
+	case []any:
+		for _, one := range v {
+			found = texts(one, found)
+		}
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(v)) {
+			found = texts(v[name], found)
+		}
+	}
+	return found
+}
+
+// reason is the text of a failure below the library, without an address.
+func reason(err error) string {
+	if err == nil {
+		return "the answer cannot be read"
+	}
+	return httpx.Clean(err).Error()
+}
+
+func advice(err error) string {
+	var failed *httpx.Error
+	if errors.As(err, &failed) {
+		return failed.Advice()
+	}
+	return "run again"
+}
+
+// target is where a redirect leads, without a query; empty when it is none.
+func target(res *http.Response) string {
+	to, err := res.Location()
+	if err != nil || res.StatusCode/100 != 3 {
+		return ""
+	}
+	return to.Scheme + "://" + to.Host + to.EscapedPath()
+}
+
+// clean makes a text that holds somebody else's words fit to be shown: one line, bounded, without the project's tokens.
+func (c *Client) clean(p deploy.Project, text string) string {
+	text = httpx.Redact(strings.ToValidUTF8(text, "?"), c.token(p.Secret), c.token(p.API))
+	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
+	text = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+	if len(text) <= maxText {
+		return text
+	}
+	end := maxText
+	for !utf8.RuneStart(text[end]) {
+		end--
+	}
+	return text[:end] + "..."
+}
+
+// page returns a pipeline's page: the one that GitLab names, else the one that it has by GitLab's custom.
+func (c *Client) page(p deploy.Project, id int64, named string) string {
+	u, err := url.Parse(named)
+	if err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && c.clean(p, named) == named {
+		return named
+	}
+	base, project, err := p.Endpoint()
+	if err != nil || !strings.Contains(project, "/") {
+		return ""
+	}
+	return fmt.Sprintf("%s/%s/-/pipelines/%d", base, project, id)
+}
+
+var plainWord = regexp.MustCompile(`^[a-z_]{1,40}$`)
+
+// word returns a status as it is when it looks like one.
+func word(status string) string {
+	if plainWord.MatchString(status) {
+		return status
+	}
+	return ""
+}

@@ -1,0 +1,121 @@
+package gitlab
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	gl "github.com/xanzy/go-gitlab"
+
+	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+const (
+	// connects is how often a connection is tried.
+	connects = 3
+	// unsaid is the wait when GitLab wants fewer requests and does not say for how long.
+	unsaid = 10 * time.Second
+)
+
+// Trigger makes GitLab run a pipeline
+// (https://docs.gitlab.com/ee/api/pipeline_triggers.html#trigger-a-pipeline-with-a-token), and says whether it did. It
+// repeats what was certainly not accepted and may be when repeated: no connection, too many requests.
+func (c *Client) Trigger(ctx context.Context, p deploy.Project, r deploy.Request) deploy.Answer {
+	token := c.token(p.Secret)
+	if token == "" {
+		return deploy.Answer{State: deploy.Refused, Detail: "not sent: there is no trigger token", Hint: "set the variable that `secret` of the project names"}
+	}
+	api, id, err := c.connect(p, "")
+	if err != nil {
+		return deploy.Answer{State: deploy.Refused, Detail: "not sent: url: " + err.Error(), Hint: "correct `url` of the project"}
+	}
+	if err := ctx.Err(); err != nil {
+		return deploy.Answer{State: deploy.Refused, Detail: "not sent: stopped", Hint: "run again"}
+	}
+	options := &gl.RunPipelineTriggerOptions{Ref: &r.Ref, Token: &token, Variables: r.Variables()}
+	left := c.config.Patience
+	for attempt := 1; ; attempt++ {
+		var t trace
+		made, res, err := api.PipelineTriggers.RunPipelineTrigger(id, options, gl.WithContext(t.context(ctx)))
+		wait, again := c.again(&t, res, err, attempt)
+		if !again || wait > left || ctx.Err() != nil {
+			return c.answer(p, r, attempted{made, res, err, t.sent(err)})
+		}
+		left -= max(wait, time.Second)
+		if c.config.Sleep(ctx, wait) != nil {
+			return c.answer(p, r, attempted{made, res, err, false})
+		}
+	}
+}
+
+// again says whether an attempt is to be repeated, and after which wait.
+func (c *Client) again(t *trace, res *gl.Response, err error, attempt int) (time.Duration, bool) {
+	if res != nil {
+		wait, said := httpx.RetryAfter(res.Header, c.config.Now())
+		if !said {
+			wait = unsaid
+		}
+		return wait, res.StatusCode == http.StatusTooManyRequests
+	}
+	var failed *httpx.Error
+	switch {
+	case err == nil || t.sent(err):
+		return 0, false
+	case errors.As(err, &failed) && failed.Status == http.StatusTooManyRequests:
+		return failed.Wait, true // kept back because of what GitLab said to another project's trigger
+	case errors.Is(err, httpx.ErrUnknownHost), errors.Is(err, httpx.ErrTLS):
+		return 0, false // it would say the same again
+	}
+	return time.Duration(attempt) * time.Second, attempt < connects
+}
+
+// attempted is the last attempt of a trigger.
+type attempted struct {
+	made *gl.Pipeline
+	res  *gl.Response
+	err  error
+	sent bool
+}
+
+// answer says what an attempt means.
+func (c *Client) answer(p deploy.Project, r deploy.Request, a attempted) deploy.Answer {
+	out := deploy.Answer{State: deploy.Unknown, Hint: unknownHint(p)}
+	switch {
+	case a.res == nil && !a.sent:
+		out = deploy.Answer{State: deploy.Refused, Detail: "not sent: " + reason(a.err), Hint: advice(a.err)}
+	case a.res == nil:
+		out.Detail = "no answer: " + reason(a.err)
+	case a.res.StatusCode/100 == 2 && a.err == nil && a.made.ID > 0:
+		out = c.accepted(p, int64(a.made.ID), a.made.WebURL, a.made.Status)
+		if a.made.YamlErrors != "" {
+			out.Detail, out.Hint = "the pipeline failed before any job: "+a.made.YamlErrors, "correct the project's .gitlab-ci.yml"
+		}
+	case a.res.StatusCode/100 == 2:
+		out.Detail = fmt.Sprintf("the answer %d is no pipeline", a.res.StatusCode)
+	case unsettled(a.res.StatusCode):
+		out.Detail = fmt.Sprintf("the answer is %d %s", a.res.StatusCode, http.StatusText(a.res.StatusCode))
+	default:
+		out = refused(p, r, a.res, said(a.err))
+	}
+	out.Detail, out.Hint = c.clean(p, out.Detail), c.clean(p, out.Hint)
+	return out
+}
+
+// accepted describes a pipeline that exists. What GitLab says of it is taken only in the form that it has.
+func (c *Client) accepted(p deploy.Project, id int64, page, status string) deploy.Answer {
+	return deploy.Answer{State: deploy.Accepted, PipelineID: id, URL: c.page(p, id, page), Status: word(status)}
+}
+
+// unsettled reports whether a status leaves open if the trigger was applied: the server or a proxy in between gave up.
+func unsettled(status int) bool {
+	switch status {
+	case http.StatusMovedPermanently, http.StatusFound, http.StatusTemporaryRedirect, http.StatusPermanentRedirect:
+		return false
+	case http.StatusRequestTimeout, 499: // nginx: the client closed the request
+		return true
+	}
+	return status < 400 || status >= 500
+}
