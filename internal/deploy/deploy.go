@@ -46,11 +46,11 @@ func (r Request) Variables() map[string]string {
 type State string
 
 const (
-	// Accepted: GitLab made the pipeline.
+	// Accepted says that GitLab made the pipeline.
 	Accepted State = "accepted"
-	// Refused: it is certain that no pipeline was made that runs anything.
+	// Refused says that it is certain that no pipeline was made that runs anything.
 	Refused State = "refused"
-	// Unknown: the trigger was sent, and no usable answer came.
+	// Unknown says that the trigger was sent, and no usable answer came.
 	Unknown State = "unknown"
 )
 

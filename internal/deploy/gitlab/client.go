@@ -20,11 +20,12 @@ import (
 )
 
 const (
-	// DefaultPatience is how long one trigger waits in total between its repetitions.
+	// DefaultPatience is how long one trigger is repeated.
 	DefaultPatience = time.Minute
-	// DefaultSettle is how long after a trigger its pipeline may still appear: the patience, the timeout of a request,
-	// and the minute that GitLab works on one after its client left, with something to spare.
-	DefaultSettle = 3 * time.Minute
+	// DefaultSettle is how long after a trigger was begun its pipeline may still appear: the patience, the budget and the
+	// timeout of the last request (httpx.DefaultBudget, httpx.DefaultTimeout), and the minute that GitLab works on one
+	// after its client has left (https://docs.gitlab.com/omnibus/settings/puma.html#worker-timeout).
+	DefaultSettle = 4 * time.Minute
 	// DefaultPoll is how often a pipeline is looked at or for.
 	DefaultPoll = 10 * time.Second
 
@@ -99,9 +100,12 @@ func (c *Client) token(variable string) string {
 	return strings.TrimSpace(c.config.Token(variable))
 }
 
+// library is frozen, and stays: it is known here only.
+type library = gl.Client //nolint:staticcheck // deprecated upstream
+
 // connect returns the library's client for a project's GitLab, and the project's number or path there. The token may
 // be empty: a trigger carries its own.
-func (c *Client) connect(p deploy.Project, token string) (*gl.Client, string, error) {
+func (c *Client) connect(p deploy.Project, token string) (*library, string, error) {
 	base, id, err := p.Endpoint()
 	if err != nil {
 		return nil, "", err
@@ -111,8 +115,9 @@ func (c *Client) connect(p deploy.Project, token string) (*gl.Client, string, er
 		return nil, "", err
 	}
 	transport := &personal{next: c.config.HTTP.Transport(place.Host).WithMaxBody(maxBody), place: place, token: token}
-	api, err := gl.NewClient("", gl.WithBaseURL(base+"/api/v4/"), gl.WithoutRetries(), gl.WithCustomLimiter(unlimited{}),
-		gl.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: stay}))
+	options := []gl.ClientOptionFunc{gl.WithBaseURL(base + "/api/v4/"), gl.WithoutRetries(), gl.WithCustomLimiter(unlimited{}),
+		gl.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: stay})}
+	api, err := gl.NewClient("", options...) //nolint:staticcheck // deprecated upstream
 	if err != nil {
 		return nil, "", err
 	}

@@ -64,7 +64,7 @@ func conditions(ref string, since time.Time) gl.ListProjectPipelinesOptions {
 type search struct {
 	client    *Client
 	project   deploy.Project
-	api       *gl.Client
+	api       *library
 	id        string
 	commitURL string
 	options   gl.ListProjectPipelinesOptions

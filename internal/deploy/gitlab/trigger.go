@@ -32,19 +32,21 @@ func (c *Client) Trigger(ctx context.Context, p deploy.Project, r deploy.Request
 	if err != nil {
 		return deploy.Answer{State: deploy.Refused, Detail: "not sent: url: " + err.Error(), Hint: "correct `url` of the project"}
 	}
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return deploy.Answer{State: deploy.Refused, Detail: "not sent: stopped", Hint: "run again"}
 	}
 	options := &gl.RunPipelineTriggerOptions{Ref: &r.Ref, Token: &token, Variables: r.Variables()}
 	left := c.config.Patience
 	for attempt := 1; ; attempt++ {
 		var t trace
+		start := c.config.Now()
 		made, res, err := api.PipelineTriggers.RunPipelineTrigger(id, options, gl.WithContext(t.context(ctx)))
+		left -= c.config.Now().Sub(start)
 		wait, again := c.again(&t, res, err, attempt)
 		if !again || wait > left || ctx.Err() != nil {
 			return c.answer(p, r, attempted{made, res, err, t.sent(err)})
 		}
-		left -= max(wait, time.Second)
+		left -= wait
 		if c.config.Sleep(ctx, wait) != nil {
 			return c.answer(p, r, attempted{made, res, err, false})
 		}
@@ -58,14 +60,14 @@ func (c *Client) again(t *trace, res *gl.Response, err error, attempt int) (time
 		if !said {
 			wait = unsaid
 		}
-		return wait, res.StatusCode == http.StatusTooManyRequests
+		return max(wait, time.Second), res.StatusCode == http.StatusTooManyRequests
 	}
 	var failed *httpx.Error
 	switch {
 	case err == nil || t.sent(err):
 		return 0, false
 	case errors.As(err, &failed) && failed.Status == http.StatusTooManyRequests:
-		return failed.Wait, true // kept back because of what GitLab said to another project's trigger
+		return max(failed.Wait, time.Second), true // kept back because of what GitLab said to another project's trigger
 	case errors.Is(err, httpx.ErrUnknownHost), errors.Is(err, httpx.ErrTLS):
 		return 0, false // it would say the same again
 	}
