@@ -28,6 +28,8 @@ type System struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Transport sends every request; nil is the network.
 	Transport http.RoundTripper
+	// ID returns a text that no other process has; nil is a random one.
+	ID func() string
 }
 
 // OS returns the real process's System.
@@ -79,7 +81,7 @@ func newRoot(g *globals) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "say more: unchanged targets, each request")
 	f.DurationVar(&g.timeout, "timeout", 20*time.Second, "give up on one request after this `time`")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newValidate(g), newVersion(g))
+	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newDeploy(g), newValidate(g), newVersion(g))
 	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return cmd
 }

@@ -35,7 +35,7 @@ func (s *session) forgeToken() string {
 }
 
 // forge returns the configured forge.
-func (s *session) forge(client *httpx.Client) (pipeline.Forge, error) {
+func (s *session) forge(client *httpx.Client) (*gitHub, error) {
 	repository := s.config.Forge.Repository
 	if repository == "" {
 		repository = s.env("GITHUB_REPOSITORY")
@@ -182,7 +182,7 @@ func (g *gitHub) Settled(ctx context.Context) ([]pipeline.Settled, error) {
 		if !ok {
 			continue
 		}
-		one := pipeline.Settled{Number: p.Number, Merged: p.Merged, SHA: p.MergeSHA, At: p.Closed}
+		one := pipeline.Settled{Number: p.Number, URL: p.URL, Title: p.Title, Merged: p.Merged, SHA: p.MergeSHA, At: p.Closed, Omitted: m.Omitted}
 		for _, u := range m.Updates {
 			one.Updates = append(one.Updates, change.Update{Manifest: u.Manifest, File: u.File, Document: u.Document, Key: u.Key, Old: u.Old, New: u.New, Version: u.Version})
 		}
@@ -217,3 +217,22 @@ func (g *gitHub) Record(ctx context.Context, next ledger.Transition) error {
 
 // Calls counts the requests.
 func (g *gitHub) Calls() int { return g.client.Calls() }
+
+// commit fills the fields of a commit that are empty with what GitHub knows of it.
+func (g *gitHub) commit(ctx context.Context, c pipeline.Commit) (pipeline.Commit, error) {
+	found, err := g.client.MergedCommit(ctx, c.SHA)
+	if err != nil {
+		return pipeline.Commit{}, err
+	}
+	c.SHA, c.At = found.SHA, found.At
+	if c.Message == "" {
+		c.Message = found.Message
+	}
+	if c.URL == "" {
+		c.URL = found.URL
+	}
+	if len(c.Changed) == 0 {
+		c.Changed, c.All = found.Paths, found.More
+	}
+	return c, nil
+}

@@ -29,16 +29,17 @@ type runOptions struct {
 	from            string
 	dryRun, noMerge bool
 	settle          time.Duration
+	runID           string
 }
 
 func newRun(g *globals) *cobra.Command {
 	o := &runOptions{globals: g}
 	cmd := &cobra.Command{
 		Use:   "run",
-		Short: "Plan on the base branch, open one pull request and merge it when it may",
+		Short: "Plan on the base branch, open one pull request, merge it when it may, and deploy",
 		Long: `Run plans on the tip of the base branch as the forge has it, keeps one pull request with exactly the
-plan's bytes, and merges it when every rule for a merge holds. It needs a token: MERGE_TOKEN, else
-GITHUB_TOKEN. --image, --chart, --tag and --upstream say what an upstream build published; they are hints
+plan's bytes, merges it when every rule for a merge holds, and fires the pipelines of deploy.projects
+that consume what was merged. It needs a token: MERGE_TOKEN, else GITHUB_TOKEN. --image, --chart, --tag and --upstream say what an upstream build published; they are hints
 and come from the event in GITHUB_EVENT_PATH too. PAWL_PAUSE=reason plans and reports only.`,
 		Example: `  pawl run --dry-run
   pawl run --image org/app:v1.2.3 --upstream https://ci.example/build/7`,
@@ -54,6 +55,7 @@ and come from the event in GITHUB_EVENT_PATH too. PAWL_PAUSE=reason plans and re
 	f.StringVar(&o.Chart, "chart", "", "the `chart` that was published; every run looks at every chart anyway")
 	f.StringVar(&o.Tag, "tag", "", "the `tag` that was published")
 	f.StringVar(&o.Upstream, "upstream", "", "the `URL` of the build that published it")
+	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
 	f.DurationVar(&o.settle, "settle", 2*time.Minute, "wait this `time` for an announced tag to appear")
 	return cmd
 }
@@ -96,6 +98,10 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 	if s.forgeToken() == "" && !o.dryRun {
 		return pipeline.Runner{}, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run"}
 	}
+	deployment, err := o.deployment(s, client, forge)
+	if err != nil {
+		return pipeline.Runner{}, err
+	}
 	p.Announced = pipeline.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}
 	var own map[string][]byte
 	if o.from == "base" {
@@ -104,7 +110,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 		}
 	}
 	return pipeline.Runner{
-		Pipeline: p, Forge: forge, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
+		Pipeline: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
 		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: hints.Upstream, Source: s.config.Events.Source, Branch: s.config.Forge.Branch,
 		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(),
 	}, nil
@@ -242,6 +248,9 @@ func runLines(report pipeline.Report) []string {
 	var lines []string
 	if p := report.Preview; p != nil {
 		lines = append(lines, "would propose: "+p.Title, "", p.Message)
+		for _, t := range p.Triggers {
+			lines = append(lines, fmt.Sprintf("would trigger: %s, ref %s, CD_MESSAGE %q", t.Project, t.Ref, t.Variables["CD_MESSAGE"]))
+		}
 	}
 	for _, n := range report.Withdrawn {
 		lines = append(lines, fmt.Sprintf("pull request #%d: closed, nothing is left to change", n))
@@ -267,7 +276,7 @@ func runLines(report pipeline.Report) []string {
 			lines = append(lines, "  hint: "+m.Hint)
 		}
 	}
-	return lines
+	return append(lines, deployLines(report.Deploy)...)
 }
 
 func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {
@@ -281,7 +290,7 @@ func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {
 
 // ended turns the report into the end of the command.
 func ended(report pipeline.Report) error {
-	if report.Plan.Failed() {
+	if report.Plan.Failed() || report.Deploy.Failed() {
 		return &exit{code: Partial}
 	}
 	m := report.Merge

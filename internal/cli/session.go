@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/pipeline"
@@ -26,6 +27,8 @@ type session struct {
 	tree      *worktree.Tree
 	config    config.Config
 	manifests []manifest.Manifest
+	// projects are those to deploy, once they were resolved.
+	projects []deploy.Project
 	// problems are the warnings of the configuration.
 	problems []strictyaml.Problem
 }
@@ -171,6 +174,13 @@ func (s *session) secretValues() []string {
 	for _, name := range s.secrets() {
 		if v := s.env(name); v != "" {
 			values = append(values, v)
+		}
+	}
+	for _, p := range s.projects {
+		for _, name := range []string{p.Secret, p.API} {
+			if v := s.env(name); name != "" && v != "" {
+				values = append(values, v)
+			}
 		}
 	}
 	return values

@@ -28,6 +28,10 @@ const maxDetail = 1000
 type Claim struct {
 	Commit  string `json:"commit"`
 	Project string `json:"project"`
+	// CommitURL, Message and MergedAt are what the project is told of the commit, and the order of commits.
+	CommitURL string    `json:"commitUrl,omitempty"`
+	Message   string    `json:"message,omitempty"`
+	MergedAt  time.Time `json:"mergedAt,omitzero"`
 	// Run is the run that holds the claim, At the time of the claim or of its answer.
 	Run   string    `json:"run"`
 	At    time.Time `json:"at,omitzero"`
@@ -46,33 +50,22 @@ func compareClaims(a, b Claim) int {
 	return cmp.Or(cmp.Compare(a.Commit, b.Commit), cmp.Compare(a.Project, b.Project))
 }
 
-// Claim claims the triggers of a commit for a run. It returns the next ledger, the claims that the run now holds, and
-// those of other runs, which must not be fired: claimed, accepted or unknown. A refused trigger is free again. Both
-// lists are in the order of the projects.
-func (l Ledger) Claim(commit string, projects []string, run string, at time.Time) (next Ledger, fresh, taken []Claim) {
+// Claim claims the triggers of a commit: c says which, for which run and when, and what the projects are told. It returns
+// the next ledger, the claims that the run now holds, and those of other runs, which must not be fired: claimed, accepted
+// or unknown. A refused trigger is free again. Both lists are in the order of the projects.
+func (l Ledger) Claim(c Claim, projects ...string) (next Ledger, fresh, taken []Claim) {
+	c.At, c.MergedAt, c.Message, c.State = c.At.UTC(), c.MergedAt.UTC(), cut(c.Message), Claimed
 	for _, project := range slices.Compact(slices.Sorted(slices.Values(projects))) {
-		old, found := l.ClaimOf(commit, project)
+		old, found := l.ClaimOf(c.Commit, project)
 		if found && old.State != Refused {
 			taken = append(taken, old)
 			continue
 		}
-		c := Claim{Commit: commit, Project: project, Run: run, At: at.UTC(), State: Claimed, Extra: old.Extra}
+		c.Project, c.Extra = project, old.Extra
 		l.Claims = put(l.Claims, c, compareClaims, func(_, c Claim) Claim { return c })
 		fresh = append(fresh, c)
 	}
 	return l, fresh, taken
-}
-
-// Retry claims an unsettled trigger again, for a person who accepts that it may fire twice; ok is false, and nothing
-// changes, when there is none or it is settled.
-func (l Ledger) Retry(commit, project, run string, at time.Time) (next Ledger, ok bool) {
-	old, found := l.ClaimOf(commit, project)
-	if !found || !old.Open() {
-		return l, false
-	}
-	c := Claim{Commit: commit, Project: project, Run: run, At: at.UTC(), State: Claimed, Extra: old.Extra}
-	l.Claims = put(l.Claims, c, compareClaims, func(_, c Claim) Claim { return c })
-	return l, true
 }
 
 // Answer records what became of a trigger. An accepted pipeline is never forgotten, whoever reports it; any other

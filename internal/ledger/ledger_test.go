@@ -36,7 +36,10 @@ func randomStep(r *rand.Rand) Transition {
 	version, commit, project, run := pick("v", 9), pick("c", 40), pick("p", 4), pick("r", 3)
 	switch r.IntN(5) {
 	case 0:
-		return func(l Ledger) Ledger { next, _, _ := l.Claim(commit, []string{project, "all"}, run, at); return next }
+		return func(l Ledger) Ledger {
+			next, _, _ := l.Claim(Claim{Commit: commit, Run: run, At: at}, project, "all")
+			return next
+		}
 	case 1:
 		state := []State{Accepted, Refused, Unknown}[r.IntN(3)]
 		return func(l Ledger) Ledger {
@@ -150,7 +153,7 @@ func TestUnknownSurvives(t *testing.T) {
 	if diff := gocmp.Diff(Snapshot{claimsFile: []byte(want), "other.json": []byte("not even JSON")}, s); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if _, fresh, taken := l.Claim("c1", []string{"dev"}, "r2", start); len(fresh) != 0 || len(taken) != 1 {
+	if _, fresh, taken := l.Claim(Claim{Commit: "c1", Run: "r2", At: start}, "dev"); len(fresh) != 0 || len(taken) != 1 {
 		t.Error("a claim in a state of a later version was taken over")
 	}
 }
@@ -175,7 +178,10 @@ func TestIndependentTransitionsCommute(t *testing.T) {
 	t.Parallel()
 	at := Place{File: "f", Key: "$.k"}
 	claim := func(commit, project string) Transition {
-		return func(l Ledger) Ledger { l, _, _ = l.Claim(commit, []string{project}, "r", start); return l }
+		return func(l Ledger) Ledger {
+			l, _, _ = l.Claim(Claim{Commit: commit, Run: "r", At: start}, project)
+			return l
+		}
 	}
 	answer := func(run string, s State) Transition {
 		return func(l Ledger) Ledger {
@@ -218,12 +224,12 @@ func TestIndependentTransitionsCommute(t *testing.T) {
 
 func TestClaim(t *testing.T) {
 	t.Parallel()
-	l, fresh, taken := Ledger{}.Claim("c", []string{"b", "a", "b"}, "r1", start)
+	l, fresh, taken := Ledger{}.Claim(Claim{Commit: "c", Run: "r1", At: start}, "b", "a", "b")
 	if len(fresh) != 2 || fresh[0].Project != "a" || len(taken) != 0 {
 		t.Fatalf("got %v and %v", fresh, taken)
 	}
 	l = l.Answer(Claim{Commit: "c", Project: "a", Run: "r1", State: Refused, Detail: strings.Repeat("é", 1_000)})
-	l, fresh, taken = l.Claim("c", []string{"a", "b", "d"}, "r2", start)
+	l, fresh, taken = l.Claim(Claim{Commit: "c", Run: "r2", At: start}, "a", "b", "d")
 	if len(fresh) != 2 || fresh[0].Project != "a" || fresh[1].Project != "d" || len(taken) != 1 || taken[0].Run != "r1" {
 		t.Fatalf("got %v and %v", fresh, taken)
 	}
@@ -232,16 +238,14 @@ func TestClaim(t *testing.T) {
 		t.Errorf("a late word of an old run counted: %+v", c)
 	}
 	l = l.Answer(Claim{Commit: "c", Project: "b", Run: "r1", State: Unknown})
-	if _, ok := l.Retry("c", "nobody", "r3", start); ok {
-		t.Error("retried what was never claimed")
-	}
-	l, ok := l.Retry("c", "b", "r3", start)
-	if c, _ := l.ClaimOf("c", "b"); !ok || c.Run != "r3" || c.State != Claimed {
-		t.Errorf("got %v %+v", ok, c)
+	l = l.Answer(Claim{Commit: "c", Project: "b", Run: "r1", State: Refused})
+	l, fresh, _ = l.Claim(Claim{Commit: "c", Run: "r3", At: start}, "b")
+	if c, _ := l.ClaimOf("c", "b"); len(fresh) != 1 || c.Run != "r3" || c.State != Claimed {
+		t.Errorf("got %v %+v", fresh, c)
 	}
 	l = l.Answer(Claim{Commit: "c", Project: "b", Run: "r3", State: Accepted, PipelineID: 4})
-	if _, ok := l.Retry("c", "b", "r4", start); ok {
-		t.Error("retried an accepted trigger")
+	if _, fresh, _ := l.Claim(Claim{Commit: "c", Run: "r4", At: start}, "b"); len(fresh) != 0 {
+		t.Error("claimed an accepted trigger")
 	}
 	if got := l.ClaimsOf("c"); len(got) != 3 || got[1].PipelineID != 4 || got[1].Open() {
 		t.Errorf("got %+v", got)
@@ -300,7 +304,7 @@ func TestSizeIsBounded(t *testing.T) {
 	sizes := map[int]int{}
 	for i := range 2_000 {
 		commit, now := fmt.Sprintf("%040d", i), start.Add(time.Duration(i)*time.Hour)
-		l, _, _ = l.Claim(commit, []string{"dev", "prod"}, "r", now)
+		l, _, _ = l.Claim(Claim{Commit: commit, Run: "r", At: now}, "dev", "prod")
 		l = l.Answer(Claim{Commit: commit, Project: "dev", Run: "r", State: Accepted, At: now},
 			Claim{Commit: commit, Project: "prod", Run: "r", State: Refused, At: now, Detail: strings.Repeat("x", 1e5)})
 		version := fmt.Sprintf("v%05d", i)

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -66,13 +67,31 @@ type Pull struct {
 }
 
 // Settled is a pull request of ours that was merged, as the commit SHA, or that a person closed. Updates is what it says
-// that it held.
+// that it held, but for the Omitted ones.
 type Settled struct {
 	Number  int
+	URL     string
+	Title   string
 	Merged  bool
 	SHA     string
 	At      time.Time
 	Updates []change.Update
+	Omitted int
+}
+
+// commit is what projects are told of a merge.
+func (s Settled) commit() Commit {
+	c := Commit{SHA: s.SHA, URL: commitURL(s.URL, s.SHA), Message: s.Title, At: s.At, All: s.Omitted > 0}
+	for _, u := range s.Updates {
+		c.Changed = append(c.Changed, u.File)
+	}
+	return c
+}
+
+// commitURL is the page of a commit, next to that of a pull request.
+func commitURL(pull, sha string) string {
+	repository, _, _ := strings.Cut(pull, "/pull/")
+	return repository + "/commit/" + sha
 }
 
 // State is a pull request and its checks as they are now.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/policy"
@@ -50,6 +51,34 @@ type Preview struct {
 	Title   string `json:"title"`
 	Body    string `json:"body"`
 	Message string `json:"message"`
+	// Triggers are the projects whose pipelines the merge would fire.
+	Triggers []PreviewTrigger `json:"triggers,omitempty"`
+}
+
+// PreviewTrigger is a trigger that would be sent; the commit's URL is known after the merge only.
+type PreviewTrigger struct {
+	Project   string            `json:"project"`
+	Ref       string            `json:"ref"`
+	Variables map[string]string `json:"variables"`
+}
+
+// triggers are those that merging the set would fire.
+func (d *Deployment) triggers(set change.Set) []PreviewTrigger {
+	if d == nil {
+		return nil
+	}
+	var changed []string
+	for _, f := range set.Files {
+		changed = append(changed, f.Path)
+	}
+	var all []PreviewTrigger
+	for _, p := range d.Projects {
+		if p.Consumes(changed, d.Targets, d.Extra) {
+			r := deploy.Request{Ref: d.Ref, Message: deploy.Message(change.Title(set)), CommitURL: "(known after the merge)"}
+			all = append(all, PreviewTrigger{Project: p.Name, Ref: d.Ref, Variables: r.Variables()})
+		}
+	}
+	return all
 }
 
 func (r Runner) preview(set change.Set) (*Preview, error) {
@@ -57,7 +86,7 @@ func (r Runner) preview(set change.Set) (*Preview, error) {
 		return nil, nil
 	}
 	text, err := r.text(set)
-	return &Preview{Title: text.Title, Body: text.Body, Message: text.Message.String()}, err
+	return &Preview{Title: text.Title, Body: text.Body, Message: text.Message.String(), Triggers: r.Deployment.triggers(set)}, err
 }
 
 // propose makes the one pull request say and do what the set does; a set without updates withdraws it.
@@ -94,14 +123,18 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 	report.Merge = &merged
 	if merged.Outcome == "merged" {
 		written := set.Written(merged.SHA, digests(manifests), merged.At)
-		return false, r.Forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger {
+		commit := Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.Title(set), At: merged.At}
+		for _, f := range set.Files {
+			commit.Changed = append(commit.Changed, f.Path)
+		}
+		return false, r.conclude(ctx, &commit, func(l ledger.Ledger) ledger.Ledger {
 			return l.Confirmed(r.Ledger, confirmed...).Written(written...)
-		})
+		}, report)
 	}
 	stale := []change.Code{change.BaseMoved, change.DiffDiffers, change.NotOpen}
 	again = merged.Outcome == "rebuild" || merged.Outcome == "refused" && slices.Contains(stale, merged.Decision.Code)
 	if again {
 		return true, nil
 	}
-	return false, r.note(ctx, confirmed)
+	return false, r.conclude(ctx, nil, r.news(confirmed), report)
 }

@@ -19,14 +19,17 @@ type Report struct {
 	Started  time.Time `json:"started"`
 	Duration float64   `json:"duration"`
 	// Rounds counts how often the run started over because the base moved.
-	Rounds int  `json:"rounds,omitempty"`
-	Plan   Plan `json:"plan"`
+	Rounds int `json:"rounds,omitempty"`
+	// Plan is absent from the report of a deployment alone.
+	Plan Plan `json:"plan,omitzero"`
 	// Preview is what a dry run would propose; Pull what was proposed, Withdrawn the pull requests that were closed
 	// because nothing is left to change; Merge what became of the pull request.
 	Preview   *Preview `json:"preview,omitempty"`
 	Pull      *Pull    `json:"pull,omitempty"`
 	Withdrawn []int    `json:"withdrawn,omitempty"`
 	Merge     *Merge   `json:"merge,omitempty"`
+	// Deploy is what became of the triggers, absent when no project is configured.
+	Deploy *Deploy `json:"deploy,omitempty"`
 	// Calls counts the requests to the forge; Expires is when the token does.
 	Calls   int       `json:"calls"`
 	Expires time.Time `json:"tokenExpires,omitzero"`

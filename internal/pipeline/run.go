@@ -17,10 +17,16 @@ import (
 // maxRounds bounds how often a run starts over because the base or the branch moved under it.
 const maxRounds = 20
 
-// Runner does the whole job: it plans on the base branch, keeps one pull request, and merges it when it may.
+// pickUp is how long a merged commit of which no run knows is brought to the projects by a later one.
+const pickUp = 7 * 24 * time.Hour
+
+// Runner does the whole job: it plans on the base branch, keeps one pull request, merges it when it may, and has the
+// projects deploy what was merged.
 type Runner struct {
 	Pipeline
 	Forge Forge
+	// Deployment fires the pipelines; nil leaves that to others.
+	Deployment *Deployment
 	// Require says which checks must be green; Freeze, when set, is why nothing is written or merged now.
 	Require change.Requirement
 	Freeze  string
@@ -42,6 +48,10 @@ type Runner struct {
 	Absent time.Duration
 	// Clock is the time of each step.
 	Clock func() time.Time
+	// settled are the earlier pull requests of a round.
+	settled []Settled
+	// lost reports that the ledger is empty.
+	lost bool
 }
 
 // Run plans, proposes and merges. The error is one that ended the run before its outcome was known; everything else is
@@ -90,7 +100,7 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	}
 	confirmed := r.confirmed(report.Plan, manifests, begun)
 	if pull.Number == 0 || r.NoMerge {
-		return false, r.note(ctx, confirmed)
+		return false, r.conclude(ctx, nil, r.news(confirmed), report)
 	}
 	return r.merge(ctx, profile, set, pull, confirmed, manifests, report)
 }
@@ -101,6 +111,7 @@ func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manif
 	if err != nil {
 		return err
 	}
+	r.settled, r.lost = settled, len(known.Values)+len(known.Claims) == 0
 	learn := lessons(settled, manifests)
 	if r.Ledger = learn(known); !r.DryRun && r.Freeze == "" && len(settled) > 0 {
 		if err := r.Forge.Record(ctx, learn); err != nil {
@@ -161,9 +172,10 @@ func (r Runner) confirmed(plan Plan, manifests []manifest.Manifest, at time.Time
 	return r.Ledger.Unknown(change.Set{Updates: plan.Confirmed}.Written("", digests(manifests), at))
 }
 
-// note records confirmed values on their own, when they differ from what the ledger holds of them. Scalars that it knows
-// nothing about can wait for the next merge: nothing to do means nothing written.
-func (r Runner) note(ctx context.Context, confirmed []ledger.Value) error {
+// news is what is to be recorded of confirmed values without a merge: those that differ from what the ledger holds of
+// them, nil when there are none. Scalars that it knows nothing about can wait for the next merge: nothing to do means
+// nothing written.
+func (r Runner) news(confirmed []ledger.Value) ledger.Transition {
 	changed := slices.DeleteFunc(confirmed, func(v ledger.Value) bool {
 		_, known := r.Ledger.ValueOf(v.Place, v.Manifest)
 		return !known
@@ -171,7 +183,39 @@ func (r Runner) note(ctx context.Context, confirmed []ledger.Value) error {
 	if len(changed) == 0 {
 		return nil
 	}
-	return r.Forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Confirmed(r.Ledger, changed...) })
+	return func(l ledger.Ledger) ledger.Ledger { return l.Confirmed(r.Ledger, changed...) }
+}
+
+// conclude records what was learned and brings what was merged to the projects: by this run, by earlier ones that did not
+// get that far, and by the forge or a person meanwhile.
+func (r Runner) conclude(ctx context.Context, merged *Commit, learned ledger.Transition, report *Report) (err error) {
+	if r.Deployment == nil {
+		if learned == nil {
+			return nil
+		}
+		return r.Forge.Record(ctx, learned)
+	}
+	report.Deploy, err = r.Deployment.Deploy(ctx, r.Ledger, r.commits(merged), learned)
+	return err
+}
+
+// commits are the merged ones that projects may not have got yet, the oldest first. A profile with several merges and an
+// empty ledger has lost it: nobody can say then what was deployed, so that only the own merge counts.
+func (r Runner) commits(own *Commit) []Commit {
+	var all []Commit
+	for _, s := range r.settled {
+		if s.Merged && (own == nil || s.SHA != own.SHA) && r.Clock().Sub(s.At) < pickUp {
+			all = append(all, s.commit())
+		}
+	}
+	if len(all) > 1 && r.lost {
+		all = nil
+	}
+	if own != nil {
+		all = append(all, *own)
+	}
+	slices.SortStableFunc(all, func(a, b Commit) int { return a.At.Compare(b.At) })
+	return all
 }
 
 func digests(manifests []manifest.Manifest) map[string]string {

@@ -20,7 +20,7 @@ const ledgerRef = "refs/pawl/ledger"
 // claims returns a transition that claims one commit for a run.
 func claims(commit string) ledger.Transition {
 	return func(l ledger.Ledger) ledger.Ledger {
-		next, _, _ := l.Claim(commit, []string{"dev"}, "run-"+commit, time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC))
+		next, _, _ := l.Claim(ledger.Claim{Commit: commit, Run: "run-" + commit, At: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}, "dev")
 		return next
 	}
 }

@@ -1,0 +1,230 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+)
+
+type deployOptions struct {
+	*globals
+	output, runID string
+	commit        pipeline.Commit
+	project       []string
+	retryUnknown  bool
+	wait          time.Duration
+}
+
+func newDeploy(g *globals) *cobra.Command {
+	o := &deployOptions{globals: g}
+	cmd := &cobra.Command{
+		Use:   "deploy",
+		Short: "Fire the pipelines of the projects that consume a merged commit",
+		Long: `Deploy fires one pipeline for each project of deploy.projects that consumes a file that the commit changed.
+The commit is --commit, else that of the push event in GITHUB_EVENT_PATH, else the HEAD of the root's git
+repository; its message, page and changed paths come from the same place, or from GitHub. Each trigger is
+claimed in the ledger first, so that no run fires the same project twice for one commit, and triggers that
+earlier runs were refused are fired again. One whose answer never came stays unknown until it is found with
+the project's api token, or until --retry-unknown says that it may fire twice.`,
+		Example: `  pawl deploy
+  pawl deploy --commit 2f1c8b9 --project dev
+  pawl deploy --project dev --retry-unknown`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	addOutput(cmd, &o.output, "table", "json", "markdown")
+	f := cmd.Flags()
+	f.StringVar(&o.commit.SHA, "commit", "", "the `SHA` of the merged commit")
+	f.StringVar(&o.commit.Message, "message", "", "the commit's `message`")
+	f.StringVar(&o.commit.URL, "url", "", "the `URL` of the commit's page")
+	f.StringArrayVar(&o.commit.Changed, "changed", nil, "a `path` that the commit changed; may be repeated")
+	f.StringArrayVar(&o.project, "project", nil, "the `name` of a project to deploy, else all; may be repeated")
+	f.BoolVar(&o.retryUnknown, "retry-unknown", false, "fire also what is unknown: it may fire twice")
+	f.DurationVar(&o.wait, "wait", 0, "follow the pipelines to their end for at most this `time` (default deploy.wait)")
+	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
+	return cmd
+}
+
+func (o *deployOptions) run(ctx context.Context) error {
+	if o.retryUnknown && len(o.project) == 0 {
+		return usage(errors.New("--retry-unknown: name the project with --project"))
+	}
+	event, err := actions{o.sys}.push()
+	if err != nil {
+		return &exit{code: Usage, err: err}
+	}
+	s, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.warn()
+	if err := o.choose(s); err != nil {
+		return err
+	}
+	if s.forgeToken() == "" {
+		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN or GITHUB_TOKEN (contents: write): the ledger keeps what was fired"}
+	}
+	_, client := s.pipeline()
+	forge, err := s.forge(client)
+	if err != nil {
+		return err
+	}
+	commits, err := o.commits(ctx, s, event, forge)
+	if err != nil {
+		return err
+	}
+	deployment := s.deployment(client, forge, o.processID(o.runID))
+	deployment.Retry = o.retryUnknown
+	if o.wait > 0 {
+		deployment.Wait = o.wait
+	}
+	return o.deploy(ctx, deployment, forge, commits)
+}
+
+// choose resolves the projects and keeps those that are asked for.
+func (o *deployOptions) choose(s *session) error {
+	if err := s.resolveProjects(); err != nil {
+		return err
+	}
+	for _, name := range o.project {
+		if !slices.ContainsFunc(s.projects, func(p deploy.Project) bool { return p.Name == name }) {
+			return &exit{code: Usage, err: fmt.Errorf("--project: there is no project %q", name), hint: "see deploy.projects in .pawl.yaml"}
+		}
+	}
+	if len(o.project) > 0 {
+		s.projects = slices.DeleteFunc(s.projects, func(p deploy.Project) bool { return !slices.Contains(o.project, p.Name) })
+	}
+	if len(s.projects) == 0 {
+		return &exit{code: Usage, err: errors.New("there is no project to deploy"), hint: "list the GitLab projects in deploy.projects of .pawl.yaml"}
+	}
+	return nil
+}
+
+// commits returns the commit to deploy, none when only what is unknown is to be fired again or nothing was pushed to the
+// base branch.
+func (o *deployOptions) commits(ctx context.Context, s *session, event push, forge *gitHub) ([]pipeline.Commit, error) {
+	c := o.commit
+	if c.SHA == "" && o.retryUnknown {
+		return nil, nil
+	}
+	if c.SHA == "" && event.there() {
+		base := event.base(s.config.Forge.Base)
+		if event.Ref != "refs/heads/"+base || event.gone() {
+			return nil, nil
+		}
+		c = event.fill(c)
+	}
+	if c.SHA == "" {
+		sha, err := gitHead(ctx, o.root)
+		if err != nil {
+			return nil, &exit{code: Usage, err: err, hint: "name the commit with --commit"}
+		}
+		c.SHA = sha
+	}
+	if event.After == c.SHA {
+		c = event.fill(c)
+	}
+	if c.Message != "" && c.URL != "" && (len(c.Changed) > 0 || c.All) && !c.At.IsZero() {
+		return []pipeline.Commit{c}, nil
+	}
+	full, err := forge.commit(ctx, c)
+	if err != nil {
+		return nil, &exit{code: Failure, err: err}
+	}
+	return []pipeline.Commit{full}, nil
+}
+
+// gitHead asks git for the commit that is checked out.
+func gitHead(ctx context.Context, root string) (string, error) {
+	out, err := exec.CommandContext(ctx, "git", "-C", root, "rev-parse", "--verify", "HEAD").Output()
+	if err != nil {
+		return "", errors.New("no commit is named, there is no push event, and git knows of none here")
+	}
+	return strings.TrimSpace(string(out)), nil
+}
+
+// deploy fires and tells.
+func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forge *gitHub, commits []pipeline.Commit) error {
+	report := pipeline.Report{Schema: pipeline.ReportSchema, Started: o.sys.Now()}
+	known, err := forge.Ledger(ctx)
+	if err == nil {
+		report.Deploy, err = d.Deploy(ctx, known, commits, nil)
+	}
+	report.Duration, report.Calls = o.sys.Now().Sub(report.Started).Seconds(), forge.Calls()
+	if said := o.tell(report, len(commits) == 0); err == nil {
+		err = said
+	}
+	if err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	if report.Deploy.Failed() {
+		return &exit{code: Partial}
+	}
+	return nil
+}
+
+// tell prints the report and hands it to the workflow.
+func (o *deployOptions) tell(report pipeline.Report, nothing bool) error {
+	if report.Deploy == nil {
+		return nil
+	}
+	lines := deployLines(report.Deploy)
+	if len(lines) == 0 && nothing {
+		lines = []string{"deploy: nothing was pushed to the base branch and nothing is left over"}
+	}
+	var markdown, text strings.Builder
+	for _, line := range lines {
+		fmt.Fprintf(&markdown, "\n%s\n", cell(line))
+		fmt.Fprintln(&text, printable(line))
+	}
+	job := actions{o.sys}
+	for _, t := range report.Deploy.Triggers {
+		if t.Failed() {
+			job.annotate("error", t.Project, t.Detail+" "+t.Hint)
+		}
+	}
+	said := job.summary(markdown.String())
+	switch o.output {
+	case "json":
+		return errors.Join(said, writeJSON(o.sys.Out, report))
+	case "markdown":
+		return errors.Join(said, o.write(markdown.String()))
+	default:
+		return errors.Join(said, o.write(text.String()))
+	}
+}
+
+// deployLines say what became of each trigger.
+func deployLines(d *pipeline.Deploy) []string {
+	if d == nil {
+		return nil
+	}
+	var lines []string
+	for _, t := range d.Triggers {
+		line := fmt.Sprintf("deploy %s: %s", t.Project, t.State)
+		if t.Commit != d.Commit {
+			line = fmt.Sprintf("deploy %s of %s: %s", t.Project, t.Commit[:min(8, len(t.Commit))], t.State)
+		}
+		if t.PipelineID != 0 {
+			line += fmt.Sprintf(", pipeline %d %s %s", t.PipelineID, t.Status, t.URL)
+		}
+		if t.Detail != "" {
+			line += ": " + t.Detail
+		}
+		lines = append(lines, strings.TrimSpace(line))
+		if t.Hint != "" {
+			lines = append(lines, "  hint: "+t.Hint)
+		}
+	}
+	return lines
+}

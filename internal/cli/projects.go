@@ -1,0 +1,99 @@
+package cli
+
+import (
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"log/slog"
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+)
+
+// resolveProjects reads the projects to deploy from the configuration and the environment, and checks that each has its
+// secret. Without any, there is nothing to deploy.
+func (s *session) resolveProjects() error {
+	c := s.config.Deploy
+	for _, p := range c.Projects {
+		s.projects = append(s.projects, deploy.Project{Name: p.Name, URL: p.URL, Secret: p.Secret, API: p.API, Paths: p.Paths})
+	}
+	if c.Variable != "" {
+		text := s.env(c.Variable)
+		if text == "" {
+			return &exit{code: Usage, err: fmt.Errorf("deploy.projects: the variable %s is not set", c.Variable),
+				hint: "set it to the JSON list of projects, [] for none, or remove deploy.projects from .pawl.yaml"}
+		}
+		projects, err := deploy.Parse([]byte(text))
+		if err != nil {
+			return &exit{code: Usage, err: fmt.Errorf("the variable %s: %w", c.Variable, err)}
+		}
+		s.projects = projects
+	}
+	if err := deploy.Check(s.projects, s.g.sys.Env); err != nil {
+		return &exit{code: Usage, err: fmt.Errorf("deploy.projects: %w", err)}
+	}
+	return nil
+}
+
+// deployment wires the trigger client; nil when there are no projects.
+func (s *session) deployment(client *httpx.Client, recorder pipeline.Recorder, run string) *pipeline.Deployment {
+	if len(s.projects) == 0 {
+		return nil
+	}
+	return &pipeline.Deployment{
+		Projects: s.projects, Recorder: recorder, Ref: s.config.Deploy.Ref, Extra: s.config.Deploy.ExtraPaths, Wait: s.config.Deploy.Wait,
+		Triggerer: gitlab.New(gitlab.Config{HTTP: client, Token: s.env, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep}),
+		Targets:   s.targets(), Run: run, Clock: s.g.sys.Now,
+	}
+}
+
+// targets are the files of all manifests' targets.
+func (s *session) targets() []string {
+	var files []string
+	for _, m := range s.manifests {
+		for _, t := range m.Targets {
+			files = append(files, t.File)
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files)
+}
+
+// deployment is what a run fires after its merge. A dry run sends nothing, so that a secret that is missing is a warning.
+func (o *runOptions) deployment(s *session, client *httpx.Client, recorder pipeline.Recorder) (*pipeline.Deployment, error) {
+	if s.config.Deploy.By == "push" {
+		return nil, nil
+	}
+	if err := s.resolveProjects(); err != nil {
+		if !o.dryRun {
+			return nil, err
+		}
+		o.reporter().say(slog.LevelWarn, err.Error(), advice(err))
+	}
+	return s.deployment(client, recorder, o.processID(o.runID)), nil
+}
+
+// runName is what people know a run by: the workflow run's number and attempt, or what they called it.
+func (g *globals) runName(flag string) string {
+	env := func(name string) string { v, _ := g.sys.Env(name); return v }
+	if flag != "" {
+		return flag
+	}
+	if id := env("GITHUB_RUN_ID"); id != "" {
+		return id + "-" + env("GITHUB_RUN_ATTEMPT")
+	}
+	return "local"
+}
+
+// processID names this process in claims: two jobs of one workflow run are two processes.
+func (g *globals) processID(flag string) string {
+	if g.sys.ID != nil {
+		return g.runName(flag) + "/" + g.sys.ID()
+	}
+	random := make([]byte, 6)
+	_, _ = rand.Read(random) // it never fails
+	return g.runName(flag) + "/" + hex.EncodeToString(random)
+}
