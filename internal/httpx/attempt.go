@@ -22,7 +22,7 @@ func (t *Transport) attempt(req *http.Request, number int) (*http.Response, *Err
 	defer cancel()
 
 	start := t.client.config.Now()
-	res, err := t.client.config.Transport.RoundTrip(t.prepare(ctx, req))
+	res, err := t.send(ctx, req, number)
 	if err == nil {
 		err = buffer(req.Method, res, t.maxBody)
 	}
@@ -35,12 +35,20 @@ func (t *Transport) attempt(req *http.Request, number int) (*http.Response, *Err
 	return res, nil
 }
 
-func (t *Transport) prepare(ctx context.Context, req *http.Request) *http.Request {
+// send sends a copy of the request; from the second attempt on the copy has a body of its own.
+func (t *Transport) send(ctx context.Context, req *http.Request, number int) (*http.Response, error) {
 	out := req.Clone(ctx)
 	if out.Header.Get("User-Agent") == "" {
 		out.Header.Set("User-Agent", t.client.config.UserAgent)
 	}
-	return out
+	if number > 1 && req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return nil, err
+		}
+		out.Body = body
+	}
+	return t.client.config.Transport.RoundTrip(out)
 }
 
 // buffer replaces the body by its bytes. A body that is no success is cut instead of refused.

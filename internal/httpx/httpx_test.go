@@ -129,6 +129,45 @@ func TestRepetition(t *testing.T) {
 	}
 }
 
+func TestRepeatingSendsTheWholeBodyAgain(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	var bodies []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		data, _ := io.ReadAll(r.Body)
+		mu.Lock()
+		defer mu.Unlock()
+		if bodies = append(bodies, r.Method+" "+string(data)); len(bodies) < 3 {
+			w.WriteHeader(http.StatusBadGateway)
+		}
+	}))
+	t.Cleanup(server.Close)
+	for _, tt := range []struct {
+		name string
+		body io.Reader
+		want []string
+		ok   bool
+	}{
+		{"with GetBody", strings.NewReader("told"), []string{"POST told", "POST told", "POST told"}, true},
+		{"without", io.MultiReader(strings.NewReader("told")), []string{"POST told"}, false},
+	} {
+		bodies = nil
+		clock := newClock()
+		rt := httpx.New(httpx.Config{Sleep: clock.Sleep, Now: clock.Now}).Transport("x").Repeating()
+		req, err := http.NewRequestWithContext(t.Context(), "POST", server.URL, tt.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := httpx.NewClient(rt).Do(req)
+		if err != nil || (res.StatusCode == http.StatusOK) != tt.ok {
+			t.Errorf("%s: %v, %v", tt.name, res, err)
+		}
+		if diff := cmp.Diff(tt.want, bodies); diff != "" {
+			t.Errorf("%s: %s", tt.name, diff)
+		}
+	}
+}
+
 func TestTooManyRequestsPausesTheHost(t *testing.T) {
 	t.Parallel()
 	faults, address := serve(t)

@@ -17,6 +17,7 @@ type Transport struct {
 	host    *host
 	label   string
 	maxBody int64
+	repeats bool
 }
 
 // Transport returns the transport for requests that are counted and limited under a label: the logical host, also
@@ -32,7 +33,15 @@ func (t *Transport) WithMaxBody(n int64) *Transport {
 	return &c
 }
 
-// RoundTrip sends the request, repeatedly if it is a GET or HEAD and the failure may pass.
+// Repeating returns a transport that repeats a request of any method as it does a GET: for calls that do no harm when
+// the first of two was carried out after all. A request with a body needs its GetBody.
+func (t *Transport) Repeating() *Transport {
+	c := *t
+	c.repeats = true
+	return &c
+}
+
+// RoundTrip sends the request, repeatedly if it is a GET or HEAD, or the transport is Repeating, and the failure may pass.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	budget := t.client.config.Budget
 	for attempt := 1; ; attempt++ {
@@ -42,7 +51,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		res, err := t.attempt(req, attempt)
 		wait, again := t.verdict(req, res, err, attempt)
 		if !again {
-			return answer(req, res, err)
+			return t.answer(req, res, err)
 		}
 		if err == nil {
 			err = StatusError(res)
@@ -57,11 +66,11 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // answer turns the last attempt into what RoundTrip returns.
-func answer(req *http.Request, res *http.Response, err *Error) (*http.Response, error) {
+func (t *Transport) answer(req *http.Request, res *http.Response, err *Error) (*http.Response, error) {
 	switch {
 	case err != nil:
 		return nil, err
-	case repeatable(req) && (transient(res.StatusCode) || limited(res)):
+	case t.repeatable(req) && (transient(res.StatusCode) || limited(res)):
 		return nil, StatusError(res)
 	default:
 		return res, nil
@@ -70,7 +79,7 @@ func answer(req *http.Request, res *http.Response, err *Error) (*http.Response, 
 
 // verdict says whether the request should be sent again, and after which wait.
 func (t *Transport) verdict(req *http.Request, res *http.Response, err *Error, attempt int) (time.Duration, bool) {
-	if !repeatable(req) {
+	if !t.repeatable(req) {
 		if err == nil && limited(res) {
 			t.tell(res, t.asked(res, attempt))
 		}
@@ -151,7 +160,10 @@ func closeBody(req *http.Request) {
 	}
 }
 
-func repeatable(req *http.Request) bool {
+func (t *Transport) repeatable(req *http.Request) bool {
+	if t.repeats {
+		return req.Body == nil || req.GetBody != nil
+	}
 	return req.Method == http.MethodGet || req.Method == http.MethodHead || req.Method == ""
 }
 
