@@ -15,6 +15,7 @@ type Identity struct {
 	Actions   bool      // the workflow's own GITHUB_TOKEN: what it pushes or opens starts no check
 	Admin     bool      // may read branch protection, and may push past it
 	ReadOnly  bool      // every write is refused
+	NoActions bool      // may start no workflow
 	ExpiresAt time.Time // told in a header, and refused afterwards
 	id        int64
 }

@@ -11,6 +11,7 @@ type Settings struct {
 	AutoMerge           bool
 	DeleteBranchOnMerge bool
 	Private             bool
+	RunDetails          bool // an accepted dispatch is answered with 200 and its run instead of 204
 	// CI says which checks start on a new head that was not pushed with the workflow's own token. It must not call back.
 	CI func(sha string) []Check
 }
@@ -42,7 +43,7 @@ type Repo struct {
 	labels      map[string]*label
 	comments    []*comment
 	queue       []*pull
-	workflows   map[string][]string // file -> declared inputs
+	workflows   map[string]Workflow // by file
 	dispatches  []Dispatch
 	dirty       bool // refs have changed since the last persist
 	persisted   int  // objects already written to the directory
