@@ -21,6 +21,8 @@ type System struct {
 	Out, Err io.Writer
 	// Env looks up an environment variable.
 	Env func(name string) (string, bool)
+	// Environ lists all of them as NAME=value.
+	Environ func() []string
 	// Terminal reports that a person watches Err.
 	Terminal bool
 	Now      func() time.Time
@@ -34,7 +36,7 @@ type System struct {
 
 // OS returns the real process's System.
 func OS() System {
-	return System{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now, Sleep: sleep}
+	return System{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Environ: os.Environ, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now, Sleep: sleep}
 }
 
 // Run runs the command line and returns the exit code.
@@ -81,7 +83,7 @@ func newRoot(g *globals) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "say more: unchanged targets, each request")
 	f.DurationVar(&g.timeout, "timeout", 20*time.Second, "give up on one request after this `time`")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newDeploy(g), newValidate(g), newVersion(g))
+	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newDeploy(g), newDispatch(g), newValidate(g), newVersion(g))
 	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return cmd
 }

@@ -1,0 +1,108 @@
+package dispatch
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// repository is OWNER/NAME as GitHub allows it.
+var repository = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)
+
+// Target is one repository that is to be told.
+type Target struct {
+	// Repository is OWNER/NAME.
+	Repository string
+	// Variable is the name of the variable that it stands in.
+	Variable string
+	// Token may start workflows there. It is sent to GitHub and shown nowhere.
+	Token string
+	// Others are further variables that name the same repository; their tokens are not used.
+	Others []string
+}
+
+// String returns the repository, so that printing a target shows no token.
+func (t Target) String() string { return t.Repository }
+
+// GoString returns the same for %#v.
+func (t Target) GoString() string { return t.Repository }
+
+// VariableError is a variable that names no target.
+type VariableError struct {
+	Variable, Reason string
+}
+
+// Error names the variable and what is wrong with it, never its value.
+func (e *VariableError) Error() string {
+	return fmt.Sprintf("reading the target in %s: %s", e.Variable, e.Reason)
+}
+
+// Advice returns the form of a value.
+func (e *VariableError) Advice() string {
+	return "set " + e.Variable + " to OWNER/REPOSITORY:TOKEN, or unset it"
+}
+
+// Targets reads the targets out of an environment of NAME=value: the value of each variable whose name begins with the
+// prefix is OWNER/REPOSITORY:TOKEN, split at its first colon. They are sorted by repository, each once; of several
+// variables for one repository the first by name counts. The errors are the malformed ones, by name.
+func Targets(environ []string, prefix string) ([]Target, []*VariableError) {
+	var found []Target
+	var errs []*VariableError
+	for _, entry := range environ {
+		name, value, ok := strings.Cut(entry, "=")
+		if !ok || !strings.HasPrefix(name, prefix) {
+			continue
+		}
+		target, reason := parse(name, value)
+		if reason != "" {
+			errs = append(errs, &VariableError{Variable: name, Reason: reason})
+			continue
+		}
+		found = append(found, target)
+	}
+	slices.SortFunc(errs, func(a, b *VariableError) int { return cmp.Compare(a.Variable, b.Variable) })
+	return merge(found), errs
+}
+
+// parse reads one variable, or says what is wrong with it; space around its value, such as a pasted newline, does not count.
+func parse(name, value string) (target Target, reason string) {
+	at, token, found := strings.Cut(strings.TrimSpace(value), ":")
+	_, last, _ := strings.Cut(at, "/")
+	switch {
+	case strings.TrimSpace(value) == "":
+		return target, "it is empty"
+	case !found:
+		return target, "no colon separates the repository from the token"
+	case !repository.MatchString(at) || last == "." || last == "..":
+		return target, "before the first colon stands no OWNER/REPOSITORY"
+	case token == "":
+		return target, "no token stands after the colon"
+	case strings.ContainsFunc(token, unsendable):
+		return target, "the token holds a space or a character that no header can hold"
+	}
+	return Target{Repository: at, Variable: name, Token: token}, ""
+}
+
+// unsendable reports what cannot stand in a token: it is sent in a header.
+func unsendable(r rune) bool { return r <= ' ' || r > '~' }
+
+// merge sorts the targets and makes one of those that name the same repository, whose names GitHub compares without
+// regard to case.
+func merge(all []Target) []Target {
+	slices.SortFunc(all, func(a, b Target) int {
+		return cmp.Or(cmp.Compare(folded(a), folded(b)), cmp.Compare(a.Variable, b.Variable))
+	})
+	var once []Target
+	for _, t := range all {
+		if n := len(once); n > 0 && folded(once[n-1]) == folded(t) {
+			once[n-1].Others = append(once[n-1].Others, t.Variable)
+			continue
+		}
+		once = append(once, t)
+	}
+	return once
+}
+
+func folded(t Target) string { return strings.ToLower(t.Repository) }
