@@ -94,6 +94,9 @@ func (o *dispatchOptions) run(ctx context.Context) error {
 		return &exit{code: Usage, err: err, hint: "run pawl dispatch --help"}
 	}
 	for _, t := range targets {
+		if ctx.Err() != nil {
+			break // Run says so
+		}
 		report.Targets = append(report.Targets, o.tell(ctx, client, t, report.Request))
 	}
 	if err := o.print(report); err != nil {

@@ -40,6 +40,7 @@ func TestReadme(t *testing.T) {
 	root := t.TempDir()
 	forge := github.New(github.Options{Identities: map[string]github.Identity{canary: {Login: "pawl-bot"}}})
 	repo := forge.Create("org/profile", github.Settings{})
+	repo.Workflow("docker-image.yaml", "image", "chart", "tag", "upstream")
 	outputs := map[string]string{}
 	ran, shown := 0, 0
 	for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
@@ -62,6 +63,11 @@ func TestReadme(t *testing.T) {
 	}
 	if ran < 6 || shown != 1 {
 		t.Errorf("%d commands and %d outputs found", ran, shown)
+	}
+	told := []github.Dispatch{{Workflow: "docker-image.yaml", Ref: "main", By: "pawl-bot",
+		Inputs: map[string]string{"image": "org/web:v1.1.0", "upstream": "https://ci.example/build/7"}}}
+	if diff := cmp.Diff(told, repo.Dispatches()); diff != "" {
+		t.Errorf("pawl dispatch as the README shows it: %s", diff)
 	}
 	web, err := os.ReadFile(filepath.Join(root, "values-override.yaml"))
 	merged, _ := repo.File("main", "values-override.yaml")
@@ -118,8 +124,9 @@ func runLine(t *testing.T, root, mirror, line string, forge *github.Server, repo
 	env := map[string]string{"GITHUB_REPOSITORY": "org/profile", "GITHUB_TOKEN": canary, "GITHUB_ACTOR": "me"}
 	code := cli.Run(t.Context(), append(words, "--root", root, "--config", settings), cli.System{
 		Out: &out, Err: &errs, Now: time.Now, Transport: router{forge.RoundTripper(), http.DefaultTransport},
-		Env:   func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Env:     func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Environ: func() []string { return []string{"DOWNSTREAM_IMAGE_PROFILE=org/profile:" + canary} },
+		Sleep:   func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 	})
 	if code != 0 {
 		t.Errorf("%s: exit code %d\n%s%s", line, code, out.String(), errs.String())
