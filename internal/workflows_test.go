@@ -1,0 +1,284 @@
+package internal
+
+import (
+	"encoding/csv"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+)
+
+// rule is what one workflow or action has to be, beyond what holds for all.
+type rule struct {
+	// permissions are those of each job; "" names the top level.
+	permissions map[string]map[string]string
+	// queues demands one run at a time for all triggers; the others may have any concurrency.
+	queues bool
+	// triggers are the keys of `on`; none for an action.
+	triggers []string
+}
+
+// rules are the files that are checked: all workflows, and the action.
+func rules() map[string]rule {
+	read := map[string]string{"contents": "read"}
+	return map[string]rule{
+		".github/workflows/docker-image.yaml": {
+			permissions: map[string]map[string]string{"": {}, "run": {"contents": "write", "pull-requests": "write", "checks": "read", "statuses": "read"}},
+			queues:      true, triggers: []string{"push", "schedule", "workflow_dispatch"},
+		},
+		".github/workflows/gitlab.yaml": {
+			permissions: map[string]map[string]string{"": {}, "deploy": {"contents": "write"}}, triggers: []string{"push"},
+		},
+		".github/workflows/ci.yaml": {
+			permissions: map[string]map[string]string{"": read, "ci": read, "dispatch": read}, triggers: []string{"pull_request", "push"},
+		},
+		".github/workflows/release.yaml": {
+			permissions: map[string]map[string]string{"": {}, "release": {"contents": "write", "id-token": "write", "attestations": "write"}}, triggers: []string{"push"},
+		},
+		"packaging/dispatch/action.yml": {},
+	}
+}
+
+// workflow is the part of a workflow's or action's file that the checks look at.
+type workflow struct {
+	On          map[string]yaml.Node
+	Permissions *map[string]string
+	Concurrency struct {
+		Group  string
+		Cancel string `yaml:"cancel-in-progress"`
+	}
+	Jobs map[string]struct {
+		Permissions *map[string]string
+		Timeout     int `yaml:"timeout-minutes"`
+	}
+}
+
+func TestWorkflows(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("../.github/workflows/*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		if _, known := rules()[strings.TrimPrefix(file, "../")]; !known {
+			t.Errorf("%s is not named in this test: say what it may do", file)
+		}
+	}
+	for name, r := range rules() {
+		for _, problem := range inspect(t, readText(t, name), r) {
+			t.Errorf("%s: %s", name, problem)
+		}
+	}
+}
+
+// TestSpoiltWorkflows shows that each check can fail.
+func TestSpoiltWorkflows(t *testing.T) {
+	t.Parallel()
+	const image, ci, action = ".github/workflows/docker-image.yaml", ".github/workflows/ci.yaml", "packaging/dispatch/action.yml"
+	const checkout = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2"
+	for _, c := range []struct{ file, old, spoilt, want string }{
+		{image, "run: pawl run\n", "run: pawl run --image ${{ inputs.image }}\n", "an expression inside run"},
+		{image, "run: pawl run\n", "run: |\n          pawl run ${{ github.event.inputs.tag }}\n", "an expression inside run"},
+		{image, "run: pawl run\n", "run: pawl run ${{github.event.head_commit.message}}\n", "an expression inside run"},
+		{action, "--image=\"$PAWL_IMAGE\"", "--image=\"${{ inputs.image }}\"", "an expression inside run"},
+		{image, "permissions: {}\n", "", "permissions are not"},
+		{image, "permissions: {}\n", "permissions: write-all\n", "cannot unmarshal"},
+		{image, "      checks: read\n", "      checks: read\n      actions: write\n", "permissions of run are not"},
+		{image, "      statuses: read\n", "", "permissions of run are not"},
+		{ci, "    permissions:\n      contents: read\n", "", "permissions of ci are not"},
+		{image, checkout, "actions/checkout@v4 # v4.2.2", "is not pinned"},
+		{image, checkout, "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683", "names no version"},
+		{image, checkout, "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.1", "names v4.2.1"},
+		{image, checkout, "actions/checkout@d35c59abb061a4a6fb18e82ac0862c26744d6ab5 # v5.5.0", "is not in the list"},
+		{image, checkout, "someone/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2", "is not in the list"},
+		{image, checkout, "actions/checkout-not@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2", "is not in the list"},
+		{action, "actions/setup-go@d35c59abb061a4a6fb18e82ac0862c26744d6ab5", "actions/setup-go@main", "is not pinned"},
+		{image, "cancel-in-progress: false", "cancel-in-progress: true", "does not queue"},
+		{image, "  cancel-in-progress: false\n", "", "does not queue"},
+		{image, "group: pawl\n", "group: pawl-${{ github.sha }}\n", "does not queue"},
+		{image, "persist-credentials: false", "persist-credentials: true", "keeps its credentials"},
+		{image, "          persist-credentials: false\n", "", "keeps its credentials"},
+		{image, "timeout-minutes: 45", "timeout-minutes: 0", "run has no timeout"},
+		{ci, "  pull_request:\n", "  pull_request_target:\n", "triggers are not"},
+		{image, "run: pawl run\n", "run: pawl run\n        with: {token: \"${{ secrets.MERGE_TOKEN }}\"}\n", "a secret outside env"},
+	} {
+		text := readText(t, c.file)
+		spoilt := strings.Replace(text, c.old, c.spoilt, 1)
+		if spoilt == text {
+			t.Errorf("%s does not hold %q", c.file, c.old)
+		}
+		if problems := strings.Join(inspect(t, spoilt, rules()[c.file]), "\n"); !strings.Contains(problems, c.want) {
+			t.Errorf("%s with %q instead of %q: %q, want %q", c.file, c.spoilt, c.old, problems, c.want)
+		}
+	}
+}
+
+// TestDispatchInputs holds the workflow's inputs against those that pawl dispatch sends: all optional texts.
+func TestDispatchInputs(t *testing.T) {
+	t.Parallel()
+	var w struct {
+		On struct {
+			Dispatch struct {
+				Inputs map[string]struct {
+					Type     string
+					Required *bool
+				}
+			} `yaml:"workflow_dispatch"`
+		}
+	}
+	if err := yaml.Unmarshal([]byte(readText(t, ".github/workflows/docker-image.yaml")), &w); err != nil {
+		t.Fatal(err)
+	}
+	inputs := w.On.Dispatch.Inputs
+	if diff := cmp.Diff([]string{"chart", "image", "tag", "upstream"}, slices.Sorted(maps.Keys(inputs))); diff != "" {
+		t.Error(diff)
+	}
+	for name, input := range inputs {
+		if input.Type != "string" || input.Required == nil || *input.Required {
+			t.Errorf("the input %s is not an optional text: %+v", name, input)
+		}
+	}
+}
+
+func readText(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// inspect returns what is wrong with a file.
+func inspect(t *testing.T, text string, r rule) []string {
+	t.Helper()
+	var root yaml.Node
+	var w workflow
+	if err := yaml.Unmarshal([]byte(text), &root); err != nil {
+		return []string{err.Error()}
+	}
+	if err := root.Decode(&w); err != nil {
+		return []string{err.Error()}
+	}
+	problems := walk(&root, "", pins(t))
+	if r.triggers == nil {
+		return problems
+	}
+	if got := slices.Sorted(maps.Keys(w.On)); !slices.Equal(got, r.triggers) {
+		problems = append(problems, fmt.Sprintf("triggers are not %v: %v", r.triggers, got))
+	}
+	return append(problems, w.rights(r)...)
+}
+
+// rights checks permissions, timeouts and the concurrency.
+func (w workflow) rights(r rule) []string {
+	var problems []string
+	if want := r.permissions[""]; w.Permissions == nil || !maps.Equal(*w.Permissions, want) {
+		problems = append(problems, fmt.Sprintf("permissions are not %v: %v", want, w.Permissions))
+	}
+	for name, job := range w.Jobs {
+		if want := r.permissions[name]; job.Permissions == nil || !maps.Equal(*job.Permissions, want) {
+			problems = append(problems, fmt.Sprintf("permissions of %s are not %v: %v", name, want, job.Permissions))
+		}
+		if job.Timeout <= 0 {
+			problems = append(problems, name+" has no timeout")
+		}
+	}
+	if c := w.Concurrency; c.Group == "" || r.queues && (c.Cancel != "false" || strings.Contains(c.Group, "${{")) {
+		problems = append(problems, fmt.Sprintf("it does not queue: %+v", c))
+	}
+	return problems
+}
+
+// pinned is a step's action, at a commit.
+var pinned = regexp.MustCompile(`^([\w.-]+/[\w./-]+)@([0-9a-f]{40})$`)
+
+// walk checks every node: expressions, secrets, actions. Key is the key that the node stands at; within env it is "env".
+func walk(n *yaml.Node, key string, list map[string]pin) []string {
+	var problems []string
+	switch {
+	case n.Kind == yaml.ScalarNode && key == "run" && strings.Contains(n.Value, "${{"):
+		problems = append(problems, "an expression inside run: "+n.Value)
+	case n.Kind == yaml.ScalarNode && key != "env" && strings.Contains(n.Value, "secrets."):
+		problems = append(problems, "a secret outside env: "+n.Value)
+	case n.Kind == yaml.ScalarNode && key == "uses":
+		problems = append(problems, checkPin(n, list)...)
+	case n.Kind == yaml.MappingNode:
+		problems = append(problems, checkCheckout(n)...)
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			below := n.Content[i].Value
+			if key == "env" {
+				below = key
+			}
+			problems = append(problems, walk(n.Content[i+1], below, list)...)
+		}
+	default:
+		for _, child := range n.Content {
+			problems = append(problems, walk(child, key, list)...)
+		}
+	}
+	return problems
+}
+
+// checkPin wants an action of this repository, or one of the list at the commit of its version.
+func checkPin(n *yaml.Node, list map[string]pin) []string {
+	if strings.HasPrefix(n.Value, "./") {
+		return nil
+	}
+	parts := pinned.FindStringSubmatch(n.Value)
+	if parts == nil {
+		return []string{n.Value + " is not pinned to a commit"}
+	}
+	known, ok := list[parts[2]]
+	if !ok || parts[1] != known.action && !strings.HasPrefix(parts[1], known.action+"/") {
+		return []string{n.Value + " is not in the list"}
+	}
+	switch comment := strings.TrimPrefix(n.LineComment, "# "); comment {
+	case known.version:
+		return nil
+	case "":
+		return []string{n.Value + " names no version"}
+	default:
+		return []string{fmt.Sprintf("%s names %s, and is %s", n.Value, comment, known.version)}
+	}
+}
+
+// checkCheckout wants that no later step finds the token in the checkout.
+func checkCheckout(n *yaml.Node) []string {
+	var step struct {
+		Uses string
+		With map[string]string
+	}
+	if n.Decode(&step) != nil || !strings.HasPrefix(step.Uses, "actions/checkout@") || step.With["persist-credentials"] == "false" {
+		return nil
+	}
+	return []string{"the checkout keeps its credentials"}
+}
+
+type pin struct{ action, version string }
+
+// pins are the actions that may be used, by commit.
+func pins(t *testing.T) map[string]pin {
+	t.Helper()
+	f, err := os.Open("testdata/actions.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil || len(rows) < 2 {
+		t.Fatalf("%d actions, %v", len(rows), err)
+	}
+	list := map[string]pin{}
+	for _, row := range rows[1:] {
+		list[row[2]] = pin{action: row[0], version: row[1]}
+	}
+	return list
+}
