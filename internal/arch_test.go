@@ -53,6 +53,7 @@ var allowed = map[string][]string{
 	"internal/deploy/gitlab":        {"internal/deploy", "internal/httpx"},
 	"internal/dispatch":             {},
 	"internal/dispatch/github":      {"internal/dispatch", "internal/httpx"},
+	"internal/event/contract":       {"internal/event"},
 	"internal/event/outbox":         {"internal/event"},
 	"internal/event/file":           {"internal/event"},
 	"internal/event/http":           {"internal/event", "internal/httpx"},

@@ -1,0 +1,184 @@
+package event
+
+import (
+	"strconv"
+	"time"
+)
+
+// Branch is a branch of ours that was made. At is the time of the commit, by the forge's clock.
+type Branch struct {
+	Name, SHA string
+	Chain     string
+	Updates   []Update
+	At        time.Time
+}
+
+type branchData struct {
+	SHA string `json:"sha"`
+}
+
+// repositoryContent is the content of branch.* and change.*: the repository, and a description where there is one.
+type repositoryContent struct {
+	Description string     `json:"description,omitempty"`
+	Repository  *reference `json:"repository,omitempty"`
+}
+
+// BranchCreated tells that the branch of a change is there. It follows the versions that were found for it.
+func (t *Teller) BranchCreated(b Branch) Message {
+	name, sha := t.name(b.Name), t.name(b.SHA)
+	return t.tell(happening{name: BranchCreated, id: t.identify(BranchCreated, name, sha), subject: name,
+		source: t.about.RepositoryURL, content: repositoryContent{Repository: t.repository()}, data: branchData{sha},
+		links: t.foundPaths(b.Updates), chain: t.name(b.Chain), at: b.At})
+}
+
+// Change is a pull request as the forge and its own metadata describe it, so that any run can tell of it.
+type Change struct {
+	Number int
+	// URI is its page, Branch its head branch, HeadSHA the head that is told of.
+	URI, Branch, HeadSHA string
+	Title                string
+	Chain                string
+	Updates              []Update
+	// Require says which checks a merge needs, as the pull request says it: named, protection, none or off; empty when
+	// it does not.
+	Require string
+	// At is when it was made, or the told head was pushed, by the forge's clock.
+	At time.Time
+}
+
+// changeSubject is the subject's id of a change: <owner>/<repo>#<n>.
+func (t *Teller) changeSubject(number int) string {
+	return t.about.Repository + "#" + strconv.Itoa(number)
+}
+
+func (t *Teller) changeEvent(name string, number int, discriminator string) string {
+	return t.identify(name, t.changeSubject(number), discriminator)
+}
+
+// createdEvent is the id of the event that a change began with.
+func (t *Teller) createdEvent(number int) string {
+	return t.changeEvent(ChangeCreated, number, strconv.Itoa(number))
+}
+
+type createdData struct {
+	URI     string       `json:"uri,omitempty"`
+	Branch  string       `json:"branch"`
+	Require string       `json:"require,omitempty"`
+	Updates []updateData `json:"updates"`
+	Omitted int          `json:"omitted,omitempty"`
+}
+
+// ChangeCreated tells that a pull request was opened. It follows the versions that were found for it: their ids can be
+// computed from the updates, while the run that found them may be another one than the one that tells.
+func (t *Teller) ChangeCreated(c Change) Message {
+	data := createdData{URI: t.uri(c.URI), Branch: t.name(c.Branch), Require: t.name(c.Require)}
+	data.Updates, data.Omitted = t.updates(c.Updates)
+	content := repositoryContent{Description: t.line(c.Title), Repository: t.repository()}
+	return t.ofChange(ChangeCreated, c, strconv.Itoa(c.Number), content, data, t.foundPaths(c.Updates), c.At)
+}
+
+type updatedData struct {
+	HeadSHA string       `json:"headSha"`
+	Updates []updateData `json:"updates"`
+	Omitted int          `json:"omitted,omitempty"`
+}
+
+// ChangeUpdated tells that a pull request got a new head.
+func (t *Teller) ChangeUpdated(c Change) Message {
+	data := updatedData{HeadSHA: t.name(c.HeadSHA)}
+	data.Updates, data.Omitted = t.updates(c.Updates)
+	return t.followsCreated(ChangeUpdated, c, data.HeadSHA, data, c.At)
+}
+
+// Strategy is who merges when nobody does it by hand.
+type Strategy string
+
+// The strategies of the forge.
+const (
+	AutoMerge  Strategy = "auto"
+	MergeQueue Strategy = "queue"
+)
+
+// enabledContent is the content of our automerge.enabled.
+type enabledContent struct {
+	Strategy Strategy `json:"strategy"`
+	HeadSHA  string   `json:"headSha"`
+}
+
+// AutoMergeEnabled tells that the forge was asked to merge a pull request by itself.
+func (t *Teller) AutoMergeEnabled(c Change, s Strategy, at time.Time) Message {
+	content := enabledContent{s, t.name(c.HeadSHA)}
+	return t.ofChange(AutoMergeEnabled, c, content.HeadSHA, content, nil, t.afterCreated(c), at)
+}
+
+// Merge is a merge: the commit that it made on the base, and by whom, in the words of the report: direct, auto, queue
+// or person. At is the forge's time.
+type Merge struct {
+	Commit, By string
+	At         time.Time
+}
+
+type mergedData struct {
+	MergeCommit string `json:"mergeCommit"`
+	AutoMerge   bool   `json:"autoMerge"`
+	By          string `json:"by,omitempty"`
+	Require     string `json:"require,omitempty"`
+}
+
+// ChangeMerged tells that a pull request was merged.
+func (t *Teller) ChangeMerged(c Change, m Merge) Message {
+	auto := m.By == string(AutoMerge) || m.By == string(MergeQueue)
+	data := mergedData{t.name(m.Commit), auto, t.name(m.By), t.name(c.Require)}
+	return t.followsCreated(ChangeMerged, c, data.MergeCommit, data, m.At)
+}
+
+// mergedEvent is the id of the event of a merge.
+func (t *Teller) mergedEvent(number int, commit string) string {
+	return t.changeEvent(ChangeMerged, number, t.name(commit))
+}
+
+// Abandon is why a pull request was closed and not merged. At is the forge's time.
+type Abandon struct {
+	Reason Reason
+	// SupersededBy is the number of the pull request that took its place, 0 when there is none.
+	SupersededBy int
+	At           time.Time
+}
+
+// Reason is why a pull request was given up.
+type Reason string
+
+// The reasons: a person closed it, nothing is left to change, another one took its place.
+const (
+	Closed     Reason = "closed"
+	Withdrawn  Reason = "withdrawn"
+	Superseded Reason = "superseded"
+)
+
+type abandonedData struct {
+	Reason       Reason `json:"reason"`
+	SupersededBy string `json:"supersededBy,omitempty"`
+}
+
+// ChangeAbandoned tells that a pull request was closed and not merged.
+func (t *Teller) ChangeAbandoned(c Change, a Abandon) Message {
+	data, links := abandonedData{Reason: a.Reason}, t.afterCreated(c)
+	if a.SupersededBy != 0 {
+		data.SupersededBy = t.changeSubject(a.SupersededBy)
+		links = append(links, relation(supersedes, t.createdEvent(a.SupersededBy)))
+	}
+	content := repositoryContent{Repository: t.repository()}
+	return t.ofChange(ChangeAbandoned, c, timestamp(a.At), content, data, links, a.At)
+}
+
+func (t *Teller) afterCreated(c Change) []link { return []link{path(t.createdEvent(c.Number))} }
+
+func (t *Teller) followsCreated(name string, c Change, discriminator string, data any, at time.Time) Message {
+	content := repositoryContent{Repository: t.repository()}
+	return t.ofChange(name, c, discriminator, content, data, t.afterCreated(c), at)
+}
+
+func (t *Teller) ofChange(name string, c Change, discriminator string, content, data any, links []link, at time.Time) Message {
+	return t.tell(happening{name: name, id: t.changeEvent(name, c.Number, discriminator), subject: t.changeSubject(c.Number),
+		source: t.about.Forge, content: content, data: data, links: links, chain: t.name(c.Chain), at: at})
+}

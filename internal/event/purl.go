@@ -1,0 +1,181 @@
+package event
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+)
+
+// Artifact is what a package URL names (https://github.com/package-url/purl-spec, ECMA-427):
+//
+//	pkg:oci/<last segment of the repository>@<digest>?repository_url=<host/path>&tag=<tag>   images, charts at oci://
+//	pkg:helm/<chart>@<version>?repository_url=<URL of the index>                             charts of classic repositories
+//	pkg:github/<owner>/<repository>@<tag>?repository_url=<URL of the API>                    releases; no URL on github.com
+//
+// The specification defines oci and github; helm is written as other tools write it.
+type Artifact struct {
+	// Type is oci, helm, github, or what a foreign event says.
+	Type string
+	// Namespace is empty or holds segments with slashes between; Name is never empty.
+	Namespace, Name string
+	// Version is the digest of an image, empty while it is unknown, or the version of anything else.
+	Version string
+	// Repository is the qualifier repository_url, Tag the qualifier tag; others are not kept.
+	Repository, Tag string
+}
+
+// Image returns the artifact of an image: repository is HOST/PATH, digest is sha256:HEX or empty.
+func Image(repository, tag, digest string) Artifact {
+	repository = strings.Trim(repository, "/")
+	return Artifact{Type: "oci", Name: last(repository), Version: digest, Repository: repository, Tag: tag}
+}
+
+// Chart returns the artifact of a chart in a classic repository, given the repository's URL.
+func Chart(repository, name, version string) Artifact {
+	repository = strings.TrimSuffix(userInfo.ReplaceAllString(repository, "$1"), "/")
+	return Artifact{Type: "helm", Name: name, Version: version, Repository: repository}
+}
+
+// Release returns the artifact of a release at GitHub; api is the URL of the API, or empty for github.com.
+func Release(api, owner, repository, tag string) Artifact {
+	api = strings.TrimSuffix(userInfo.ReplaceAllString(api, "$1"), "/")
+	if api == "https://api.github.com" {
+		api = ""
+	}
+	return Artifact{Type: "github", Namespace: owner, Name: repository, Version: tag, Repository: api}
+}
+
+// Undigested is the artifact without the digest of an image.
+func (a Artifact) Undigested() Artifact {
+	if a.Type == "oci" {
+		a.Version = ""
+	}
+	return a
+}
+
+// String writes the package URL in its canonical form.
+func (a Artifact) String() string {
+	a = a.normal()
+	var out strings.Builder
+	out.WriteString("pkg:" + a.Type)
+	for segment := range strings.SplitSeq(a.Namespace, "/") {
+		if segment != "" {
+			out.WriteString("/" + escape(segment))
+		}
+	}
+	out.WriteString("/" + escape(a.Name))
+	if a.Version != "" {
+		out.WriteString("@" + escape(a.Version))
+	}
+	mark := byte('?')
+	for _, q := range [...][2]string{{"repository_url", a.Repository}, {"tag", a.Tag}} { // in the order of their keys
+		if q[1] != "" {
+			out.WriteByte(mark)
+			out.WriteString(q[0] + "=" + escape(q[1]))
+			mark = '&'
+		}
+	}
+	return out.String()
+}
+
+// normal spells what is written in more than one way the way that the specification wants.
+func (a Artifact) normal() Artifact {
+	a.Type = strings.ToLower(a.Type)
+	switch a.Type {
+	case "oci":
+		a.Name, a.Version, a.Repository = strings.ToLower(a.Name), strings.ToLower(a.Version), strings.ToLower(a.Repository)
+	case "github":
+		a.Namespace, a.Name = strings.ToLower(a.Namespace), strings.ToLower(a.Name)
+	}
+	return a
+}
+
+// Same reports whether two artifacts are the same one. Images with digests are compared by these, else by their tags; a
+// tag alone is never the same as a digest.
+func (a Artifact) Same(b Artifact) bool {
+	a, b = a.normal(), b.normal()
+	if a.Type != b.Type || a.Namespace != b.Namespace || a.Name != b.Name || a.Repository != b.Repository {
+		return false
+	}
+	if a.Type != "oci" || a.Version != "" && b.Version != "" {
+		return a.Version == b.Version
+	}
+	return a.Tag != "" && a.Tag == b.Tag
+}
+
+// escape percent-encodes what the specification does not leave as it is: letters, digits, and the marks below.
+func escape(text string) string {
+	var out strings.Builder
+	for i := range len(text) {
+		if c := text[i]; alphanumeric(c) || strings.IndexByte("-._~:", c) >= 0 {
+			out.WriteByte(c)
+		} else {
+			fmt.Fprintf(&out, "%%%02X", c)
+		}
+	}
+	return out.String()
+}
+
+func alphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z'
+}
+
+func last(path string) string { return path[strings.LastIndexByte(path, '/')+1:] }
+
+// maxPurl bounds a package URL that is read, in bytes.
+const maxPurl = 2000
+
+// errPurl says what is expected.
+var errPurl = errors.New("not a package URL such as pkg:oci/NAME@DIGEST?repository_url=HOST%2FPATH&tag=TAG")
+
+// ParseArtifact reads a package URL. Qualifiers that Artifact has no field for, and a subpath, are left out.
+func ParseArtifact(text string) (Artifact, error) {
+	rest, ok := strings.CutPrefix(text, "pkg:")
+	if !ok || len(text) > maxPurl {
+		return Artifact{}, errPurl
+	}
+	rest, _, _ = strings.Cut(rest, "#")
+	rest, qualifiers, _ := strings.Cut(rest, "?")
+	var a Artifact
+	a.Type, rest, ok = strings.Cut(strings.Trim(rest, "/"), "/")
+	if !ok || a.Type == "" || strings.Trim(strings.ToLower(a.Type), "abcdefghijklmnopqrstuvwxyz0123456789.+-") != "" {
+		return Artifact{}, errPurl
+	}
+	rest, a.Version, _ = strings.Cut(rest, "@")
+	a.Name = last(rest)
+	a.Namespace = strings.Trim(strings.TrimSuffix(rest, a.Name), "/")
+	for pair := range strings.SplitSeq(qualifiers, "&") {
+		switch key, value, _ := strings.Cut(pair, "="); strings.ToLower(key) {
+		case "repository_url":
+			a.Repository = value
+		case "tag":
+			a.Tag = value
+		}
+	}
+	return a.unescape()
+}
+
+func (a Artifact) unescape() (Artifact, error) {
+	for _, field := range []*string{&a.Namespace, &a.Name, &a.Version, &a.Repository, &a.Tag} {
+		text, err := url.PathUnescape(*field)
+		if err != nil || !printable(text) {
+			return Artifact{}, errPurl
+		}
+		*field = text
+	}
+	if a.Name == "" || strings.Contains(a.Name, "/") {
+		return Artifact{}, errPurl
+	}
+	return a.normal(), nil
+}
+
+// printable reports whether a text is visible ASCII, without spaces.
+func printable(text string) bool {
+	for i := range len(text) {
+		if text[i] <= ' ' || text[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
