@@ -80,7 +80,7 @@ func story(t testing.TB, a event.About) []step {
 	w := teller(t, a)
 	c, p, all := pull(7), deployment(), updates()
 	old := pull(6)
-	old.HeadSHA, old.Updates, old.Chain = "0000000000000000000000000000000000000000", all[1:2], "an older chain"
+	old.HeadSHA, old.Updates, old.Chain = "0000000000000000000000000000000000000000", all[1:2], "c4d1e5a2-7f0b-5e6c-8a3d-9b2c1d0e4f55"
 	next := c
 	next.HeadSHA = "2222222222222222222222222222222222222222"
 	find := func(i int, announced bool) event.Message {
