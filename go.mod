@@ -8,7 +8,6 @@ require (
 	github.com/aymanbagabas/go-udiff v0.3.1
 	github.com/google/go-containerregistry v0.21.9
 	github.com/google/go-github/v60 v60.0.0
-	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
 	github.com/spf13/cobra v1.10.2
 	github.com/vmware-labs/yaml-jsonpath v0.3.2
 	github.com/xanzy/go-gitlab v0.115.0
@@ -25,6 +24,7 @@ require (
 	github.com/google/go-cmp v0.7.0
 	github.com/package-url/packageurl-go v0.1.1
 	github.com/rogpeppe/go-internal v1.14.1
+	github.com/santhosh-tekuri/jsonschema/v6 v6.0.2
 	github.com/vektah/gqlparser/v2 v2.5.30
 )
 

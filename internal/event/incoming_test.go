@@ -123,6 +123,8 @@ func TestParseRefuses(t *testing.T) {
 		{"CloudEvent without data", wrap("dev.cdevents.artifact.published.0.3.0", `"data":null`), "no context"},
 		{"CloudEvent with text", wrap("dev.cdevents.artifact.published.0.3.0", `"data":"x"`), "no CDEvent"},
 		{"CloudEvent of another type", wrap("dev.cdevents.artifact.deleted.0.2.0", `"data":`+good), "not those of the CDEvent"},
+		{"CloudEvent of another source", strings.Replace(wrap("dev.cdevents.artifact.published.0.3.0", `"data":`+good), ci, "https://ci.example/x", 1), "not those of the CDEvent"},
+		{"CloudEvent of another id", strings.Replace(wrap("dev.cdevents.artifact.published.0.3.0", `"data":`+good), incomingID, "2", 1), "not those of the CDEvent"},
 		{"another source", strings.Replace(good, ci, "https://ci.example.evil/x", 1), "not accepted"},
 		{"prefix of a word", strings.Replace(good, ci, "https://ci.examples", 1), "not accepted"},
 		{"user-info", strings.Replace(good, ci, "https://ci.example@evil/", 1), "not accepted"},

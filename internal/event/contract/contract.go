@@ -1,18 +1,18 @@
 // Package contract checks an event offline: its envelope and content after CDEvents 0.5 (the incoming types after 0.4 as
 // well), and what is ours in it after our own schemas. It promises to accept every event that this program tells, and to
-// compile nothing before the first check. Reading the event from a file, and acting on it, is left to others.
+// cost nothing before the first check. Reading the event from a file, and acting on it, is left to others.
 package contract
 
 import (
 	"bytes"
 	_ "embed" // the schema is a file, so that other tools can use it as well
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/pawl-cd/pawl/internal/event"
 )
@@ -21,12 +21,12 @@ import (
 var specification []byte
 
 const (
-	specificationURL = "https://pawl.invalid/cdevents@0.5.json"
-	schemaURL        = "https://pawl.invalid/"
+	// MaxSize bounds an event, in bytes.
+	MaxSize = 1 << 20
+	// maxProblems bounds how many places are named, maxProblem each of them in bytes: an event may repeat anything.
+	maxProblems = 20
+	maxProblem  = 300
 )
-
-// MaxSize bounds an event, in bytes.
-const MaxSize = 1 << 20
 
 // InvalidError says in which places an event is not what its type promises.
 type InvalidError struct{ Problems []string }
@@ -39,85 +39,90 @@ func (e *InvalidError) Advice() string {
 	return "compare with the schemas that `pawl events schema` prints and with the CDEvents 0.5.1 specification"
 }
 
-// Checker holds the schemas that were compiled so far; the zero value is ready. It is not for concurrent use.
-type Checker struct {
-	compiler *jsonschema.Compiler
-}
-
-// Validate checks one event with a Checker of its own.
-func Validate(raw []byte) error {
-	var c Checker
-	return c.Validate(raw)
-}
-
 // Validate checks one event, the plain JSON of a CDEvent. The error is an *InvalidError unless the text is no JSON. Of a
 // type that this program neither tells nor understands only the envelope is checked.
-func (c *Checker) Validate(raw []byte) error {
+func Validate(raw []byte) error {
 	if len(raw) > MaxSize {
 		return &InvalidError{[]string{fmt.Sprintf("longer than %d bytes", MaxSize)}}
 	}
-	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(raw))
+	value, err := decode(raw)
 	if err != nil {
 		return fmt.Errorf("reading the event: %w", err)
 	}
-	var e struct {
-		Context struct{ SpecVersion, Version, Type string }
-		Subject struct{ Content json.RawMessage }
-	}
-	if err := json.Unmarshal(raw, &e); err != nil {
-		return fmt.Errorf("reading the event: %w", err)
-	}
-	definition, err := envelopeOf(e.Context.SpecVersion, e.Context.Version)
+	spec, err := decode(specification)
 	if err != nil {
+		return fmt.Errorf("reading the schema of CDEvents: %w", err)
+	}
+	context, _ := member(value, "context")
+	definition := envelopeOf(context)
+	if definition == "" {
+		return &InvalidError{[]string{"/context/specversion: want a version 0.5 of CDEvents, or /context/version with 0.4.1"}}
+	}
+	if err := check(spec, definition, value, ""); err != nil {
 		return err
 	}
-	if err := c.check(specificationURL+"#/$defs/"+definition, value, ""); err != nil {
-		return err
+	name, _ := member(context, "type")
+	return ours(spec, name.(string), value)
+}
+
+// decode reads one JSON value and nothing after it; numbers stay as they are written.
+func decode(raw []byte) (value any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if err := decoder.Decode(&value); err != nil {
+		return nil, err
 	}
-	return c.ours(e.Context.Type, value.(map[string]any))
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one value")
+	}
+	return value, nil
+}
+
+// member returns a member of an object; what is no object has none.
+func member(value any, name string) (any, bool) {
+	object, _ := value.(map[string]any)
+	v, ok := object[name]
+	return v, ok
 }
 
 // envelopeOf chooses the definition of the envelope.
-func envelopeOf(spec, version string) (string, error) {
-	switch {
-	case strings.HasPrefix(spec, "0.5."):
-		return "0.5", nil
-	case spec == "" && strings.HasPrefix(version, "0.4."):
-		return "0.4", nil
-	default:
-		return "", &InvalidError{[]string{"/context/specversion: want a version 0.5 of CDEvents, or /context/version with 0.4.1"}}
+func envelopeOf(context any) string {
+	now, has := member(context, "specversion")
+	before, _ := member(context, "version")
+	if spec, _ := now.(string); strings.HasPrefix(spec, "0.5.") {
+		return "0.5"
 	}
+	if version, _ := before.(string); !has && strings.HasPrefix(version, "0.4.") {
+		return "0.4"
+	}
+	return ""
 }
 
 // versioned splits a type and the major part of its version.
 var versioned = regexp.MustCompile(`^(dev\.cdeventsx?\.(?:pawl-)?)([a-z]+\.[a-z]+)\.([0-9]+)\.[0-9]+\.[0-9]+$`)
 
 // ours checks the content, which the specification or a custom schema describes, and customData.pawl.
-func (c *Checker) ours(eventType string, value map[string]any) error {
+func ours(spec any, eventType string, value any) error {
 	parts := versioned.FindStringSubmatch(eventType)
 	if parts == nil {
 		return nil // a custom type of somebody else
 	}
-	content := value["subject"].(map[string]any)["content"]
+	subject, _ := member(value, "subject")
+	content, _ := member(subject, "content")
 	if strings.HasSuffix(parts[1], "-") {
-		schema, ok := event.SchemaOf(parts[2] + "@" + parts[3])
-		if !ok || !schema.Custom() {
-			return nil
-		}
-		return c.check(schemaURL+schema.Name, content, "/subject/content")
+		return own(parts[2]+"@"+parts[3], true, content, "/subject/content")
 	}
 	if known(parts[2]) {
-		if err := c.check(specificationURL+"#/$defs/"+parts[2], content, "/subject/content"); err != nil {
+		if err := check(spec, parts[2], content, "/subject/content"); err != nil {
 			return err
 		}
 	}
-	custom, _ := value["customData"].(map[string]any)
-	pawl, told := custom["pawl"]
-	schema, ok := event.SchemaOf(parts[2] + "@1")
-	if !told || !ok {
+	custom, _ := member(value, "customData")
+	pawl, told := member(custom, "pawl")
+	if !told {
 		return nil
 	}
-	return c.check(schemaURL+schema.Name, pawl, "/customData/pawl")
+	return own(parts[2]+"@1", false, pawl, "/customData/pawl")
 }
 
 // known reports whether the specification's content of a type is described here.
@@ -127,42 +132,15 @@ func known(words string) bool {
 		slices.ContainsFunc(event.Kinds(), func(k event.Kind) bool { return k.Name == "dev.cdevents."+words })
 }
 
-// check holds a part of an event against a schema; at is where the part stands.
-func (c *Checker) check(url string, value any, at string) error {
-	if c.compiler == nil {
-		if err := c.prepare(); err != nil {
-			return err
-		}
+// own checks a part of an event against one of our schemas, if there is one.
+func own(name string, custom bool, value any, at string) error {
+	s, ok := event.SchemaOf(name)
+	if !ok || s.Custom() != custom {
+		return nil
 	}
-	schema, err := c.compiler.Compile(url)
+	root, err := decode(s.JSON)
 	if err != nil {
-		return fmt.Errorf("compiling the schema %s: %w", strings.TrimPrefix(url, schemaURL), err)
+		return fmt.Errorf("reading the schema %s: %w", name, err)
 	}
-	if err := schema.Validate(value); err != nil {
-		return explain(err, at)
-	}
-	return nil
-}
-
-// prepare makes a compiler that knows every schema and has compiled none.
-func (c *Checker) prepare() error {
-	compiler := jsonschema.NewCompiler()
-	compiler.AssertFormat()
-	add := func(url string, text []byte) error {
-		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
-		if err != nil {
-			return fmt.Errorf("reading the schema %s: %w", url, err)
-		}
-		return compiler.AddResource(url, doc)
-	}
-	if err := add(specificationURL, specification); err != nil {
-		return err
-	}
-	for _, s := range event.Schemas() {
-		if err := add(schemaURL+s.Name, s.JSON); err != nil {
-			return err
-		}
-	}
-	c.compiler = compiler
-	return nil
+	return check(root, "", value, at)
 }
