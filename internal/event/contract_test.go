@@ -264,7 +264,7 @@ func TestKeywords(t *testing.T) {
 	for _, s := range event.Schemas() {
 		texts = append(texts, s.JSON)
 	}
-	known := strings.Fields("$schema title description $defs $ref type const enum anyOf oneOf minLength maxLength pattern format minimum maxItems items required properties additionalProperties")
+	known := strings.Fields("$schema title description $defs $ref type const enum anyOf minLength maxLength pattern format minimum maxItems items required properties additionalProperties")
 	var visit func(node any)
 	visit = func(node any) {
 		switch n := node.(type) {

@@ -118,7 +118,7 @@ func fields(t *testing.T, s event.Schema) []string {
 	t.Helper()
 	type shape struct {
 		Properties map[string]json.RawMessage
-		OneOf      []struct {
+		AnyOf      []struct {
 			Ref string `json:"$ref"`
 		}
 	}
@@ -130,7 +130,7 @@ func fields(t *testing.T, s event.Schema) []string {
 		t.Fatal(err)
 	}
 	shapes := []shape{doc.shape}
-	for _, c := range doc.OneOf {
+	for _, c := range doc.AnyOf {
 		shapes = append(shapes, doc.Defs[strings.TrimPrefix(c.Ref, "#/$defs/")])
 	}
 	var all []string

@@ -115,29 +115,20 @@ func whole(n json.Number) bool {
 	return err == nil && f == math.Trunc(f)
 }
 
-// forms checks anyOf and oneOf; what does not fit is explained by the form that it is nearest to.
+// forms checks anyOf; what does not fit is explained by the form that it is nearest to.
 func (v *validator) forms(s schema, value any, at string) {
-	for _, keyword := range []string{"anyOf", "oneOf"} {
-		forms, ok := s[keyword].([]any)
-		if !ok {
-			continue
+	forms, _ := s["anyOf"].([]any)
+	var nearest []string
+	for _, form := range forms {
+		one := validator{root: v.root}
+		if one.value(form.(schema), value, at); len(one.problems) == 0 {
+			return
 		}
-		fit, nearest := 0, []string(nil)
-		for _, form := range forms {
-			one := validator{root: v.root}
-			if one.value(form.(schema), value, at); len(one.problems) == 0 {
-				fit++
-			} else if nearest == nil || len(one.problems) < len(nearest) {
-				nearest = one.problems
-			}
-		}
-		switch {
-		case fit == 0:
-			v.problems = append(v.problems, nearest...)
-		case fit > 1 && keyword == "oneOf":
-			v.wrong(at, "fits %d forms", fit)
+		if nearest == nil || len(one.problems) < len(nearest) {
+			nearest = one.problems
 		}
 	}
+	v.problems = append(v.problems, nearest...)
 }
 
 func (v *validator) text(s schema, value, at string) {
