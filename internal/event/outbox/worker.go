@@ -148,8 +148,10 @@ func (w *worker) round(ctx context.Context, least int) bool {
 		w.sweep()
 	}
 	if len(blocked) == 0 {
-		w.failures = 0
-		w.recovered(faults)
+		if ctx.Err() == nil {
+			w.failures = 0
+			w.recovered(faults)
+		}
 		return false
 	}
 	if now, _ := w.progress(); now > delivered {
