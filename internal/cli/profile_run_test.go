@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,6 +38,23 @@ type own struct {
 	network fake.Network
 	checker *conformance.Checker
 	base    string
+	// arrived is when each call of the forge came in.
+	arrived arrivals
+}
+
+// arrivals holds the time of each call by its number.
+type arrivals struct {
+	mu    sync.Mutex
+	times map[int]time.Time
+}
+
+func (a *arrivals) note(c github.Call) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.times == nil {
+		a.times = map[int]time.Time{}
+	}
+	a.times[c.Number] = time.Now()
 }
 
 // newOwn puts the manifests and what they manage on the base of a GitHub, with this configuration.
@@ -44,7 +62,7 @@ func newOwn(t *testing.T, settings github.Settings, config string) *own {
 	t.Helper()
 	root, world := ownProfile(t)
 	o := &own{stage: &stage{T: t, root: t.TempDir()}}
-	options := github.Options{Now: time.Now, Identities: map[string]github.Identity{canary: {Login: "pawl-bot"}}}
+	options := github.Options{Now: time.Now, Before: o.arrived.note, Identities: map[string]github.Identity{canary: {Login: "pawl-bot"}}}
 	if all, err := described(); err != nil {
 		t.Fatal(err)
 	} else if all != nil {
@@ -97,8 +115,13 @@ func release(w benchWorld) {
 // pawl runs a command on the clock of the bubble and returns what it printed and how many ticks it took.
 func (o *own) pawl(args ...string) (out string, depth int) {
 	o.Helper()
+	return o.pawlAs(map[string]string{"MERGE_TOKEN": canary, "GITHUB_TOKEN": canary, "GITHUB_ACTOR": "pawl-bot"}, args...)
+}
+
+func (o *own) pawlAs(env map[string]string, args ...string) (out string, depth int) {
+	o.Helper()
 	var stdout, stderr strings.Builder
-	system := o.system(&stdout, &stderr, map[string]string{"MERGE_TOKEN": canary, "GITHUB_TOKEN": canary, "GITHUB_ACTOR": "pawl-bot"})
+	system := o.system(&stdout, &stderr, env)
 	system.Now, system.Sleep = time.Now, bubbleSleep
 	system.Transport = everywhere{slowly{o.stage.github.RoundTripper(), func() time.Duration { return tick }}, o.network}
 	begin := time.Now()
@@ -144,15 +167,40 @@ func TestRunOwnProfile(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				o := newOwn(t, c.settings, c.config)
 				patch, _ := o.pawl("plan", "--output", "diff")
+				o.checkDry()
 				preview, _ := o.run("--dry-run")
 				before := len(o.stage.github.Calls())
 				report, depth := o.run()
 				o.checkCalls(report, o.stage.github.Calls()[before:], depth)
 				o.checkClone(report, patch, preview.Preview.Message)
+				o.checkAgain()
 				o.checkConformance()
 			})
 		})
 	}
+}
+
+// checkDry shows that a dry run without any token plans the same as one with a token, and writes nothing.
+func (o *own) checkDry() {
+	o.Helper()
+	with, _ := o.run("--dry-run")
+	out, _ := o.pawlAs(nil, "run", "--output", "json", "--dry-run")
+	var without pipeline.Report
+	o.must(nil, json.Unmarshal([]byte(out), &without))
+	if diff := cmp.Diff(with.Preview, without.Preview); diff != "" || with.Preview == nil || o.stage.github.Writes() != 0 {
+		o.Errorf("%d writing calls; without a token: %s", o.stage.github.Writes(), diff)
+	}
+}
+
+// checkAgain shows that a run with nothing new writes nothing.
+func (o *own) checkAgain() {
+	o.Helper()
+	writes, calls := o.stage.github.Writes(), len(o.stage.github.Calls())
+	report, depth := o.run()
+	if o.stage.github.Writes() != writes || len(report.Plan.Changes) > 0 || report.Pull != nil {
+		o.Errorf("nothing new, and %d writing calls: %+v", o.stage.github.Writes()-writes, report.Plan.Changes)
+	}
+	o.Logf("again: %d calls, none of them writing, %d in sequence", len(o.stage.github.Calls())-calls, depth)
 }
 
 func (o *own) run(args ...string) (report pipeline.Report, depth int) {
@@ -165,17 +213,44 @@ func (o *own) run(args ...string) (report pipeline.Report, depth int) {
 // checkCalls holds the calls of a run against what a run may cost.
 func (o *own) checkCalls(report pipeline.Report, calls []github.Call, depth int) {
 	o.Helper()
-	counts := map[string]int{}
-	for _, c := range calls {
-		counts[c.Operation]++
-	}
-	o.Logf("%d changes, %d calls, %d in sequence: %v", len(report.Plan.Changes), len(calls), depth, counts)
+	o.Logf("%d changes, %d calls, %d in sequence:\n%s", len(report.Plan.Changes), len(calls), depth, o.list(calls))
 	if len(report.Plan.Outcomes) < 60 || len(report.Plan.Changes) < 5 || report.Plan.Failed() {
 		o.Errorf("%d outcomes, %d changes: %+v", len(report.Plan.Outcomes), len(report.Plan.Changes), report.Plan.Outcomes)
 	}
 	if len(calls) > 45 || depth > 16 || depth == 0 || report.Calls != len(calls) {
 		o.Errorf("%d calls (the report says %d), %d in sequence, want at most 45 and 16", len(calls), report.Calls, depth)
 	}
+}
+
+// list names the calls, a line for all that were under way at the same time.
+func (o *own) list(calls []github.Call) string {
+	begin := o.arrived.times[calls[0].Number].Add(-tick)
+	lines := map[int][]string{}
+	for _, c := range calls {
+		at := int(o.arrived.times[c.Number].Sub(begin) / tick)
+		lines[at] = append(lines[at], c.Operation)
+	}
+	var text strings.Builder
+	for _, at := range slices.Sorted(maps.Keys(lines)) {
+		fmt.Fprintf(&text, "%2d. %s\n", at, together(lines[at]))
+	}
+	return text.String()
+}
+
+// together counts those that are the same.
+func together(operations []string) string {
+	counts := map[string]int{}
+	for _, operation := range operations {
+		counts[strings.Replace(operation, "/repos/{owner}/{repo}", "", 1)]++
+	}
+	var parts []string
+	for _, operation := range slices.Sorted(maps.Keys(counts)) {
+		if n := counts[operation]; n > 1 {
+			operation = fmt.Sprintf("%d x %s", n, operation)
+		}
+		parts = append(parts, operation)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // checkClone compares a clone of the base with the patch and the message.
