@@ -40,6 +40,7 @@ func (s *stage) runWhile(act func(), args ...string) (code int, report pipeline.
 	if err := json.Unmarshal([]byte(out.String()), &report); err != nil {
 		s.Fatalf("exit code %d: %v\n%s%s", code, err, out.String(), errs.String())
 	}
+	valid(s.T, out.String())
 	if act != nil {
 		s.Errorf("it never waited: %s", out.String())
 	}

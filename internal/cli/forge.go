@@ -236,3 +236,6 @@ func (g *gitHub) commit(ctx context.Context, c pipeline.Commit) (pipeline.Commit
 	}
 	return c, nil
 }
+
+// Writes counts those that change something.
+func (g *gitHub) Writes() int { return g.client.Writes() }

@@ -393,6 +393,7 @@ func (h *history) live(seq int) {
 	if err := json.Unmarshal([]byte(out.String()), &report); err != nil {
 		h.Fatalf("step %d: exit code %d: %v\n%s%s", seq, code, err, out.String(), errs.String())
 	}
+	valid(h.T, out.String())
 	h.calls += report.Calls
 	h.ended(seq, code, report)
 	h.closed()

@@ -2,7 +2,6 @@ package cli_test
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -185,8 +184,7 @@ func (o *own) checkDry() {
 	o.Helper()
 	with, _ := o.run("--dry-run")
 	out, _ := o.pawlAs(nil, "run", "--output", "json", "--dry-run")
-	var without pipeline.Report
-	o.must(nil, json.Unmarshal([]byte(out), &without))
+	without := read(o.T, out)
 	if diff := cmp.Diff(with.Preview, without.Preview); diff != "" || with.Preview == nil || o.stage.github.Writes() != 0 {
 		o.Errorf("%d writing calls; without a token: %s", o.stage.github.Writes(), diff)
 	}
@@ -206,8 +204,7 @@ func (o *own) checkAgain() {
 func (o *own) run(args ...string) (report pipeline.Report, depth int) {
 	o.Helper()
 	out, depth := o.pawl(append([]string{"run", "--output", "json"}, args...)...)
-	o.must(nil, json.Unmarshal([]byte(out), &report))
-	return report, depth
+	return read(o.T, out), depth
 }
 
 // checkCalls holds the calls of a run against what a run may cost.

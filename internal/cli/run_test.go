@@ -147,6 +147,9 @@ func (s *stage) run(want int, args ...string) pipeline.Report {
 	if err := json.Unmarshal([]byte(out), &report); code != want || err != nil && want != cli.Failure && want != cli.Usage {
 		s.Fatalf("exit code %d, want %d: %v\n%s%s", code, want, err, out, errs)
 	}
+	if out != "" {
+		valid(s.T, out)
+	}
 	return report
 }
 

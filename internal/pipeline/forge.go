@@ -34,8 +34,9 @@ type Forge interface {
 	// Ledger reads what earlier runs left; Record adds to it.
 	Ledger(ctx context.Context) (ledger.Ledger, error)
 	Record(ctx context.Context, next ledger.Transition) error
-	// Calls counts the requests so far.
+	// Calls counts the requests so far, Writes those of them that change something.
 	Calls() int
+	Writes() int
 }
 
 // Profile is the repository as a run found it.
@@ -115,7 +116,7 @@ type Merge struct {
 	// At is when it was merged, by the forge's clock, and By how: direct, auto, queue or person.
 	At       time.Time       `json:"at,omitzero"`
 	By       string          `json:"by,omitempty"`
-	Decision change.Decision `json:"decision"`
+	Decision change.Decision `json:"decision,omitzero"`
 	Detail   string          `json:"detail,omitempty"`
 	Hint     string          `json:"hint,omitempty"`
 }

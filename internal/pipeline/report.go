@@ -30,8 +30,10 @@ type Report struct {
 	Merge     *Merge   `json:"merge,omitempty"`
 	// Deploy is what became of the triggers, absent when no project is configured.
 	Deploy *Deploy `json:"deploy,omitempty"`
-	// Calls counts the requests to the forge; Expires is when the token does.
+	// Calls counts the requests to the forge, Steps tells them and the time by the parts of the run; Expires is when the
+	// token does.
 	Calls   int       `json:"calls"`
+	Steps   []Step    `json:"steps,omitempty"`
 	Expires time.Time `json:"tokenExpires,omitzero"`
 }
 

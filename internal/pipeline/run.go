@@ -73,7 +73,7 @@ func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report,
 
 // round is one attempt on the base as it is now; again means that it moved.
 func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report *Report) (again bool, err error) {
-	begun := r.Clock()
+	begun, meter := r.Clock(), r.meter(report)
 	profile, err := r.Forge.Open(ctx)
 	if err != nil {
 		return false, err
@@ -82,9 +82,11 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	if err := r.prepare(ctx, profile, manifests); err != nil {
 		return false, err
 	}
+	meter.done("read")
 	if report.Plan, err = r.Plan(ctx, manifests); err != nil {
 		return false, err
 	}
+	meter.done("plan")
 	report.Pull, report.Merge = nil, nil // those of a round that came to nothing
 	set := r.set(profile, report.Plan)
 	if r.DryRun || r.Freeze != "" {
@@ -92,6 +94,7 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 		return false, err
 	}
 	pull, err := r.propose(ctx, set, report)
+	meter.done("propose")
 	if errors.Is(err, ErrMoved) {
 		return true, nil
 	}
@@ -100,8 +103,10 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	}
 	confirmed := r.confirmed(report.Plan, manifests, begun)
 	if pull.Number == 0 || r.NoMerge {
+		defer meter.done("record")
 		return false, r.conclude(ctx, nil, r.news(confirmed), report)
 	}
+	defer meter.done("merge")
 	return r.merge(ctx, profile, set, pull, confirmed, manifests, report)
 }
 

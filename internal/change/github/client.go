@@ -69,6 +69,7 @@ type Client struct {
 	graph       *http.Client
 	graphURL    string
 	calls       atomic.Int64
+	writes      atomic.Int64
 	mu          sync.Mutex
 	trees       map[string]tree
 	blobs       map[string][]byte
@@ -162,6 +163,17 @@ func (c *Client) httpClient(place *url.URL) *http.Client {
 
 // Calls returns how many requests were sent so far.
 func (c *Client) Calls() int { return int(c.calls.Load()) }
+
+// Writes returns how many of them asked GitHub to change something.
+func (c *Client) Writes() int { return int(c.writes.Load()) }
+
+// count counts a request. The method of those of GraphQL tells nothing; query looks at their text.
+func (c *Client) count(req *http.Request) {
+	c.calls.Add(1)
+	if req.Method != http.MethodGet && req.Method != http.MethodHead && req.URL.String() != c.graphURL {
+		c.writes.Add(1)
+	}
+}
 
 // Branch returns the configured branch of the pull request.
 func (c *Client) Branch() string { return c.config.Branch }

@@ -24,6 +24,9 @@ func (c *Client) query(ctx context.Context, text string, variables map[string]an
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
+	if strings.HasPrefix(text, "mutation") {
+		c.writes.Add(1)
+	}
 	res, err := c.graph.Do(req)
 	if err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ type patient struct {
 func (p *patient) RoundTrip(req *http.Request) (*http.Response, error) {
 	left := p.client.config.Patience
 	for {
-		p.client.calls.Add(1)
+		p.client.count(req)
 		again, err := copied(req)
 		if err != nil {
 			return nil, err
