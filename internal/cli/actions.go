@@ -95,5 +95,5 @@ func (a actions) annotate(level, title, message string) {
 	}
 	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-	fmt.Fprintf(a.sys.Err, "::%s title=%s::%s\n", level, property.Replace(title), data.Replace(message))
+	fmt.Fprintf(a.sys.Err, "::%s title=%s::%s\n", level, property.Replace(printable(title)), data.Replace(printableLines(message)))
 }

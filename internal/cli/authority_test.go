@@ -10,7 +10,6 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/cli"
-	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
@@ -19,7 +18,7 @@ import (
 func (s *stage) system(out, errs io.Writer, env map[string]string) cli.System {
 	return cli.System{
 		Out: out, Err: errs, Now: s.clock, Sleep: s.sleep,
-		Transport: router{s.github.RoundTripper(), fake.Network{"index.docker.io": s.registry}},
+		Transport: router{s.github.RoundTripper(), s.network},
 		Env:       func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 	}
 }

@@ -79,7 +79,7 @@ type reporter struct {
 func (g *globals) reporter() reporter {
 	r := reporter{sys: g.sys}
 	if g.log == "json" {
-		r.json = slog.New(slog.NewJSONHandler(g.sys.Err, nil))
+		r.json = slog.New(slog.NewJSONHandler(disarmed{g.sys.Err}, nil))
 	}
 	return r
 }

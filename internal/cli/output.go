@@ -62,7 +62,7 @@ func render(w io.Writer, form string, plan pipeline.Plan, verbose bool) error {
 }
 
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	enc := json.NewEncoder(disarmed{w}) // which writes the whole value at once
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", " ")
 	return enc.Encode(v)

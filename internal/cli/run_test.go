@@ -29,6 +29,7 @@ const canary = "c4nary-t0ken"
 type stage struct {
 	*testing.T
 	registry *fake.Registry
+	network  fake.Network
 	github   *github.Server
 	repo     *github.Repo
 	root     string
@@ -54,6 +55,7 @@ func newStage(t *testing.T, settings github.Settings, config string) *stage {
 	t.Helper()
 	s := &stage{T: t, root: t.TempDir(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: map[string][]string{"org/a": {"v1.0.0"}, "org/b": {"v1.0.0"}, "org/c": {"v1.0.0"}}})
+	s.network = fake.Network{"index.docker.io": s.registry}
 	options := github.Options{Now: s.clock, Identities: map[string]github.Identity{canary: {Login: "pawl-bot"}}}
 	if all, err := described(); err != nil {
 		t.Fatal(err)
@@ -109,7 +111,7 @@ func (s *stage) pawl(env map[string]string, args ...string) (code int, stdout, s
 	var out, errs strings.Builder
 	code = cli.Run(s.Context(), append(args, "--root", s.root), cli.System{
 		Out: &out, Err: &errs, Now: s.clock, Sleep: s.sleep,
-		Transport: router{s.github.RoundTripper(), fake.Network{"index.docker.io": s.registry}},
+		Transport: router{s.github.RoundTripper(), s.network},
 		Env: func(name string) (string, bool) {
 			if name == "MERGE_TOKEN" && env[name] == "" {
 				return canary, true

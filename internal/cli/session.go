@@ -193,9 +193,9 @@ func (g *globals) logger() *slog.Logger {
 	}
 	opt := &slog.HandlerOptions{Level: slog.LevelDebug}
 	if g.log == "json" {
-		return slog.New(slog.NewJSONHandler(g.sys.Err, opt))
+		return slog.New(slog.NewJSONHandler(disarmed{g.sys.Err}, opt))
 	}
-	return slog.New(slog.NewTextHandler(g.sys.Err, opt))
+	return slog.New(slog.NewTextHandler(disarmed{g.sys.Err}, opt))
 }
 
 // warn says the warnings of what was loaded, and the faults of the manifests that cannot be used.
