@@ -281,6 +281,27 @@ func TestAuthority(t *testing.T) {
 		{name: "its branch renamed while it waits", settings: checks(slow), config: onlyCI,
 			waiting: func(s *stage) { s.must(nil, s.repo.RenameBranch("pawl/update", "mine", "alice")) },
 			want:    verdict{3, "closed", change.CheckPending, "v1.0.0", ""}, after: vetoed},
+		{name: "replaced and merged by a run that saw something else while it waits", settings: checks(slow), config: onlyCI,
+			waiting: func(s *stage) {
+				s.registry.SetTags("org/a", "v1.0.0")
+				s.registry.SetTags("org/b", "v1.0.0", "v1.1.0")
+				if s.run(0); s.value("a") != "v1.0.0" || s.value("b") != "v1.1.0" {
+					s.Errorf("the other run: a %s, b %s", s.value("a"), s.value("b"))
+				}
+				s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+			},
+			want: verdict{0, "merged", change.Authorized, "v1.1.0", "direct"}},
+		{name: "merged by a person with a commit of theirs while it waits", settings: checks(slow), config: onlyCI,
+			waiting: func(s *stage) {
+				s.edit("pawl/update", "a: v1.1.0", "a: v6.6.6")
+				s.must(s.repo.Merge(1, "alice", "squash"))
+			},
+			want: verdict{0, "merged", change.CheckPending, "v6.6.6", "person"},
+			after: func(s *stage, _ pipeline.Report) {
+				if again := s.run(0); again.Plan.Outcomes[0].Reason != "people-edit" || len(s.repo.Pulls()) != 1 {
+					s.Errorf("%d pull requests, %+v", len(s.repo.Pulls()), again.Plan.Outcomes[0])
+				}
+			}},
 		{name: "merged by a person while it waits", settings: checks(slow), config: onlyCI,
 			waiting: func(s *stage) { s.must(s.repo.Merge(1, "alice", "squash")) },
 			want:    verdict{0, "merged", change.CheckPending, "v1.1.0", "person"}},

@@ -49,6 +49,9 @@ func (c *Client) Publish(ctx context.Context, base string, files []change.File, 
 		case whose != foreign:
 			return c.write(ctx, head, tip, base, files, message)
 		}
+		if err := c.stillBase(ctx, base); err != nil {
+			return Head{}, c.fail(doing, readContents, err)
+		}
 		head.Foreign = append(head.Foreign, head.Branch)
 		head.Branch = change.FreshBranch(c.config.Branch, func(name string) bool { return slices.Contains(head.Foreign, name) })
 	}
@@ -101,6 +104,19 @@ func (c *Client) inspect(ctx context.Context, base, tip string, files []change.F
 		return same, nil
 	}
 	return ours, nil
+}
+
+// stillBase is ErrMoved when the base is no longer at a commit: what a branch has more than that may be the base's own.
+func (c *Client) stillBase(ctx context.Context, commit string) error {
+	repository, err := c.repository(ctx)
+	if err != nil {
+		return err
+	}
+	tip, err := c.Ref(ctx, "refs/heads/"+repository.Base)
+	if err == nil && tip != commit {
+		return ErrMoved
+	}
+	return err
 }
 
 func sameFiles(have, want []change.File) bool {

@@ -20,6 +20,7 @@ type merge struct {
 	*Client
 	order    Order
 	began    time.Time
+	seen     bool   // the head that was published was seen
 	head     string // the head that is waited for
 	since    time.Time
 	base     string // what diff and enforced were read for
@@ -135,10 +136,8 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 // lags reports whether the head is not yet the one that was published. It is waited for only a moment, and not again
 // once it was seen: what a person pushes must be refused.
 func (m *merge) lags(head string) bool {
-	if head == m.order.Head {
-		m.order.Head = ""
-	}
-	return m.order.Head != "" && m.failures < 3
+	m.seen = m.seen || head == m.order.Head
+	return m.order.Head != "" && !m.seen && m.failures < 3
 }
 
 // refused is the end after the authority's no.
@@ -150,7 +149,8 @@ func (m *merge) refused() *Result {
 	return m.ended(outcome, m.decision.Detail, m.decision.Hint)
 }
 
-// merged is the end that was hoped for, whoever brought it about.
+// merged is the end that was hoped for, whoever brought it about: unless another run of ours had put something else on
+// the branch before it was merged.
 func (m *merge) merged(ctx context.Context, s state) (*Result, error) {
 	repository, err := m.repository(ctx)
 	if err != nil {
@@ -169,6 +169,9 @@ func (m *merge) merged(ctx context.Context, s state) (*Result, error) {
 		r.By = Person
 	case r.By == "":
 		r.By = Direct
+	}
+	if r.By != Person && m.order.Head != "" && s.PullRequest.HeadRefOid != m.order.Head {
+		return m.ended(Rebuild, "it was merged with another head than was published", "run again"), nil
 	}
 	return r, nil
 }

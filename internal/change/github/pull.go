@@ -154,8 +154,8 @@ func (c *Client) create(ctx context.Context, branch string, text Text) (Pull, bo
 			return found, false, nil
 		}
 	}
-	if said := refusal(cause); said != nil && (has(said, "head invalid") || has(said, "no commits between")) {
-		cause = ErrMoved // another run merged the branch or deleted it
+	if said := refusal(cause); said != nil && (has(said, "head invalid") || has(said, "no commits between") || has(said, "already exists")) {
+		cause = ErrMoved // another run merged or closed the pull request, or deleted the branch
 	}
 	return Pull{}, false, c.fail("opening a pull request of "+branch, writePulls, cause)
 }

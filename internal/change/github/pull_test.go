@@ -43,6 +43,25 @@ func TestProposeFindsTheOneOfARacer(t *testing.T) {
 	}
 }
 
+func TestProposeLosesARace(t *testing.T) {
+	t.Parallel()
+	var w *world
+	open := onFirst("POST /pulls", func(w *world) {
+		_, err := w.repo.Open("pawl-bot", fake.NewPull{Title: "theirs", Head: "pawl/update"})
+		w.must(err)
+	})
+	merge := onFirst("GET /pulls", func(w *world) {
+		_, err := w.repo.Merge(1, "pawl-bot", "squash")
+		w.must(err)
+	})
+	w = newWorld(t, fake.Settings{}, func(o *fake.Options) { o.Before = func(c fake.Call) { open(w, c); merge(w, c) } })
+	head, err := w.client.Publish(context.Background(), w.repo.Head("main"), edits(), "Bump a\n")
+	w.must(err)
+	if _, _, err := w.client.Propose(context.Background(), head.Branch, github.Text{Title: "Bump a"}); !errors.Is(err, github.ErrMoved) {
+		t.Errorf("another run opened the pull request and merged it: %v", err)
+	}
+}
+
 func TestCloseAndSettled(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

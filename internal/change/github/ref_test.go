@@ -111,6 +111,20 @@ func TestPublishRebuildsOnTheNewBase(t *testing.T) {
 	}
 }
 
+// A branch that another run built on a newer base holds commits that the older one lacks, and is no person's for that.
+func TestPublishOnAnOldBase(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, fake.Settings{}, nil)
+	old := w.repo.Head("main")
+	w.propose()
+	theirs, err := w.connect(token).Publish(ctx, w.push("main", "alice", map[string]string{"README.md": "moved\n"}), edits(), "Bump a\n")
+	w.must(err)
+	if head, err := w.client.Publish(ctx, old, edits(), "Bump b\n"); !errors.Is(err, github.ErrMoved) || w.repo.Head("pawl/update") != theirs.SHA || w.repo.Head("pawl/update-2") != "" {
+		t.Errorf("published %+v, %v: %v", head, err, w.repo.Refs())
+	}
+}
+
 func TestPublishLosesARace(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"mutation updateRefs", "POST /git/refs"} {

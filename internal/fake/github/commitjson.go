@@ -72,6 +72,9 @@ func (r *Repo) commitJSON(c *commit) obj {
 
 // userOf is the account that an e-mail address belongs to, or null.
 func (s *Server) userOf(p person) any {
+	if p.email == webFlow(p.when).email {
+		return s.userJSON("web-flow")
+	}
 	for login, identity := range s.users {
 		if identity.signature(p.when).email == p.email {
 			return s.userJSON(login)
