@@ -125,7 +125,9 @@ func (d *deployStage) do(want int, args ...string) pipeline.Report {
 }
 
 // head is the page of the newest commit.
-func (d *deployStage) head() string { return "https://github.com/acme/profile/commit/" + d.repo.Head("main") }
+func (d *deployStage) head() string {
+	return "https://github.com/acme/profile/commit/" + d.repo.Head("main")
+}
 
 // counts are the pipelines of each project for a commit.
 func (d *deployStage) counts(page string) []int {
@@ -507,4 +509,3 @@ func TestDeployFollows(t *testing.T) {
 		}
 	})
 }
-

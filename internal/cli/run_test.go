@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -36,6 +35,8 @@ type stage struct {
 
 	mu  sync.Mutex
 	now time.Time
+	// bubble says that the clock is the one of a bubble of synctest, where time passes only while all wait.
+	bubble bool
 }
 
 func profileFiles(more string) map[string]string {
@@ -93,12 +94,18 @@ func (s *stage) local(name, text string) {
 }
 
 func (s *stage) clock() time.Time {
+	if s.bubble {
+		return time.Now()
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.now
 }
 
 func (s *stage) sleep(ctx context.Context, d time.Duration) error {
+	if s.bubble {
+		return bubbleSleep(ctx, d)
+	}
 	s.mu.Lock()
 	s.now = s.now.Add(d)
 	s.mu.Unlock()
@@ -454,43 +461,6 @@ func TestRunKilled(t *testing.T) {
 					t.Errorf("a person's revert is undone: %s", s.value("a"))
 				}
 			})
-		}
-	}
-}
-
-// TestRunRace lets twenty runs with different new tags go at once: every update is on the base in the end, and no more
-// than one pull request is ever open.
-func TestRunRace(t *testing.T) {
-	t.Parallel()
-	seeds, err := strconv.Atoi(os.Getenv("PAWL_SEEDS"))
-	if err != nil {
-		seeds = 2
-	}
-	for range min(seeds, 100) {
-		s := newStage(t, github.Settings{}, noChecks)
-		var wg sync.WaitGroup
-		for i := range 20 {
-			s.registry.SetTags("org/"+string(rune('a'+i%3)), "v1.0.0", fmt.Sprintf("v1.%d.0", i+1))
-			wg.Go(func() { s.pawl(nil, "run") })
-		}
-		wg.Wait()
-		s.run(0)
-		if s.value("a") != "v1.19.0" || s.value("b") != "v1.20.0" || s.value("c") != "v1.18.0" {
-			t.Errorf("a %s, b %s, c %s", s.value("a"), s.value("b"), s.value("c"))
-		}
-		open := 0
-		for _, p := range s.repo.Pulls() {
-			if p.State == "open" {
-				open++
-			}
-		}
-		for _, c := range s.repo.Log("main") {
-			if len(c.Files) == 0 {
-				t.Errorf("an empty commit: %+v", c)
-			}
-		}
-		if open > 0 {
-			t.Errorf("%d pull requests are open", open)
 		}
 	}
 }

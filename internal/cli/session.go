@@ -155,11 +155,15 @@ func (s *session) pipeline() (pipeline.Pipeline, *httpx.Client) {
 		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Secrets: s.secretValues(), Log: s.g.logger(), Transport: s.g.sys.Transport,
 	})
 	sources := s.sources(client)
-	p := pipeline.Pipeline{Lister: sources, Digester: sources.registry, Files: s.tree, Now: s.g.sys.Now()}
+	return pipeline.Pipeline{Lister: s.lister(sources), Digester: sources.registry, Files: s.tree, Now: s.g.sys.Now()}, client
+}
+
+// lister shows a person at a terminal how far the sources are.
+func (s *session) lister(sources *sources) pipeline.Lister {
 	if s.g.sys.Terminal && s.g.log == "text" {
-		p.Lister = &progress{Lister: p.Lister, out: s.g.sys.Err}
+		return &progress{Lister: sources, out: s.g.sys.Err}
 	}
-	return p, client
+	return sources
 }
 
 func (s *session) concurrency(host string) int {

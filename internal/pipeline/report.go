@@ -1,12 +1,6 @@
 package pipeline
 
-import (
-	"context"
-	"sync"
-	"time"
-
-	"github.com/pawl-cd/pawl/internal/source"
-)
+import "time"
 
 // ReportSchema is the version of the report's JSON form.
 const ReportSchema = "pawl.report/1"
@@ -35,27 +29,4 @@ type Report struct {
 	Calls   int       `json:"calls"`
 	Steps   []Step    `json:"steps,omitempty"`
 	Expires time.Time `json:"tokenExpires,omitzero"`
-}
-
-// remembering is a Lister that asks for each query once, however often a run starts over.
-type remembering struct {
-	Lister
-	mu   sync.Mutex
-	once map[source.Query]func() (source.Listing, error)
-}
-
-func remember(l Lister) Lister {
-	return &remembering{Lister: l, once: map[source.Query]func() (source.Listing, error){}}
-}
-
-// List returns the first answer again.
-func (r *remembering) List(ctx context.Context, q source.Query) (source.Listing, error) {
-	r.mu.Lock()
-	list, ok := r.once[q]
-	if !ok {
-		list = sync.OnceValues(func() (source.Listing, error) { return r.Lister.List(ctx, q) })
-		r.once[q] = list
-	}
-	r.mu.Unlock()
-	return list()
 }

@@ -27,6 +27,10 @@ type Runner struct {
 	Forge Forge
 	// Deployment fires the pipelines; nil leaves that to others.
 	Deployment *Deployment
+	// Ask returns a Lister that has not asked anything yet. A run that starts over asks anew: it has just learned that
+	// somebody else knows more, and two runs that hold on to what each once saw would undo each other's work. Nil keeps the
+	// Lister.
+	Ask func() Lister
 	// Require says which checks must be green; Freeze, when set, is why nothing is written or merged now.
 	Require change.Requirement
 	Freeze  string
@@ -58,7 +62,6 @@ type Runner struct {
 // in the report.
 func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report, error) {
 	report := Report{Schema: ReportSchema, DryRun: r.DryRun, Started: r.Clock()}
-	r.Lister = remember(r.Lister)
 	for range maxRounds {
 		again, err := r.round(ctx, manifests, &report)
 		report.Duration = r.Clock().Sub(report.Started).Seconds()
@@ -67,6 +70,9 @@ func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report,
 		}
 		report.Rounds++
 		r.Announced.Wait = 0 // an announced tag was waited for already
+		if r.Ask != nil {
+			r.Lister = r.Ask()
+		}
 	}
 	return report, fmt.Errorf("updating the profile: %w %d times", ErrMoved, maxRounds)
 }
