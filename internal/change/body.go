@@ -101,8 +101,8 @@ func (r Requirement) sentence() string {
 	case MergeOff:
 		return "`merge: off`: pawl does not merge this pull request"
 	default:
-		return "No check is required, so pawl does not merge this pull request. To change that, add to `.pawl.yaml`: `" +
-			requireLine + "`"
+		return "Merged when the checks that branch protection requires are successful; where it requires none, pawl does not merge " +
+			"this pull request. To change that, add to `.pawl.yaml`: `" + requireLine + "`"
 	}
 }
 
