@@ -235,7 +235,8 @@ func deploySeeds() int {
 	return n
 }
 
-// mortal is the network of a process that dies at one request: before it is sent, or before its answer is read.
+// mortal is the network of a process that dies at one request to a forge: before it is sent, or before its answer is
+// read.
 type mortal struct {
 	next  http.RoundTripper
 	after bool
@@ -247,6 +248,9 @@ type mortal struct {
 var errDead = errors.New("the process is dead")
 
 func (m *mortal) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Host == "index.docker.io" {
+		return m.next.RoundTrip(req) // looking changes nothing
+	}
 	m.mu.Lock()
 	m.left--
 	left := m.left

@@ -111,7 +111,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 	}
 	return pipeline.Runner{
 		Pipeline: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: hints.Upstream, Source: s.config.Events.Source, Branch: s.config.Forge.Branch,
+		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: httpx.Redact(hints.Upstream, s.secretValues()...), Source: s.config.Events.Source, Branch: s.config.Forge.Branch,
 		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() pipeline.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }

@@ -2,11 +2,9 @@ package cli_test
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -22,7 +20,8 @@ import (
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
-const canary = "c4nary-t0ken"
+// canary is the token of the tests; each of its spellings is another text.
+const canary = "c4nary/t0ken+with=all&sorts%of"
 
 // stage is a registry and a GitHub in memory, with a profile of three images that is checked out in root.
 type stage struct {
@@ -52,7 +51,7 @@ func profileFiles(more string) map[string]string {
 
 var described = sync.OnceValues(conformance.FromEnvironment)
 
-func newStage(t *testing.T, settings github.Settings, config string) *stage {
+func newStage(t *testing.T, settings github.Settings, config string, adjust ...func(*github.Options)) *stage {
 	t.Helper()
 	s := &stage{T: t, root: t.TempDir(), now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 	s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: map[string][]string{"org/a": {"v1.0.0"}, "org/b": {"v1.0.0"}, "org/c": {"v1.0.0"}}})
@@ -68,6 +67,9 @@ func newStage(t *testing.T, settings github.Settings, config string) *stage {
 				t.Errorf("violation: %s", v)
 			}
 		})
+	}
+	for _, change := range adjust {
+		change(&options)
 	}
 	s.github = github.New(options)
 	s.repo = s.github.Create("acme/profile", settings)
@@ -130,11 +132,7 @@ func (s *stage) pawl(env map[string]string, args ...string) (code int, stdout, s
 			return v, ok
 		},
 	})
-	for _, form := range []string{canary, base64.StdEncoding.EncodeToString([]byte(canary)), url.QueryEscape(canary)} {
-		if strings.Contains(out.String()+errs.String(), form) {
-			s.Errorf("the token is shown: %s%s", out.String(), errs.String())
-		}
-	}
+	s.secret("what was printed", out.String()+errs.String())
 	return code, out.String(), errs.String()
 }
 
