@@ -34,7 +34,7 @@ type Forge interface {
 	// Ledger reads what earlier runs left; Record adds to it.
 	Ledger(ctx context.Context) (ledger.Ledger, error)
 	Record(ctx context.Context, next ledger.Transition) error
-	// Calls counts the requests so far, Writes those of them that change something.
+	// Calls counts the calls so far, each once however often it was repeated, Writes those of them that change something.
 	Calls() int
 	Writes() int
 }

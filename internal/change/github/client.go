@@ -161,13 +161,13 @@ func (c *Client) httpClient(place *url.URL) *http.Client {
 	return httpx.NewClient(httpx.Authorize(&patient{client: c, next: c.config.HTTP.Transport(place.Host)}, place, value))
 }
 
-// Calls returns how many requests were sent so far.
+// Calls returns how many calls were made so far; one that had to be repeated counts once.
 func (c *Client) Calls() int { return int(c.calls.Load()) }
 
 // Writes returns how many of them asked GitHub to change something.
 func (c *Client) Writes() int { return int(c.writes.Load()) }
 
-// count counts a request. The method of those of GraphQL tells nothing; query looks at their text.
+// count counts a call, once however often it has to be repeated. The method of those of GraphQL tells nothing; query looks at their text.
 func (c *Client) count(req *http.Request) {
 	c.calls.Add(1)
 	if req.Method != http.MethodGet && req.Method != http.MethodHead && req.URL.String() != c.graphURL {

@@ -2,10 +2,12 @@ package github
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/httpx"
@@ -14,6 +16,9 @@ import (
 // unsaid is how long GitHub wants to be left alone when it does not say
 // (https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately).
 const unsaid = time.Minute
+
+// secondaryLimit is how GitHub's texts call the limit that counts neither by hour nor by user.
+const secondaryLimit = "secondary rate limit"
 
 // patient repeats requests, writing ones too, that were refused because there were too many: such a request was never
 // applied. It also hides the quota's headers from the library, which would refuse requests by a clock of its own.
@@ -25,14 +30,14 @@ type patient struct {
 // RoundTrip implements http.RoundTripper.
 func (p *patient) RoundTrip(req *http.Request) (*http.Response, error) {
 	left := p.client.config.Patience
+	p.client.count(req)
 	for {
-		p.client.count(req)
 		again, err := copied(req)
 		if err != nil {
 			return nil, err
 		}
 		res, err := p.next.RoundTrip(again)
-		wait, refused := p.asked(res, err)
+		wait, refused := p.asked(again, res, err)
 		if !refused {
 			return quiet(res), err
 		}
@@ -61,12 +66,21 @@ func copied(req *http.Request) (*http.Request, error) {
 }
 
 // asked says whether there were too many requests, and how long to wait then.
-func (p *patient) asked(res *http.Response, err error) (time.Duration, bool) {
+func (p *patient) asked(req *http.Request, res *http.Response, err error) (time.Duration, bool) {
 	var failed *httpx.Error
-	if errors.As(err, &failed) {
+	switch {
+	case errors.As(err, &failed):
+		if failed.Wait == 0 && failed.Status == http.StatusTooManyRequests {
+			return unsaid, true
+		}
 		return failed.Wait, failed.Wait > 0
-	}
-	if err != nil || res.StatusCode != http.StatusForbidden && res.StatusCode != http.StatusTooManyRequests {
+	case err != nil:
+		return 0, false
+	case req.URL.String() == p.client.graphURL && res.StatusCode == http.StatusOK:
+		if !mentionsLimit(res) {
+			return 0, false
+		}
+	case res.StatusCode != http.StatusForbidden && res.StatusCode != http.StatusTooManyRequests:
 		return 0, false
 	}
 	if wait, said := httpx.RetryAfter(res.Header, p.client.config.Now()); said {
@@ -75,11 +89,24 @@ func (p *patient) asked(res *http.Response, err error) (time.Duration, bool) {
 	return unsaid, res.StatusCode == http.StatusTooManyRequests || mentionsLimit(res)
 }
 
-// mentionsLimit looks for the secondary rate limit in a refusal's text; the body stays readable.
+// mentionsLimit looks for a rate limit among the reasons of a refusal, which GraphQL sends with 200; the body stays
+// readable.
 func mentionsLimit(res *http.Response) bool {
 	body, err := io.ReadAll(res.Body)
 	res.Body = io.NopCloser(bytes.NewReader(body))
-	return err == nil && bytes.Contains(body, []byte("secondary rate limit"))
+	var refusal struct {
+		Message string
+		Errors  []struct{ Type, Message string }
+	}
+	if err != nil || json.Unmarshal(body, &refusal) != nil {
+		return false
+	}
+	for _, e := range refusal.Errors {
+		if e.Type == "RATE_LIMITED" || strings.Contains(e.Message, secondaryLimit) {
+			return true
+		}
+	}
+	return strings.Contains(refusal.Message, secondaryLimit)
 }
 
 func quiet(res *http.Response) *http.Response {

@@ -10,6 +10,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
 // permits holds a grant against the order; nothing is merged past it.
@@ -67,9 +68,11 @@ func has(said *answered, text string) bool {
 	return strings.Contains(strings.ToLower(said.Message), strings.ToLower(text))
 }
 
-// uncertain looks again after a request whose answer is unknown: it may have been applied.
+// uncertain looks again after a request whose answer is unknown: it may have been applied. One that GitHub wants to hear
+// of only after a longer wait was not.
 func (m *merge) uncertain(err error) (*Result, error) {
-	if contextError(err) != nil || m.failures >= 3 {
+	var told *httpx.Error
+	if errors.As(err, &told) && told.Wait > 0 || contextError(err) != nil || m.failures >= 3 {
 		return nil, err
 	}
 	return m.repeat("the answer to a request got lost", Pending)
