@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,5 +169,41 @@ func TestPeopleAhead(t *testing.T) {
 	p.Ledger = ledger.Ledger{}
 	if diff := cmp.Diff([]string{"app/t0 update pinned-down"}, outcomes(plan(t, p, texts))); diff != "" {
 		t.Errorf("without a ledger the filter is followed down: %s", diff)
+	}
+}
+
+// TestPeopleAheadTransformed is TestPeopleAhead for values that transformers make of versions, such as URLs. Where they
+// cannot be undone, nobody knows which version a person's value stands for: it is held, as any other, until there is
+// something newer than what it replaced.
+func TestPeopleAheadTransformed(t *testing.T) {
+	t.Parallel()
+	const url = "https://h.example/app-"
+	for _, c := range []struct {
+		name, transformers, wrote, base, want string
+	}{
+		{"ahead", "{addprefix: '" + url + "'}, {addsuffix: .tgz}", url + "1.0.0.tgz", url + "2.0.0-rc.1.tgz", "app/t0 held people-edit"},
+		{"ahead, without a prefix", "{trimprefix: v}", "1.0.0", "2.0.0-rc.1", "app/t0 held people-edit"},
+		{"behind", "{addprefix: '" + url + "'}, {addsuffix: .tgz}", url + "1.0.0.tgz", url + "0.9.0.tgz", "app/t0 update newest-match"},
+		{"the same, reverted", "{addprefix: '" + url + "'}, {addsuffix: .tgz}", url + "1.1.0.tgz", url + "1.0.0.tgz", "app/t0 held people-edit"},
+		{"ahead, replaced", "{replacer: {from: '.', to: '-'}}", "1-0-0", "2-0-0-rc-1", "app/t0 update newest-match"},
+		{"ahead, a part of it", "{findsubmatch: {pattern: '^(\\d+\\.\\d+)', captureindex: 1}}", "1.0", "2.0", "app/t0 update newest-match"},
+		{"nothing newer than what it replaced", "{replacer: {from: '.', to: '-'}}", "1-1-0", "2-0-0-rc-1", "app/t0 held people-edit"},
+		{"no version at all", "{addprefix: '" + url + "'}", url + "1.0.0", "https://mirror.example/app.tgz", "app/t0 update newest-match"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			texts := map[string]string{"app": "sources: {image: {kind: dockerimage, spec: {image: o/app, versionfilter: {pattern: '^1'}}, transformers: [" + c.transformers + "]}}\n" +
+				"targets: {t0: {kind: yaml, spec: {file: a.yaml, key: $.a}}}\n"}
+			asker := ledger.Asker{Manifest: "app", Digest: load(t, texts)[0].Digest}
+			p := newPipeline(&world{listings: map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0"}}}, map[string]string{"a.yaml": "a: \"" + c.base + "\"\n"})
+			version := "1.0.0"
+			if strings.Contains(strings.ReplaceAll(c.wrote, "-", "."), "1.1.0") {
+				version = "1.1.0"
+			}
+			p.Ledger = ledger.Ledger{}.Written(ledger.Value{Place: ledger.Place{File: "a.yaml", Key: "$.a"}, Asker: asker, Value: c.wrote, Version: version})
+			if diff := cmp.Diff([]string{c.want}, outcomes(plan(t, p, texts))); diff != "" {
+				t.Error(diff)
+			}
+		})
 	}
 }
