@@ -300,6 +300,29 @@ func TestHeadThatShowsLate(t *testing.T) {
 	}
 }
 
+// TestMergedWithAnotherHead shows that what another run put on the branch, and merged, is not what was to be merged.
+func TestMergedWithAnotherHead(t *testing.T) {
+	t.Parallel()
+	for _, same := range []bool{true, false} {
+		w := newWorld(t, fake.Settings{}, nil)
+		base, want := w.repo.Head("main"), github.Merged
+		head, _ := w.propose()
+		w.time.each = func() {
+			if !same {
+				want = github.Rebuild
+				w.push("pawl/update", "pawl-bot", map[string]string{file: strings.Replace(before, "v1.0.0", "v1.0.9", 1)})
+			}
+			_, err := w.repo.Merge(1, "pawl-bot", "squash")
+			w.must(err)
+		}
+		result, err := w.client.Merge(context.Background(), github.Order{Number: 1, Method: "squash", Head: head.SHA, Wait: time.Hour, Authority: w.authority(base, named("ci"), time.Hour)})
+		w.must(err)
+		if result.Outcome != want || same != (result.SHA == w.repo.Head("main")) {
+			t.Errorf("the same head: %t, ended %+v", same, result)
+		}
+	}
+}
+
 func TestMergeMachine(t *testing.T) {
 	t.Parallel()
 	for _, test := range mergeCases() {
@@ -342,7 +365,7 @@ func (test mergeCase) run(t *testing.T) {
 		test.method = "squash"
 	}
 	since := len(w.fake.Calls())
-	result, err := w.client.Merge(context.Background(), github.Order{Number: 1, Method: test.method, Wait: test.wait,
+	result, err := w.client.Merge(context.Background(), github.Order{Number: 1, Head: head.SHA, Method: test.method, Wait: test.wait,
 		Message: change.Message{Subject: "Bump a", Body: "why"}, Authority: w.authority(base, test.need, limit)})
 	w.must(err)
 	test.check(w, result, since)
