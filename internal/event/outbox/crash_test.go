@@ -137,9 +137,13 @@ func crashAt(t *testing.T, n, events int) (finished bool) {
 			t.Fatal(err)
 		}
 		o.Flush(t.Context())
+		if all, err := List(dir); taken > 2 && (err != nil || len(all) != 1 || all[0].Message.ID != "e2") {
+			t.Errorf("the refused event was taken and is lost: %+v, %v", all, err)
+		}
 		for i := range taken {
-			if id := numbered(i).ID; !slices.Contains(two.got, id) {
-				t.Errorf("%s was taken and is lost: %v", id, two.got)
+			id := numbered(i).ID
+			if !slices.Contains(two.got, id) || id != one.refuse && !slices.Contains(one.got, id) {
+				t.Errorf("%s was taken and is lost: %v, %v", id, one.got, two.got)
 			}
 		}
 		// It also derives all events again, and then each sink has all of them in order.
