@@ -1,7 +1,6 @@
 package cli_test
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
@@ -145,6 +144,6 @@ func TestRunSlowly(t *testing.T) {
 		if took := time.Since(begin); s.value("a") != "v1.1.0" || took < 2*time.Minute || took > 4*time.Minute {
 			t.Errorf("a is %s after %s: %+v", s.value("a"), took, report.Merge)
 		}
-		t.Log(fmt.Sprintf("%d writing calls took %s", s.github.Writes(), time.Since(begin)))
+		t.Logf("%d writing calls took %s", s.github.Writes(), time.Since(begin))
 	})
 }

@@ -97,7 +97,7 @@ func TestReportSchema(t *testing.T) {
 		{"merge/decision", removed, true},
 		{"schema", removed, false},
 		{"schema", "pawl.report/2", false},
-		{"plan", removed, false},
+		{"plan", removed, true},
 		{"plan/schema", "pawl.plan/2", false},
 		{"plan/changes", nil, false},
 		{"calls", removed, false},
@@ -184,6 +184,7 @@ func TestReportSchemaText(t *testing.T) {
 	}{
 		"report": {root.node, pipeline.Report{}}, "preview": {root.Defs["preview"], pipeline.Preview{}}, "pull": {root.Defs["pull"], pipeline.Pull{}},
 		"merge": {root.Defs["merge"], pipeline.Merge{}}, "decision": {root.Defs["decision"], change.Decision{}}, "step": {root.Defs["step"], pipeline.Step{}},
+		"deploy": {root.Defs["deploy"], pipeline.Deploy{}}, "trigger": {root.Defs["trigger"], pipeline.Trigger{}}, "previewTrigger": {root.Defs["previewTrigger"], pipeline.PreviewTrigger{}},
 	} {
 		for field := range reflect.TypeOf(of.form).Fields() {
 			key, _, _ := strings.Cut(field.Tag.Get("json"), ",")
