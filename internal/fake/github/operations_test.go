@@ -100,6 +100,7 @@ func TestEveryOperationConforms(t *testing.T) {
 		t.Error(violation)
 	}
 	counts := checker.Counts()
+	t.Logf("%d operations are described and used, %d violations", len(counts), len(checker.Violations()))
 	for _, operation := range conformance.Operations() {
 		if counts[operation] == 0 {
 			t.Errorf("%s was never checked", operation)
