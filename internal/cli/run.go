@@ -246,8 +246,11 @@ func (o *runOptions) outputs(job actions, report pipeline.Report) error {
 // runLines say what became of the change.
 func runLines(report pipeline.Report) []string {
 	var lines []string
+	if report.Paused != "" {
+		lines = append(lines, "paused: "+report.Paused+": nothing is written")
+	}
 	if p := report.Preview; p != nil {
-		lines = append(lines, "would propose: "+p.Title, "", p.Message)
+		lines = append(lines, proposal(*p)...)
 		for _, t := range p.Triggers {
 			lines = append(lines, fmt.Sprintf("would trigger: %s, ref %s, CD_MESSAGE %q", t.Project, t.Ref, t.Variables["CD_MESSAGE"]))
 		}
@@ -286,6 +289,7 @@ func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {
 			fmt.Fprintf(w, "\n%s\n", cell(line))
 		}
 	}
+	writePullLink(w, report.Pull)
 }
 
 // ended turns the report into the end of the command.

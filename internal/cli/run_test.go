@@ -216,14 +216,15 @@ func TestRunDry(t *testing.T) {
 	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
 	for _, env := range []map[string]string{nil, {"MERGE_TOKEN": "-"}} {
 		code, out, errs := s.pawl(env, "run", "--dry-run")
-		if code != 0 || s.github.Writes() != 0 || !strings.Contains(out, "would propose: a v1.0.0 -> v1.1.0") {
+		const proposal = "would propose: a v1.0.0 -> v1.1.0\n  - a v1.0.0 -> v1.1.0 in values.yaml\n  Pawl-Chain: "
+		if code != 0 || s.github.Writes() != 0 || !strings.Contains(out, proposal) || strings.Contains(out, `\u`) {
 			t.Errorf("exit code %d, %d writing calls: %s%s", code, s.github.Writes(), out, errs)
 		}
 	}
 	if code, _, errs := s.pawl(map[string]string{"MERGE_TOKEN": "-"}, "run"); code != cli.Usage || !strings.Contains(errs, "set MERGE_TOKEN") {
 		t.Errorf("without a token: exit code %d, %s", code, errs)
 	}
-	if code, out, _ := s.pawl(map[string]string{"PAWL_PAUSE": "release week"}, "run"); code != 0 || s.github.Writes() != 0 || !strings.Contains(out, "would propose") {
+	if code, out, _ := s.pawl(map[string]string{"PAWL_PAUSE": "release week"}, "run"); code != 0 || s.github.Writes() != 0 || !strings.Contains(out, "would propose") || !strings.Contains(out, "paused: release week") {
 		t.Errorf("a pause: exit code %d, %d writing calls: %s", code, s.github.Writes(), out)
 	}
 }

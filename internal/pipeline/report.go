@@ -9,6 +9,8 @@ const ReportSchema = "pawl.report/1"
 type Report struct {
 	Schema string `json:"schema"`
 	DryRun bool   `json:"dryRun,omitempty"`
+	// Paused is why nothing was to be written.
+	Paused string `json:"paused,omitempty"`
 	// Started is the time of the run, Duration how long it took in seconds.
 	Started  time.Time `json:"started"`
 	Duration float64   `json:"duration"`

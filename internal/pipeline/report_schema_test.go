@@ -52,7 +52,7 @@ func full(t *testing.T) pipeline.Report {
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 	sha := strings.Repeat("0123456789", 4)
 	return pipeline.Report{
-		Schema: pipeline.ReportSchema, DryRun: true, Started: at, Duration: 1.5, Rounds: 1, Plan: plan,
+		Schema: pipeline.ReportSchema, DryRun: true, Paused: "release week", Started: at, Duration: 1.5, Rounds: 1, Plan: plan,
 		Preview:   &pipeline.Preview{Title: "a 1 -> 2", Body: "| a |\n", Message: "a 1 -> 2\n"},
 		Pull:      &pipeline.Pull{Number: 2, URL: "https://github.com/o/r/pull/2", Branch: "pawl/update-2", HeadSHA: sha, Done: "opened", Foreign: []string{"pawl/update"}},
 		Withdrawn: []int{1},
@@ -108,6 +108,7 @@ func TestReportSchema(t *testing.T) {
 		{"started", "yesterday", false},
 		{"rounds", 0, false},
 		{"dryRun", "true", false},
+		{"paused", true, false},
 		{"withdrawn", []any{}, false},
 		{"withdrawn", []any{"1"}, false},
 		{"preview/title", strings.Repeat("x", 257), false},

@@ -105,7 +105,7 @@ func TestMissingTagGivesWay(t *testing.T) {
 	if diff := cmp.Diff(want, w.looked); diff != "" {
 		t.Errorf("digests: %s", diff)
 	}
-	if d := got.Outcomes[0].Detail; !strings.Contains(d, "1.4.0 is listed but does not exist") {
+	if d := got.Outcomes[0].Detail; !strings.Contains(d, "1.4.0 cannot be pulled yet") {
 		t.Errorf("no note of the missing tag: %s", d)
 	}
 }

@@ -61,7 +61,7 @@ type Runner struct {
 // Run plans, proposes and merges. The error is one that ended the run before its outcome was known; everything else is
 // in the report.
 func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report, error) {
-	report := Report{Schema: ReportSchema, DryRun: r.DryRun, Started: r.Clock()}
+	report := Report{Schema: ReportSchema, DryRun: r.DryRun, Paused: r.Freeze, Started: r.Clock()}
 	for range maxRounds {
 		again, err := r.round(ctx, manifests, &report)
 		report.Duration = r.Clock().Sub(report.Started).Seconds()

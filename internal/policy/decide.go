@@ -130,7 +130,7 @@ const publishHint = "run again when its push has finished, or exclude it in poli
 
 // notPublished keeps the value because what would replace it does not exist.
 func (r *Request) notPublished(t tally) Decision {
-	return held(NotPublished, fmt.Sprintf("%s is listed but does not exist; %s stays", t.missing.tag, r.Current), publishHint)
+	return held(NotPublished, fmt.Sprintf("%s cannot be pulled yet; %s stays", t.missing.tag, r.Current), publishHint)
 }
 
 // stay says why the value is right as it is, although something newer may be listed.
@@ -172,7 +172,7 @@ func emptyValue(tag string, err error) Decision {
 func (r *Request) passedOver(t tally) string {
 	text := ""
 	if r.above(t.missing, t.best) {
-		text += fmt.Sprintf("; %s is listed but does not exist", t.missing.tag)
+		text += fmt.Sprintf("; %s cannot be pulled yet", t.missing.tag)
 	}
 	if r.above(t.excluded, t.best) {
 		text += fmt.Sprintf("; %s is excluded", t.excluded.tag)
@@ -197,7 +197,7 @@ func (r *Request) nothing(t tally) Decision {
 	d := Decision{Outcome: None, Reason: NoMatch, Detail: fmt.Sprintf("none of %d listed satisfies %s", len(r.Listing), r.rule())}
 	switch {
 	case t.missing.tag != "":
-		return held(NotPublished, fmt.Sprintf("%s is listed but does not exist, and nothing else satisfies %s", t.missing.tag, r.rule()), publishHint)
+		return held(NotPublished, fmt.Sprintf("%s cannot be pulled yet, and nothing else satisfies %s", t.missing.tag, r.rule()), publishHint)
 	case t.excluded.tag != "":
 		d.Reason = Excluded
 		d.Detail = fmt.Sprintf("all that satisfy %s are excluded, %s among them", r.rule(), t.excluded.tag)

@@ -14,7 +14,7 @@ func TestExplain(t *testing.T) {
 		Current: "v1.0.0", Filter: filter(t, "^1.0.0").WithTags(regexp.MustCompile("^[^x]")), Now: today,
 		Policy: Policy{Exclude: exclude(t, "9.9.9", "1.5.x")}, Missing: gone("v1.6.0"),
 	}
-	detail := "newest of 3 that satisfy ^1.0.0; v1.6.0 is listed but does not exist; v1.5.1 is excluded"
+	detail := "newest of 3 that satisfy ^1.0.0; v1.6.0 cannot be pulled yet; v1.5.1 is excluded"
 	want := []Verdict{
 		{Tag: "v2.0.0", Rule: "outside ^1.0.0"},
 		{Tag: "v1.6.0", Rule: "listed, but the registry answers 404 for it"},

@@ -12,7 +12,7 @@ func (r *Request) held(h Hold) Decision {
 		return held(NotListed, fmt.Sprintf("to be held at %s, which is not listed%s", h.Version, h.why()), "correct policy.hold.version, or wait for its publication")
 	}
 	if r.Missing[tag] {
-		return held(NotPublished, fmt.Sprintf("to be held at %s, which is listed but does not exist%s", tag, h.why()), publishHint)
+		return held(NotPublished, fmt.Sprintf("to be held at %s, which cannot be pulled yet%s", tag, h.why()), publishHint)
 	}
 	value, err := r.Transform.Apply(tag)
 	if err != nil || value == "" {

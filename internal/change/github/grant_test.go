@@ -18,7 +18,9 @@ func TestNoMergeWithoutAGrant(t *testing.T) {
 	forged := change.Decision{Verdict: change.Granted, Code: change.Authorized}
 	type forger func(right github.Answer, q github.Question, ask func(github.Question) github.Answer) github.Answer
 	for name, forge := range map[string]forger{
-		"nothing said": func(github.Answer, github.Question, func(github.Question) github.Answer) github.Answer { return github.Answer{} },
+		"nothing said": func(github.Answer, github.Question, func(github.Question) github.Answer) github.Answer {
+			return github.Answer{}
+		},
 		"without a grant": func(github.Answer, github.Question, func(github.Question) github.Answer) github.Answer {
 			return github.Answer{Now: forged, Later: forged}
 		},
