@@ -20,6 +20,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
 // evil are texts that something between a registry and a person's screen may take for more than text.
@@ -72,6 +73,50 @@ func besiege(s *stage) int {
 	return len(evil)
 }
 
+// siege is a workflow in which everything from outside is hostile.
+type siege struct {
+	*stage
+	form string
+	dir  string
+	env  map[string]string
+}
+
+func newSiege(t *testing.T, form string) *siege {
+	s := &siege{stage: newStage(t, github.Settings{}, noChecks), form: form, dir: t.TempDir()}
+	s.env = map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(s.dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(s.dir, "summary")}
+	return s
+}
+
+// dispatched hands a text over as a workflow's event does.
+func (s *siege) dispatched(text string) {
+	event, err := json.Marshal(map[string]any{"inputs": map[string]string{"image": text, "tag": text, "chart": text, "upstream": text}})
+	s.must(nil, err)
+	s.env["GITHUB_EVENT_PATH"] = filepath.Join(s.dir, "event")
+	s.must(nil, os.WriteFile(s.env["GITHUB_EVENT_PATH"], event, 0o600))
+}
+
+// run runs the whole job and looks at what is printed; the report is read where it is printed as JSON.
+func (s *siege) run(want int, args ...string) (report pipeline.Report) {
+	s.Helper()
+	code, out, errs := s.pawl(s.env, append([]string{"run", "--output", s.form, "-v", "--settle", "1s"}, args...)...)
+	if code != want {
+		s.Fatalf("exit code %d: %s%s", code, out, errs)
+	}
+	s.inertLog(errs)
+	switch s.form {
+	case "json":
+		report = read(s.T, out)
+		out = strings.ReplaceAll(out, "\u202e", `\u202e`) // JSON is for programs
+		if p := report.Preview; p != nil {
+			s.inertTexts(p.Title, p.Message, p.Body)
+		}
+	case "markdown":
+		s.inertMarkdown(out)
+	}
+	s.inertLog(out)
+	return report
+}
+
 // TestHostile lets every text that comes from outside be hostile at once, through the whole job: what is shown, stored
 // and handed on shows it, and takes none of it for anything but text.
 func TestHostile(t *testing.T) {
@@ -79,50 +124,33 @@ func TestHostile(t *testing.T) {
 	for i, form := range []string{"table", "json", "markdown"} {
 		t.Run(form, func(t *testing.T) {
 			t.Parallel()
-			s := newStage(t, github.Settings{}, noChecks)
-			changes := besiege(s)
-			dir := t.TempDir()
-			env := map[string]string{"GITHUB_ACTIONS": "true", "GITHUB_OUTPUT": filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary")}
-			for j, text := range evil {
-				args := []string{"run", "--output", form, "-v", "--dry-run", "--settle", "1s"}
-				if j == len(evil)-1 {
-					args = slices.DeleteFunc(args, func(a string) bool { return a == "--dry-run" })
-				}
-				if (i+j)%2 == 0 {
-					args = append(args, "--image", "org/a:"+text, "--tag", text, "--chart", text, "--upstream", text)
-				} else {
-					event, err := json.Marshal(map[string]any{"inputs": map[string]string{"image": text, "tag": text, "chart": text, "upstream": text}})
-					s.must(nil, err)
-					env["GITHUB_EVENT_PATH"] = filepath.Join(dir, "event")
-					s.must(nil, os.WriteFile(env["GITHUB_EVENT_PATH"], event, 0o600))
-				}
-				code, out, errs := s.pawl(env, args...)
-				if code != cli.Partial {
-					t.Fatalf("exit code %d: %s%s", code, out, errs)
-				}
-				if s.inertLog(errs); form == "json" {
-					out = strings.ReplaceAll(out, "\u202e", `\u202e`) // JSON is for programs
-				}
-				s.inertLog(out)
-				if form == "json" {
-					report := read(t, out)
-					if len(report.Plan.Changes) != changes {
-						t.Errorf("want %d changes: %s", changes, out)
-					}
-					if p := report.Preview; p != nil {
-						s.inertTexts(p.Title, p.Message, p.Body)
-					}
-				}
-				if form == "markdown" {
-					s.inertMarkdown(out)
-				}
-			}
-			summary, err := os.ReadFile(env["GITHUB_STEP_SUMMARY"])
+			s := newSiege(t, form)
+			changes := besiege(s.stage)
+			s.dispatched(evil[i])
+			s.run(cli.Partial, "--dry-run")
+			s.run(cli.Partial)
+			summary, err := os.ReadFile(s.env["GITHUB_STEP_SUMMARY"])
 			s.must(nil, err)
 			s.inertMarkdown(string(summary))
-			s.inertOutputs(env["GITHUB_OUTPUT"])
+			s.inertOutputs(s.env["GITHUB_OUTPUT"])
 			s.inertChange(changes)
 		})
+	}
+}
+
+// TestHostileEvents starts a run with each hostile text as what an event says, by its file and by flags.
+func TestHostileEvents(t *testing.T) {
+	t.Parallel()
+	for _, text := range evil {
+		s := newSiege(t, "json")
+		s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+		s.run(0, "--dry-run", "--image", "org/a:"+text, "--tag", text, "--chart", text, "--upstream", text)
+		s.dispatched(text)
+		if s.run(0); s.value("a") != "v1.1.0" {
+			t.Errorf("%.50q: a is %s", text, s.value("a"))
+		}
+		pull := s.pull(1)
+		s.inertTexts(pull.Title, s.repo.Log("main")[0].Message, pull.Body)
 	}
 }
 
@@ -195,7 +223,7 @@ func (s *stage) inertOutputs(file string) {
 var (
 	inertTitle = regexp.MustCompile(`^[A-Za-z0-9 ._+/~^=:%,>-]{1,256}$`)
 	inertLine  = regexp.MustCompile(`^(- \S+ \S+ -> \S+ in \S+|Pawl-Update: \S+ \S+ \S+ -> \S+|Pawl-Chain: [0-9a-f-]{36}|)$`)
-	loneRow    = regexp.MustCompile("^\\| `[^`|<>@]*` \\| `[^`|<>@]*` \\| `[^`|<>@]*` -> `[^`|<>@]*` \\| `[a-z-]*` \\| \\[[a-z]+\\]\\(https://[A-Za-z0-9./_%:=-]+\\) \\|$")
+	loneRow    = regexp.MustCompile("^\\| `[^`|<>@]*` \\| `[^`|<>@]*` \\| `[^`|<>@]*` -> `[^`|<>@]*` \\| `[a-z-]*` \\| \\[[a-z]+\\]\\(https://[A-Za-z0-9./_%:=?-]+\\) \\|$")
 	loneNote   = regexp.MustCompile("^- `[^`<>@]*`: `[a-z-]*`( - `[^`<>@]*`){1,2}$")
 	ownLines   = regexp.MustCompile("^(\\| name \\| file:key \\| from -> to \\| why \\| links \\|\\|---\\|---\\|---\\|---\\|---\\||`merge.require: none`: merged without waiting for checks|### (Held|Failed)|- and \\d+ more|and \\d+ updates not shown||Triggered by `[^`<>@]*`( \\(\\[open\\]\\(https://[a-z.]+\\)\\))?)$")
 )

@@ -53,11 +53,19 @@ func deeds() map[string]deed {
 	}
 }
 
-func (d deed) stage(t *testing.T) *stage {
-	s := newStage(t, d.settings, d.config)
+func (d deed) stage(t *testing.T, adjust ...func(*github.Options)) *stage {
+	s := newStage(t, d.settings, d.config, adjust...)
 	s.bubble = true
 	d.before(s)
 	return s
+}
+
+// pauses are the times between the death and the next run: GitHub may have merged meanwhile.
+func (d deed) pauses() []time.Duration {
+	if d.settings.AutoMerge {
+		return []time.Duration{0, time.Hour}
+	}
+	return []time.Duration{0}
 }
 
 // TestRunKilled kills a run at each of its writing calls, before GitHub got the call and after it was applied. The next
@@ -80,9 +88,9 @@ func TestRunKilled(t *testing.T) {
 			})
 			for write := begin + 1; write <= end; write++ {
 				for _, applied := range []bool{false, true} {
-					for _, pause := range []time.Duration{0, time.Hour} {
+					for _, pause := range d.pauses() {
 						synctest.Test(t, func(t *testing.T) {
-							s := d.stage(t)
+							s := d.stage(t, unchecked)
 							s.kill(write, applied)
 							s.wait(pause)
 							s.run(0)
@@ -95,7 +103,7 @@ func TestRunKilled(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d writing calls: %d deaths", end-begin, 4*(end-begin))
+			t.Logf("%d writing calls: %d deaths", end-begin, 2*len(d.pauses())*(end-begin))
 		})
 	}
 }

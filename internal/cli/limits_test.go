@@ -53,7 +53,7 @@ func TestRunLimits(t *testing.T) {
 		t.Fatal(err)
 	}
 	fresh := func(t *testing.T) *stage {
-		s := newStage(t, github.Settings{}, noChecks, func(o *github.Options) { o.Check = nil }) // a fault's answer is not GitHub's own
+		s := newStage(t, github.Settings{}, noChecks, unchecked)
 		s.bubble = true
 		s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
 		return s
@@ -96,7 +96,7 @@ func TestRunLimits(t *testing.T) {
 func TestRunLimitsReading(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		s := newStage(t, github.Settings{}, noChecks, func(o *github.Options) { o.Check = nil })
+		s := newStage(t, github.Settings{}, noChecks, unchecked)
 		s.bubble = true
 		s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
 		s.github.Inject(github.Fault{Status: http.StatusTooManyRequests, Times: 6, Match: func(c github.Call) bool { return strings.HasSuffix(c.Path, "/pulls") && !c.Writing }})
@@ -113,7 +113,7 @@ func TestRunLimitsForLong(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"POST /repos/{owner}/{repo}/pulls", "query viewer repository", "PUT /repos/{owner}/{repo}/pulls/{pull_number}/merge"} {
 		synctest.Test(t, func(t *testing.T) {
-			s := newStage(t, github.Settings{}, noChecks, func(o *github.Options) { o.Check = nil })
+			s := newStage(t, github.Settings{}, noChecks, unchecked)
 			s.bubble = true
 			s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
 			s.github.Inject(github.Fault{Status: 403, Message: secondary, Header: http.Header{"Retry-After": {"3600"}}, Match: func(c github.Call) bool { return c.Operation == operation }})
