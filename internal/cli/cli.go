@@ -14,6 +14,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
 // System is what the process has from outside.
@@ -36,7 +38,7 @@ type System struct {
 
 // OS returns the real process's System.
 func OS() System {
-	return System{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Environ: os.Environ, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now, Sleep: sleep}
+	return System{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Environ: os.Environ, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now, Sleep: httpx.Sleep}
 }
 
 // Run runs the command line and returns the exit code.

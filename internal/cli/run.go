@@ -166,17 +166,6 @@ func requirement(m config.Merge) change.Requirement {
 	}
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
-}
-
 // finish prints the report and tells GitHub Actions; err is what ended the run early.
 func (o *runOptions) finish(job actions, report pipeline.Report, err error) error {
 	if soon := report.Expires.Sub(o.sys.Now()); !report.Expires.IsZero() && soon < expiresSoon {

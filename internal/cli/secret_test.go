@@ -227,6 +227,9 @@ func echo(res *http.Response, status int) {
 func TestSecretsOfTheProcess(t *testing.T) {
 	t.Parallel()
 	if _, err := os.Stat("/proc/self/cmdline"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("there is no /proc here")
+		}
 		t.Skip("there is no /proc here")
 	}
 	started := make(chan int, 1)

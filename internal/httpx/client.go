@@ -67,7 +67,7 @@ func New(c Config) *Client {
 	c.MaxBody = cmp.Or(c.MaxBody, DefaultMaxBody)
 	c.UserAgent = cmp.Or(c.UserAgent, "pawl")
 	if c.Sleep == nil {
-		c.Sleep = sleep
+		c.Sleep = Sleep
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -142,7 +142,8 @@ func (c *Client) concurrency(label string) int {
 	return DefaultConcurrency
 }
 
-func sleep(ctx context.Context, d time.Duration) error {
+// Sleep waits for the time to pass, or returns the context's error earlier.
+func Sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -182,7 +182,7 @@ func (d Deployment) trigger(ctx context.Context, c ledger.Claim) deploy.Answer {
 	if d.Clock().Sub(c.At) > lease/2 {
 		return deploy.Answer{State: deploy.Refused, Detail: "not sent: too much time has passed since the claim", Hint: "run again"}
 	}
-	answer := d.Triggerer.Trigger(ctx, p, deploy.Request{Ref: d.Ref, Message: deploy.Message(c.Message), CommitURL: c.CommitURL})
+	answer := d.Triggerer.Trigger(ctx, p, deploy.Request{Ref: d.Ref, Message: c.Message, CommitURL: c.CommitURL})
 	if answer.State != deploy.Unknown {
 		return answer
 	}

@@ -74,7 +74,7 @@ func (d *Deployment) triggers(set change.Set) []PreviewTrigger {
 	var all []PreviewTrigger
 	for _, p := range d.Projects {
 		if p.Consumes(changed, d.Targets, d.Extra) {
-			r := deploy.Request{Ref: d.Ref, Message: deploy.Message(change.Title(set)), CommitURL: "(known after the merge)"}
+			r := deploy.Request{Ref: d.Ref, Message: change.Title(set), CommitURL: "(known after the merge)"}
 			all = append(all, PreviewTrigger{Project: p.Name, Ref: d.Ref, Variables: r.Variables()})
 		}
 	}

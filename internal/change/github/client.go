@@ -122,7 +122,7 @@ func withDefaults(c Config) Config {
 		c.Now = time.Now
 	}
 	if c.Sleep == nil {
-		c.Sleep = sleep
+		c.Sleep = httpx.Sleep
 	}
 	if c.Poll <= 0 {
 		c.Poll = DefaultPoll
@@ -131,17 +131,6 @@ func withDefaults(c Config) Config {
 		c.Patience = DefaultPatience
 	}
 	return c
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 func endpoint(address string) (*url.URL, error) {

@@ -67,7 +67,7 @@ func New(c Config) *Client {
 		c.Now = time.Now
 	}
 	if c.Sleep == nil {
-		c.Sleep = sleep
+		c.Sleep = httpx.Sleep
 	}
 	if c.Patience <= 0 {
 		c.Patience = DefaultPatience
@@ -79,17 +79,6 @@ func New(c Config) *Client {
 		c.Poll = DefaultPoll
 	}
 	return &Client{config: c}
-}
-
-func sleep(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
 }
 
 // token returns the value of a variable without the line end that a secret is often stored with.
