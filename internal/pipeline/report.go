@@ -1,6 +1,9 @@
 package pipeline
 
-import "time"
+import (
+	"encoding/json"
+	"time"
+)
 
 // ReportSchema is the version of the report's JSON form.
 const ReportSchema = "pawl.report/1"
@@ -26,9 +29,23 @@ type Report struct {
 	Merge     *Merge   `json:"merge,omitempty"`
 	// Deploy is what became of the triggers, absent when no project is configured.
 	Deploy *Deploy `json:"deploy,omitempty"`
+	// Events are the CDEvents of the run in the order in which they were told, or would be by a run that may write;
+	// Delivery is how each sink stands.
+	Events   []json.RawMessage `json:"events,omitempty"`
+	Delivery []Delivery        `json:"delivery,omitempty"`
 	// Calls counts the requests to the forge, Steps tells them and the time by the parts of the run; Expires is when the
 	// token does.
 	Calls   int       `json:"calls"`
 	Steps   []Step    `json:"steps,omitempty"`
 	Expires time.Time `json:"tokenExpires,omitzero"`
+}
+
+// Delivery is how one sink stands at the end of a run: how many events it acknowledged and refused, how many wait for a
+// later run, and the latest failure.
+type Delivery struct {
+	Sink      string `json:"sink"`
+	Delivered int    `json:"delivered"`
+	Dead      int    `json:"dead"`
+	Waiting   int    `json:"waiting"`
+	Detail    string `json:"detail,omitempty"`
 }
