@@ -56,6 +56,9 @@ type Config struct {
 	// MaxEvents and MaxBytes bound what is kept for a sink, the events set aside included.
 	MaxEvents int
 	MaxBytes  int64
+	// Settled, when set, is told of each event that a sink acknowledged or refused for good. It is called from several
+	// goroutines.
+	Settled func(sink string, m event.Message)
 	// Now is the clock, After its timer; the defaults are the time package's.
 	Now   func() time.Time
 	After func(time.Duration) <-chan time.Time
@@ -117,16 +120,20 @@ func (o *Outbox) load() error {
 	return nil
 }
 
-// Add writes the message for every sink and returns; it does not wait for any receiver. An event that already waits is
-// kept once, one that was set aside is not taken again. After an error the event is not kept for at least one sink: adding it again completes what is missing.
-func (o *Outbox) Add(m event.Message) error {
+// Add writes the message for the sinks that are named, for every sink when none is, and returns; it does not wait for any
+// receiver. An event that already waits is kept once, one that was set aside is not taken again. After an error the event
+// is not kept for at least one sink: adding it again completes what is missing.
+func (o *Outbox) Add(m event.Message, sinks ...string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
 		return errors.New("adding an event: the outbox is closed")
 	}
 	key := keyOf(m)
-	if !slices.ContainsFunc(o.workers, func(w *worker) bool { return !w.knows(key) }) {
+	workers := slices.DeleteFunc(slices.Clone(o.workers), func(w *worker) bool {
+		return w.knows(key) || len(sinks) > 0 && !slices.Contains(sinks, w.name)
+	})
+	if len(workers) == 0 {
 		return nil
 	}
 	r := record{Order: o.next(), Message: m}
@@ -135,7 +142,7 @@ func (o *Outbox) Add(m event.Message) error {
 		return err
 	}
 	var errs []error
-	for _, w := range o.workers {
+	for _, w := range workers {
 		errs = append(errs, w.keep(temp, &entry{message: &r.Message, key: key, chain: m.Chain, size: size, order: r.Order, at: o.config.Now()}))
 	}
 	o.spool.discard(temp)
