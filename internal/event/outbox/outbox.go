@@ -77,7 +77,7 @@ type Outbox struct {
 	closed bool
 }
 
-// Open makes the directory ready and begins to deliver what waits there. It must be closed.
+// Open makes the directory ready and begins to deliver what waits there. It must be closed or stopped.
 func Open(c Config) (*Outbox, error) { return open(c, osDisk{}) }
 
 func open(c Config, d disk) (*Outbox, error) {
@@ -176,20 +176,36 @@ func (o *Outbox) Flush(ctx context.Context) Summary {
 // Close takes no more events, delivers what waits as Flush does, and ends. A context that has ended does not shorten it:
 // a run that was told to stop hands over what it has. What is not delivered stays on disk.
 func (o *Outbox) Close(ctx context.Context) Summary {
-	o.mu.Lock()
-	closed := o.closed
-	o.closed = true
-	o.mu.Unlock()
-	if closed {
-		return o.summary()
+	if o.shut() {
+		o.Flush(context.WithoutCancel(ctx))
+		o.end()
 	}
-	o.Flush(context.WithoutCancel(ctx))
+	return o.summary()
+}
+
+// Stop takes no more events and ends without delivering what waits; it stays on disk.
+func (o *Outbox) Stop() Summary {
+	if o.shut() {
+		o.end()
+	}
+	return o.summary()
+}
+
+// shut takes no more events, and reports whether that is new.
+func (o *Outbox) shut() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	was := o.closed
+	o.closed = true
+	return !was
+}
+
+func (o *Outbox) end() {
 	o.stop()
 	o.running.Wait()
 	for _, w := range o.workers {
 		w.close()
 	}
-	return o.summary()
 }
 
 // Summary is how each sink stands, by name.
