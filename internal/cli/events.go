@@ -209,7 +209,7 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warn()
-	box, err := s.outbox()
+	box, err := s.outbox(nil)
 	if err != nil {
 		return failed(err)
 	}

@@ -38,7 +38,7 @@ func newMailbox(t *testing.T, events int) *mailbox {
 	s.g.sys.Transport = m.network()
 	m.sink = sinkName(s.config.Events.Sinks[0])
 	m.receiver.Fault(anything, fake.Fault{Status: 503})
-	box, err := s.outbox()
+	box, err := s.outbox(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -36,10 +36,7 @@ func (s *session) forgeToken() string {
 
 // forge returns the configured forge.
 func (s *session) forge(client *httpx.Client) (*gitHub, error) {
-	repository := s.config.Forge.Repository
-	if repository == "" {
-		repository = s.env("GITHUB_REPOSITORY")
-	}
+	repository := s.repository()
 	if repository == "" {
 		return nil, &exit{code: Usage, err: errors.New("no repository is named"), hint: "set forge: {repository: OWNER/NAME} in .pawl.yaml, or GITHUB_REPOSITORY"}
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/file"
 	eventhttp "github.com/pawl-cd/pawl/internal/event/http"
 	"github.com/pawl-cd/pawl/internal/event/kafka"
@@ -23,8 +24,8 @@ import (
 )
 
 // outbox opens the outbox of the configured sinks, and so begins to deliver what waits there; nil when there is no sink.
-// The error is an *exit when the configuration or the environment is at fault, else the directory cannot be used.
-func (s *session) outbox() (*outbox.Outbox, error) {
+// settled, which may be nil, is told of each event that a sink is done with. The error is an *exit when the configuration or the environment is at fault, else the directory cannot be used.
+func (s *session) outbox(settled func(sink string, m event.Message)) (*outbox.Outbox, error) {
 	if len(s.config.Events.Sinks) == 0 {
 		return nil, nil
 	}
@@ -35,7 +36,7 @@ func (s *session) outbox() (*outbox.Outbox, error) {
 	sinks, err := s.sinks()
 	if err == nil {
 		var box *outbox.Outbox
-		if box, err = outbox.Open(outbox.Config{Dir: dir, Sinks: sinks}); err == nil {
+		if box, err = outbox.Open(outbox.Config{Dir: dir, Sinks: sinks, Settled: settled}); err == nil {
 			return box, nil
 		}
 	}
@@ -47,11 +48,16 @@ func (s *session) outbox() (*outbox.Outbox, error) {
 
 // eventSource names this profile in events: events.source, else the page of its repository, empty when neither is known.
 func (s *session) eventSource() string {
-	repository := cmp.Or(s.config.Forge.Repository, s.env("GITHUB_REPOSITORY"))
+	repository := s.repository()
 	if s.config.Events.Source != "" || repository == "" {
 		return s.config.Events.Source
 	}
 	return cmp.Or(s.env("GITHUB_SERVER_URL"), "https://github.com") + "/" + repository
+}
+
+// repository is the profile's at the forge, as OWNER/NAME.
+func (s *session) repository() string {
+	return cmp.Or(s.config.Forge.Repository, s.env("GITHUB_REPOSITORY"))
 }
 
 // outboxDir is where events wait: events.outbox, else a directory of this profile in the user's state directory

@@ -138,7 +138,7 @@ func TestOutboxDelivers(t *testing.T) {
 	root := t.TempDir()
 	s := withEvents(t, root, "{outbox: "+t.TempDir()+", sinks: [{type: file, path: events.jsonl}, {type: http, url: '"+server.URL+"', token: TOKEN, hmac: KEY}, {type: http, url: '"+refused.URL+"', token: TOKEN, hmac: KEY}]}",
 		map[string]string{"TOKEN": token, "KEY": key})
-	box, err := s.outbox()
+	box, err := s.outbox(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestOutboxDelivers(t *testing.T) {
 // TestOutboxWithoutSinks shows that nothing is opened when there is nobody to tell.
 func TestOutboxWithoutSinks(t *testing.T) {
 	t.Parallel()
-	if box, err := withEvents(t, t.TempDir(), "{outbox: .}", nil).outbox(); box != nil || err != nil {
+	if box, err := withEvents(t, t.TempDir(), "{outbox: .}", nil).outbox(nil); box != nil || err != nil {
 		t.Errorf("outbox is %v, error %v", box, err)
 	}
 }
@@ -183,7 +183,7 @@ func TestOutboxCannotBeOpened(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := withEvents(t, t.TempDir(), "{outbox: "+file+"/spool, sinks: [{type: file, path: e.jsonl}]}", nil).outbox()
+	_, err := withEvents(t, t.TempDir(), "{outbox: "+file+"/spool, sinks: [{type: file, path: e.jsonl}]}", nil).outbox(nil)
 	if e := new(exit); err == nil || errors.As(err, &e) || advice(err) == "" {
 		t.Errorf("error is %v", err)
 	}

@@ -95,6 +95,9 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	meter.done("plan")
 	report.Pull, report.Merge = nil, nil // those of a round that came to nothing
 	set := r.set(profile, report.Plan)
+	if report.Chain = ""; len(set.Updates) > 0 {
+		report.Chain = set.Chain
+	}
 	if r.DryRun || r.Freeze != "" {
 		report.Preview, err = r.preview(set)
 		return false, err
