@@ -116,8 +116,8 @@ func (d *demonstration) showCommit(report pipeline.Report) error {
 	return nil
 }
 
-// left are the things that may be in the folder.
-var left = []struct{ name, what string }{
+// things are those that may be in the folder.
+var things = []struct{ name, what string }{
 	{"profile.git", "the git repository: main, the pull request's branch, and the ledger that pawl keeps there"},
 	{"checkout", "the profile as the workflow checked it out: manifests, the files they manage, .pawl.yaml"},
 	{"report.json", "what the run of step 2 did; step-3 and step-4 hold the reports of the others"},
@@ -128,8 +128,8 @@ var left = []struct{ name, what string }{
 // end names the folder, what is in it, and what to try next.
 func (d *demonstration) end() {
 	d.tell.heading("Done in %.1f s; %.0f s of waiting were skipped. Everything stays in %s", d.report.Duration, d.report.Skipped, d.dir)
-	for _, l := range left {
-		if _, err := os.Stat(filepath.Join(d.dir, l.name)); err == nil {
+	for _, l := range things {
+		if d.left(l.name) {
 			d.tell.line("%-12s  %s", l.name, l.what)
 		}
 	}
@@ -137,8 +137,17 @@ func (d *demonstration) end() {
 	repository := shellWord(filepath.Join(d.dir, "profile.git"))
 	d.tell.line("git -C %s log -p main", repository)
 	d.tell.line("git -C %s log -p refs/pawl/ledger", repository)
+	if d.left("events.jsonl") {
+		d.tell.line("pawl events validate %s", shellWord(filepath.Join(d.dir, "events.jsonl")))
+	}
 	d.tell.line("pawl validate --root %s", shellWord(filepath.Join(d.dir, "checkout")))
 	d.tell.line("pawl plan --root YOUR-PROFILE")
+}
+
+// left reports whether something of this name is in the folder.
+func (d *demonstration) left(name string) bool {
+	_, err := os.Stat(filepath.Join(d.dir, name))
+	return err == nil
 }
 
 // shellWord quotes a path for a shell when it has to be.
