@@ -131,11 +131,26 @@ func TestDemo(t *testing.T) {
 			servers++ // the receiver
 		}
 	}
+	if run := help(t, "run"); strings.Contains(run, "--report") {
+		if page, err := os.ReadFile(filepath.Join(d.dir, "report.html")); err != nil || !strings.Contains(string(page), sums.Steps[1].Commit) {
+			t.Errorf("the page of the merge: %v: %.200s", err, page)
+		}
+	}
 	d.checkHistory(sums)
 	d.checkSecrets()
 	if len(d.asked.hosts) != servers {
 		t.Errorf("%d servers were asked: %v", len(d.asked.hosts), d.asked.hosts)
 	}
+}
+
+// help is what a command says of itself.
+func help(t *testing.T, command string) string {
+	t.Helper()
+	var out strings.Builder
+	if code := cli.Run(t.Context(), []string{command, "--help"}, cli.System{Out: &out, Err: &out}); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &out)
+	}
+	return out.String()
 }
 
 // checkStep holds the report of a run against what the servers counted, and returns how many events it told.
