@@ -122,7 +122,8 @@ var things = []struct{ name, what string }{
 	{"checkout", "the profile as the workflow checked it out: manifests, the files they manage, .pawl.yaml"},
 	{"report.json", "what the run of step 2 did; step-3 and step-4 hold the reports of the others"},
 	{"report.html", "the same as a page for people"},
-	{"events.jsonl", "a CDEvent for each step"},
+	{"events.jsonl", "a CDEvent for each thing that the runs found or did; the receiver got the same"},
+	{"outbox", "where events wait that a receiver has not taken"},
 }
 
 // end names the folder, what is in it, and what to try next.
