@@ -18,6 +18,9 @@ const (
 	maxMetadata = 24_000
 )
 
+// MaxChain bounds the id of a chain that is taken from elsewhere, in bytes: pull requests and commits have to hold it.
+const MaxChain = 200
+
 // Metadata is the hidden block of a pull request's body. It is untrusted: anyone can paste one into a pull request.
 type Metadata struct {
 	Schema string `json:"schema"`

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"log/slog"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
-
-// maxChain bounds the id of a chain that is continued, in bytes: a pull request has to hold it.
-const maxChain = 200
 
 // receive reads the event that --event names, and says what it is. One that is malformed or comes from somebody who may
 // not send ends the run before it does anything; one that means nothing here does not.
@@ -81,7 +79,7 @@ func (o *runOptions) cause() event.Incoming {
 		return event.Incoming{}
 	case in.Name != event.ArtifactPublished:
 		in.Chain, in.Artifact = "", event.Artifact{}
-	case len(in.Chain) > maxChain:
+	case len(in.Chain) > change.MaxChain:
 		in.Chain = ""
 	}
 	return in

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -12,12 +13,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/event/contract"
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/cdevents"
@@ -259,6 +262,20 @@ func scenarios() map[string]scenario {
 			s.projects[1].SetStatuses("created", "running", "success")
 			s.publish("a")
 			s.play(1, 0)
+		}},
+		"pipelines that end later": {projects: 2, more: "  wait: 1m\n", play: func(s *storyStage) {
+			s.projects[1].SetStatuses(append(slices.Repeat([]string{"running"}, 8), "failed")...)
+			s.publish("a")
+			s.play(1, 0)
+			s.play(2, 0)
+			s.play(3, 0)
+		}},
+		"two workflows": {projects: 2, more: "  by: push\n", play: func(s *storyStage) {
+			s.publish("a")
+			s.play(1, 0)
+			if code, _, printed := s.command(s.network(), s.environment(2), "deploy", "--commit", s.repo.Head("main")); code != 0 {
+				s.Fatalf("exit code %d: %s", code, printed)
+			}
 		}},
 		"a crash after the merge, and the disk with it": {projects: 2, play: func(s *storyStage) {
 			s.publish("a")
@@ -538,4 +555,202 @@ func TestStoryCosts(t *testing.T) {
 			t.Errorf("%d calls and %d events, %d calls without", report.Calls, len(report.Events), want)
 		}
 	})
+}
+
+// TestStoryDry shows what a run would tell, and tells nobody.
+func TestStoryDry(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 2, github.Settings{}, "")
+		s.publish("a")
+		for _, args := range [][]string{{"run", "--dry-run"}, {"run"}} {
+			env := s.environment(1)
+			if len(args) == 1 {
+				env["PAWL_PAUSE"] = "release week"
+			}
+			code, report, printed := s.command(s.network(), env, args...)
+			var kinds []string
+			for _, raw := range report.Events {
+				var e occurrence
+				s.must(nil, json.Unmarshal(raw, &e))
+				s.must(nil, cdevents.Validate(raw))
+				kinds = append(kinds, e.kind())
+			}
+			want := []string{"pipelinerun.started", "taskrun.finished", "taskrun.finished", "taskrun.finished", "version.found", "taskrun.finished", "pipelinerun.finished"}
+			if diff := cmp.Diff(want, kinds); diff != "" || code != 0 {
+				t.Errorf("exit code %d, %s%s", code, diff, printed)
+			}
+		}
+		if n, err := os.ReadDir(s.state); len(s.receiver.Events()) > 0 || err != nil || len(n) > 0 {
+			t.Errorf("%d events were sent, and %v is kept: %v", len(s.receiver.Events()), n, err)
+		}
+	})
+}
+
+// TestStoryUndelivered: a receiver that is away or says no does not fail a run, unless the events are required; what it
+// lacks waits, and arrives in order.
+func TestStoryUndelivered(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 1, github.Settings{}, "")
+		s.receiver.Set("/in", fake.Fault{Status: 503})
+		s.publish("a")
+		code, report, printed := s.command(s.network(), s.environment(1), "run")
+		if code != 0 || len(report.Delivery) != 1 || report.Delivery[0].Waiting != len(report.Events) || report.Delivery[0].Detail == "" {
+			t.Fatalf("exit code %d, %+v: %s", code, report.Delivery, printed)
+		}
+		if code, _, printed := s.command(s.network(), s.environment(2), "events", "flush"); code != 3 {
+			t.Errorf("a flush to nobody: exit code %d: %s", code, printed)
+		}
+		s.receiver.Clear()
+		s.play(3, 0)
+		if got, want := len(s.events()), len(report.Events); got < want {
+			t.Errorf("%d of %d events arrived", got, want)
+		}
+		s.inOrder()
+
+		s.configure("events: {", "events: {required: true, ")
+		s.receiver.Set("/in", fake.Fault{Status: 400, Body: "no such thing"})
+		s.publish("a")
+		code, report, printed = s.command(s.network(), s.environment(4), "run")
+		if code != 3 || report.Merge.Outcome != "merged" || report.Delivery[0].Dead != len(report.Events) || !strings.Contains(report.Delivery[0].Detail, "400") {
+			t.Errorf("exit code %d, %+v: %s", code, report.Delivery, printed)
+		}
+	})
+}
+
+// inOrder checks that no event of a chain arrived before one that it follows.
+func (s *storyStage) inOrder() {
+	s.Helper()
+	seen := map[string]bool{}
+	for _, e := range s.events() {
+		for _, l := range e.Context.Links {
+			if to := l.From.ContextID; e.derived() && to != "" && !seen[to] {
+				s.Errorf("%s arrived before what it follows", e.raw)
+			}
+		}
+		seen[e.Context.ID] = true
+	}
+}
+
+// TestStoryWithoutOutbox: a disk that takes nothing is said, and the run goes on; the next one tells what the forge shows.
+func TestStoryWithoutOutbox(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 1, github.Settings{}, "")
+		file := filepath.Join(s.state, "pawl")
+		s.must(nil, os.WriteFile(file, nil, 0o600)) // where a directory should be
+		s.publish("a")
+		code, report, printed := s.command(s.network(), s.environment(1), "run")
+		if code != 0 || report.Merge.Outcome != "merged" || len(s.receiver.Events()) > 0 || !strings.Contains(printed, "pawl: warning: ") || !strings.Contains(printed, "pawl: hint: ") {
+			t.Fatalf("exit code %d: %s", code, printed)
+		}
+		s.configure("events: {", "events: {required: true, ")
+		if code, _, printed := s.command(s.network(), s.environment(2), "run"); code != 3 {
+			t.Errorf("required events: exit code %d: %s", code, printed)
+		}
+		s.must(nil, os.Remove(file))
+		s.play(3, 0)
+		s.happened("the disk is back")
+	})
+}
+
+// TestStoryInterrupted: a run that is told to stop hands over what it has told, its end included.
+func TestStoryInterrupted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 1, github.Settings{}, "")
+		s.publish("a")
+		ctx, cancel := context.WithCancel(t.Context())
+		var out, errs strings.Builder
+		env := s.environment(1)
+		env["MERGE_TOKEN"], env["TRIGGER_0"] = canary, s.env["TRIGGER_0"]
+		code := cli.Run(ctx, []string{"run", "--root", s.root}, cli.System{
+			Out: &out, Err: &errs, Now: s.clock, Sleep: s.sleep, Transport: stopping{s.network(), cancel},
+			Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		})
+		all := s.events()
+		if code != cli.Interrupted || len(all) == 0 || all[len(all)-1].Subject.ID != "acme/profile#1" && all[len(all)-1].Subject.Content.Outcome != "cancel" {
+			t.Errorf("exit code %d, %d events: %s%s", code, len(all), out.String(), errs.String())
+		}
+		last := slices.IndexFunc(all, func(e occurrence) bool { return e.kind() == "pipelinerun.finished" })
+		if last < 0 || all[last].Subject.Content.Outcome != "cancel" {
+			t.Errorf("the end is not told: %+v", all)
+		}
+	})
+}
+
+// stopping interrupts the run when it is about to merge.
+type stopping struct {
+	next http.RoundTripper
+	stop func()
+}
+
+func (s stopping) RoundTrip(req *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(req.URL.Path, "/merge") {
+		s.stop()
+		return nil, context.Canceled
+	}
+	return s.next.RoundTrip(req)
+}
+
+// TestStorySecrets lets GitHub and GitLab show tokens in their answers, at each request: no event holds one,
+// on no way and in no spelling, and none waits on the disk.
+func TestStorySecrets(t *testing.T) {
+	t.Parallel()
+	const user = "https://bot:" + canary + "@ci.example/7"
+	run := func(t *testing.T, at, status int) (requests int) {
+		synctest.Test(t, func(t *testing.T) {
+			s := newStoryStage(t, 2, github.Settings{}, "")
+			s.env["EVENTS_TOKEN"] = "c4nary-events-token"
+			s.configure("/in'}", "/in', token: EVENTS_TOKEN}")
+			s.publish("a")
+			c := &echoing{next: s.network(), at: at, status: status}
+			s.command(c, s.environment(1), "run", "--upstream", user, "--image", "org/a:v1.2.0")
+			s.receiver.Set("/in", fake.Fault{Status: 503})
+			s.command(c, s.environment(2), "run")
+			for _, e := range s.receiver.Events() {
+				s.secret("an event", string(e.Data))
+				for _, secret := range s.env {
+					if strings.Contains(string(e.Raw), secret) {
+						t.Errorf("an event holds %s: %s", secret, e.Raw)
+					}
+				}
+			}
+			s.must(nil, filepath.WalkDir(s.state, func(path string, d os.DirEntry, err error) error {
+				if err == nil && d.Type().IsRegular() {
+					data, _ := os.ReadFile(path)
+					s.secret(path, string(data))
+				}
+				return err
+			}))
+			requests = c.n
+		})
+		return requests
+	}
+	requests := run(t, 0, 0)
+	if requests < 30 {
+		t.Fatalf("%d requests", requests)
+	}
+	for at := 1; at <= requests; at++ {
+		run(t, at, []int{401, 422, 500, 200}[at%4])
+	}
+}
+
+// echoing shows the token in the answer of one request.
+type echoing struct {
+	next          http.RoundTripper
+	n, at, status int
+	mu            sync.Mutex
+}
+
+func (c *echoing) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Host == "events.example" || req.URL.Host == "index.docker.io" {
+		return c.next.RoundTrip(req)
+	}
+	c.mu.Lock()
+	c.n++
+	hit := c.n == c.at
+	c.mu.Unlock()
+	res, err := c.next.RoundTrip(req)
+	if err == nil && hit {
+		echo(res, c.status)
+	}
+	return res, err
 }

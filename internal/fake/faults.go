@@ -62,6 +62,13 @@ type Request struct {
 // WithFaults returns a handler that serves like the given one until faults are set.
 func WithFaults(next http.Handler) *Faults { return &Faults{next: next} }
 
+// Clear removes all faults.
+func (f *Faults) Clear() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.faults = nil
+}
+
 // Set makes requests whose path begins with the prefix meet the fault. Faults set earlier at the same place come
 // first, until they are used up.
 func (f *Faults) Set(prefix string, fault Fault) {

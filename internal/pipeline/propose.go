@@ -46,12 +46,9 @@ func (r Runner) open() (PullState, bool) {
 	return r.pulls[at], true
 }
 
-// maxChain bounds the id of a chain that a pull request names, in bytes.
-const maxChain = 200
-
 // replaces makes a set the next revision of an open pull request: the chain stays what it was when that was opened.
 func (r Runner) replaces(open PullState, s change.Set) change.Set {
-	if open.Says.Chain != "" && len(open.Says.Chain) <= maxChain {
+	if open.Says.Chain != "" && len(open.Says.Chain) <= change.MaxChain {
 		s.Chain = open.Says.Chain
 	}
 	s.Revised = open.Says.Revised

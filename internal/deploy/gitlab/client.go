@@ -43,6 +43,8 @@ type Config struct {
 	HTTP *httpx.Client
 	// Token returns the value of an environment variable, empty when it has none.
 	Token func(variable string) string
+	// Secrets are further values that no text may hold.
+	Secrets []string
 	// Now and Sleep are the clock; the defaults are the real one.
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error

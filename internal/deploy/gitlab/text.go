@@ -74,9 +74,9 @@ func target(res *http.Response) string {
 	return to.Scheme + "://" + to.Host + to.EscapedPath()
 }
 
-// clean makes a text that holds somebody else's words fit to be shown: one line, bounded, without the project's tokens.
+// clean makes a text that holds somebody else's words fit to be shown: one line, bounded, without tokens.
 func (c *Client) clean(p deploy.Project, text string) string {
-	text = httpx.Redact(strings.ToValidUTF8(text, "?"), c.token(p.Secret), c.token(p.API))
+	text = httpx.Redact(strings.ToValidUTF8(text, "?"), append([]string{c.token(p.Secret), c.token(p.API)}, c.config.Secrets...)...)
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
