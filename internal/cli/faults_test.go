@@ -247,14 +247,23 @@ func TestFaults(t *testing.T) {
 			if diff := cmp.Diff(want, links); diff != "" {
 				t.Errorf("links: %s", diff)
 			}
-			if entries[f.anchor] == "" {
-				t.Errorf("the manual has no entry %s", f.anchor)
+			if entry := entries[f.anchor]; !shows(entry, all) || !strings.Contains(entry, "**Do:**") {
+				t.Errorf("the entry %s does not show the message, or not what to do: %s", f.anchor, entry)
 			}
 			if t.Failed() {
 				t.Log(all)
 			}
 		})
 	}
+}
+
+// shows reports whether an entry quotes what was printed: a text in backquotes with several words, where ... stands for
+// anything.
+func shows(entry, printed string) bool {
+	return slices.ContainsFunc(inline.FindAllString(entry, -1), func(quote string) bool {
+		pattern := strings.ReplaceAll(regexp.QuoteMeta(strings.Trim(quote, "`")), "…", ".*")
+		return strings.Contains(quote, " ") && regexp.MustCompile(pattern).MatchString(printed)
+	})
 }
 
 // manual reads the entries of the troubleshooting page by their anchors.

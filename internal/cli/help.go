@@ -64,7 +64,6 @@ const (
 	movedTopic       topic = "moved"
 	writeTopic       topic = "cannot-write"
 	failureTopic     topic = "failure"
-	partialTopic     topic = "partial"
 	interruptedTopic topic = "interrupted"
 )
 
@@ -88,7 +87,7 @@ var causes = []struct {
 }
 
 // exits are the topics of ends of which nothing more is known.
-var exits = map[int]topic{Failure: failureTopic, Partial: partialTopic, Usage: usageTopic, Interrupted: interruptedTopic}
+var exits = map[int]topic{Failure: failureTopic, Usage: usageTopic, Interrupted: interruptedTopic}
 
 // topicOf finds the topic of an error by what is in it, empty when it is of no known kind.
 func topicOf(err error) topic {

@@ -49,12 +49,12 @@ func (r *Refusal) Advice() string {
 	}
 }
 
-// later is the advice for what passes; a second dispatch does no harm, since a run takes up everything that is new.
 // Limited reports that GitHub wants fewer requests.
 func (r *Refusal) Limited() bool {
 	return r.Status == 429 || r.Status == 403 && (r.Wait > 0 || r.says("rate limit"))
 }
 
+// later is the advice for what passes; a second dispatch does no harm, since a run takes up everything that is new.
 func (r *Refusal) later(why string) string {
 	when := "run the job again later"
 	if r.Wait > 0 {
