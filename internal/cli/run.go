@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -81,13 +82,32 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	story, err := s.story(told{runID: o.runID, started: p.Now, dispatched: o.inputs.or(event) != (inputs{}), silent: o.dryRun || runner.Freeze != ""})
+	if err != nil {
+		return err
+	}
+	forge := runner.Forge
+	observe(&runner, story.Observer)
+	story.Started()
 	report, err := runner.Run(ctx, s.manifests)
 	report.Plan.Requests, report.Plan.Remaining = client.Requests(), client.Remaining()
-	report.Calls = runner.Forge.Calls()
+	missing := story.end(ctx, forge, &report, err)
+	report.Calls = forge.Calls()
 	if err := o.finish(job, report, err); err != nil {
 		return err
 	}
-	return ended(report)
+	return cmp.Or(ended(report), missing)
+}
+
+// observe puts the observer between a runner and what it talks to.
+func observe(r *pipeline.Runner, o *pipeline.Observer) {
+	r.Forge, r.Lister = o.Forge(r.Forge), o.Lister(r.Lister)
+	if ask := r.Ask; ask != nil {
+		r.Ask = func() pipeline.Lister { return o.Lister(ask()) }
+	}
+	if r.Deployment != nil {
+		r.Deployment.Recorder, r.Deployment.Triggerer = r.Forge, o.Triggerer(r.Deployment.Triggerer)
+	}
 }
 
 // runner wires the forge to the pipeline.
@@ -112,7 +132,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 	}
 	return pipeline.Runner{
 		Pipeline: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: httpx.Redact(hints.Upstream, s.secretValues()...), Source: s.config.Events.Source, Branch: s.config.Forge.Branch,
+		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: httpx.Redact(hints.Upstream, s.secretValues()...), Source: s.eventSource(), Branch: s.config.Forge.Branch,
 		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() pipeline.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }
@@ -269,7 +289,7 @@ func runLines(report pipeline.Report) []string {
 			lines = append(lines, "  hint: "+m.Hint)
 		}
 	}
-	return append(lines, deployLines(report.Deploy)...)
+	return append(append(lines, deployLines(report.Deploy)...), eventLines(report)...)
 }
 
 func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {

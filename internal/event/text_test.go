@@ -78,7 +78,7 @@ func infected(t *testing.T, a event.About, text string) []event.Message {
 	f := event.Find{Update: updates()[0], Announced: true}
 	r := event.Rewrite{File: "f", Updates: updates()}
 	b := event.Branch{Name: "b", SHA: "s", Updates: updates()}
-	merge := event.Merge{Commit: "c", By: "direct"}
+	merge := event.Merge{Commit: "c"}
 	end := event.Finish{Outcome: event.Failure, Errors: []string{"e"}}
 	for _, v := range []any{&c, &p, &q, &f, &r, &b, &merge} {
 		infect(reflect.ValueOf(v).Elem(), text)

@@ -29,6 +29,8 @@ type Report struct {
 	Merge     *Merge   `json:"merge,omitempty"`
 	// Deploy is what became of the triggers, absent when no project is configured.
 	Deploy *Deploy `json:"deploy,omitempty"`
+	// Chain is the id of the chain that the events of the change have, absent when there is nothing to change.
+	Chain string `json:"chain,omitempty"`
 	// Events are the CDEvents of the run in the order in which they were told, or would be by a run that may write;
 	// Delivery is how each sink stands.
 	Events   []json.RawMessage `json:"events,omitempty"`
