@@ -205,6 +205,12 @@ func mistakes() []mistake {
 		{"nothing was published", nil, env("DOWNSTREAM_IMAGE_A", "acme/profile:c4nary"), "dispatch", 4, `image`, `give --image or --chart`, "nothing-published"},
 		{"a target without a token", nil, env("DOWNSTREAM_IMAGE_A", "acme/profile"), "dispatch --image org/app:v1.1.0", 4, `reading the target in DOWNSTREAM_IMAGE_A`, `OWNER/REPOSITORY:TOKEN`, "dispatch-targets"},
 		{"a target that is not there", nil, env("DOWNSTREAM_IMAGE_A", "acme/nope:"+canary), "dispatch --image org/app:v1.1.0", 1, `dispatching docker-image.yaml of acme/nope: github answers 404`, `actions: write`, "not-found"},
+		{"a sink without its token", config("events: {source: 'https://a.example', sinks: [{type: http, url: 'http://127.0.0.1:1/', token: EVENTS_TOKEN}]}\n"), env("HOME", "/nowhere"), "events flush", 4,
+			`the variable EVENTS_TOKEN is not set`, `set EVENTS_TOKEN, or remove token`, "event-sinks"},
+		{"a receiver that is down", config("merge: {require: none}\nevents: {required: true, source: 'https://a.example', sinks: [{type: http, url: 'http://127.0.0.1:1/'}]}\n"), func(s *site) {
+			s.env["XDG_STATE_HOME"] = s.TempDir()
+		}, "run", 3, `events.required: [0-9]+ events are not delivered`, `pawl events flush`, "events-undelivered"},
+		{"a file that is no event", nil, func(s *site) { s.write("event.json", "{}\n") }, "events validate ROOT/event.json", 4, `1 invalid event in`, `pawl events schema`, "event-invalid"},
 	}
 }
 
@@ -225,7 +231,7 @@ func TestFaults(t *testing.T) {
 			if f.spoil != nil {
 				f.spoil(s)
 			}
-			code, out, errs := s.pawl(strings.Fields(f.args)...)
+			code, out, errs := s.pawl(strings.Fields(strings.ReplaceAll(f.args, "ROOT", s.root))...)
 			all := out + errs
 			if code != f.code {
 				t.Errorf("exit code %d, want %d", code, f.code)

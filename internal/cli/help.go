@@ -13,6 +13,8 @@ import (
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
 	"github.com/pawl-cd/pawl/internal/dispatch"
+	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/event/outbox"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/pipeline"
@@ -61,6 +63,10 @@ const (
 	closedTopic  topic = "merge-closed"
 	failedTopic  topic = "merge-failed"
 
+	sinksTopic  topic = "event-sinks"
+	outboxTopic topic = "events-undelivered"
+	eventsTopic topic = "event-invalid"
+
 	movedTopic       topic = "moved"
 	writeTopic       topic = "cannot-write"
 	failureTopic     topic = "failure"
@@ -98,6 +104,10 @@ func topicOf(err error) topic {
 		return projectsTopic
 	case is[*dispatch.VariableError](err):
 		return targetsTopic
+	case is[*event.IncomingError](err):
+		return eventsTopic
+	case is[*outbox.Error](err):
+		return outboxTopic
 	}
 	for _, c := range causes {
 		if errors.Is(err, c.err) {
