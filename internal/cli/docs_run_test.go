@@ -51,11 +51,20 @@ func newTour(t *testing.T) *tour {
 	return tour
 }
 
+// The profile of pages that show none.
+const (
+	usualManifest = "# manifests/web.yaml\nsources: {s: {kind: dockerimage, spec: {image: org/web, versionfilter: ^1.0.0}}}\ntargets: {t: {kind: yaml, spec: {file: values.yaml, key: $.web}}}\n"
+	usualValues   = "# values.yaml\nweb: v1.0.0\n"
+)
+
 // walk lives through a page in order and returns what is not as the page says.
 func walk(t *testing.T, name, text string) []string {
 	t.Helper()
 	tour := newTour(t)
 	_, blocks := split(text)
+	if !strings.Contains(text, "\n# manifests/") { // a page about something else
+		blocks = append([]block{{language: "yaml", body: usualManifest}, {language: "yaml", body: usualValues}}, blocks...)
+	}
 	var problems []string
 	for _, b := range blocks {
 		var err error
