@@ -28,9 +28,9 @@ type System struct {
 	Env func(name string) (string, bool)
 	// Environ lists all of them as NAME=value.
 	Environ func() []string
-	// Terminal reports that a person watches Err.
-	Terminal bool
-	Now      func() time.Time
+	// Terminal reports that a person watches Err, Screen that one watches Out.
+	Terminal, Screen bool
+	Now              func() time.Time
 	// Sleep waits, or returns the context's error earlier.
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Transport sends every request; nil is the network.
@@ -41,7 +41,8 @@ type System struct {
 
 // OS returns the real process's System.
 func OS() System {
-	return System{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Environ: os.Environ, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now, Sleep: httpx.Sleep}
+	return System{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Environ: os.Environ, Terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Screen: term.IsTerminal(int(os.Stdout.Fd())), Now: time.Now, Sleep: httpx.Sleep}
 }
 
 // Run runs the command line and returns the exit code.
@@ -88,7 +89,7 @@ func newRoot(g *globals) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "say more: unchanged targets, each request")
 	f.DurationVar(&g.timeout, "timeout", 20*time.Second, "give up on one request after this `time`")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newDeploy(g), newDispatch(g), newValidate(g), newEvents(g), newVersion(g))
+	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newDeploy(g), newDispatch(g), newValidate(g), newEvents(g), newDemo(g), newVersion(g))
 	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return cmd
 }

@@ -240,7 +240,12 @@ func deployLines(d *pipeline.Deploy) []string {
 			line = fmt.Sprintf("deploy %s of %s: %s", t.Project, t.Commit[:min(8, len(t.Commit))], t.State)
 		}
 		if t.PipelineID != 0 {
-			line += fmt.Sprintf(", pipeline %d %s %s", t.PipelineID, t.Status, t.URL)
+			line += fmt.Sprintf(", pipeline %d", t.PipelineID)
+			for _, part := range []string{t.Status, t.URL} {
+				if part != "" {
+					line += " " + part
+				}
+			}
 		}
 		if t.Detail != "" {
 			line += ": " + t.Detail

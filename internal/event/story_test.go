@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/fake/cdevents"
 )
 
 var update = flag.Bool("update", false, "write the samples anew")
@@ -349,7 +350,7 @@ func TestManyUpdates(t *testing.T) {
 	if len(m.Body) > 300_000 {
 		t.Errorf("%d bytes", len(m.Body))
 	}
-	if err := oracle(t)(m.Body); err != nil {
+	if err := cdevents.Validate(m.Body); err != nil {
 		t.Error(err)
 	}
 }
