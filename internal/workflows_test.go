@@ -147,6 +147,88 @@ func TestDispatchInputs(t *testing.T) {
 	}
 }
 
+// documented are the workflows that pages show, by page and file.
+func documented() map[string]rule {
+	return map[string]rule{
+		"docs/github-actions.md .github/workflows/publish.yaml": {
+			permissions: map[string]map[string]string{"": {}, "tell": {}}, triggers: []string{"push"},
+		},
+	}
+}
+
+// shown is a workflow in a page: a block whose first line names its file.
+var shown = regexp.MustCompile("(?ms)^```yaml\n# (\\.github/workflows/\\S+)\n(.*?)^```$")
+
+// ours is a step with an action of this repository, as users write it.
+var ours = regexp.MustCompile(`pawl-cd/pawl(?:/(\S+))?@VERSION`)
+
+// TestDocumentedWorkflows holds the workflows of the documentation to the same rules, and their inputs against the
+// actions of this repository that they use.
+func TestDocumentedWorkflows(t *testing.T) {
+	t.Parallel()
+	rules, found := documented(), 0
+	pages, err := filepath.Glob("../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range append(pages, "../README.md") {
+		page := strings.TrimPrefix(file, "../")
+		for _, m := range shown.FindAllStringSubmatch(readText(t, page), -1) {
+			found++
+			r, known := rules[page+" "+m[1]]
+			if !known {
+				t.Errorf("%s in %s is not named in this test: say what it may do", m[1], page)
+			}
+			for _, problem := range inspectShown(t, m[2], r) {
+				t.Errorf("%s in %s: %s", m[1], page, problem)
+			}
+		}
+	}
+	if found != len(rules) {
+		t.Errorf("%d workflows found, %d named", found, len(rules))
+	}
+	const spoilt = "on: {push: {}}\npermissions: {}\nconcurrency: {group: g}\njobs: {tell: {timeout-minutes: 1, permissions: {}, steps: [{uses: pawl-cd/pawl/packaging/dispatch@VERSION, with: {imagee: x}}]}}\n"
+	want := []string{`packaging/dispatch has no input "imagee"`}
+	if diff := cmp.Diff(want, inspectShown(t, spoilt, rules["docs/github-actions.md .github/workflows/publish.yaml"])); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// inspectShown is inspect for a workflow of users, whose version of our actions stands for a release.
+func inspectShown(t *testing.T, text string, r rule) []string {
+	t.Helper()
+	problems := inspect(t, ours.ReplaceAllString(text, "./$1"), r)
+	var w struct {
+		Jobs map[string]struct {
+			Steps []struct {
+				Uses string
+				With map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal([]byte(text), &w); err != nil {
+		return []string{err.Error()}
+	}
+	for _, job := range w.Jobs {
+		for _, step := range job.Steps {
+			m := ours.FindStringSubmatch(step.Uses)
+			if m == nil {
+				continue
+			}
+			var action struct{ Inputs map[string]yaml.Node }
+			if err := yaml.Unmarshal([]byte(readText(t, filepath.Join(m[1], "action.yml"))), &action); err != nil {
+				t.Fatal(err)
+			}
+			for _, input := range slices.Sorted(maps.Keys(step.With)) {
+				if _, ok := action.Inputs[input]; !ok {
+					problems = append(problems, fmt.Sprintf("%s has no input %q", m[1], input))
+				}
+			}
+		}
+	}
+	return problems
+}
+
 func readText(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("..", name))

@@ -248,7 +248,7 @@ func TestDemoInterrupted(t *testing.T) {
 		Out: &out, Err: &errs, Now: time.Now, Sleep: bubbleSleep, Env: func(string) (string, bool) { return "", false },
 		Transport: interrupting{cancel},
 	})
-	if code != cli.Interrupted || strings.Contains(out.String(), "2. ") || errs.String() != "pawl: error: interrupted\n" {
+	if code != cli.Interrupted || strings.Contains(out.String(), "2. ") || !strings.HasPrefix(errs.String(), "pawl: error: interrupted\npawl: help: ") {
 		t.Errorf("exit code %d: %s%s", code, &out, &errs)
 	}
 }

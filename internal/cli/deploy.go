@@ -61,7 +61,7 @@ func (o *deployOptions) run(ctx context.Context) error {
 	}
 	event, err := actions{o.sys}.push()
 	if err != nil {
-		return &exit{code: Usage, err: err}
+		return &exit{code: Usage, err: err, topics: []topic{eventFileTopic}}
 	}
 	s, err := o.open()
 	if err != nil {
@@ -73,7 +73,7 @@ func (o *deployOptions) run(ctx context.Context) error {
 		return err
 	}
 	if s.forgeToken() == "" {
-		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN or GITHUB_TOKEN (contents: write): the ledger keeps what was fired"}
+		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN or GITHUB_TOKEN (contents: write): the ledger keeps what was fired", topics: []topic{noTokenTopic}}
 	}
 	_, client := s.pipeline()
 	forge, err := s.forge(client)
@@ -104,14 +104,14 @@ func (o *deployOptions) choose(s *session) error {
 	}
 	for _, name := range o.project {
 		if !slices.ContainsFunc(s.projects, func(p deploy.Project) bool { return p.Name == name }) {
-			return &exit{code: Usage, err: fmt.Errorf("--project: there is no project %q", name), hint: "see deploy.projects in .pawl.yaml"}
+			return &exit{code: Usage, err: fmt.Errorf("--project: there is no project %q", name), hint: "see deploy.projects in .pawl.yaml", topics: []topic{projectsTopic}}
 		}
 	}
 	if len(o.project) > 0 {
 		s.projects = slices.DeleteFunc(s.projects, func(p deploy.Project) bool { return !slices.Contains(o.project, p.Name) })
 	}
 	if len(s.projects) == 0 {
-		return &exit{code: Usage, err: errors.New("there is no project to deploy"), hint: "list the GitLab projects in deploy.projects of .pawl.yaml"}
+		return &exit{code: Usage, err: errors.New("there is no project to deploy"), hint: "list the GitLab projects in deploy.projects of .pawl.yaml", topics: []topic{projectsTopic}}
 	}
 	return nil
 }
@@ -133,7 +133,7 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, for
 	if c.SHA == "" {
 		sha, err := gitHead(ctx, o.root)
 		if err != nil {
-			return nil, &exit{code: Usage, err: err, hint: "name the commit with --commit"}
+			return nil, &exit{code: Usage, err: err, hint: "name the commit with --commit", topics: []topic{noCommitTopic}}
 		}
 		c.SHA = sha
 	}
@@ -176,7 +176,7 @@ func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forg
 		return &exit{code: Failure, err: err}
 	}
 	if report.Deploy.Failed() {
-		return &exit{code: Partial}
+		return &exit{code: Partial, topics: topicsOfDeploy(report.Deploy)}
 	}
 	return missing
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -74,6 +75,7 @@ type dispatched struct {
 	Run        *github.Run `json:"run,omitempty"`
 	Error      string      `json:"error,omitempty"`
 	Hint       string      `json:"hint,omitempty"`
+	err        error
 }
 
 func (o *dispatchOptions) run(ctx context.Context) error {
@@ -87,7 +89,7 @@ func (o *dispatchOptions) run(ctx context.Context) error {
 		return o.print(report)
 	}
 	if report.Request.Inputs, err = o.inputs.Fill(actions{o.sys}.env); err != nil {
-		return &exit{code: Usage, err: err, hint: "give --image or --chart, or set CIRCLE_PROJECT_REPONAME and PACKAGE_VERSION"}
+		return &exit{code: Usage, err: err, hint: "give --image or --chart, or set CIRCLE_PROJECT_REPONAME and PACKAGE_VERSION", topics: []topic{publishedTopic}}
 	}
 	client, err := o.client(targets)
 	if err != nil {
@@ -115,7 +117,7 @@ func (o *dispatchOptions) targets() ([]dispatch.Target, error) {
 		o.reporter().say(slog.LevelError, err.Error(), err.Advice())
 	}
 	if len(wrong) > 0 {
-		return nil, &exit{code: Usage}
+		return nil, &exit{code: Usage, topics: []topic{targetsTopic}}
 	}
 	for _, t := range targets {
 		if len(t.Others) > 0 {
@@ -148,7 +150,7 @@ func (o *dispatchOptions) tell(ctx context.Context, client *github.Client, t dis
 	}
 	run, err := client.Dispatch(ctx, t, r)
 	if err != nil {
-		d.Outcome, d.Error, d.Hint = "failed", err.Error(), advice(err)
+		d.Outcome, d.Error, d.Hint, d.err = "failed", err.Error(), advice(err), err
 		o.reporter().say(slog.LevelError, d.Error, d.Hint)
 		actions{o.sys}.annotate("error", t.Repository, d.Error+" "+d.Hint)
 		return d
@@ -196,9 +198,11 @@ func (d dispatched) line() []string {
 // ended turns the report into the end of the command; each failure is said already.
 func (o *dispatchOptions) ended(report dispatchReport) error {
 	failed := 0
+	var topics []topic
 	for _, t := range report.Targets {
 		if t.Outcome == "failed" {
 			failed++
+			topics = append(topics, cmp.Or(topicOf(t.err), failureTopic))
 		}
 	}
 	if failed == 0 {
@@ -210,8 +214,8 @@ func (o *dispatchOptions) ended(report dispatchReport) error {
 		o.reporter().say(slog.LevelWarn, err.Error(), "this ends with 0 because of --soft-fail")
 		return nil
 	case failed == len(report.Targets):
-		return &exit{code: Failure, err: err}
+		return &exit{code: Failure, err: err, topics: topics}
 	default:
-		return &exit{code: Partial, err: err}
+		return &exit{code: Partial, err: err, topics: topics}
 	}
 }

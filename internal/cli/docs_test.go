@@ -2,201 +2,359 @@ package cli_test
 
 import (
 	"bytes"
-	"context"
-	"net/http"
-	"net/http/httptest"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
-	"time"
+	"testing/fstest"
 
-	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
 
-	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/config"
-	"github.com/pawl-cd/pawl/internal/fake"
-	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/manifest"
 )
+
+// block is a fenced block of a page, at the line of its fence.
+type block struct {
+	language, body string
+	line           int
+}
 
 var (
-	fenced   = regexp.MustCompile("(?ms)^```(\\w+)\n(.*?)^```$")
-	fileName = regexp.MustCompile(`^# (\S+\.yaml)\n`)
+	fence    = regexp.MustCompile("^ *```+ *(.*)$")
+	fileName = regexp.MustCompile(`^# (\S+\.ya?ml)\n`)
+	link     = regexp.MustCompile(`\[[^\]]*\]\(([^)\s]+)\)`)
+	inline   = regexp.MustCompile("``[^`]+``|`[^`]+`")
+	heading  = regexp.MustCompile(`^#{1,6} +(.+)$`)
 )
 
-// TestReadme lives through the README: its YAML blocks become the files that their first line names, its commands are
-// run in order against sources that know the images, and what it shows of their output is compared.
-func TestReadme(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := httptest.NewServer(fake.NewRegistry(fake.RegistryOptions{Tags: map[string][]string{
-		"org/web": {"v1.0.0", "v1.1.0", "v2.0.0"}, "org/api": {"2.0.0-team.1", "2.0.0-team.2", "2.1.0-team.3", "2.1.0"},
-	}}))
-	t.Cleanup(server.Close)
-	root := t.TempDir()
-	forge := github.New(github.Options{Identities: map[string]github.Identity{canary: {Login: "pawl-bot"}}})
-	repo := forge.Create("org/profile", github.Settings{})
-	repo.Workflow("docker-image.yaml", "image", "chart", "tag", "upstream")
-	outputs := map[string]string{}
-	ran, shown := 0, 0
-	for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
-		switch language, body := block[1], block[2]; language {
-		case "yaml":
-			writeBlock(t, root, body)
-		case "sh":
-			for _, line := range strings.Split(strings.TrimSpace(body), "\n") {
-				ran++
-				runLine(t, root, server.URL, line, forge, repo, outputs)
-			}
-		case "console":
-			shown++
-			if diff := cmp.Diff(body, outputs["pawl plan"]); diff != "" {
-				t.Errorf("pawl plan prints something else than the README shows: %s", diff)
-			}
-		default:
-			t.Errorf("a block of %s is not tried by any test", language)
+// split parts a page into its prose, with empty lines where blocks stand, and its blocks.
+func split(text string) (prose []string, blocks []block) {
+	var open *block
+	for i, line := range strings.Split(text, "\n") {
+		m := fence.FindStringSubmatch(line)
+		switch {
+		case m != nil && open == nil:
+			open = &block{language: m[1], line: i + 1}
+		case m != nil:
+			blocks, open = append(blocks, *open), nil
+		case open != nil:
+			open.body += line + "\n"
 		}
-	}
-	if ran < 6 || shown != 1 {
-		t.Errorf("%d commands and %d outputs found", ran, shown)
-	}
-	told := []github.Dispatch{{Workflow: "docker-image.yaml", Ref: "main", By: "pawl-bot",
-		Inputs: map[string]string{"image": "org/web:v1.1.0", "upstream": "https://ci.example/build/7"}}}
-	if diff := cmp.Diff(told, repo.Dispatches()); diff != "" {
-		t.Errorf("pawl dispatch as the README shows it: %s", diff)
-	}
-	web, err := os.ReadFile(filepath.Join(root, "values-override.yaml"))
-	merged, _ := repo.File("main", "values-override.yaml")
-	for _, text := range [][]byte{web, merged} {
-		if !strings.Contains(string(text), "{tag: v1.1.0}   # deployed everywhere") {
-			t.Errorf("after the README's commands a file holds %q, %v", text, err)
+		if m != nil || open != nil {
+			line = ""
 		}
+		prose = append(prose, line)
 	}
+	if open != nil {
+		blocks = append(blocks, block{language: "that is never closed", line: open.line})
+	}
+	return prose, blocks
 }
 
-func writeBlock(t *testing.T, root, body string) {
+// pages are the documentation by path from the repository's root.
+func pages(t *testing.T) map[string]string {
 	t.Helper()
-	name := fileName.FindStringSubmatch(body)
-	if name == nil {
-		t.Fatalf("a YAML block does not name its file: %s", body)
+	names, err := filepath.Glob("../../docs/*.md")
+	if err != nil || len(names) < 5 {
+		t.Fatalf("%d pages, %v", len(names), err)
 	}
-	file := filepath.Join(root, name[1])
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(file, []byte(body), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if strings.HasPrefix(name[1], "pawl-") {
-		if _, problems := config.Parse(name[1], []byte(body)); len(problems) > 0 {
-			t.Errorf("the README's configuration: %v", problems)
-		}
-	}
-}
-
-// runLine runs one command of the README. The commands for a clone are run on this repository; `go test` is what runs
-// this test.
-func runLine(t *testing.T, root, mirror, line string, forge *github.Server, repo *github.Repo, outputs map[string]string) {
-	t.Helper()
-	words := strings.Fields(line)
-	switch {
-	case line == "go test ./...":
-		return
-	case strings.HasPrefix(line, "go run ./cmd/pawl "):
-		words, root = words[3:], "../.."
-	case words[0] == "pawl":
-		words = words[1:]
-	default:
-		t.Fatalf("no test knows how to run %q", line)
-	}
-	settings := filepath.Join(t.TempDir(), "pawl.yaml")
-	if err := os.WriteFile(settings, []byte("mirrors: {docker.io: '"+mirror+"'}\nmerge: {require: none}\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if words[0] == "run" {
-		push(t, root, repo)
-	}
-	var out, errs strings.Builder
-	env := map[string]string{"GITHUB_REPOSITORY": "org/profile", "GITHUB_TOKEN": canary, "GITHUB_ACTOR": "me"}
-	code := cli.Run(t.Context(), append(words, "--root", root, "--config", settings), cli.System{
-		Out: &out, Err: &errs, Now: time.Now, Transport: router{forge.RoundTripper(), http.DefaultTransport},
-		Env:     func(name string) (string, bool) { v, ok := env[name]; return v, ok },
-		Environ: func() []string { return []string{"DOWNSTREAM_IMAGE_PROFILE=org/profile:" + canary} },
-		Sleep:   func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
-	})
-	if code != 0 {
-		t.Errorf("%s: exit code %d\n%s%s", line, code, out.String(), errs.String())
-	}
-	outputs[line] = out.String()
-}
-
-// push makes the base branch hold what stood in the root before anything was applied.
-func push(t *testing.T, root string, repo *github.Repo) {
-	t.Helper()
-	files := map[string][]byte{}
-	for _, name := range []string{"manifests/web.yaml", "values-override.yaml"} {
-		data, err := os.ReadFile(filepath.Join(root, name))
+	all := map[string]string{}
+	for _, name := range append(names, "../../README.md", "../../CONTRIBUTING.md") {
+		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		files[name] = bytes.Replace(data, []byte("v1.1.0"), []byte("v1.0.0"), 1)
+		all[strings.TrimPrefix(filepath.ToSlash(name), "../../")] = string(text)
 	}
-	if _, err := repo.Push("main", "alice", files, "as it is"); err != nil {
-		t.Fatal(err)
+	return all
+}
+
+// TestDocs tries everything that the documentation shows: commands are run on the files of their page, files are read by
+// what reads them, links lead somewhere, and no page is out of reach.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for _, problem := range reach(all) {
+		t.Error(problem)
+	}
+	for name, text := range all {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, problem := range inspect(name, text, all) {
+				t.Error(problem)
+			}
+			for _, problem := range walk(t, name, text) {
+				t.Error(problem)
+			}
+		})
 	}
 }
 
-// TestContributing checks that every package and benchmark that CONTRIBUTING.md names is there.
-func TestContributing(t *testing.T) {
-	t.Parallel()
-	text, err := os.ReadFile("../../CONTRIBUTING.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	commands := 0
-	for _, block := range fenced.FindAllStringSubmatch(string(text), -1) {
-		for _, line := range strings.Split(strings.TrimSpace(block[2]), "\n") {
-			commands++
-			words := strings.Fields(line)
-			if words[0] != "go" {
-				t.Errorf("no test knows %q", line)
+// inspect returns what is wrong with a page without running anything.
+func inspect(name, text string, all map[string]string) []string {
+	prose, blocks := split(text)
+	var problems []string
+	for i, line := range prose {
+		for _, m := range link.FindAllStringSubmatch(inline.ReplaceAllString(line, ""), -1) {
+			if err := follow(name, text, m[1], all); err != nil {
+				problems = append(problems, fmt.Sprintf("line %d: %v", i+1, err))
 			}
-			for i, word := range words {
-				if dir, ok := strings.CutPrefix(word, "./"); ok && dir != "..." {
-					if _, err := os.Stat(filepath.Join("../..", strings.TrimSuffix(dir, "/..."))); err != nil {
-						t.Errorf("%s: %v", line, err)
+		}
+	}
+	for _, b := range blocks {
+		if err := check(b); err != nil {
+			problems = append(problems, fmt.Sprintf("line %d: %v", b.line, err))
+		}
+	}
+	return problems
+}
+
+// home is where the files of this repository are on the web.
+const home = "https://github.com/pawl-cd/pawl/blob/main/"
+
+// follow tries a link of a page; those to other places are not asked for.
+func follow(name, text, target string, all map[string]string) error {
+	to, anchor, _ := strings.Cut(target, "#")
+	switch {
+	case strings.HasPrefix(to, home):
+		to = strings.TrimPrefix(to, home)
+	case strings.Contains(to, "://"):
+		return nil
+	case to == "":
+		to = name
+	default:
+		to = path.Join(path.Dir(name), to)
+	}
+	if to != name {
+		if _, err := os.Stat(filepath.Join("../..", to)); err != nil {
+			return fmt.Errorf("the link %s leads nowhere: there is no %s", target, to)
+		}
+		text = all[to]
+	}
+	if path.Ext(to) == ".svg" {
+		return checkPicture(to)
+	}
+	if anchor != "" && !slices.Contains(anchors(text), anchor) {
+		return fmt.Errorf("the link %s leads nowhere: %s has no such heading", target, to)
+	}
+	return nil
+}
+
+// checkPicture wants a picture that is well-formed and loads nothing.
+func checkPicture(name string) error {
+	data, err := os.ReadFile(filepath.Join("../..", name))
+	if err != nil {
+		return err
+	}
+	d := xml.NewDecoder(bytes.NewReader(data))
+	for {
+		token, err := d.Token()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		if e, ok := token.(xml.StartElement); ok && slices.Contains([]string{"script", "image", "foreignObject"}, e.Name.Local) {
+			return fmt.Errorf("%s: holds a %s", name, e.Name.Local)
+		}
+	}
+}
+
+// anchors are those that GitHub gives to headings.
+func anchors(text string) []string {
+	prose, _ := split(text)
+	var all []string
+	for _, line := range prose {
+		if m := heading.FindStringSubmatch(line); m != nil {
+			name := regexp.MustCompile(`[^\p{L}\p{N} _-]`).ReplaceAllString(strings.ToLower(m[1]), "")
+			all = append(all, strings.ReplaceAll(name, " ", "-"))
+		}
+	}
+	return all
+}
+
+// reach returns the pages that neither the README nor the index names.
+func reach(all map[string]string) []string {
+	named := map[string]bool{"README.md": true, "CONTRIBUTING.md": true}
+	for _, from := range []string{"README.md", "docs/README.md"} {
+		for _, m := range link.FindAllStringSubmatch(all[from], -1) {
+			to, _, _ := strings.Cut(m[1], "#")
+			named[path.Join(path.Dir(from), to)] = true
+		}
+	}
+	var problems []string
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		if !named[name] {
+			problems = append(problems, "no index leads to "+name)
+		}
+	}
+	return problems
+}
+
+// check reads a block by what it is.
+func check(b block) error {
+	switch b.language {
+	case "sh", "console":
+		return nil // walk runs it
+	case "json":
+		return checkJSON(b.body)
+	case "yaml":
+		return checkYAML(b.body)
+	default:
+		return fmt.Errorf("no test knows a block %q", b.language)
+	}
+}
+
+// checkJSON wants JSON; a list is one of projects.
+func checkJSON(body string) error {
+	if strings.HasPrefix(body, "[") {
+		_, err := deploy.Parse([]byte(body))
+		return err
+	}
+	if !json.Valid([]byte(body)) {
+		return errors.New("no JSON")
+	}
+	return nil
+}
+
+// checkYAML reads a file by the name on its first line.
+func checkYAML(body string) error {
+	m := fileName.FindStringSubmatch(body)
+	if m == nil {
+		return errors.New("the first line of a YAML block names no file: # values.yaml")
+	}
+	switch name := m[1]; {
+	case name == config.FileName:
+		if _, problems := config.Parse(name, []byte(body)); len(problems) > 0 {
+			return problems[0]
+		}
+		return nil
+	case strings.HasPrefix(name, "manifests/"):
+		return checkManifest(name, body)
+	case name == ".circleci/config.yml":
+		return checkCircle(body)
+	default: // workflows are read by the test of the workflows too
+		var any map[string]yaml.Node
+		return yaml.Unmarshal([]byte(body), &any)
+	}
+}
+
+func checkManifest(name, body string) error {
+	all, err := manifest.Load(fstest.MapFS{name: {Data: []byte(body)}}, []string{"manifests"}, manifest.Options{
+		Env: func(string) (string, bool) { return "set", true }, Readable: []string{"GITHUB_ACTOR", "REGION"}, Secrets: []string{"GITHUB_TOKEN"},
+		Bound: func(string, string) bool { return true },
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if problems := slices.Concat(m.Problems, m.Lint()); len(problems) > 0 {
+			return problems[0]
+		}
+	}
+	return nil
+}
+
+// checkCircle wants every step of the orb to have parameters that the orb knows.
+func checkCircle(body string) error {
+	var orb struct {
+		Commands map[string]struct{ Parameters map[string]yaml.Node }
+	}
+	text, err := os.ReadFile("../../packaging/circleci/orb.yml")
+	if err != nil {
+		return err
+	}
+	if err := yaml.Unmarshal(text, &orb); err != nil {
+		return err
+	}
+	var file struct {
+		Version   string
+		Orbs      map[string]string
+		Jobs      map[string]struct{ Steps []yaml.Node }
+		Workflows map[string]struct{ Jobs []yaml.Node }
+	}
+	if err := yaml.Unmarshal([]byte(body), &file); err != nil {
+		return err
+	}
+	calls := 0
+	for _, job := range file.Jobs {
+		for _, step := range job.Steps {
+			var call map[string]yaml.Node
+			if step.Decode(&call) != nil {
+				continue
+			}
+			for name, with := range call {
+				command, ours := strings.CutPrefix(name, "pawl/")
+				var given map[string]any
+				if !ours || with.Decode(&given) != nil {
+					continue
+				}
+				calls++
+				for parameter := range given {
+					if _, ok := orb.Commands[command].Parameters[parameter]; !ok {
+						return fmt.Errorf("pawl/%s has no parameter %q", command, parameter)
 					}
 				}
-				if word == "-fuzz" && !declares(t, words[len(words)-1], words[i+1]) {
-					t.Errorf("%s: there is no %s", line, words[i+1])
-				}
 			}
 		}
 	}
-	if commands < 4 {
-		t.Errorf("%d commands found", commands)
+	if file.Version != "2.1" || file.Orbs["pawl"] == "" || calls == 0 || len(file.Workflows) == 0 {
+		return fmt.Errorf("version %q, orb %q, %d steps of it, %d workflows", file.Version, file.Orbs["pawl"], calls, len(file.Workflows))
 	}
+	return nil
 }
 
-// declares reports whether a test function stands in a folder of this repository.
-func declares(t *testing.T, dir, function string) bool {
-	t.Helper()
-	files, err := filepath.Glob(filepath.Join("../..", dir, "*_test.go"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
+// TestSpoiltDocs shows that each check can fail.
+func TestSpoiltDocs(t *testing.T) {
+	t.Parallel()
+	all := pages(t)
+	for _, c := range []struct{ page, old, spoilt, want string }{
+		{"README.md", "```sh\n", "```\n", `no test knows a block ""`},
+		{"README.md", "```sh\n", "```shell\n", `no test knows a block "shell"`},
+		{"README.md", "go run ./cmd/pawl validate", "go run ./cmd/pawl validte", "exit code 4"},
+		{"README.md", "go test ./...", "go test ./internal/absent", "no such file"},
+		{"README.md", "merge: {", "mergee: {", `unknown key "mergee"`},
+		{"README.md", "(docs/getting-started.md)", "(docs/started.md)", "leads nowhere"},
+		{"docs/getting-started.md", "# manifests/web.yaml\n", "", "names no file"},
+		{"docs/getting-started.md", "versionfilter", "versionfiltr", `unknown key "versionfiltr"`},
+		{"docs/getting-started.md", "v1.0.0  v1.1.0", "v1.0.0  v1.2.0", "prints something else"},
+		{"docs/getting-started.md", "pawl explain web", "pawl explain wbe", "prints something else"},
+		{"docs/getting-started.md", "pawl apply", "ppawl apply", "no test knows how to run"},
+		{"docs/getting-started.md", "pawl run --dry-run", "pawl run --try-run", "exit code 4"},
+		{"docs/security.md", "(operating.md#tokens)", "(operating.md#token)", "has no such heading"},
+		{"docs/gitlab.md", `"secret":`, `"secrets":`, "a field is not known"},
+		{"docs/circleci.md", "version: 1.0.0", "release: 1.0.0", `no parameter "release"`},
+		{"docs/configuration.md", "wait: 10m", "wait: soon", "want a duration"},
+		{"CONTRIBUTING.md", "-fuzz FuzzApply", "-fuzz FuzzNothing", "there is no FuzzNothing"},
+	} {
+		spoilt := strings.Replace(all[c.page], c.old, c.spoilt, 1)
+		if spoilt == all[c.page] {
+			t.Errorf("%s does not hold %q", c.page, c.old)
+			continue
 		}
-		if strings.Contains(string(text), "func "+function+"(") {
-			return true
+		problems := strings.Join(inspect(c.page, spoilt, all), "\n")
+		if !strings.Contains(problems, c.want) {
+			problems += strings.Join(walk(t, c.page, spoilt), "\n")
+		}
+		if !strings.Contains(problems, c.want) {
+			t.Errorf("%s with %q instead of %q: %q, want %q", c.page, c.spoilt, c.old, problems, c.want)
 		}
 	}
-	return false
+	lost := maps.Clone(all)
+	lost["docs/lost.md"] = "# Lost\n"
+	if problems := reach(lost); !slices.Equal(problems, []string{"no index leads to docs/lost.md"}) {
+		t.Errorf("a page that nothing leads to: %v", problems)
+	}
 }

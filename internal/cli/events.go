@@ -234,7 +234,7 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 		return err
 	}
 	if sum.Undelivered() > 0 {
-		return &exit{code: Partial}
+		return &exit{code: Partial, topics: []topic{outboxTopic}}
 	}
 	return nil
 }
@@ -258,7 +258,7 @@ func (o *eventsOptions) leftovers(s *session) error {
 		return &exit{code: Failure, err: err}
 	}
 	if s.orphans(dir, entries) > 0 {
-		return &exit{code: Partial}
+		return &exit{code: Partial, topics: []topic{outboxTopic}}
 	}
 	return nil
 }
@@ -288,7 +288,7 @@ func (o *eventsOptions) schema(args []string) error {
 	}
 	s, ok := event.SchemaOf(args[0])
 	if !ok {
-		return &exit{code: Usage, err: fmt.Errorf("there is no schema %q", args[0]), hint: "pawl events schema lists them"}
+		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("there is no schema %q", args[0]), hint: "pawl events schema lists them"}
 	}
 	return o.write(string(s.JSON))
 }
@@ -296,7 +296,7 @@ func (o *eventsOptions) schema(args []string) error {
 func (o *eventsOptions) validate(name string) error {
 	data, err := o.read(name, maxEvents)
 	if err != nil {
-		return &exit{code: Usage, err: fmt.Errorf("reading the events: %w", err), hint: "name a file with a CDEvent, or with one on each line"}
+		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("reading the events: %w", err), hint: "name a file with a CDEvent, or with one on each line"}
 	}
 	all, invalid := split(name, data), 0
 	var b strings.Builder
@@ -321,9 +321,9 @@ func (o *eventsOptions) validate(name string) error {
 	}
 	switch {
 	case len(all) == 0:
-		return &exit{code: Usage, err: fmt.Errorf("%s holds no event", name), hint: "name a file with a CDEvent, or with one on each line"}
+		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("%s holds no event", name), hint: "name a file with a CDEvent, or with one on each line"}
 	case invalid > 0:
-		return &exit{code: Usage, err: fmt.Errorf("%s in %s", count(invalid, "invalid event"), name), hint: advice(last)}
+		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("%s in %s", count(invalid, "invalid event"), name), hint: advice(last)}
 	default:
 		return nil
 	}

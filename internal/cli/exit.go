@@ -26,6 +26,8 @@ type exit struct {
 	code int
 	err  error
 	hint string
+	// topics are the entries of the manual that say more; when there are none, the error tells.
+	topics []topic
 }
 
 func (e *exit) Error() string {
@@ -96,6 +98,7 @@ func (r reporter) finish(err error) int {
 	if e.err != nil {
 		r.say(slog.LevelError, e.err.Error(), e.Advice())
 	}
+	r.help(topicsOfExit(e))
 	return e.code
 }
 

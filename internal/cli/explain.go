@@ -43,14 +43,14 @@ func (o *explainOptions) run(ctx context.Context, name string) error {
 	defer s.close()
 	i := slices.IndexFunc(s.manifests, func(m manifest.Manifest) bool { return m.Name == name })
 	if i < 0 {
-		return &exit{code: Usage, err: fmt.Errorf("no manifest is named %q", name), hint: nearest(name, s.manifests)}
+		return &exit{code: Usage, err: fmt.Errorf("no manifest is named %q", name), hint: nearest(name, s.manifests), topics: []topic{noManifestTopic}}
 	}
 	m := s.manifests[i]
 	for _, p := range m.Problems {
 		o.reporter().problem(p)
 	}
 	if !m.Valid() {
-		return &exit{code: Partial}
+		return &exit{code: Partial, topics: []topic{topic(policy.ManifestInvalid)}}
 	}
 	p, _ := s.pipeline()
 	all, err := p.Explain(ctx, m)
@@ -60,8 +60,14 @@ func (o *explainOptions) run(ctx context.Context, name string) error {
 	if err := o.print(all); err != nil {
 		return &exit{code: Failure, err: err}
 	}
-	if slices.ContainsFunc(all, func(e pipeline.Explanation) bool { return e.Decision.Outcome == policy.Failed }) {
-		return &exit{code: Partial}
+	var topics []topic
+	for _, e := range all {
+		if e.Decision.Outcome == policy.Failed {
+			topics = append(topics, topicOfOutcome(e.Decision.Reason, e.Err))
+		}
+	}
+	if len(topics) > 0 {
+		return &exit{code: Partial, topics: topics}
 	}
 	return nil
 }

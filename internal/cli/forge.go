@@ -38,14 +38,14 @@ func (s *session) forgeToken() string {
 func (s *session) forge(client *httpx.Client) (*gitHub, error) {
 	repository := s.repository()
 	if repository == "" {
-		return nil, &exit{code: Usage, err: errors.New("no repository is named"), hint: "set forge: {repository: OWNER/NAME} in .pawl.yaml, or GITHUB_REPOSITORY"}
+		return nil, &exit{code: Usage, err: errors.New("no repository is named"), hint: "set forge: {repository: OWNER/NAME} in .pawl.yaml, or GITHUB_REPOSITORY", topics: []topic{noRepositoryTopic}}
 	}
 	c, err := github.New(github.Config{
 		HTTP: client, API: s.env("GITHUB_API_URL"), GraphQL: s.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: s.forgeToken(),
 		Base: s.config.Forge.Base, Branch: s.config.Forge.Branch, Labels: s.config.Forge.Labels, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 	})
 	if err != nil {
-		return nil, &exit{code: Usage, err: err, hint: "see forge in .pawl.yaml"}
+		return nil, &exit{code: Usage, err: err, hint: "see forge in .pawl.yaml", topics: []topic{noRepositoryTopic}}
 	}
 	return &gitHub{client: c, ref: s.config.Ledger, method: s.config.Merge.Method, wait: s.config.Merge.Wait}, nil
 }

@@ -68,12 +68,12 @@ func (s *session) outboxDir() (string, error) {
 	if dir == "" {
 		state, err := s.stateDir()
 		if err != nil {
-			return "", &exit{code: Usage, err: err, hint: hint}
+			return "", &exit{code: Usage, topics: []topic{sinksTopic}, err: err, hint: hint}
 		}
 		dir = state
 	}
 	if dir = s.fromRoot(dir); within(s.g.root, dir) {
-		return "", &exit{code: Usage, err: fmt.Errorf("events.outbox: %s is inside the profile", dir), hint: hint}
+		return "", &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("events.outbox: %s is inside the profile", dir), hint: hint}
 	}
 	return dir, nil
 }
@@ -113,7 +113,7 @@ func (s *session) sinks() (map[string]outbox.Sink, error) {
 	for _, c := range s.config.Events.Sinks {
 		name := sinkName(c)
 		if sinks[name] != nil {
-			return sinks, &exit{code: Usage, err: fmt.Errorf("events.sinks: two sinks of type %s have the same target", c.Type), hint: "remove one of them from .pawl.yaml"}
+			return sinks, &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("events.sinks: two sinks of type %s have the same target", c.Type), hint: "remove one of them from .pawl.yaml"}
 		}
 		sink, err := s.sink(c, client)
 		if err != nil {
@@ -134,7 +134,7 @@ func (s *session) sink(c config.Sink, client *httpx.Client) (sink outbox.Sink, e
 		sink, err = s.fileSink(c)
 	}
 	if err != nil {
-		return nil, &exit{code: Usage, err: fmt.Errorf("events.sinks: %w", err), hint: cmp.Or(advice(err), "see events.sinks in .pawl.yaml")}
+		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("events.sinks: %w", err), hint: cmp.Or(advice(err), "see events.sinks in .pawl.yaml")}
 	}
 	return sink, nil
 }
@@ -150,7 +150,7 @@ func (s *session) httpSink(c config.Sink, client *httpx.Client) (outbox.Sink, er
 	}
 	// A token that belongs elsewhere stays there, whoever asks for it.
 	if _, elsewhere := s.config.Secrets[c.Token]; (elsewhere || c.Token == "GITHUB_TOKEN" || c.Token == "MERGE_TOKEN") && !s.bound(c.Token, c.URL) {
-		return nil, &exit{code: Usage, err: fmt.Errorf("the token %s is not for %s", c.Token, placeOf(c.URL)), hint: "give the sink a token of its own"}
+		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("the token %s is not for %s", c.Token, placeOf(c.URL)), hint: "give the sink a token of its own"}
 	}
 	return eventhttp.New(eventhttp.Config{URL: c.URL, Mode: eventhttp.Mode(c.Mode), Token: token, Key: key, Client: client, Now: s.g.sys.Now})
 }
@@ -162,9 +162,9 @@ func (s *session) sinkSecret(setting, variable string) (string, error) {
 	case variable == "":
 		return "", nil
 	case value == "":
-		return "", &exit{code: Usage, err: fmt.Errorf("the variable %s is not set", variable), hint: fmt.Sprintf("set %s, or remove %s from the sink in .pawl.yaml", variable, setting)}
+		return "", &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("the variable %s is not set", variable), hint: fmt.Sprintf("set %s, or remove %s from the sink in .pawl.yaml", variable, setting)}
 	case strings.ContainsAny(value, "\r\n"):
-		return "", &exit{code: Usage, err: fmt.Errorf("the variable %s holds a line break", variable), hint: "set it without one, also at its end"}
+		return "", &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("the variable %s holds a line break", variable), hint: "set it without one, also at its end"}
 	default:
 		return value, nil
 	}
@@ -174,7 +174,7 @@ func (s *session) sinkSecret(setting, variable string) (string, error) {
 func (s *session) fileSink(c config.Sink) (outbox.Sink, error) {
 	name := s.fromRoot(c.Path)
 	if !filepath.IsAbs(c.Path) && !within(s.g.root, name) {
-		return nil, &exit{code: Usage, err: fmt.Errorf("the path %s leaves the root", c.Path), hint: "write a path below the root, or an absolute one"}
+		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("the path %s leaves the root", c.Path), hint: "write a path below the root, or an absolute one"}
 	}
 	return file.New(name), nil
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
 
@@ -44,7 +45,7 @@ func (o *planOptions) run(ctx context.Context) error {
 	}
 	switch {
 	case plan.Failed():
-		return &exit{code: Partial}
+		return &exit{code: Partial, topics: topicsOfPlan(plan)}
 	case o.detailed && len(plan.Changes) > 0:
 		return &exit{code: Changes}
 	}
@@ -103,12 +104,12 @@ func (o *applyOptions) run(ctx context.Context) error {
 	}
 	if len(errs) > 0 {
 		for _, err := range errs[1:] {
-			o.reporter().finish(&exit{err: err})
+			o.reporter().say(slog.LevelError, err.Error(), advice(err))
 		}
-		return &exit{code: Failure, err: fmt.Errorf("writing: %w", errs[0])}
+		return &exit{code: Failure, err: fmt.Errorf("writing: %w", errs[0]), topics: []topic{writeTopic}}
 	}
 	if plan.Failed() {
-		return &exit{code: Partial}
+		return &exit{code: Partial, topics: topicsOfPlan(plan)}
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func (s *session) resolveProjects() error {
 		text := s.env(c.Variable)
 		if text == "" {
 			return &exit{code: Usage, err: fmt.Errorf("deploy.projects: the variable %s is not set", c.Variable),
-				hint: "set it to the JSON list of projects, [] for none, or remove deploy.projects from .pawl.yaml"}
+				hint: "set it to the JSON list of projects, [] for none, or remove deploy.projects from .pawl.yaml", topics: []topic{projectsTopic}}
 		}
 		projects, err := deploy.Parse([]byte(text))
 		if err != nil {

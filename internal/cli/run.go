@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,7 +77,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	job := actions{o.sys}
 	dispatched, err := job.inputs()
 	if err != nil {
-		return &exit{code: Usage, err: err}
+		return &exit{code: Usage, err: err, topics: []topic{eventFileTopic}}
 	}
 	s, err := o.open()
 	if err != nil {
@@ -128,7 +129,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 		return pipeline.Runner{}, err
 	}
 	if s.forgeToken() == "" && !o.dryRun {
-		return pipeline.Runner{}, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run"}
+		return pipeline.Runner{}, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run", topics: []topic{noTokenTopic}}
 	}
 	deployment, err := o.deployment(s, client, forge)
 	if err != nil {
@@ -315,16 +316,17 @@ func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {
 
 // ended turns the report into the end of the command.
 func ended(report pipeline.Report) error {
-	if report.Plan.Failed() || report.Deploy.Failed() {
-		return &exit{code: Partial}
+	topics := slices.Concat(topicsOfPlan(report.Plan), topicsOfDeploy(report.Deploy))
+	if m := report.Merge; m != nil && m.Outcome != "merged" && !wanted(m.Decision.Code) {
+		topics = append(topics, topicOfMerge(*m))
 	}
-	m := report.Merge
-	if m == nil || m.Outcome == "merged" {
-		return nil
+	if len(topics) > 0 {
+		return &exit{code: Partial, topics: topics}
 	}
-	switch m.Decision.Code {
-	case change.UnderReview, change.MergeIsOff, change.Frozen:
-		return nil // people said so
-	}
-	return &exit{code: Partial}
+	return nil
+}
+
+// wanted reports that people said that it should not be merged.
+func wanted(code change.Code) bool {
+	return code == change.UnderReview || code == change.MergeIsOff || code == change.Frozen
 }

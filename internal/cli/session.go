@@ -38,7 +38,7 @@ type session struct {
 func (g *globals) open() (*session, error) {
 	tree, err := worktree.Open(g.root)
 	if err != nil {
-		return nil, &exit{code: Usage, err: err, hint: "name the profile's directory with --root"}
+		return nil, &exit{code: Usage, err: err, hint: "name the profile's directory with --root", topics: []topic{noProfileTopic}}
 	}
 	s := &session{g: g, tree: tree}
 	if err := s.load(); err != nil {
@@ -52,14 +52,14 @@ func (s *session) close() error { return s.tree.Close() }
 func (s *session) load() error {
 	file, data, err := s.readConfig()
 	if err != nil {
-		return &exit{code: Usage, err: err}
+		return &exit{code: Usage, err: err, topics: []topic{configurationTopic}}
 	}
 	s.config, s.problems = config.Parse(file, data)
 	if strictyaml.Failed(s.problems) {
 		for _, p := range s.problems {
 			s.g.reporter().problem(p)
 		}
-		return &exit{code: Usage}
+		return &exit{code: Usage, topics: []topic{configurationTopic}}
 	}
 	s.manifests, err = manifest.Load(s.tree.FS(), s.g.manifests, manifest.Options{
 		Env:      s.g.sys.Env,
@@ -69,10 +69,10 @@ func (s *session) load() error {
 		Defaults: s.config.Policy,
 	})
 	if errors.Is(err, manifest.ErrNone) {
-		return &exit{code: Usage, err: err, hint: "name the directory with --manifests, or the profile's directory with --root"}
+		return &exit{code: Usage, err: err, hint: "name the directory with --manifests, or the profile's directory with --root", topics: []topic{noManifestTopic}}
 	}
 	if err != nil {
-		return &exit{code: Usage, err: err}
+		return &exit{code: Usage, err: err, topics: []topic{noManifestTopic}}
 	}
 	return nil
 }

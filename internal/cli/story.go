@@ -70,7 +70,7 @@ func (s *session) story(run told) (*story, error) {
 	o, err := pipeline.Observe(c)
 	if err != nil {
 		st.mail.close(context.Background())
-		return nil, &exit{code: Usage, err: err, hint: "set events.source in .pawl.yaml to an absolute URL"}
+		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: err, hint: "set events.source in .pawl.yaml to an absolute URL"}
 	}
 	st.Observer = o
 	return st, nil
@@ -109,7 +109,7 @@ func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pi
 		st.session.g.reporter().say(slog.LevelWarn, httpx.Redact(fault.Error(), st.session.secretValues()...), advice(fault))
 	}
 	if st.session.config.Events.Required && (fault != nil || sum.Undelivered() > 0) {
-		return &exit{code: Partial, err: fmt.Errorf("events.required: %d events are not delivered", sum.Undelivered()), hint: "see events in the report; pawl events flush sends what waits"}
+		return &exit{code: Partial, topics: []topic{outboxTopic}, err: fmt.Errorf("events.required: %d events are not delivered", sum.Undelivered()), hint: "see events in the report; pawl events flush sends what waits"}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -9,6 +10,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
@@ -44,14 +46,16 @@ func (o *validateOptions) run() error {
 		return err
 	}
 	defer s.close()
-	problems := s.problems
+	var manifests []strictyaml.Problem
 	for _, m := range s.manifests {
-		problems = append(problems, m.Problems...)
-		problems = append(problems, m.Lint()...)
+		manifests = append(manifests, m.Problems...)
+		manifests = append(manifests, m.Lint()...)
 	}
-	problems = append(problems, pipeline.Check(s.manifests, s.tree)...)
+	targets := pipeline.Check(s.manifests, s.tree)
+	topics := append(topicsOfProblems(topic(policy.ManifestInvalid), manifests), topicsOfProblems(topic(policy.TargetInvalid), targets)...)
+	problems := slices.Concat(s.problems, manifests, targets)
 	strictyaml.Sort(problems)
-	return o.print(problems, len(s.manifests))
+	return o.print(problems, len(s.manifests), topics)
 }
 
 func (o *validateOptions) printSchema() error {
@@ -67,7 +71,7 @@ func (o *validateOptions) printSchema() error {
 	return o.write(string(text))
 }
 
-func (o *validateOptions) print(problems []strictyaml.Problem, manifests int) error {
+func (o *validateOptions) print(problems []strictyaml.Problem, manifests int, topics []topic) error {
 	var b strings.Builder
 	errs, warnings := 0, 0
 	for _, p := range problems {
@@ -88,7 +92,7 @@ func (o *validateOptions) print(problems []strictyaml.Problem, manifests int) er
 		return err
 	}
 	if errs > 0 {
-		return &exit{code: Usage}
+		return &exit{code: Usage, topics: topics}
 	}
 	return nil
 }

@@ -33,7 +33,7 @@ func (r *Refusal) Advice() string {
 		return fmt.Sprintf("the repository was renamed or moved, or GITHUB_API_URL is not the API: name its new place in %s", r.Target.Variable)
 	case r.Status == 401:
 		return fmt.Sprintf("the token in %s is wrong, expired or revoked: make a new one and set the variable again", r.Target.Variable)
-	case r.Status == 429, r.Status == 403 && (r.Wait > 0 || r.says("rate limit")):
+	case r.Limited():
 		return r.later("GitHub wants fewer requests")
 	case r.Status == 403:
 		return r.forbidden()
@@ -47,6 +47,11 @@ func (r *Refusal) Advice() string {
 	default:
 		return "check that GITHUB_API_URL is the address of GitHub's API"
 	}
+}
+
+// Limited reports that GitHub wants fewer requests.
+func (r *Refusal) Limited() bool {
+	return r.Status == 429 || r.Status == 403 && (r.Wait > 0 || r.says("rate limit"))
 }
 
 // later is the advice for what passes; a second dispatch does no harm, since a run takes up everything that is new.

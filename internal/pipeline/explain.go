@@ -25,6 +25,8 @@ type Explanation struct {
 	Decision policy.Decision `json:"decision"`
 	// Verdicts are empty when the outcome is a failure before the choice.
 	Verdicts []policy.Verdict `json:"verdicts"`
+	// Err is the cause of a failure.
+	Err error `json:"-"`
 }
 
 // Explain resolves one manifest and returns an explanation for each of its values. The error is the context's.
@@ -67,6 +69,7 @@ func (p Pipeline) explain(ctx context.Context, s *snapshot, j *job) []Explanatio
 	}
 	if j.failure != nil {
 		base.Decision = policy.Decision{Outcome: policy.Failed, Reason: j.failure.reason, Detail: j.failure.detail, Hint: j.failure.hint}
+		base.Err = j.failure.err
 		return []Explanation{base}
 	}
 	return all

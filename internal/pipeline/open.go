@@ -36,10 +36,11 @@ type value struct {
 type failure struct {
 	reason       policy.Reason
 	detail, hint string
+	err          error
 }
 
 func fail(reason policy.Reason, err error) *failure {
-	f := &failure{reason: reason, detail: err.Error()}
+	f := &failure{reason: reason, detail: err.Error(), err: err}
 	if a, ok := errors.AsType[interface {
 		error
 		Advice() string

@@ -37,6 +37,8 @@ type Outcome struct {
 	Hint     string         `json:"hint"`
 	// Candidates is the number of versions that the source listed.
 	Candidates int `json:"candidates"`
+	// Err is the cause of a failure where there is one, for those who tell causes apart.
+	Err error `json:"-"`
 }
 
 // Failed reports whether any outcome failed.
@@ -84,7 +86,7 @@ func invalid(m manifest.Manifest) Outcome {
 func (j *job) outcome() Outcome {
 	o := Outcome{Manifest: j.manifest.Name, Target: j.target.ID, Candidates: j.candidates}
 	if j.failure != nil {
-		o.Outcome, o.Reason, o.Detail, o.Hint = policy.Failed, j.failure.reason, j.failure.detail, j.failure.hint
+		o.Outcome, o.Reason, o.Detail, o.Hint, o.Err = policy.Failed, j.failure.reason, j.failure.detail, j.failure.hint, j.failure.err
 		return o
 	}
 	order := []policy.Outcome{policy.Failed, policy.Update, policy.Held, policy.None, policy.Current}

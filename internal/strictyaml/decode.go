@@ -64,9 +64,11 @@ func nextDocument(dec *yaml.Decoder) (n *yaml.Node, err error) {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
+const syntaxHint = "look at indentation, quotes and brackets, here and on the line before"
+
 // syntaxProblem turns an error of yaml.v3 into a problem with a place.
 func syntaxProblem(file string, data []byte, err error) Problem {
-	p := Problem{File: file, Line: 1, Column: 1, Message: "reading YAML: " + yamlLine.ReplaceAllString(err.Error(), "")}
+	p := Problem{File: file, Line: 1, Column: 1, Message: "reading YAML: " + yamlLine.ReplaceAllString(err.Error(), ""), Hint: syntaxHint}
 	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
 		p.Line, _ = strconv.Atoi(m[1])
 	}
