@@ -62,6 +62,8 @@ var allowed = map[string][]string{
 	"internal/pipeline": {"internal/change", "internal/deploy", "internal/edit", "internal/event", "internal/ledger",
 		"internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
 	"internal/cli": {"*"},
+
+	"packaging/share": {"internal/cli"},
 }
 
 // pure are the packages without I/O.
