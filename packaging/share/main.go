@@ -1,5 +1,6 @@
 // Command share writes what a release holds besides the program: man pages and completions for each shell, into the
-// folders man and completions of the one that it is given. The date of the man pages is SOURCE_DATE_EPOCH.
+// folders man and completions of the one that it is given. The man pages have the date that it is given, in seconds since
+// 1970.
 package main
 
 import (
@@ -18,19 +19,19 @@ import (
 )
 
 func main() {
-	if err := run(os.Args[1:], os.Getenv("SOURCE_DATE_EPOCH")); err != nil {
+	if err := run(os.Args[1:]); err != nil {
 		fmt.Fprintln(os.Stderr, "share: error:", err)
 		os.Exit(1)
 	}
 }
 
-func run(args []string, epoch string) error {
-	if len(args) != 1 {
-		return errors.New("usage: share FOLDER")
+func run(args []string) error {
+	if len(args) != 2 {
+		return errors.New("usage: share FOLDER SECONDS")
 	}
-	seconds, err := strconv.ParseInt(epoch, 10, 64)
+	seconds, err := strconv.ParseInt(args[1], 10, 64)
 	if err != nil {
-		return fmt.Errorf("reading SOURCE_DATE_EPOCH: %w", err)
+		return fmt.Errorf("reading the date: %w", err)
 	}
 	root := cli.Command()
 	root.InitDefaultCompletionCmd()

@@ -21,7 +21,7 @@ import (
 func generate(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := run([]string{dir}, "1767225600"); err != nil {
+	if err := run([]string{dir, "1767225600"}); err != nil {
 		t.Fatal(err)
 	}
 	return dir
@@ -156,9 +156,9 @@ func TestSame(t *testing.T) {
 			}
 		}
 	}
-	for _, epoch := range []string{"", "today"} {
-		if err := run([]string{t.TempDir()}, epoch); err == nil {
-			t.Errorf("the date %q is taken", epoch)
+	for _, args := range [][]string{{t.TempDir()}, {t.TempDir(), ""}, {t.TempDir(), "today"}} {
+		if err := run(args); err == nil {
+			t.Errorf("%v is taken", args)
 		}
 	}
 }
