@@ -61,6 +61,8 @@ var allowed = map[string][]string{
 
 	"internal/pipeline": {"internal/change", "internal/deploy", "internal/edit", "internal/event", "internal/ledger",
 		"internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
+	"internal/demo": {"internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
+		"internal/manifest", "internal/source"},
 	"internal/cli": {"*"},
 
 	"packaging/share": {"internal/cli"},
@@ -100,7 +102,7 @@ func refuse(pkg, imp string, rule []string) string {
 	switch {
 	case imp == module && pkg != "internal/cli":
 		return "only the command line imports the embedded profile"
-	case ours && strings.HasPrefix(own, "internal/fake") && pkg != "internal/cli":
+	case ours && strings.HasPrefix(own, "internal/fake") && pkg != "internal/demo":
 		return "fakes are for tests and the demo"
 	case ours && !slices.Contains(rule, own) && !slices.Contains(rule, "*"):
 		return "not among the packages that it may use"
@@ -124,6 +126,9 @@ func TestRules(t *testing.T) {
 		{"internal/source/helm", module + "/internal/manifest"},
 		{"internal/pipeline", module + "/internal/source/registry"},
 		{"internal/pipeline", module + "/internal/fake"},
+		{"internal/cli", module + "/internal/fake"},
+		{"internal/demo", module},
+		{"internal/demo", module + "/internal/pipeline"},
 		{"cmd/pawl", module + "/internal/pipeline"},
 	} {
 		if refuse(c.pkg, c.imp, allowed[c.pkg]) == "" {

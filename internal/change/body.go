@@ -22,7 +22,7 @@ const (
 // it, what is held or failed, and the metadata block. All text of manifests, registries and events is inert in it; what
 // has no room is counted.
 func Body(s Set, need Requirement) (string, error) {
-	block, err := metadata(s)
+	block, err := metadata(s, need)
 	if err != nil {
 		return "", err
 	}

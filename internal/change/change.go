@@ -22,6 +22,8 @@ type Update struct {
 	Source  Source `json:"source"`
 	Version string `json:"version"`
 	Digest  string `json:"digest"`
+	// Artifact is the package URL of Version without Digest.
+	Artifact string `json:"-"`
 	// Reason is the policy's code for why the value moves.
 	Reason string `json:"reason"`
 }

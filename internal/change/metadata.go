@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf16"
 )
 
@@ -23,9 +24,20 @@ type Metadata struct {
 	Chain  string `json:"chain,omitempty"`
 	Base   string `json:"base,omitempty"`
 	Digest string `json:"digest,omitempty"`
+	// Require is the mode of the requirement that the pull request states.
+	Require Mode `json:"require,omitempty"`
+	// Revised tells that the pull request was changed since it was opened.
+	Revised *Revision `json:"revised,omitempty"`
 	// Updates are the first of the set's updates, Omitted the number of those that had no room.
 	Updates []MetadataUpdate `json:"updates"`
 	Omitted int              `json:"omitted,omitempty"`
+}
+
+// Revision is when the change of a pull request was last replaced by another. Pull is its number: a block that was
+// written for another pull request tells nothing about this one.
+type Revision struct {
+	Pull int       `json:"pull"`
+	At   time.Time `json:"at"`
 }
 
 // MetadataUpdate is one update as the block names it.
@@ -37,15 +49,22 @@ type MetadataUpdate struct {
 	Old      string `json:"old"`
 	New      string `json:"new"`
 	Version  string `json:"version,omitempty"`
+	Artifact string `json:"artifact,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+// Update is the update that is named.
+func (u MetadataUpdate) Update() Update {
+	return Update{Manifest: u.Manifest, File: u.File, Document: u.Document, Key: u.Key, Old: u.Old, New: u.New, Version: u.Version, Artifact: u.Artifact, Reason: u.Reason}
 }
 
 // metadata writes the block.
-func metadata(s Set) (string, error) {
-	m := Metadata{Schema: MetadataSchema, Chain: s.Chain, Base: s.Base, Digest: s.Digest(), Updates: []MetadataUpdate{}}
+func metadata(s Set, need Requirement) (string, error) {
+	m := Metadata{Schema: MetadataSchema, Chain: s.Chain, Base: s.Base, Digest: s.Digest(), Require: need.Mode, Revised: s.Revised, Updates: []MetadataUpdate{}}
 	updates := s.sorted()
 	size := len(s.Chain) + len(s.Base)
 	for _, u := range updates {
-		entry := MetadataUpdate{u.Manifest, u.File, u.Document, u.Key, u.Old, u.New, u.Version}
+		entry := MetadataUpdate{u.Manifest, u.File, u.Document, u.Key, u.Old, u.New, u.Version, u.Artifact, u.Reason}
 		text, err := inertJSON(entry)
 		if err != nil {
 			return "", err

@@ -26,6 +26,8 @@ type Set struct {
 	Upstream string
 	// Chain is the id that joins all events of this change; see ChainID.
 	Chain string
+	// Revised is when the set took the place of another one in its pull request, nil for the first.
+	Revised *Revision
 }
 
 // Note says why one target is left as it is.

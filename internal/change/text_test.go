@@ -155,7 +155,7 @@ func checkBody(t *testing.T, s Set) {
 	}
 	for i, u := range m.Updates {
 		w := s.sorted()[i]
-		want := MetadataUpdate{w.Manifest, w.File, w.Document, w.Key, w.Old, w.New, w.Version}
+		want := MetadataUpdate{w.Manifest, w.File, w.Document, w.Key, w.Old, w.New, w.Version, w.Artifact, w.Reason}
 		if text := strings.Join([]string{w.Manifest, w.File, w.Key, w.Old, w.New, w.Version}, " "); strings.ToValidUTF8(text, "") == text && u != want {
 			t.Errorf("metadata %+v of %+v", u, want)
 		}

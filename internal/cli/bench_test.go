@@ -19,10 +19,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/demo"
 	"github.com/pawl-cd/pawl/internal/fake"
-	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // benchWorld describes the sources of a benchmark; they are served by a process of their own.
@@ -193,47 +191,14 @@ func mirrored(tb testing.TB, url string) string {
 func ownProfile(tb testing.TB) (string, benchWorld) {
 	tb.Helper()
 	const root = "../.."
-	manifests, err := manifest.Load(os.DirFS(root), nil, manifest.Options{
-		Env: func(string) (string, bool) { return "", false }, Readable: []string{"GITHUB_TOKEN", "GITHUB_ACTOR"},
-	})
+	versions, err := demo.Sources(os.DirFS(root))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	w := benchWorld{Images: map[string][]string{}, Charts: map[string][]string{}, Releases: map[string][]fake.Release{}}
-	for _, m := range manifests {
-		q := m.Sources[0].Query
-		current := m.Sources[0].Transform.Undo(currentValue(tb, root, m.Targets[0]))[0]
-		switch q.Kind {
-		case source.Image:
-			w.Images[q.Path] = append(w.Images[q.Path], current)
-		case source.HelmChart:
-			w.Charts[q.Path] = append(w.Charts[q.Path], current)
-		default:
-			w.Releases[q.Path] = append(w.Releases[q.Path], fake.Release{Tag: current, Prerelease: m.Sources[0].Types.Prerelease})
-		}
+	for name := range versions.Images {
+		versions.Images[name] = append(versions.Images[name], oldTags(200)...)
 	}
-	for name := range w.Images {
-		slices.Sort(w.Images[name])
-		w.Images[name] = append(slices.Compact(w.Images[name]), oldTags(200)...)
-	}
-	return root, w
-}
-
-func currentValue(tb testing.TB, root string, t manifest.Target) string {
-	tb.Helper()
-	data, err := os.ReadFile(filepath.Join(root, t.File))
-	if err != nil {
-		tb.Fatal(err)
-	}
-	f, err := edit.Parse(t.File, data)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	all, err := f.Find(t.Key)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return all[0].Value
+	return root, benchWorld{Images: versions.Images, Charts: versions.Charts, Releases: versions.Releases}
 }
 
 // oldTags are below everything that is tracked.

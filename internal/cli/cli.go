@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,14 +21,16 @@ import (
 
 // System is what the process has from outside.
 type System struct {
+	// In is what is read for a file named -; nil is empty.
+	In       io.Reader
 	Out, Err io.Writer
 	// Env looks up an environment variable.
 	Env func(name string) (string, bool)
 	// Environ lists all of them as NAME=value.
 	Environ func() []string
-	// Terminal reports that a person watches Err.
-	Terminal bool
-	Now      func() time.Time
+	// Terminal reports that a person watches Err, Screen that one watches Out.
+	Terminal, Screen bool
+	Now              func() time.Time
 	// Sleep waits, or returns the context's error earlier.
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Transport sends every request; nil is the network.
@@ -38,7 +41,8 @@ type System struct {
 
 // OS returns the real process's System.
 func OS() System {
-	return System{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Environ: os.Environ, Terminal: term.IsTerminal(int(os.Stderr.Fd())), Now: time.Now, Sleep: httpx.Sleep}
+	return System{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Environ: os.Environ, Terminal: term.IsTerminal(int(os.Stderr.Fd())),
+		Screen: term.IsTerminal(int(os.Stdout.Fd())), Now: time.Now, Sleep: httpx.Sleep}
 }
 
 // Run runs the command line and returns the exit code.
@@ -88,9 +92,30 @@ func newRoot(g *globals) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "say more: unchanged targets, each request")
 	f.DurationVar(&g.timeout, "timeout", 20*time.Second, "give up on one request after this `time`")
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage(err) })
-	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newDeploy(g), newDispatch(g), newValidate(g), newVersion(g))
+	cmd.AddCommand(newPlan(g), newApply(g), newExplain(g), newRun(g), newDeploy(g), newDispatch(g), newValidate(g), newEvents(g), newDemo(g), newVersion(g))
 	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return cmd
+}
+
+// read returns a file of at most so many bytes, that of - from stdin.
+func (g *globals) read(name string, limit int64) ([]byte, error) {
+	var in io.Reader = strings.NewReader("")
+	if name == "-" && g.sys.In != nil {
+		in = g.sys.In
+	}
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in = f
+	}
+	data, err := io.ReadAll(io.LimitReader(in, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = fmt.Errorf("%s is longer than %d bytes", name, limit)
+	}
+	return data, err
 }
 
 // write writes to stdout; a failure is pawl's own.

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
@@ -84,11 +85,16 @@ func (o *deployOptions) run(ctx context.Context) error {
 		return err
 	}
 	deployment := s.deployment(client, forge, o.processID(o.runID))
+	story, err := s.story(told{runID: o.runID, started: o.sys.Now()})
+	if err != nil {
+		return err
+	}
+	deployment.Recorder, deployment.Triggerer = story.Forge(forge), story.Triggerer(deployment.Triggerer)
 	deployment.Retry = o.retryUnknown
 	if o.wait > 0 {
 		deployment.Wait = o.wait
 	}
-	return o.deploy(ctx, deployment, forge, commits)
+	return o.deploy(ctx, deployment, forge, story, commits)
 }
 
 // choose resolves the projects and keeps those that are asked for.
@@ -154,12 +160,14 @@ func gitHead(ctx context.Context, root string) (string, error) {
 }
 
 // deploy fires and tells.
-func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forge *gitHub, commits []pipeline.Commit) error {
+func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forge *gitHub, story *story, commits []pipeline.Commit) error {
 	report := pipeline.Report{Schema: pipeline.ReportSchema, Started: o.sys.Now()}
-	known, err := forge.Ledger(ctx)
+	story.Started()
+	known, commits, err := o.look(ctx, story.Forge(forge), commits, story.mail != nil)
 	if err == nil {
 		report.Deploy, err = d.Deploy(ctx, known, commits, nil)
 	}
+	missing := story.end(ctx, forge, &report, err)
 	report.Duration, report.Calls = o.sys.Now().Sub(report.Started).Seconds(), forge.Calls()
 	if said := o.tell(report, len(commits) == 0); err == nil {
 		err = said
@@ -170,7 +178,23 @@ func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forg
 	if report.Deploy.Failed() {
 		return &exit{code: Partial}
 	}
-	return nil
+	return missing
+}
+
+// look reads the ledger and, for the events of the commits, the pull requests that they were merged from.
+func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits []pipeline.Commit, pulls bool) (ledger.Ledger, []pipeline.Commit, error) {
+	known, err := forge.Ledger(ctx)
+	if err != nil || !pulls {
+		return known, commits, err
+	}
+	recent, err := forge.Recent(ctx)
+	for i, c := range commits {
+		at := slices.IndexFunc(recent, func(p pipeline.PullState) bool { return p.Merged && p.SHA == c.SHA })
+		if at >= 0 {
+			commits[i].Pull, commits[i].Chain = recent[at].Number, recent[at].Says.Chain
+		}
+	}
+	return known, commits, err
 }
 
 // tell prints the report and hands it to the workflow.
@@ -178,7 +202,7 @@ func (o *deployOptions) tell(report pipeline.Report, nothing bool) error {
 	if report.Deploy == nil {
 		return nil
 	}
-	lines := deployLines(report.Deploy)
+	lines := append(deployLines(report.Deploy), eventLines(report)...)
 	if len(lines) == 0 && nothing {
 		lines = []string{"deploy: nothing was pushed to the base branch and nothing is left over"}
 	}
@@ -216,7 +240,12 @@ func deployLines(d *pipeline.Deploy) []string {
 			line = fmt.Sprintf("deploy %s of %s: %s", t.Project, t.Commit[:min(8, len(t.Commit))], t.State)
 		}
 		if t.PipelineID != 0 {
-			line += fmt.Sprintf(", pipeline %d %s %s", t.PipelineID, t.Status, t.URL)
+			line += fmt.Sprintf(", pipeline %d", t.PipelineID)
+			for _, part := range []string{t.Status, t.URL} {
+				if part != "" {
+					line += " " + part
+				}
+			}
 		}
 		if t.Detail != "" {
 			line += ": " + t.Detail

@@ -36,10 +36,7 @@ func (s *session) forgeToken() string {
 
 // forge returns the configured forge.
 func (s *session) forge(client *httpx.Client) (*gitHub, error) {
-	repository := s.config.Forge.Repository
-	if repository == "" {
-		repository = s.env("GITHUB_REPOSITORY")
-	}
+	repository := s.repository()
 	if repository == "" {
 		return nil, &exit{code: Usage, err: errors.New("no repository is named"), hint: "set forge: {repository: OWNER/NAME} in .pawl.yaml, or GITHUB_REPOSITORY"}
 	}
@@ -118,7 +115,7 @@ func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.Pull
 	case head.Changed:
 		done = "updated"
 	}
-	return pipeline.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Done: done, Foreign: head.Foreign}, nil
+	return pipeline.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Created: pull.Created, Done: done, Foreign: head.Foreign}, nil
 }
 
 // explain tells the people who pushed to branches of ours where the updates go on.
@@ -151,44 +148,48 @@ func moved(err error) error {
 }
 
 // Withdraw closes our open pull requests, but for those that somebody pushed to.
-func (g *gitHub) Withdraw(ctx context.Context) ([]int, error) {
+func (g *gitHub) Withdraw(ctx context.Context) ([]pipeline.PullState, error) {
 	open, err := g.client.FindOpen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var closed []int
+	var closed []pipeline.PullState
 	for _, p := range open {
-		err := g.client.Close(ctx, p)
+		p, err := g.client.Close(ctx, p)
 		if errors.Is(err, github.ErrMoved) || errors.Is(err, github.ErrForeign) {
 			continue
 		}
 		if err != nil {
 			return closed, err
 		}
-		closed = append(closed, p.Number)
+		state, _ := pullState(p)
+		closed = append(closed, state)
 	}
 	return closed, nil
 }
 
-// Settled returns what was merged or closed by people.
-func (g *gitHub) Settled(ctx context.Context) ([]pipeline.Settled, error) {
-	pulls, err := g.client.Settled(ctx)
+// Recent returns what was proposed of late and what became of it.
+func (g *gitHub) Recent(ctx context.Context) ([]pipeline.PullState, error) {
+	pulls, err := g.client.Recent(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var all []pipeline.Settled
+	var all []pipeline.PullState
 	for _, p := range pulls {
-		m, ok := change.ParseMetadata(p.Body)
-		if !ok {
-			continue
+		if state, ok := pullState(p); ok {
+			all = append(all, state)
 		}
-		one := pipeline.Settled{Number: p.Number, URL: p.URL, Title: p.Title, Merged: p.Merged, SHA: p.MergeSHA, At: p.Closed, Omitted: m.Omitted}
-		for _, u := range m.Updates {
-			one.Updates = append(one.Updates, change.Update{Manifest: u.Manifest, File: u.File, Document: u.Document, Key: u.Key, Old: u.Old, New: u.New, Version: u.Version})
-		}
-		all = append(all, one)
 	}
 	return all, nil
+}
+
+// pullState translates a pull request; false when it does not say what it holds.
+func pullState(p github.Pull) (pipeline.PullState, bool) {
+	says, ok := change.ParseMetadata(p.Body)
+	return pipeline.PullState{
+		Number: p.Number, URL: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Says: says, Created: p.Created, At: p.Closed,
+		Merged: p.Merged, SHA: p.MergeSHA, Withdrawn: p.Withdrawn, Armed: p.Armed,
+	}, ok
 }
 
 // Merge brings the pull request to its end.
@@ -200,7 +201,14 @@ func (g *gitHub) Merge(ctx context.Context, pull pipeline.Pull, message change.M
 			return github.Answer{Now: now, Later: later}, nil
 		},
 	})
-	return pipeline.Merge{Outcome: string(r.Outcome), SHA: r.SHA, At: r.MergedAt, By: string(r.By), Decision: r.Decision, Detail: r.Detail, Hint: r.Hint}, err
+	merge := pipeline.Merge{Outcome: string(r.Outcome), SHA: r.SHA, By: string(r.By), Armed: r.Armed, Decision: r.Decision, Detail: r.Detail, Hint: r.Hint}
+	switch r.Outcome {
+	case github.Merged:
+		merge.At = r.At
+	case github.Closed:
+		merge.Closed = r.At
+	}
+	return merge, err
 }
 
 // Ledger reads the ledger.

@@ -76,6 +76,9 @@ func (o *runOptions) deployment(s *session, client *httpx.Client, recorder pipel
 	return s.deployment(client, recorder, o.processID(o.runID)), nil
 }
 
+// local is what a run is called that has no name.
+const local = "local"
+
 // runName is what people know a run by: the workflow run's number and attempt, or what they called it.
 func (g *globals) runName(flag string) string {
 	env := func(name string) string { v, _ := g.sys.Env(name); return v }
@@ -85,7 +88,7 @@ func (g *globals) runName(flag string) string {
 	if id := env("GITHUB_RUN_ID"); id != "" {
 		return id + "-" + env("GITHUB_RUN_ATTEMPT")
 	}
-	return "local"
+	return local
 }
 
 // processID names this process in claims: two jobs of one workflow run are two processes.

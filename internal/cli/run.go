@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
@@ -30,6 +32,9 @@ type runOptions struct {
 	dryRun, noMerge bool
 	settle          time.Duration
 	runID           string
+	// event is the file of the incoming event, incoming what was read from it; the zero value when there is none.
+	event    string
+	incoming event.Incoming
 }
 
 func newRun(g *globals) *cobra.Command {
@@ -40,8 +45,11 @@ func newRun(g *globals) *cobra.Command {
 		Long: `Run plans on the tip of the base branch as the forge has it, keeps one pull request with exactly the
 plan's bytes, merges it when every rule for a merge holds, and fires the pipelines of deploy.projects
 that consume what was merged. It needs a token: MERGE_TOKEN, else GITHUB_TOKEN. --image, --chart, --tag and --upstream say what an upstream build published; they are hints
-and come from the event in GITHUB_EVENT_PATH too. PAWL_PAUSE=reason plans and reports only.`,
+and come from the event in GITHUB_EVENT_PATH too. --event takes a CDEvent from a source of events.accept instead: a
+published image is such a hint, what was deleted or quarantined is reported, other types are ignored.
+PAWL_PAUSE=reason plans and reports only.`,
 		Example: `  pawl run --dry-run
+  pawl run --event published.json
   pawl run --image org/app:v1.2.3 --upstream https://ci.example/build/7`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
@@ -55,6 +63,7 @@ and come from the event in GITHUB_EVENT_PATH too. PAWL_PAUSE=reason plans and re
 	f.StringVar(&o.Chart, "chart", "", "the `chart` that was published; every run looks at every chart anyway")
 	f.StringVar(&o.Tag, "tag", "", "the `tag` that was published")
 	f.StringVar(&o.Upstream, "upstream", "", "the `URL` of the build that published it")
+	f.StringVar(&o.event, "event", "", "a `file` with the CDEvent that asks for this run, or - for stdin")
 	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
 	f.DurationVar(&o.settle, "settle", 2*time.Minute, "wait this `time` for an announced tag to appear")
 	return cmd
@@ -65,7 +74,7 @@ func (o *runOptions) run(ctx context.Context) error {
 		return usage(fmt.Errorf("--from: want base or root, have %q", o.from))
 	}
 	job := actions{o.sys}
-	event, err := job.inputs()
+	dispatched, err := job.inputs()
 	if err != nil {
 		return &exit{code: Usage, err: err}
 	}
@@ -75,18 +84,41 @@ func (o *runOptions) run(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warn()
+	if err := o.receive(s); err != nil {
+		return err
+	}
 	p, client := s.pipeline()
-	runner, err := o.runner(s, p, client, job, o.inputs.or(event))
+	hints, cause := o.hints(dispatched), o.cause()
+	runner, err := o.runner(s, p, client, job, hints)
 	if err != nil {
 		return err
 	}
+	story, err := s.story(told{runID: o.runID, started: p.Now, dispatched: hints != (inputs{}) || cause.ID != "", incoming: cause, silent: o.dryRun || runner.Freeze != ""})
+	if err != nil {
+		return err
+	}
+	forge := runner.Forge
+	observe(&runner, story.Observer)
+	story.Started()
 	report, err := runner.Run(ctx, s.manifests)
 	report.Plan.Requests, report.Plan.Remaining = client.Requests(), client.Remaining()
-	report.Calls = runner.Forge.Calls()
+	missing := story.end(ctx, forge, &report, err)
+	report.Calls, report.Incoming = forge.Calls(), o.received()
 	if err := o.finish(job, report, err); err != nil {
 		return err
 	}
-	return ended(report)
+	return cmp.Or(ended(report), missing)
+}
+
+// observe puts the observer between a runner and what it talks to.
+func observe(r *pipeline.Runner, o *pipeline.Observer) {
+	r.Forge, r.Lister = o.Forge(r.Forge), o.Lister(r.Lister)
+	if ask := r.Ask; ask != nil {
+		r.Ask = func() pipeline.Lister { return o.Lister(ask()) }
+	}
+	if r.Deployment != nil {
+		r.Deployment.Recorder, r.Deployment.Triggerer = r.Forge, o.Triggerer(r.Deployment.Triggerer)
+	}
 }
 
 // runner wires the forge to the pipeline.
@@ -111,7 +143,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 	}
 	return pipeline.Runner{
 		Pipeline: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: httpx.Redact(hints.Upstream, s.secretValues()...), Source: s.config.Events.Source, Branch: s.config.Forge.Branch,
+		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: httpx.Redact(hints.Upstream, s.secretValues()...), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
 		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() pipeline.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }
@@ -268,7 +300,7 @@ func runLines(report pipeline.Report) []string {
 			lines = append(lines, "  hint: "+m.Hint)
 		}
 	}
-	return append(lines, deployLines(report.Deploy)...)
+	return append(append(lines, deployLines(report.Deploy)...), eventLines(report)...)
 }
 
 func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {

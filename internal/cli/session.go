@@ -175,16 +175,13 @@ func (s *session) concurrency(host string) int {
 
 func (s *session) secretValues() []string {
 	var values []string
-	for _, name := range s.secrets() {
-		if v := s.env(name); v != "" {
-			values = append(values, v)
-		}
-	}
+	names := append(s.secrets(), s.sinkSecrets()...)
 	for _, p := range s.projects {
-		for _, name := range []string{p.Secret, p.API} {
-			if v := s.env(name); name != "" && v != "" {
-				values = append(values, v)
-			}
+		names = append(names, p.Secret, p.API)
+	}
+	for _, name := range names {
+		if v := s.env(name); name != "" && v != "" {
+			values = append(values, v)
 		}
 	}
 	return values

@@ -4,6 +4,8 @@
 // hold one. Sending is left to its gitlab package, deciding who sends to the pipeline and the ledger.
 package deploy
 
+import "time"
+
 // Project is one GitLab project whose pipeline a merge triggers.
 type Project struct {
 	Name string
@@ -63,6 +65,8 @@ type Answer struct {
 	// Status is the pipeline's, in GitLab's words: created, pending, running, success, failed, canceled, skipped, manual...
 	// (https://docs.gitlab.com/ee/api/pipelines.html#list-project-pipelines).
 	Status string
+	// Created, Started and Finished are GitLab's times, zero where it did not say.
+	Created, Started, Finished time.Time
 	// Detail says what happened, Hint what a person can do about it; both are one line.
 	Detail, Hint string
 }

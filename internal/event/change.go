@@ -5,16 +5,19 @@ import (
 	"time"
 )
 
-// Branch is a branch of ours that was made. At is the time of the commit, by the forge's clock.
+// Branch is a branch of ours that was made for the pull request Change. SHA is the commit that it began with, empty when
+// that is not known any more. At is when the pull request was made, by the forge's clock: of the branch it tells no time.
 type Branch struct {
 	Name, SHA string
+	Change    int
 	Chain     string
 	Updates   []Update
 	At        time.Time
 }
 
 type branchData struct {
-	SHA string `json:"sha"`
+	Change string `json:"change"`
+	SHA    string `json:"sha,omitempty"`
 }
 
 // repositoryContent is the content of branch.* and change.*: the repository, and a description where there is one.
@@ -25,9 +28,9 @@ type repositoryContent struct {
 
 // BranchCreated tells that the branch of a change is there. It follows the versions that were found for it.
 func (t *Teller) BranchCreated(b Branch) Message {
-	name, sha := t.name(b.Name), t.name(b.SHA)
-	return t.tell(happening{name: BranchCreated, id: t.identify(BranchCreated, name, sha), subject: name,
-		source: t.about.RepositoryURL, content: repositoryContent{Repository: t.repository()}, data: branchData{sha},
+	name, change := t.name(b.Name), t.changeSubject(b.Change)
+	return t.tell(happening{name: BranchCreated, id: t.identify(BranchCreated, name, change), subject: name,
+		source: t.about.RepositoryURL, content: repositoryContent{Repository: t.repository()}, data: branchData{change, t.name(b.SHA)},
 		links: t.foundPaths(b.Updates), chain: t.name(b.Chain), at: b.At})
 }
 
@@ -111,24 +114,23 @@ func (t *Teller) AutoMergeEnabled(c Change, s Strategy, at time.Time) Message {
 	return t.ofChange(AutoMergeEnabled, c, content.HeadSHA, content, nil, t.afterCreated(c), at)
 }
 
-// Merge is a merge: the commit that it made on the base, and by whom, in the words of the report: direct, auto, queue
-// or person. At is the forge's time.
+// Merge is a merge: the commit that it made on the base, and whether the forge had been asked to merge by itself. At is
+// the forge's time.
 type Merge struct {
-	Commit, By string
-	At         time.Time
+	Commit string
+	Auto   bool
+	At     time.Time
 }
 
 type mergedData struct {
 	MergeCommit string `json:"mergeCommit"`
 	AutoMerge   bool   `json:"autoMerge"`
-	By          string `json:"by,omitempty"`
 	Require     string `json:"require,omitempty"`
 }
 
 // ChangeMerged tells that a pull request was merged.
 func (t *Teller) ChangeMerged(c Change, m Merge) Message {
-	auto := m.By == string(AutoMerge) || m.By == string(MergeQueue)
-	data := mergedData{t.name(m.Commit), auto, t.name(m.By), t.name(c.Require)}
+	data := mergedData{t.name(m.Commit), m.Auto, t.name(c.Require)}
 	return t.followsCreated(ChangeMerged, c, data.MergeCommit, data, m.At)
 }
 

@@ -142,7 +142,7 @@ func TestCompatibleFails(t *testing.T) {
 		spoil        func(s node)
 		want         string
 	}{
-		{"another required field", "change.merged@1", func(s node) { s["required"] = append(s["required"].([]any), "by") }, "/required"},
+		{"another required field", "change.merged@1", func(s node) { s["required"] = append(s["required"].([]any), "require") }, "/required"},
 		{"one required field less", "change.merged@1", func(s node) { s["required"] = s["required"].([]any)[:1] }, "/required"},
 		{"a required field of a part", "version.found@0", func(s node) { in(s, "properties", "target")["required"] = []any{"manifest"} }, "/properties/target/required"},
 		{"an enum narrowed", "change.abandoned@1", func(s node) { e := in(s, "properties", "reason"); e["enum"] = e["enum"].([]any)[1:] }, "/properties/reason/enum: narrowed"},

@@ -44,7 +44,7 @@ func TestIDs(t *testing.T) {
 		w.AutoMergeEnabled(c, event.AutoMerge, at(0)), w.AutoMergeEnabled(other, event.AutoMerge, at(0)),
 		w.ChangeMerged(c, event.Merge{Commit: "a"}), w.ChangeMerged(c, event.Merge{Commit: "b"}),
 		w.ChangeAbandoned(c, event.Abandon{At: at(0)}), w.ChangeAbandoned(c, event.Abandon{At: at(1)}),
-		w.BranchCreated(event.Branch{Name: "a", SHA: "b"}), w.BranchCreated(event.Branch{Name: "a", SHA: "c"}),
+		w.BranchCreated(event.Branch{Name: "a", Change: 1}), w.BranchCreated(event.Branch{Name: "a", Change: 2}),
 		w.PipelineQueued(p, at(0)), w.PipelineQueued(p2, at(0)), w.PipelineQueued(p3, at(0)),
 		w.PipelineFinished(p, "success", at(0)), w.PipelineFinished(p, "failed", at(0)),
 		w.Found(event.Find{Update: u}), w.Found(event.Find{Update: elsewhere}), w.Found(event.Find{Update: further}),

@@ -5,6 +5,7 @@ package event
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -25,6 +26,26 @@ type Message struct {
 	TraceParent string `json:"traceparent,omitempty"`
 	// Body is the CDEvent as JSON.
 	Body []byte `json:"body"`
+}
+
+// Attribute is a CloudEvents context attribute or extension; names are lower-case letters and digits.
+type Attribute struct{ Name, Value string }
+
+// Attributes returns those that the message has. The key is what the sink partitions by.
+func (m Message) Attributes(key string) []Attribute {
+	all := []Attribute{
+		{"specversion", "1.0"},
+		{"id", m.ID},
+		{"source", m.Source},
+		{"type", m.Type},
+		{"subject", m.Subject},
+		{"time", m.Time.UTC().Format(time.RFC3339Nano)},
+		{"partitionkey", key},
+		{"chainid", m.Chain},
+		{"sequence", m.Sequence},
+		{"traceparent", m.TraceParent},
+	}
+	return slices.DeleteFunc(all, func(a Attribute) bool { return a.Value == "" })
 }
 
 // Rejected is a sink's word that the receiver will never take a message: it is set aside with the reason and not sent

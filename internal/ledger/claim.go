@@ -32,6 +32,12 @@ type Claim struct {
 	CommitURL string    `json:"commitUrl,omitempty"`
 	Message   string    `json:"message,omitempty"`
 	MergedAt  time.Time `json:"mergedAt,omitzero"`
+	// Pull is the number of the pull request that was merged, 0 when there was none; Chain the chain that its events have;
+	// Ref the branch of the project that is built. Queued is when GitLab made the pipeline.
+	Pull   int       `json:"pull,omitempty"`
+	Chain  string    `json:"chain,omitempty"`
+	Ref    string    `json:"ref,omitempty"`
+	Queued time.Time `json:"queued,omitzero"`
 	// Run is the run that holds the claim, At the time of the claim or of its answer.
 	Run   string    `json:"run"`
 	At    time.Time `json:"at,omitzero"`

@@ -89,10 +89,10 @@ type Veto struct {
 // Cursor is how far one event sink got.
 type Cursor struct {
 	Sink string `json:"sink"`
-	// Position names the last acknowledged event, and At is when that event happened.
-	Position string    `json:"position"`
-	At       time.Time `json:"at,omitzero"`
-	Extra    Extra     `json:"-"`
+	// Settled are the events that the sink acknowledged or refused for good, by id, and when each happened. What
+	// happened long ago is told by nobody any more and left out.
+	Settled map[string]time.Time `json:"settled"`
+	Extra   Extra                `json:"-"`
 }
 
 func compareValues(a, b Value) int {

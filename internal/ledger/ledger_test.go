@@ -52,7 +52,9 @@ func randomStep(r *rand.Rand) Transition {
 	case 3:
 		return func(l Ledger) Ledger { return l.Veto(Veto{Place: place, Asker: asker, Version: version, At: at}) }
 	default:
-		return func(l Ledger) Ledger { return l.Advance(Cursor{Sink: pick("s", 3), Position: version, At: at}) }
+		return func(l Ledger) Ledger {
+			return l.Advance(Cursor{Sink: pick("s", 3), Settled: map[string]time.Time{version: at}})
+		}
 	}
 }
 
@@ -193,7 +195,7 @@ func TestIndependentTransitionsCommute(t *testing.T) {
 	}
 	cursor := func(position string, hours int) Transition {
 		return func(l Ledger) Ledger {
-			return l.Advance(Cursor{Sink: "s", Position: position, At: start.Add(time.Duration(hours) * time.Hour)})
+			return l.Advance(Cursor{Sink: "s", Settled: map[string]time.Time{position: start.Add(time.Duration(hours) * time.Hour)}})
 		}
 	}
 	written := func(key string) Transition {
@@ -209,6 +211,8 @@ func TestIndependentTransitionsCommute(t *testing.T) {
 		"one veto twice":          {veto("v1", 1), veto("v1", 2)},
 		"cursors of one sink":     {cursor("a", 2), cursor("b", 1)},
 		"cursors of one moment":   {cursor("a", 1), cursor("b", 1)},
+		"one event twice":         {cursor("a", 2), cursor("a", 1)},
+		"an event long ago":       {cursor("a", 1), cursor("b", 1000)},
 		"values of two scalars":   {written("$.a"), written("$.b")},
 		"a value and a veto":      {written("$.k"), veto("v1", 1)},
 		"an answer and a cursor":  {answer("r", Accepted), cursor("a", 1)},

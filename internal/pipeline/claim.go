@@ -48,7 +48,7 @@ func (d Deployment) pick(l ledger.Ledger, commits []Commit, at time.Time) picks 
 			continue
 		}
 		newest := pending[len(pending)-1].commit
-		next, fresh, _ := picked.ledger.Claim(ledger.Claim{Commit: newest.SHA, CommitURL: newest.URL, Message: deploy.Message(newest.Message), MergedAt: newest.At.UTC(), Run: d.Run, At: at}, p.Name)
+		next, fresh, _ := picked.ledger.Claim(ledger.Claim{Commit: newest.SHA, CommitURL: newest.URL, Message: deploy.Message(newest.Message), MergedAt: newest.At.UTC(), Pull: newest.Pull, Chain: newest.Chain, Ref: d.Ref, Run: d.Run, At: at}, p.Name)
 		picked.ledger, picked.claims = next, append(picked.claims, fresh...)
 		for _, c := range pending[:len(pending)-1] {
 			picked.others = append(picked.others, Trigger{Project: p.Name, Commit: c.commit.SHA, State: Covered, Detail: "the pipeline of " + short(newest.SHA) + " brings it"})
@@ -83,7 +83,7 @@ func (d Deployment) pending(l ledger.Ledger, p deploy.Project, commits []Commit)
 	}
 	for _, c := range l.Claims {
 		if c.Project == p.Name && c.State == ledger.Refused && !given[c.Commit] && !latest.MergedAt.After(c.MergedAt.Add(skew)) && c.CommitURL != "" {
-			pending = append(pending, candidate{Commit{SHA: c.Commit, URL: c.CommitURL, Message: c.Message, At: c.MergedAt}, true})
+			pending = append(pending, candidate{Commit{SHA: c.Commit, URL: c.CommitURL, Message: c.Message, At: c.MergedAt, Pull: c.Pull, Chain: c.Chain}, true})
 		}
 	}
 	slices.SortStableFunc(pending, func(a, b candidate) int { return a.commit.At.Compare(b.commit.At) })
@@ -138,6 +138,7 @@ func (d Deployment) lookUp(ctx context.Context, l ledger.Ledger) []ledger.Claim 
 			continue
 		case found:
 			c.State, c.PipelineID, c.URL, c.Detail = ledger.Accepted, answer.PipelineID, answer.URL, ""
+			c.Queued = queued(answer, c.At)
 		case d.Clock().Sub(c.At) > lease:
 			c.State, c.Detail = ledger.Refused, "there is certainly no pipeline for this commit"
 		default:

@@ -44,6 +44,9 @@ type Commit struct {
 	// Changed are the paths that it changed; All says that there are more, so that every project is concerned.
 	Changed []string
 	All     bool
+	// Pull is the number of the pull request that was merged, 0 when there was none, and Chain the chain of its events.
+	Pull  int
+	Chain string
 }
 
 // Deployment brings merged commits to projects: one pipeline for each project and commit, whoever else tries. A trigger
@@ -165,6 +168,7 @@ func (d Deployment) fire(ctx context.Context, claims []ledger.Claim) []fired {
 			answer := d.trigger(ctx, c)
 			c.At, c.State = d.Clock(), ledger.State(answer.State)
 			c.PipelineID, c.URL, c.Detail = answer.PipelineID, answer.URL, answer.Detail
+			c.Queued = queued(answer, c.At)
 			all[i] = fired{claim: c, answer: answer, took: c.At.Sub(begun)}
 			return nil
 		})
@@ -238,6 +242,18 @@ func (d Deployment) follow(ctx context.Context, report *Deploy) {
 		})
 	}
 	_ = group.Wait() // no function returns an error
+}
+
+// queued is when GitLab made a pipeline, or the time given when it does not say; zero when there is none.
+func queued(a deploy.Answer, otherwise time.Time) time.Time {
+	switch {
+	case a.State != deploy.Accepted:
+		return time.Time{}
+	case a.Created.IsZero():
+		return otherwise.UTC()
+	default:
+		return a.Created.UTC()
+	}
 }
 
 func (d Deployment) project(name string) (deploy.Project, bool) {

@@ -25,10 +25,10 @@ type Forge interface {
 	Differs(ctx context.Context, commit string, files map[string][]byte, dirs []string) ([]string, error)
 	// Propose makes the one open pull request hold exactly the set; ErrMoved when the branch moved meanwhile.
 	Propose(ctx context.Context, set change.Set, text PullText) (Pull, error)
-	// Withdraw closes our open pull requests and returns their numbers.
-	Withdraw(ctx context.Context) ([]int, error)
-	// Settled are our pull requests that were merged or that people closed, as far back as it costs nothing.
-	Settled(ctx context.Context) ([]Settled, error)
+	// Withdraw closes our open pull requests and returns them.
+	Withdraw(ctx context.Context) ([]PullState, error)
+	// Recent are our pull requests, open or not, as far back as it costs nothing, the newest first.
+	Recent(ctx context.Context) ([]PullState, error)
 	// Merge merges with the permission that authorize gives each time it is asked.
 	Merge(ctx context.Context, pull Pull, message change.Message, authorize Authorizer) (Merge, error)
 	// Ledger reads what earlier runs left; Record adds to it.
@@ -61,29 +61,50 @@ type Pull struct {
 	URL     string `json:"url"`
 	Branch  string `json:"branch"`
 	HeadSHA string `json:"headSha"`
+	// Created is when it was opened.
+	Created time.Time `json:"-"`
 	// Done says what became of it: opened, updated or unchanged.
 	Done string `json:"done"`
 	// Foreign are branches of ours that were left alone because a person pushed to them.
 	Foreign []string `json:"foreign,omitempty"`
 }
 
-// Settled is a pull request of ours that was merged, as the commit SHA, or that a person closed. Updates is what it says
-// that it held, but for the Omitted ones.
-type Settled struct {
-	Number  int
-	URL     string
-	Title   string
-	Merged  bool
-	SHA     string
-	At      time.Time
-	Updates []change.Update
-	Omitted int
+// PullState is a pull request of ours as the forge shows it, to this run or to any later one.
+type PullState struct {
+	Number               int
+	URL, Branch, HeadSHA string
+	Title                string
+	// Says is what the pull request says that it holds; people may have changed it.
+	Says change.Metadata
+	// Created is when it was opened, At when it was merged or closed, zero while it is open.
+	Created, At time.Time
+	// Merged reports that it was merged, as the commit SHA; Withdrawn that pawl itself closed it.
+	Merged    bool
+	SHA       string
+	Withdrawn bool
+	// Armed reports that pawl asked the forge to merge it by itself.
+	Armed bool
+}
+
+// Open reports that it is neither merged nor closed.
+func (p PullState) Open() bool { return p.At.IsZero() }
+
+// Settled reports that it came to its end, by a merge or by a person's no.
+func (p PullState) Settled() bool { return !p.Open() && !p.Withdrawn }
+
+// Updates is what the pull request says that it holds.
+func (p PullState) Updates() []change.Update {
+	var all []change.Update
+	for _, u := range p.Says.Updates {
+		all = append(all, u.Update())
+	}
+	return all
 }
 
 // commit is what projects are told of a merge.
-func (s Settled) commit() Commit {
-	c := Commit{SHA: s.SHA, URL: commitURL(s.URL, s.SHA), Message: s.Title, At: s.At, All: s.Omitted > 0}
-	for _, u := range s.Updates {
+func (p PullState) commit() Commit {
+	c := Commit{SHA: p.SHA, URL: commitURL(p.URL, p.SHA), Message: p.Title, At: p.At, All: p.Says.Omitted > 0, Pull: p.Number, Chain: p.Says.Chain}
+	for _, u := range p.Says.Updates {
 		c.Changed = append(c.Changed, u.File)
 	}
 	return c
@@ -114,8 +135,11 @@ type Merge struct {
 	Outcome string `json:"outcome"`
 	SHA     string `json:"sha,omitempty"`
 	// At is when it was merged, by the forge's clock, and By how: direct, auto, queue or person.
-	At       time.Time       `json:"at,omitzero"`
-	By       string          `json:"by,omitempty"`
+	At time.Time `json:"at,omitzero"`
+	By string    `json:"by,omitempty"`
+	// Armed reports that the forge was asked to merge by itself, and Closed is when a person closed the pull request.
+	Armed    bool            `json:"-"`
+	Closed   time.Time       `json:"-"`
 	Decision change.Decision `json:"decision,omitzero"`
 	Detail   string          `json:"detail,omitempty"`
 	Hint     string          `json:"hint,omitempty"`

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
@@ -18,6 +19,9 @@ const reviewLabel = "pawl/review"
 // set is the plan as a change of the base.
 func (r Runner) set(profile Profile, plan Plan) change.Set {
 	s := change.Set{Base: profile.BaseSHA, Updates: plan.Changes, Files: plan.Files, Upstream: r.Upstream, Chain: r.Chain}
+	if open, ok := r.open(); ok {
+		s = r.replaces(open, s)
+	}
 	for _, o := range plan.Outcomes {
 		note := change.Note{Manifest: o.Manifest, Reason: string(o.Reason), Detail: o.Detail, Hint: o.Hint}
 		switch o.Outcome {
@@ -29,6 +33,30 @@ func (r Runner) set(profile Profile, plan Plan) change.Set {
 	}
 	if s.Chain == "" {
 		s.Chain = change.ChainID(r.Source, s.Base, s.Digest())
+	}
+	return s
+}
+
+// open is our newest pull request that is open.
+func (r Runner) open() (PullState, bool) {
+	at := slices.IndexFunc(r.pulls, PullState.Open)
+	if at < 0 {
+		return PullState{}, false
+	}
+	return r.pulls[at], true
+}
+
+// maxChain bounds the id of a chain that a pull request names, in bytes.
+const maxChain = 200
+
+// replaces makes a set the next revision of an open pull request: the chain stays what it was when that was opened.
+func (r Runner) replaces(open PullState, s change.Set) change.Set {
+	if open.Says.Chain != "" && len(open.Says.Chain) <= maxChain {
+		s.Chain = open.Says.Chain
+	}
+	s.Revised = open.Says.Revised
+	if open.Says.Base != s.Base || open.Says.Digest != s.Digest() {
+		s.Revised = &change.Revision{Pull: open.Number, At: r.Clock().UTC().Truncate(time.Second)}
 	}
 	return s
 }
@@ -93,7 +121,9 @@ func (r Runner) preview(set change.Set) (*Preview, error) {
 func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (Pull, error) {
 	if len(set.Updates) == 0 {
 		closed, err := r.Forge.Withdraw(ctx)
-		report.Withdrawn = append(report.Withdrawn, closed...)
+		for _, p := range closed {
+			report.Withdrawn = append(report.Withdrawn, p.Number)
+		}
 		return Pull{}, err
 	}
 	text, err := r.text(set)
@@ -123,7 +153,7 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 	report.Merge = &merged
 	if merged.Outcome == "merged" {
 		written := set.Written(merged.SHA, digests(manifests), merged.At)
-		commit := Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.Title(set), At: merged.At}
+		commit := Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.Title(set), At: merged.At, Pull: pull.Number, Chain: set.Chain}
 		for _, f := range set.Files {
 			commit.Changed = append(commit.Changed, f.Path)
 		}

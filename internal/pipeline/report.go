@@ -14,6 +14,8 @@ type Report struct {
 	DryRun bool   `json:"dryRun,omitempty"`
 	// Paused is why nothing was to be written.
 	Paused string `json:"paused,omitempty"`
+	// Incoming is the event that asked for the run.
+	Incoming *Incoming `json:"incoming,omitempty"`
 	// Started is the time of the run, Duration how long it took in seconds.
 	Started  time.Time `json:"started"`
 	Duration float64   `json:"duration"`
@@ -29,6 +31,8 @@ type Report struct {
 	Merge     *Merge   `json:"merge,omitempty"`
 	// Deploy is what became of the triggers, absent when no project is configured.
 	Deploy *Deploy `json:"deploy,omitempty"`
+	// Chain is the id of the chain that the events of the change have, absent when there is nothing to change.
+	Chain string `json:"chain,omitempty"`
 	// Events are the CDEvents of the run in the order in which they were told, or would be by a run that may write;
 	// Delivery is how each sink stands.
 	Events   []json.RawMessage `json:"events,omitempty"`
@@ -38,6 +42,18 @@ type Report struct {
 	Calls   int       `json:"calls"`
 	Steps   []Step    `json:"steps,omitempty"`
 	Expires time.Time `json:"tokenExpires,omitzero"`
+}
+
+// Incoming is an event of somebody else; all of it is what the event says. Type is without version, Artifact a package URL.
+// Ignored is why nothing was done about the event.
+type Incoming struct {
+	ID       string `json:"id"`
+	Source   string `json:"source"`
+	Type     string `json:"type"`
+	Chain    string `json:"chain,omitempty"`
+	Artifact string `json:"artifact,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+	Ignored  string `json:"ignored,omitempty"`
 }
 
 // Delivery is how one sink stands at the end of a run: how many events it acknowledged and refused, how many wait for a

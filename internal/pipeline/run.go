@@ -52,8 +52,8 @@ type Runner struct {
 	Absent time.Duration
 	// Clock is the time of each step.
 	Clock func() time.Time
-	// settled are the earlier pull requests of a round.
-	settled []Settled
+	// pulls are the earlier pull requests of a round, the newest first.
+	pulls []PullState
 	// lost reports that the ledger is empty.
 	lost bool
 }
@@ -95,6 +95,9 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	meter.done("plan")
 	report.Pull, report.Merge = nil, nil // those of a round that came to nothing
 	set := r.set(profile, report.Plan)
+	if report.Chain = ""; len(set.Updates) > 0 {
+		report.Chain = set.Chain
+	}
 	if r.DryRun || r.Freeze != "" {
 		report.Preview, err = r.preview(set)
 		return false, err
@@ -118,13 +121,13 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 
 // prepare learns what became of earlier pull requests and makes the base's files the ones that are planned on.
 func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manifest.Manifest) error {
-	known, settled, differ, err := r.look(ctx, profile)
+	known, pulls, differ, err := r.look(ctx, profile)
 	if err != nil {
 		return err
 	}
-	r.settled, r.lost = settled, len(known.Values)+len(known.Claims) == 0
-	learn := lessons(settled, manifests)
-	if r.Ledger = learn(known); !r.DryRun && r.Freeze == "" && len(settled) > 0 {
+	r.pulls, r.lost = pulls, len(known.Values)+len(known.Claims) == 0
+	learn := lessons(pulls, manifests)
+	if r.Ledger = learn(known); !r.DryRun && r.Freeze == "" && slices.ContainsFunc(pulls, PullState.Settled) {
 		if err := r.Forge.Record(ctx, learn); err != nil {
 			return err
 		}
@@ -138,14 +141,14 @@ func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manif
 
 // look asks at once for what does not depend on each other: the ledger, earlier pull requests, and which of the own files
 // the base holds otherwise.
-func (r *Runner) look(ctx context.Context, profile Profile) (known ledger.Ledger, settled []Settled, differ []string, err error) {
+func (r *Runner) look(ctx context.Context, profile Profile) (known ledger.Ledger, pulls []PullState, differ []string, err error) {
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		known, err = r.Forge.Ledger(inner)
 		return err
 	})
 	group.Go(func() (err error) {
-		settled, err = r.Forge.Settled(inner)
+		pulls, err = r.Forge.Recent(inner)
 		return err
 	})
 	group.Go(func() (err error) {
@@ -153,17 +156,20 @@ func (r *Runner) look(ctx context.Context, profile Profile) (known ledger.Ledger
 		return err
 	})
 	err = group.Wait()
-	return known, settled, differ, err
+	return known, pulls, differ, err
 }
 
 // lessons is what earlier pull requests mean for the ledger: those that people closed are vetoes, those that were merged
 // after the run that proposed them had ended, or was killed, wrote their values. What the ledger knows already stays.
-func lessons(settled []Settled, manifests []manifest.Manifest) ledger.Transition {
+func lessons(pulls []PullState, manifests []manifest.Manifest) ledger.Transition {
 	digests := digests(manifests)
 	return func(l ledger.Ledger) ledger.Ledger {
-		for _, p := range slices.Backward(settled) { // the oldest first
-			set := change.Set{Updates: p.Updates}
-			if !p.Merged {
+		for _, p := range slices.Backward(pulls) { // the oldest first
+			set := change.Set{Updates: p.Updates()}
+			switch {
+			case !p.Settled():
+				continue
+			case !p.Merged:
 				l = l.Veto(set.Vetoes(p.Number, digests, p.At)...)
 				continue
 			}
@@ -214,9 +220,9 @@ func (r Runner) conclude(ctx context.Context, merged *Commit, learned ledger.Tra
 // empty ledger has lost it: nobody can say then what was deployed, so that only the own merge counts.
 func (r Runner) commits(own *Commit) []Commit {
 	var all []Commit
-	for _, s := range r.settled {
-		if s.Merged && (own == nil || s.SHA != own.SHA) && r.Clock().Sub(s.At) < pickUp {
-			all = append(all, s.commit())
+	for _, p := range r.pulls {
+		if p.Merged && (own == nil || p.SHA != own.SHA) && r.Clock().Sub(p.At) < pickUp {
+			all = append(all, p.commit())
 		}
 	}
 	if len(all) > 1 && r.lost {

@@ -28,6 +28,7 @@ type merge struct {
 	enforced Enforcement
 	decision change.Decision
 	way      By     // the way that GitHub was told
+	auto     bool   // GitHub's auto-merge was on, by our word
 	noAuto   string // why auto-merge does not work here
 	detail   string // why it is not merged yet
 	failures int    // requests in a row that were refused for a reason that may pass
@@ -41,7 +42,7 @@ func (c *Client) Merge(ctx context.Context, order Order) (Result, error) {
 	m := &merge{Client: c, order: order, began: c.config.Now()}
 	before := c.Calls()
 	result, err := m.run(ctx)
-	result.Calls = c.Calls() - before
+	result.Calls, result.Armed = c.Calls()-before, m.auto
 	if err != nil {
 		result.Outcome = Failed
 		return result, c.fail(fmt.Sprintf("merging pull request %d", order.Number), writeContents+"` and `"+writePulls, err)
@@ -105,6 +106,9 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := m.look(ctx, s); err != nil {
+		return nil, err
+	}
 	p := s.PullRequest
 	switch {
 	case s.is("merged"):
@@ -112,7 +116,9 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 	case !s.is("open") && strings.HasSuffix(p.Body, closedByPawl):
 		return m.ended(Rebuild, "another run closed it", "run again"), nil
 	case !s.is("open"):
-		return m.ended(Closed, "a person closed it", "its versions are left alone until newer ones appear"), nil
+		r := m.ended(Closed, "a person closed it", "its versions are left alone until newer ones appear")
+		r.At = s.PullRequest.ClosedAt.UTC()
+		return r, nil
 	case m.lags(p.HeadRefOid):
 		return m.repeat("GitHub does not show its new head yet", Pending)
 	case p.Mergeable == "CONFLICTING":
@@ -131,6 +137,17 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 		return m.repeat("GitHub is still computing whether it can be merged", Pending)
 	}
 	return m.proceed(ctx, s, answer)
+}
+
+// look notes whether auto-merge is on because pawl said so.
+func (m *merge) look(ctx context.Context, s state) error {
+	auto := s.PullRequest.AutoMergeRequest
+	if auto == nil {
+		return nil
+	}
+	repository, err := m.repository(ctx)
+	m.auto = repository.Self.Is(auto.EnabledBy.identity())
+	return err
 }
 
 // lags reports whether the head is not yet the one that was published. It is waited for only a moment, and not again
@@ -157,7 +174,7 @@ func (m *merge) merged(ctx context.Context, s state) (*Result, error) {
 		return nil, err
 	}
 	r := m.ended(Merged, "", "")
-	r.MergedAt, r.By = s.PullRequest.MergedAt.UTC(), m.way
+	r.At, r.By = s.PullRequest.MergedAt.UTC(), m.way
 	if s.PullRequest.MergeCommit != nil {
 		r.SHA = s.PullRequest.MergeCommit.Oid
 	}

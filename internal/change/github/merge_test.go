@@ -383,7 +383,7 @@ func (test mergeCase) check(w *world, result github.Result, since int) {
 		w.Error(diff)
 	}
 	pull, _ := w.repo.Pull(1)
-	if result.Outcome == github.Merged && (result.SHA == "" || result.SHA != w.repo.Head("main") || result.MergedAt.IsZero()) {
+	if result.Outcome == github.Merged && (result.SHA == "" || result.SHA != w.repo.Head("main") || result.At.IsZero()) {
 		w.Errorf("merged as %+v, main is at %s", result, w.repo.Head("main"))
 	}
 	if pull.Merged != (result.Outcome == github.Merged) || pull.AutoMerge != test.armed || pull.Queued {

@@ -64,10 +64,12 @@ type Order struct {
 // Result is the end of a merge.
 type Result struct {
 	Outcome Outcome `json:"outcome"`
-	// SHA is the commit on the base, MergedAt the time of it.
-	SHA      string    `json:"sha,omitempty"`
-	MergedAt time.Time `json:"mergedAt,omitzero"`
-	By       By        `json:"by,omitempty"`
+	// SHA is the commit on the base; At is when it was merged or closed, by GitHub's clock.
+	SHA string    `json:"sha,omitempty"`
+	At  time.Time `json:"at,omitzero"`
+	By  By        `json:"by,omitempty"`
+	// Armed reports that GitHub was asked to merge by itself, by this order or an earlier one.
+	Armed bool `json:"armed,omitempty"`
 	// Decision is the authority's last word on merging now.
 	Decision change.Decision `json:"decision,omitzero"`
 	Detail   string          `json:"detail,omitempty"`

@@ -25,11 +25,14 @@ type Pull struct {
 	Title, Body     string
 	URL             string
 	Labels          []string
-	// Closed is when it was closed or merged, zero while it is open.
-	Closed time.Time
-	// Merged reports that it was merged, as the commit MergeSHA.
-	Merged   bool
-	MergeSHA string
+	// Created is when it was opened; Closed when it was closed or merged, zero while it is open.
+	Created, Closed time.Time
+	// Merged reports that it was merged, as the commit MergeSHA; Withdrawn that pawl itself closed it.
+	Merged    bool
+	MergeSHA  string
+	Withdrawn bool
+	// Armed reports that pawl asked GitHub to merge it by itself.
+	Armed bool
 }
 
 // Text is what a pull request says.
@@ -46,12 +49,11 @@ func (c *Client) FindOpen(ctx context.Context) ([]Pull, error) {
 	return pulls, c.fail("looking for the open pull request", readPulls, err)
 }
 
-// Settled returns our pull requests that were merged, or that people closed without merging, among the hundred that
-// changed last, newest first. What they held is in their bodies, as far as people left those alone.
-func (c *Client) Settled(ctx context.Context) ([]Pull, error) {
-	pulls, err := c.ours(ctx, gh.PullRequestListOptions{State: "closed", Sort: "updated", Direction: "desc"}, 1)
-	pulls = slices.DeleteFunc(pulls, func(p Pull) bool { return !p.Merged && strings.HasSuffix(p.Body, closedByPawl) })
-	return pulls, c.fail("looking for closed pull requests", readPulls, err)
+// Recent returns our pull requests, open or not, among the hundred that changed last, newest first. What they hold is in
+// their bodies, as far as people left those alone.
+func (c *Client) Recent(ctx context.Context) ([]Pull, error) {
+	pulls, err := c.ours(ctx, gh.PullRequestListOptions{State: "all", Sort: "updated", Direction: "desc"}, 1)
+	return pulls, c.fail("looking for earlier pull requests", readPulls, err)
 }
 
 func (c *Client) ours(ctx context.Context, options gh.PullRequestListOptions, pages int) ([]Pull, error) {
@@ -68,7 +70,7 @@ func (c *Client) ours(ctx context.Context, options gh.PullRequestListOptions, pa
 		}
 		for _, p := range page {
 			if c.isOurs(p, repository) {
-				found = append(found, pull(p))
+				found = append(found, pull(p, repository.Self))
 			}
 		}
 		if res.NextPage == 0 {
@@ -86,9 +88,19 @@ func (c *Client) isOurs(p *gh.PullRequest, repository Repository) bool {
 		change.OwnBranch(c.config.Branch, p.GetHead().GetRef())
 }
 
-func pull(p *gh.PullRequest) Pull {
+func pull(p *gh.PullRequest, self change.Identity) Pull {
 	found := Pull{Number: p.GetNumber(), Branch: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), Title: p.GetTitle(),
-		Body: p.GetBody(), URL: p.GetHTMLURL(), Closed: p.GetClosedAt().Time, Merged: !p.GetMergedAt().IsZero(), MergeSHA: p.GetMergeCommitSHA()}
+		Body: p.GetBody(), URL: p.GetHTMLURL(), Created: p.GetCreatedAt().UTC(), Closed: p.GetClosedAt().UTC(),
+		Merged: !p.GetMergedAt().IsZero(), MergeSHA: p.GetMergeCommitSHA()}
+	if found.Merged {
+		found.Closed = p.GetMergedAt().UTC()
+	}
+	text, marked := strings.CutSuffix(found.Body, closedByPawl)
+	if found.Withdrawn = marked && !found.Merged && !found.Closed.IsZero(); found.Withdrawn {
+		found.Body = text
+	}
+	by := p.GetAutoMerge().GetEnabledBy()
+	found.Armed = by != nil && self.Is(change.Identity{ID: by.GetID(), Login: by.GetLogin()})
 	for _, l := range p.Labels {
 		found.Labels = append(found.Labels, l.GetName())
 	}
@@ -147,7 +159,7 @@ func (c *Client) create(ctx context.Context, branch string, text Text) (Pull, bo
 		Title: &text.Title, Body: &text.Body, Head: &branch, Base: &repository.Base,
 	})
 	if cause == nil {
-		return pull(p), true, nil
+		return pull(p, repository.Self), true, nil
 	}
 	if refusal(cause) == nil || saidNo(cause, http.StatusUnprocessableEntity) {
 		if found, exists, err := c.openOf(ctx, branch); err == nil && exists {
@@ -192,19 +204,20 @@ func (c *Client) label(ctx context.Context, p *Pull, wanted []string) error {
 	return c.fail(fmt.Sprintf("labelling pull request %d", p.Number), writePulls, err)
 }
 
-// Close closes a pull request of ours and deletes its branch. It is ErrForeign, and nothing happens, when somebody else
-// pushed to that; ErrMoved when the branch moved since the pull request was read.
-func (c *Client) Close(ctx context.Context, p Pull) error {
+// Close closes a pull request of ours and deletes its branch, and returns how GitHub shows it then. It is ErrForeign, and
+// nothing happens, when somebody else pushed to that; ErrMoved when the branch moved since the pull request was read.
+func (c *Client) Close(ctx context.Context, p Pull) (Pull, error) {
 	doing := fmt.Sprintf("closing pull request %d", p.Number)
 	if err := c.stillOurs(ctx, p); err != nil {
-		return c.fail(doing, readContents, err)
+		return p, c.fail(doing, readContents, err)
 	}
 	body := strings.TrimSuffix(p.Body, closedByPawl) + closedByPawl
-	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
+	closed, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
 	if err != nil {
-		return c.fail(doing, writePulls, err)
+		return p, c.fail(doing, writePulls, err)
 	}
-	return c.DeleteRef(ctx, "refs/heads/"+p.Branch, p.HeadSHA)
+	p.Withdrawn, p.Closed = true, closed.GetClosedAt().UTC()
+	return p, c.DeleteRef(ctx, "refs/heads/"+p.Branch, p.HeadSHA)
 }
 
 // stillOurs reports with an error that a pull request's branch moved, or holds commits of somebody else.

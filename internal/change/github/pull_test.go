@@ -62,12 +62,14 @@ func TestProposeLosesARace(t *testing.T) {
 	}
 }
 
-func TestCloseAndSettled(t *testing.T) {
+func TestCloseAndRecent(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	w := newWorld(t, fake.Settings{}, nil)
 	_, p := w.propose()
-	w.must(w.client.Close(ctx, p))
+	if closed, err := w.client.Close(ctx, p); err != nil || !closed.Withdrawn || closed.Closed.IsZero() {
+		t.Errorf("closed %+v, %v", closed, err)
+	}
 	if got, _ := w.repo.Pull(1); got.State != "closed" || w.repo.Head("pawl/update") != "" {
 		t.Errorf("closed %+v", got)
 	}
@@ -76,10 +78,17 @@ func TestCloseAndSettled(t *testing.T) {
 	third, err := w.repo.Open("alice", fake.NewPull{Title: "hers", Head: "pawl/update"})
 	w.must(err)
 	w.must(w.repo.Close(third, "alice"))
-	settled, err := w.client.Settled(ctx)
+	_, open := w.propose()
+	recent, err := w.client.Recent(ctx)
 	w.must(err)
-	if len(settled) != 1 || settled[0].Number != second.Number || settled[0].Body != "why" || settled[0].Closed.IsZero() || settled[0].Merged {
-		t.Errorf("settled %+v", settled)
+	if len(recent) != 3 || recent[0].Number != open.Number || !recent[0].Closed.IsZero() || recent[0].Created.IsZero() {
+		t.Fatalf("recent %+v", recent)
+	}
+	if theirs := recent[1]; theirs.Number != second.Number || theirs.Body != "why" || theirs.Closed.IsZero() || theirs.Merged || theirs.Withdrawn {
+		t.Errorf("closed by a person: %+v", theirs)
+	}
+	if ours := recent[2]; ours.Number != p.Number || !ours.Withdrawn {
+		t.Errorf("withdrawn: %+v", ours)
 	}
 }
 
@@ -88,12 +97,12 @@ func TestCloseKeepsWhatSomebodyPushed(t *testing.T) {
 	w := newWorld(t, fake.Settings{}, nil)
 	_, p := w.propose()
 	theirs := w.push("pawl/update", "mallory", map[string]string{"README.md": "mine\n"})
-	if err := w.client.Close(context.Background(), p); !errors.Is(err, github.ErrMoved) {
+	if _, err := w.client.Close(context.Background(), p); !errors.Is(err, github.ErrMoved) {
 		t.Errorf("closing what moved: %v", err)
 	}
 	open, err := w.client.FindOpen(context.Background())
 	w.must(err)
-	if err := w.client.Close(context.Background(), open[0]); !errors.Is(err, github.ErrForeign) {
+	if _, err := w.client.Close(context.Background(), open[0]); !errors.Is(err, github.ErrForeign) {
 		t.Errorf("closing what is theirs: %v", err)
 	}
 	if got, _ := w.repo.Pull(1); got.State != "open" || w.repo.Head("pawl/update") != theirs {

@@ -26,14 +26,14 @@ type state struct {
 		AutoMergeRequest                       *struct{ EnabledBy *actor }
 		IsInMergeQueue, IsMergeQueueEnabled    bool
 		MergeCommit                            *struct{ Oid string }
-		MergedAt                               time.Time
+		MergedAt, ClosedAt                     time.Time
 	}
 }
 
 const stateQuery = `query($owner:String!,$name:String!,$number:Int!){repository(owner:$owner,name:$name){` + settingsFields + `
 pullRequest(number:$number){id number state body isDraft mergeable mergeStateStatus headRefOid headRefName baseRefName
 baseRef{target{oid}} headRepository{nameWithOwner} baseRepository{nameWithOwner} author` + actorFields + ` mergedBy` + actorFields + `
-labels(first:100){nodes{name}} autoMergeRequest{enabledBy` + actorFields + `} isInMergeQueue isMergeQueueEnabled mergeCommit{oid} mergedAt}}}`
+labels(first:100){nodes{name}} autoMergeRequest{enabledBy` + actorFields + `} isInMergeQueue isMergeQueueEnabled mergeCommit{oid} mergedAt closedAt}}}`
 
 func (c *Client) state(ctx context.Context, number int) (state, error) {
 	var out struct{ Repository state }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	gh "github.com/google/go-github/v60/github"
 
@@ -26,15 +27,23 @@ func (m *merge) direct(ctx context.Context, s state, grant change.Grant) (*Resul
 	if err := m.permits(grant, false); err != nil {
 		return nil, err
 	}
-	done, _, err := m.api.PullRequests.Merge(ctx, m.owner, m.name, m.order.Number, m.order.Message.Body, &gh.PullRequestOptions{
+	done, res, err := m.api.PullRequests.Merge(ctx, m.owner, m.name, m.order.Number, m.order.Message.Body, &gh.PullRequestOptions{
 		CommitTitle: m.order.Message.Subject, SHA: grant.Head(), MergeMethod: m.order.Method,
 	})
 	if err != nil {
 		return m.notMerged(ctx, s, err)
 	}
 	r := m.ended(Merged, "", "")
-	r.SHA, r.By, r.MergedAt = done.GetSHA(), Direct, m.config.Now().UTC()
+	r.SHA, r.By, r.At = done.GetSHA(), Direct, m.answered(res)
 	return r, nil
+}
+
+// answered is when an answer was made, by GitHub's clock if it says so.
+func (m *merge) answered(res *gh.Response) time.Time {
+	if at, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		return at.UTC()
+	}
+	return m.config.Now().UTC().Truncate(time.Second)
 }
 
 // notMerged says what a refusal of a direct merge means
@@ -96,7 +105,7 @@ func (m *merge) arm(ctx context.Context, s state, grant change.Grant) (*Result, 
 	said := refusal(err)
 	switch {
 	case err == nil:
-		m.way = Auto
+		m.way, m.auto = Auto, true
 		return m.wait()
 	case said == nil || said.Status >= http.StatusInternalServerError:
 		return m.uncertain(err)

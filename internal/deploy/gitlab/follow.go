@@ -51,6 +51,7 @@ func (c *Client) Follow(ctx context.Context, p deploy.Project, id int64, wait ti
 // seen describes a pipeline at one look.
 func (c *Client) seen(p deploy.Project, id int64, one *gl.Pipeline) deploy.Answer {
 	a := c.accepted(p, id, one.WebURL, one.Status)
+	a.Created, a.Started, a.Finished = moment(one.CreatedAt), moment(one.StartedAt), moment(one.FinishedAt)
 	switch a.Status {
 	case "manual":
 		a.Detail, a.Hint = "the pipeline waits for a person", "start its manual job at "+a.URL

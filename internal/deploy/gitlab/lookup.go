@@ -35,7 +35,9 @@ func (c *Client) Lookup(ctx context.Context, p deploy.Project, commitURL, ref st
 			return deploy.Answer{}, false, err
 		}
 		if found != nil {
-			return c.accepted(p, int64(found.ID), found.WebURL, found.Status), true, nil
+			a := c.accepted(p, int64(found.ID), found.WebURL, found.Status)
+			a.Created = moment(found.CreatedAt)
+			return a, true, nil
 		}
 		if left <= 0 {
 			return deploy.Answer{}, false, nil

@@ -65,7 +65,7 @@ func TestLookupPages(t *testing.T) {
 		w.gitlab.Add("trigger", "main", map[string]string{"CD_COMMIT_URL": fmt.Sprint(commit, i), "CD_MESSAGE": commit})
 	}
 	got, there, err := w.client.Lookup(t.Context(), w.project, commit, "main", since)
-	want := deploy.Answer{State: deploy.Accepted, PipelineID: ours.ID, Status: "created",
+	want := deploy.Answer{State: deploy.Accepted, PipelineID: ours.ID, Status: "created", Created: ours.Created.UTC(),
 		URL: strings.Replace(w.gitlab.TriggerURL(), "/api/v4/projects/19/trigger/pipeline", "/Group/sub.x/na-me/-/pipelines/1", 1)}
 	if diff := cmp.Diff(want, got); diff != "" || !there || err != nil {
 		t.Errorf("%t, %v\n%s", there, err, diff)

@@ -92,6 +92,7 @@ func (c *Client) answer(p deploy.Project, r deploy.Request, a attempted) deploy.
 		out.Detail = "no answer: " + reason(a.err)
 	case a.res.StatusCode/100 == 2 && a.err == nil && a.made.ID > 0:
 		out = c.accepted(p, int64(a.made.ID), a.made.WebURL, a.made.Status)
+		out.Created = moment(a.made.CreatedAt)
 		if a.made.YamlErrors != "" {
 			out.Detail, out.Hint = "the pipeline failed before any job: "+a.made.YamlErrors, "correct the project's .gitlab-ci.yml"
 		}
@@ -109,6 +110,14 @@ func (c *Client) answer(p deploy.Project, r deploy.Request, a attempted) deploy.
 // accepted describes a pipeline that exists. What GitLab says of it is taken only in the form that it has.
 func (c *Client) accepted(p deploy.Project, id int64, page, status string) deploy.Answer {
 	return deploy.Answer{State: deploy.Accepted, PipelineID: id, URL: c.page(p, id, page), Status: word(status)}
+}
+
+// moment is a time that GitLab may leave out.
+func moment(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
 }
 
 // unsettled reports whether a status leaves open if the trigger was applied: the server or a proxy in between gave up.

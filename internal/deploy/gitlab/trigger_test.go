@@ -30,7 +30,7 @@ func TestTrigger(t *testing.T) {
 		w.project.URL = address
 		got := w.trigger()
 		base, _, _ := strings.Cut(address, "/api/v4")
-		want := deploy.Answer{State: deploy.Accepted, PipelineID: int64(i + 1), Status: "created", URL: fmt.Sprintf("%s/Group/sub.x/na-me/-/pipelines/%d", base, i+1)}
+		want := deploy.Answer{State: deploy.Accepted, PipelineID: int64(i + 1), Status: "created", Created: w.time.now(), URL: fmt.Sprintf("%s/Group/sub.x/na-me/-/pipelines/%d", base, i+1)}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s: %s", address, diff)
 		}

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
 )
@@ -23,32 +22,6 @@ type content struct {
 	body   []byte
 }
 
-// attribute is a CloudEvents context attribute or extension; names are lower-case letters and digits.
-type attribute struct{ name, value string }
-
-// attributes are those that the message has.
-func attributes(m event.Message) []attribute {
-	all := []attribute{
-		{"specversion", "1.0"},
-		{"id", m.ID},
-		{"source", m.Source},
-		{"type", m.Type},
-		{"subject", m.Subject},
-		{"time", m.Time.UTC().Format(time.RFC3339Nano)},
-		{"partitionkey", m.Chain},
-		{"chainid", m.Chain},
-		{"sequence", m.Sequence},
-		{"traceparent", m.TraceParent},
-	}
-	var set []attribute
-	for _, a := range all {
-		if a.value != "" {
-			set = append(set, a)
-		}
-	}
-	return set
-}
-
 // valid refuses what no receiver could read.
 func valid(m event.Message) error {
 	if !json.Valid(m.Body) {
@@ -59,8 +32,8 @@ func valid(m event.Message) error {
 
 func encodeBinary(m event.Message) content {
 	header := http.Header{"Content-Type": {"application/json"}}
-	for _, a := range attributes(m) {
-		header.Set("ce-"+a.name, percentEncode(a.value))
+	for _, a := range m.Attributes(m.Chain) {
+		header.Set("ce-"+a.Name, percentEncode(a.Value))
 	}
 	return content{header: header, body: m.Body}
 }
@@ -85,8 +58,8 @@ func encodeBatch(batch []event.Message) content {
 func envelope(m event.Message) []byte {
 	var b bytes.Buffer
 	b.WriteByte('{')
-	for _, a := range attributes(m) {
-		fmt.Fprintf(&b, "%q:%s,", a.name, quote(a.value))
+	for _, a := range m.Attributes(m.Chain) {
+		fmt.Fprintf(&b, "%q:%s,", a.Name, quote(a.Value))
 	}
 	b.WriteString(`"datacontenttype":"application/json","data":`)
 	b.Write(m.Body)

@@ -116,23 +116,9 @@ func (s *Sink) judge(err error) error {
 // record is the message in binary mode: the attributes are headers, as UTF-8 and without percent-encoding.
 func (s *Sink) record(m event.Message) *kgo.Record {
 	key := s.key(m)
-	r := &kgo.Record{Key: []byte(key), Value: m.Body}
-	for _, h := range []struct{ name, value string }{
-		{"content-type", "application/json"},
-		{"ce_specversion", "1.0"},
-		{"ce_id", m.ID},
-		{"ce_source", m.Source},
-		{"ce_type", m.Type},
-		{"ce_subject", m.Subject},
-		{"ce_time", m.Time.UTC().Format(time.RFC3339Nano)},
-		{"ce_partitionkey", key},
-		{"ce_chainid", m.Chain},
-		{"ce_sequence", m.Sequence},
-		{"ce_traceparent", m.TraceParent},
-	} {
-		if h.value != "" {
-			r.Headers = append(r.Headers, kgo.RecordHeader{Key: h.name, Value: []byte(h.value)})
-		}
+	r := &kgo.Record{Key: []byte(key), Value: m.Body, Headers: []kgo.RecordHeader{{Key: "content-type", Value: []byte("application/json")}}}
+	for _, a := range m.Attributes(key) {
+		r.Headers = append(r.Headers, kgo.RecordHeader{Key: "ce_" + a.Name, Value: []byte(a.Value)})
 	}
 	return r
 }

@@ -56,6 +56,9 @@ type Config struct {
 	// MaxEvents and MaxBytes bound what is kept for a sink, the events set aside included.
 	MaxEvents int
 	MaxBytes  int64
+	// Settled, when set, is told of each event that a sink acknowledged or refused for good. It is called from several
+	// goroutines.
+	Settled func(sink string, m event.Message)
 	// Now is the clock, After its timer; the defaults are the time package's.
 	Now   func() time.Time
 	After func(time.Duration) <-chan time.Time
@@ -74,7 +77,7 @@ type Outbox struct {
 	closed bool
 }
 
-// Open makes the directory ready and begins to deliver what waits there. It must be closed.
+// Open makes the directory ready and begins to deliver what waits there. It must be closed or stopped.
 func Open(c Config) (*Outbox, error) { return open(c, osDisk{}) }
 
 func open(c Config, d disk) (*Outbox, error) {
@@ -117,16 +120,20 @@ func (o *Outbox) load() error {
 	return nil
 }
 
-// Add writes the message for every sink and returns; it does not wait for any receiver. An event that already waits is
-// kept once, one that was set aside is not taken again. After an error the event is not kept for at least one sink: adding it again completes what is missing.
-func (o *Outbox) Add(m event.Message) error {
+// Add writes the message for the sinks that are named, for every sink when none is, and returns; it does not wait for any
+// receiver. An event that already waits is kept once, one that was set aside is not taken again. After an error the event
+// is not kept for at least one sink: adding it again completes what is missing.
+func (o *Outbox) Add(m event.Message, sinks ...string) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.closed {
 		return errors.New("adding an event: the outbox is closed")
 	}
 	key := keyOf(m)
-	if !slices.ContainsFunc(o.workers, func(w *worker) bool { return !w.knows(key) }) {
+	workers := slices.DeleteFunc(slices.Clone(o.workers), func(w *worker) bool {
+		return w.knows(key) || len(sinks) > 0 && !slices.Contains(sinks, w.name)
+	})
+	if len(workers) == 0 {
 		return nil
 	}
 	r := record{Order: o.next(), Message: m}
@@ -135,7 +142,7 @@ func (o *Outbox) Add(m event.Message) error {
 		return err
 	}
 	var errs []error
-	for _, w := range o.workers {
+	for _, w := range workers {
 		errs = append(errs, w.keep(temp, &entry{message: &r.Message, key: key, chain: m.Chain, size: size, order: r.Order, at: o.config.Now()}))
 	}
 	o.spool.discard(temp)
@@ -169,20 +176,36 @@ func (o *Outbox) Flush(ctx context.Context) Summary {
 // Close takes no more events, delivers what waits as Flush does, and ends. A context that has ended does not shorten it:
 // a run that was told to stop hands over what it has. What is not delivered stays on disk.
 func (o *Outbox) Close(ctx context.Context) Summary {
-	o.mu.Lock()
-	closed := o.closed
-	o.closed = true
-	o.mu.Unlock()
-	if closed {
-		return o.summary()
+	if o.shut() {
+		o.Flush(context.WithoutCancel(ctx))
+		o.end()
 	}
-	o.Flush(context.WithoutCancel(ctx))
+	return o.summary()
+}
+
+// Stop takes no more events and ends without delivering what waits; it stays on disk.
+func (o *Outbox) Stop() Summary {
+	if o.shut() {
+		o.end()
+	}
+	return o.summary()
+}
+
+// shut takes no more events, and reports whether that is new.
+func (o *Outbox) shut() bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	was := o.closed
+	o.closed = true
+	return !was
+}
+
+func (o *Outbox) end() {
 	o.stop()
 	o.running.Wait()
 	for _, w := range o.workers {
 		w.close()
 	}
-	return o.summary()
 }
 
 // Summary is how each sink stands, by name.

@@ -90,6 +90,27 @@ func TestStopped(t *testing.T) {
 	}
 }
 
+// TestStopAtOnce shows that what waits stays on disk when it is not to be delivered, and that nothing more is taken.
+func TestStopAtOnce(t *testing.T) {
+	t.Parallel()
+	sink, dir := &memory{}, t.TempDir()
+	o := open(t, outbox.Config{Dir: dir, Sinks: map[string]outbox.Sink{"s": sink}})
+	add(t, o, chain("a", 1, 3)...)
+	got := o.Stop()
+	if diff := cmp.Diff(outbox.Summary{{Sink: "s", Waiting: 3}}, got); diff != "" {
+		t.Error(diff)
+	}
+	if left := listed(t, dir); len(left) != 3 || sink.closed != 1 {
+		t.Errorf("left %v, closed %d times", left, sink.closed)
+	}
+	if err := o.Add(message("a", 4)); err == nil {
+		t.Error("a stopped outbox takes events")
+	}
+	if again := o.Close(t.Context()); cmp.Diff(got, again) != "" || sink.closed != 1 {
+		t.Errorf("Close after it says %v", again)
+	}
+}
+
 // TestChains shows that a failure holds back its chain only, at its sink only, and that everything comes in order later.
 func TestChains(t *testing.T) {
 	t.Parallel()

@@ -229,12 +229,17 @@ func (w *worker) conclude(e *entry, m event.Message, err error) error {
 	switch {
 	case err == nil:
 		w.settle(e)
-		return nil
 	case errors.As(err, &rejected):
-		return w.bury(e, m, rejected.Reason)
+		if err := w.bury(e, m, rejected.Reason); err != nil {
+			return err
+		}
 	default:
 		return err
 	}
+	if w.config.Settled != nil {
+		w.config.Settled(w.name, m)
+	}
+	return nil
 }
 
 // explain puts the end of the drain time in place of a context's error.

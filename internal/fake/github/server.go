@@ -98,6 +98,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	for name, values := range answer.header {
 		w.Header()[name] = values
 	}
+	w.Header().Set("Date", s.now().Format(http.TimeFormat))
 	w.WriteHeader(answer.status)
 	_, _ = w.Write(answer.data) // the client is gone when this fails
 }

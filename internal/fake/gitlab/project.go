@@ -39,7 +39,9 @@ type Pipeline struct {
 	ID, IID                  int64
 	Status, Ref, SHA, Source string
 	Created, Updated         time.Time
-	Variables                map[string]string
+	// Started and Finished are zero until then.
+	Started, Finished time.Time
+	Variables         map[string]string
 	// YAMLErrors says why it failed before any job.
 	YAMLErrors string
 
@@ -134,6 +136,22 @@ func (p *Project) look(one *Pipeline) {
 	if len(one.left) > 0 {
 		one.Status, one.left, one.Updated = one.left[0], one.left[1:], p.server.now()
 	}
+	switch one.Status {
+	case "running", "manual":
+		one.begin(one.Updated)
+	case "success", "failed", "canceled":
+		one.begin(one.Updated)
+		if one.Finished.IsZero() {
+			one.Finished = one.Updated
+		}
+	}
+}
+
+// begin notes when a pipeline first ran.
+func (one *Pipeline) begin(at time.Time) {
+	if one.Started.IsZero() {
+		one.Started = at
+	}
 }
 
 func (p *Project) pipeline(id string) *Pipeline {
@@ -164,12 +182,19 @@ func (p *Project) whole(one *Pipeline) obj {
 	maps.Copy(out, obj{
 		"before_sha": strings.Repeat("0", 40), "tag": false, "yaml_errors": problem,
 		"user":       obj{"id": 1, "username": "root", "name": "Administrator", "state": "active", "avatar_url": nil, "web_url": p.server.address.String() + "/root"},
-		"started_at": nil, "finished_at": nil, "committed_at": nil, "duration": nil, "queued_duration": nil, "coverage": nil,
+		"started_at": stampOrNil(one.Started), "finished_at": stampOrNil(one.Finished), "committed_at": nil, "duration": nil, "queued_duration": nil, "coverage": nil,
 		"detailed_status": obj{"icon": "status_" + one.Status, "text": one.Status, "label": one.Status, "group": one.Status,
 			"tooltip": one.Status, "has_details": true, "details_path": fmt.Sprintf("/%s/-/pipelines/%d", p.path, one.ID),
 			"illustration": nil, "favicon": "/assets/ci_favicons/favicon_status_" + one.Status + ".png"},
 	})
 	return out
+}
+
+func stampOrNil(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return stamp(t)
 }
 
 func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }

@@ -1,0 +1,149 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl"
+	"github.com/pawl-cd/pawl/internal/demo"
+)
+
+// What the demonstration is about: an image that a build announces, one that its registry loses, and a chart that nobody
+// announces.
+const (
+	demoImage = "mojaloop/central-ledger"
+	lostImage = "mojaloop/quoting-service"
+	demoChart = "mojaloop-payment-manager"
+)
+
+type demoOptions struct {
+	*globals
+	output, keep string
+}
+
+func newDemo(g *globals) *cobra.Command {
+	o := &demoOptions{globals: g}
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Show the whole job on this machine, on parts that live inside pawl",
+		Long: `Demo runs the real commands against a registry, a Helm repository, GitHub with a git repository, GitLab and an
+event receiver that live inside pawl and listen on 127.0.0.1 only: a build publishes a tag and says so, pawl
+merges it and starts the pipelines, does nothing when nothing is new, and goes on when a source is broken.
+It uses no file, token or credentials of yours, and waits for nothing: its clock jumps. What it
+made stays in a folder, which it names.`,
+		Example: `  pawl demo
+  pawl demo --keep pawl-demo --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	addOutput(cmd, &o.output, "text", "json")
+	cmd.Flags().StringVar(&o.keep, "keep", "", "the `directory` to leave everything in, empty or not there yet (default a new one among the temporary files)")
+	return cmd
+}
+
+// demonstration is a demo under way.
+type demonstration struct {
+	*demo.Stage
+	globals *globals
+	tell    teller
+	dir     string
+	report  demoReport
+}
+
+func (o *demoOptions) run(ctx context.Context) error {
+	begin := o.sys.Now()
+	dir, err := o.folder()
+	if err != nil {
+		return err
+	}
+	stage, err := demo.Open(dir, pawl.Profile)
+	if err != nil {
+		return &exit{code: Failure, err: err, hint: "the demonstration listens on 127.0.0.1 and writes to " + dir}
+	}
+	defer stage.Close()
+	d := &demonstration{Stage: stage, globals: o.globals, dir: dir, tell: o.teller(), report: demoReport{Schema: demoSchema, Folder: dir}}
+	if err := d.story(ctx); err != nil {
+		return &exit{code: Failure, err: err, hint: "what was made so far is in " + dir}
+	}
+	d.report.Duration, d.report.Skipped = o.sys.Now().Sub(begin).Seconds(), stage.Skipped().Seconds()
+	if o.output == "json" {
+		err = writeJSON(o.sys.Out, d.report)
+	} else {
+		d.end()
+		err = d.tell.out.err
+	}
+	if err != nil {
+		return &exit{code: Failure, err: fmt.Errorf("writing the output: %w", err)}
+	}
+	return nil
+}
+
+// folder is where everything is left: a new or empty one.
+func (o *demoOptions) folder() (string, error) {
+	if o.keep == "" {
+		dir, err := os.MkdirTemp("", "pawl-demo-")
+		if err != nil {
+			return "", &exit{code: Failure, err: fmt.Errorf("making a folder: %w", err), hint: "name one with --keep"}
+		}
+		return dir, nil
+	}
+	dir, err := filepath.Abs(o.keep)
+	if err == nil {
+		err = os.MkdirAll(dir, 0o755)
+	}
+	if err != nil {
+		return "", &exit{code: Usage, err: fmt.Errorf("--keep: %w", err), hint: "name a directory that can be made"}
+	}
+	found, err := os.ReadDir(dir)
+	if err == nil && len(found) > 0 {
+		err = fmt.Errorf("%s is not empty", o.keep)
+	}
+	if err != nil {
+		return "", &exit{code: Usage, err: fmt.Errorf("--keep: %w", err), hint: "name a directory that is not there yet"}
+	}
+	return dir, nil
+}
+
+// story is the demonstration from its first step to its last.
+func (d *demonstration) story(ctx context.Context) error {
+	d.introduce()
+	tag, err := d.Publish(demoImage)
+	if err != nil {
+		return err
+	}
+	d.tell.heading("1. A build publishes %s:%s and tells the profile", demoImage, tag)
+	if err := d.dispatch(ctx, tag); err != nil {
+		return err
+	}
+
+	d.tell.heading("2. The workflow runs pawl: plan, pull request, check, merge, pipelines")
+	if err := d.workflow(ctx, demoRun{name: "merge", folder: ".", started: d.Dispatched(), merges: true}); err != nil {
+		return err
+	}
+
+	d.tell.heading("3. The schedule runs pawl again: nothing is new, so nothing is done")
+	if err := d.workflow(ctx, demoRun{name: "nothing-new", folder: "step-3"}); err != nil {
+		return err
+	}
+
+	version, err := d.PublishChart(demoChart)
+	if err != nil {
+		return err
+	}
+	d.Remove(lostImage)
+	d.tell.heading("4. The registry loses %s, and nobody announces the chart %s %s: one fails, the rest goes on", lostImage, demoChart, version)
+	return d.workflow(ctx, demoRun{name: "failure", folder: "step-4", exit: Partial, merges: true})
+}
+
+func (d *demonstration) introduce() {
+	d.tell.title("pawl demo: from a published tag to the pipelines that deploy it, on this machine alone")
+	d.tell.line("A profile is a git repository whose YAML files say which versions are deployed. This one has %s:", count(d.Manifests, "manifest"))
+	d.tell.line("each says which image, chart or release one value follows. These servers live inside pawl:")
+	for _, p := range d.Places {
+		d.tell.line("  %-9s %-23s %s", p.Name, p.URL, p.What)
+	}
+}

@@ -1,0 +1,295 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	profile "github.com/pawl-cd/pawl"
+	"github.com/pawl-cd/pawl/internal/cli"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+)
+
+// demoRun is a demonstration that has ended.
+type demoRun struct {
+	*testing.T
+	dir       string
+	out, errs string
+	asked     *onlyHere
+}
+
+// onlyHere refuses every host but this machine.
+type onlyHere struct {
+	mu    sync.Mutex
+	hosts map[string]int
+}
+
+func (o *onlyHere) RoundTrip(r *http.Request) (*http.Response, error) {
+	o.mu.Lock()
+	o.hosts[r.URL.Host]++
+	o.mu.Unlock()
+	if r.URL.Hostname() != "127.0.0.1" {
+		return nil, errors.New("not this machine: " + r.URL.Host)
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// newDemo runs the demonstration in an environment where every variable is set to a secret.
+func newDemo(t *testing.T, screen bool, env map[string]string, args ...string) demoRun {
+	t.Helper()
+	var out, errs strings.Builder
+	d := demoRun{T: t, dir: filepath.Join(t.TempDir(), "kept"), asked: &onlyHere{hosts: map[string]int{}}}
+	code := cli.Run(t.Context(), append([]string{"demo", "--keep", d.dir}, args...), cli.System{
+		Out: &out, Err: &errs, Now: time.Now, Screen: screen, Transport: d.asked,
+		Env: func(name string) (string, bool) {
+			if v, ok := env[name]; ok {
+				return v, true
+			}
+			return canary, true
+		},
+		Environ: func() []string { return []string{"DOWNSTREAM_IMAGE_X=x/y:" + canary} },
+		Sleep:   bubbleSleep,
+	})
+	d.out, d.errs = out.String(), errs.String()
+	if code != 0 || d.errs != "" {
+		t.Fatalf("exit code %d: %s%s", code, d.out, d.errs)
+	}
+	return d
+}
+
+// git runs git on the repository that the demonstration left.
+func (d demoRun) git(args ...string) string {
+	d.Helper()
+	cmd := exec.CommandContext(d.Context(), "git", append([]string{"-C", filepath.Join(d.dir, "profile.git")}, args...)...)
+	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		d.Fatalf("git %v: %v: %s", args, err, out)
+	}
+	return string(out)
+}
+
+// report reads a report that was left.
+func (d demoRun) report(name string) pipeline.Report {
+	d.Helper()
+	data, err := os.ReadFile(filepath.Join(d.dir, name))
+	if err != nil {
+		d.Fatal(err)
+	}
+	valid(d.T, string(data))
+	return read(d.T, string(data))
+}
+
+// demoSums is the JSON form of a demonstration.
+type demoSums struct {
+	Schema, Folder string
+	Steps          []struct {
+		Step, Report, PullRequest, Merge, Commit      string
+		Exit, Changes, ForgeWrites, Pipelines, Events int
+		Failed                                        []string
+		Triggers                                      []pipeline.Trigger
+	}
+}
+
+// TestDemo runs the demonstration and holds what it says against what it left.
+func TestDemo(t *testing.T) {
+	t.Parallel()
+	d := newDemo(t, false, nil, "--output", "json")
+	var sums demoSums
+	if err := json.Unmarshal([]byte(d.out), &sums); err != nil || sums.Schema != "pawl.demo/1" || sums.Folder != d.dir {
+		t.Fatalf("%v: %s", err, d.out)
+	}
+	var told []string
+	for _, s := range sums.Steps {
+		told = append(told, fmt.Sprintf("%s %d: %d changes, %d failed, %d pipelines, writes %t", s.Step, s.Exit, s.Changes, len(s.Failed), s.Pipelines, s.ForgeWrites > 0))
+	}
+	if diff := cmp.Diff([]string{
+		"dispatch 0: 0 changes, 0 failed, 0 pipelines, writes true",
+		"merge 0: 1 changes, 0 failed, 2 pipelines, writes true",
+		"nothing-new 0: 0 changes, 0 failed, 0 pipelines, writes false",
+		"failure 3: 1 changes, 1 failed, 2 pipelines, writes true",
+	}, told); diff != "" {
+		t.Error(diff)
+	}
+	servers := 4
+	for i, s := range sums.Steps[1:] {
+		if events := d.checkStep(s.Report, s.Events, s.Pipelines); events > 0 && i == 0 {
+			servers++ // the receiver
+		}
+	}
+	if run := help(t, "run"); strings.Contains(run, "--report") {
+		if page, err := os.ReadFile(filepath.Join(d.dir, "report.html")); err != nil || !strings.Contains(string(page), sums.Steps[1].Commit) {
+			t.Errorf("the page of the merge: %v: %.200s", err, page)
+		}
+	}
+	d.checkHistory(sums)
+	d.checkSecrets()
+	if len(d.asked.hosts) != servers {
+		t.Errorf("%d servers were asked: %v", len(d.asked.hosts), d.asked.hosts)
+	}
+}
+
+// help is what a command says of itself.
+func help(t *testing.T, command string) string {
+	t.Helper()
+	var out strings.Builder
+	if code := cli.Run(t.Context(), []string{command, "--help"}, cli.System{Out: &out, Err: &out}); code != 0 {
+		t.Fatalf("exit code %d: %s", code, &out)
+	}
+	return out.String()
+}
+
+// checkStep holds the report of a run against what the servers counted, and returns how many events it told.
+func (d demoRun) checkStep(name string, events, pipelines int) int {
+	d.Helper()
+	report := d.report(name)
+	fired := 0
+	for _, trigger := range report.Deploy.Triggers {
+		if trigger.Fired {
+			fired++
+			if trigger.State != "accepted" || trigger.Status != "success" {
+				d.Errorf("%s: %+v", name, trigger)
+			}
+		}
+	}
+	if fired != pipelines {
+		d.Errorf("%s: %d triggers, %d pipelines", name, fired, pipelines)
+	}
+	if events != len(report.Events) {
+		d.Errorf("%s: %d events were told, the receiver took %d", name, len(report.Events), events)
+	}
+	if len(report.Events) > 0 {
+		lines, err := os.ReadFile(filepath.Join(d.dir, "events.jsonl"))
+		if err != nil || bytes.Count(lines, []byte("\n")) < len(report.Events) {
+			d.Errorf("%s: %d events, in the file %d: %v", name, len(report.Events), bytes.Count(lines, []byte("\n")), err)
+		}
+	}
+	return len(report.Events)
+}
+
+// checkHistory holds the git repository against the steps: each merge is one commit that replaces one value and no other
+// byte.
+func (d demoRun) checkHistory(sums demoSums) {
+	d.Helper()
+	first, last := sums.Steps[1].Commit, sums.Steps[3].Commit
+	if log := strings.Fields(d.git("log", "--format=%H", "main")); len(log) != 3 || log[0] != last || log[1] != first {
+		d.Errorf("the log is %v, merged were %s and %s", log, first, last)
+	}
+	for _, c := range []struct{ sha, file, old, new string }{
+		{first, "profiles/mojaloop-values-override.yaml", "v19.13.0-infitx.1", "v19.13.0-infitx.2"},
+		{last, "profiles/pm4ml-vars.yaml", "10.0.0", "10.0.1"},
+	} {
+		embedded, err := profile.Profile.ReadFile(c.file)
+		if err != nil {
+			d.Fatal(err)
+		}
+		want := strings.Replace(string(embedded), c.old, c.new, 1)
+		if got := d.git("show", c.sha+":"+c.file); got != want || strings.Count(string(embedded), c.old) != 1 {
+			d.Errorf("%s: %s", c.file, cmp.Diff(want, got))
+		}
+		if stat := strings.TrimSpace(d.git("show", "--format=", "--numstat", c.sha)); stat != "1\t1\t"+c.file {
+			d.Errorf("the commit changes %q", stat)
+		}
+	}
+	if failed := sums.Steps[3].Failed; !slices.Equal(failed, []string{"quoting-service"}) {
+		d.Errorf("failed: %v", failed)
+	}
+	d.git("fsck", "--strict")
+}
+
+// checkSecrets looks for the user's variables, and the demonstration's own tokens, in everything that was left.
+func (d demoRun) checkSecrets() {
+	d.Helper()
+	var all strings.Builder
+	all.WriteString(d.out + d.git("log", "-p", "--all"))
+	files := 0
+	err := filepath.WalkDir(d.dir, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		files++
+		data, err := os.ReadFile(path)
+		all.Write(data)
+		return err
+	})
+	if err != nil || files < 80 {
+		d.Fatalf("%d files: %v", files, err)
+	}
+	for _, secret := range []string{canary, "demo-merge-token", "demo-dispatch-token", "demo-trigger-token", "demo-read-token"} {
+		for _, form := range encodings(secret) {
+			if strings.Contains(all.String(), form) {
+				d.Errorf("%s was left", form)
+			}
+		}
+	}
+}
+
+// TestDemoInterrupted shows that a signal ends a demonstration in the middle of a command.
+func TestDemoInterrupted(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	var out, errs strings.Builder
+	code := cli.Run(ctx, []string{"demo", "--keep", filepath.Join(t.TempDir(), "kept")}, cli.System{
+		Out: &out, Err: &errs, Now: time.Now, Sleep: bubbleSleep, Env: func(string) (string, bool) { return "", false },
+		Transport: interrupting{cancel},
+	})
+	if code != cli.Interrupted || strings.Contains(out.String(), "2. ") || errs.String() != "pawl: error: interrupted\n" {
+		t.Errorf("exit code %d: %s%s", code, &out, &errs)
+	}
+}
+
+// interrupting is a network on which the first request is the moment of the signal.
+type interrupting struct{ signal func() }
+
+func (i interrupting) RoundTrip(r *http.Request) (*http.Response, error) {
+	i.signal()
+	return nil, r.Context().Err()
+}
+
+// TestDemoTells shows that what is told is what was done, in plain text unless a person watches and wants colours.
+func TestDemoTells(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		screen bool
+		env    map[string]string
+		colour bool
+	}{
+		{"a file", false, map[string]string{"NO_COLOR": ""}, false},
+		{"a terminal", true, map[string]string{"NO_COLOR": ""}, true},
+		{"a terminal without colours", true, nil, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			d := newDemo(t, c.screen, c.env)
+			if colour := strings.Contains(d.out, "\x1b[32m+"); colour != c.colour || strings.Contains(d.out, "\x1b") != c.colour {
+				t.Errorf("in colour: %t, %q", colour, d.out)
+			}
+			report := d.report("report.json")
+			want := []string{
+				report.Plan.Changes[0].New, report.Pull.URL, report.Merge.SHA, report.Deploy.Triggers[0].URL, d.dir,
+				fmt.Sprintf("GitHub got %d requests", report.Calls), "step-4", "git -C ",
+			}
+			for _, text := range want {
+				if !strings.Contains(d.out, text) {
+					t.Errorf("%q is not told: %s", text, d.out)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,179 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"github.com/pawl-cd/pawl/internal/demo"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/policy"
+)
+
+// demoSchema names the contract of the JSON form.
+const demoSchema = "pawl.demo/1"
+
+// demoReport is what the demonstration did.
+type demoReport struct {
+	Schema string `json:"schema"`
+	Folder string `json:"folder"`
+	// Duration is the time that it took in seconds; Skipped is how far the clock jumped besides.
+	Duration float64    `json:"duration"`
+	Skipped  float64    `json:"skipped"`
+	Steps    []demoStep `json:"steps"`
+}
+
+// demoStep is one command and what came of it. The counts are the servers' own.
+type demoStep struct {
+	Step    string   `json:"step"`
+	Command []string `json:"command"`
+	Exit    int      `json:"exit"`
+	// Report is the run's report in the folder; what follows sums it up.
+	Report      string             `json:"report,omitempty"`
+	Changes     int                `json:"changes"`
+	Failed      []string           `json:"failed,omitempty"`
+	PullRequest string             `json:"pullRequest,omitempty"`
+	Merge       string             `json:"merge,omitempty"`
+	Commit      string             `json:"commit,omitempty"`
+	Triggers    []pipeline.Trigger `json:"triggers,omitempty"`
+	// ForgeCalls are requests to GitHub, ForgeWrites those of them that change something.
+	ForgeCalls  int `json:"forgeCalls"`
+	ForgeWrites int `json:"forgeWrites"`
+	Pipelines   int `json:"pipelines"`
+	Events      int `json:"events"`
+	// Skipped is how far the clock jumped, in seconds.
+	Skipped float64 `json:"skipped,omitempty"`
+}
+
+// dispatch is the job that built the image: it tells the profile's repository.
+func (d *demonstration) dispatch(ctx context.Context, tag string) error {
+	step, before := d.step("dispatch", "dispatch"), d.Counts()
+	out, err := d.pawl(ctx, &step, OK, d.Job(demoImage, tag))
+	if err != nil {
+		return err
+	}
+	started := d.Dispatched()
+	if started == nil {
+		return errors.New("pawl dispatch: GitHub was not told")
+	}
+	d.tell.text(out)
+	d.tell.line("GitHub starts %s on %s: image=%s upstream=%s", started.Workflow, started.Ref, started.Inputs["image"], started.Inputs["upstream"])
+	d.done(step, before)
+	return nil
+}
+
+// demoRun is one run of the workflow: what started it, nil for the schedule, where its report goes, how it has to end,
+// and whether it merges something.
+type demoRun struct {
+	name, folder string
+	started      *demo.Dispatch
+	exit         int
+	merges       bool
+}
+
+// workflow checks out the profile and runs pawl on it.
+func (d *demonstration) workflow(ctx context.Context, r demoRun) error {
+	env, err := d.Start(len(d.report.Steps), r.folder, r.started)
+	if err != nil {
+		return err
+	}
+	args := []string{"run", "--root", filepath.Join(d.dir, "checkout"), "--output", "json"}
+	if knows("run", "report") {
+		args = append(args, "--report", filepath.Join(d.dir, r.folder, "report.html"))
+	}
+	step, before := d.step(r.name, args...), d.Counts()
+	out, err := d.pawl(ctx, &step, r.exit, env)
+	if err != nil {
+		return err
+	}
+	var report pipeline.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil {
+		return fmt.Errorf("reading the report of pawl run: %w", err)
+	}
+	step.Report = filepath.Join(r.folder, "report.json")
+	if err := errors.Join(d.Write(step.Report, []byte(out)), d.Save()); err != nil {
+		return err
+	}
+	step.sum(report)
+	d.show(report)
+	d.done(step, before)
+	if !r.merges {
+		return nil
+	}
+	return d.showCommit(report)
+}
+
+// knows reports whether a command has a flag.
+func knows(command, flag string) bool {
+	cmd, _, err := newRoot(&globals{}).Find([]string{command})
+	return err == nil && cmd.Flags().Lookup(flag) != nil
+}
+
+// sum takes what the JSON form says of a report.
+func (s *demoStep) sum(report pipeline.Report) {
+	s.Changes = len(report.Plan.Changes)
+	for _, o := range report.Plan.Outcomes {
+		if o.Outcome == policy.Failed {
+			s.Failed = append(s.Failed, o.Manifest)
+		}
+	}
+	if report.Pull != nil {
+		s.PullRequest = report.Pull.URL
+	}
+	if report.Merge != nil {
+		s.Merge, s.Commit = report.Merge.Outcome, report.Merge.SHA
+	}
+	if report.Deploy != nil {
+		s.Triggers = report.Deploy.Triggers
+	}
+}
+
+// step begins one; a person would type less than the arguments.
+func (d *demonstration) step(name string, args ...string) demoStep {
+	d.tell.command("$ pawl " + args[0])
+	return demoStep{Step: name, Command: append([]string{"pawl"}, args...)}
+}
+
+// done ends a step with what the servers counted meanwhile.
+func (d *demonstration) done(step demoStep, before demo.Counts) {
+	now := d.Counts()
+	step.ForgeCalls, step.ForgeWrites = now.ForgeCalls-before.ForgeCalls, now.ForgeWrites-before.ForgeWrites
+	step.Pipelines, step.Events = now.Pipelines-before.Pipelines, now.Events-before.Events
+	step.Skipped = (now.Skipped - before.Skipped).Seconds()
+	d.report.Steps = append(d.report.Steps, step)
+	line := fmt.Sprintf("exit code %d; GitHub got %s, %d of them writing; GitLab started %s", step.Exit, count(step.ForgeCalls, "request"), step.ForgeWrites, count(step.Pipelines, "pipeline"))
+	if now.Events > 0 {
+		line += fmt.Sprintf("; the receiver took %s", count(step.Events, "event"))
+	}
+	if step.Skipped > 0 {
+		line += fmt.Sprintf("; %.0f s of waiting for the check and the pipelines skipped", step.Skipped)
+	}
+	d.tell.line("%s", line)
+}
+
+// pawl runs a command of this program as its user does, in an environment that holds nothing but the stage's.
+func (d *demonstration) pawl(ctx context.Context, step *demoStep, want int, env map[string]string) (string, error) {
+	var out, errs strings.Builder
+	step.Exit = Run(ctx, step.Command[1:], System{
+		Out: &out, Err: &errs, Now: d.Now, Sleep: d.Sleep, Transport: d.transport(),
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Environ: func() []string {
+			var all []string
+			for name, value := range env {
+				all = append(all, name+"="+value)
+			}
+			return all
+		},
+	})
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if step.Exit != want {
+		return "", fmt.Errorf("%s ended with exit code %d, want %d: %s", strings.Join(step.Command, " "), step.Exit, want, strings.TrimSpace(errs.String()))
+	}
+	d.tell.text(errs.String())
+	return out.String(), nil
+}

@@ -1,0 +1,101 @@
+package cli
+
+import (
+	"cmp"
+	"errors"
+	"log/slog"
+
+	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+)
+
+// maxChain bounds the id of a chain that is continued, in bytes: a pull request has to hold it.
+const maxChain = 200
+
+// receive reads the event that --event names, and says what it is. One that is malformed or comes from somebody who may
+// not send ends the run before it does anything; one that means nothing here does not.
+func (o *runOptions) receive(s *session) error {
+	if o.event == "" {
+		return nil
+	}
+	if o.Image != "" || o.Chart != "" || o.Tag != "" {
+		return usage(errors.New("--event: the event itself says what was published; leave out --image, --chart and --tag"))
+	}
+	raw, err := o.read(o.event, event.MaxIncoming)
+	if err == nil {
+		o.incoming, err = event.Parse(raw, s.config.Events.Accept, s.eventSource())
+	}
+	if err != nil {
+		return &exit{code: Usage, err: errors.New("--event: " + httpx.Redact(err.Error(), s.secretValues()...)),
+			hint: cmp.Or(advice(err), "name a file with a CDEvent of at most 64 KiB, or - for stdin")}
+	}
+	redact(&o.incoming, s.secretValues())
+	text := "incoming event: " + o.describe()
+	o.reporter().say(slog.LevelInfo, text, "")
+	actions{o.sys}.annotate("notice", "pawl", text)
+	return nil
+}
+
+// redact removes secrets from all that comes out of an event.
+func redact(in *event.Incoming, secrets []string) {
+	a := &in.Artifact
+	for _, text := range []*string{&in.ID, &in.Source, &in.Chain, &in.Name, &in.Image, &in.Tag, &in.User, &in.Reason,
+		&a.Type, &a.Namespace, &a.Name, &a.Version, &a.Repository, &a.Tag} {
+		*text = httpx.Redact(*text, secrets...)
+	}
+}
+
+// describe says in one line what came in and what is done about it.
+func (o *runOptions) describe() string {
+	in := o.incoming
+	text := in.Name + " from " + in.Source
+	if in.Ignored != "" {
+		return "ignored: " + in.Ignored + ": " + text
+	}
+	text += ": " + in.Artifact.String()
+	if in.User != "" {
+		text += " by " + in.User
+	}
+	if in.Reason != "" {
+		text += ": " + in.Reason
+	}
+	return text
+}
+
+// hints adds what the incoming event says to what a dispatch said.
+func (o *runOptions) hints(dispatched inputs) inputs {
+	hints := o.inputs.or(dispatched)
+	if o.incoming.Image != "" {
+		hints.Image, hints.Tag = o.incoming.Image, o.incoming.Tag
+	}
+	return hints
+}
+
+// cause is the incoming event as the run continues it: nothing of an ignored one, and chain and artifact of a publication
+// only, for that is what updates come from.
+func (o *runOptions) cause() event.Incoming {
+	in := o.incoming
+	switch {
+	case in.Ignored != "":
+		return event.Incoming{}
+	case in.Name != event.ArtifactPublished:
+		in.Chain, in.Artifact = "", event.Artifact{}
+	case len(in.Chain) > maxChain:
+		in.Chain = ""
+	}
+	return in
+}
+
+// received is the incoming event for the report, nil when there is none.
+func (o *runOptions) received() *pipeline.Incoming {
+	in := o.incoming
+	if in.ID == "" {
+		return nil
+	}
+	r := &pipeline.Incoming{ID: in.ID, Source: in.Source, Type: in.Name, Chain: in.Chain, Reason: in.Reason, Ignored: in.Ignored}
+	if in.Artifact.Name != "" {
+		r.Artifact = in.Artifact.String()
+	}
+	return r
+}

@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"errors"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/receiver"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// withEvents is a session of a profile in root with the given settings of events.
+func withEvents(t *testing.T, root, events string, env map[string]string) *session {
+	t.Helper()
+	c, problems := config.Parse(".pawl.yaml", []byte("forge: {repository: acme/profile}\nsecrets: {BOUND: git.example}\nevents: "+events+"\n"))
+	if strictyaml.Failed(problems) {
+		t.Fatal(problems)
+	}
+	return &session{config: c, g: &globals{root: root, timeout: 5 * time.Second, sys: System{Now: time.Now, Err: &strings.Builder{},
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}}}
+}
+
+// TestOutboxDir shows where events wait, and that it is never inside the profile.
+func TestOutboxDir(t *testing.T) {
+	t.Parallel()
+	base := resolved(t.TempDir())
+	root := filepath.Join(base, "profile")
+	for _, dir := range []string{root, filepath.Join(base, "elsewhere")} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for link, to := range map[string]string{"into": root, "profile/out": filepath.Join(base, "elsewhere")} {
+		if err := os.Symlink(to, filepath.Join(base, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	state := map[string]string{"XDG_STATE_HOME": filepath.Join(base, "state")}
+	for _, c := range []struct {
+		events string
+		env    map[string]string
+		want   string // below base; an error when it has a space
+	}{
+		{"{}", state, "state/pawl/github.com-acme-profile-6812d516"},
+		{"{source: 'https://github.com/acme/profile'}", state, "state/pawl/github.com-acme-profile-6812d516"},
+		{"{source: 'urn:x:profile'}", state, "state/pawl/urn-x-profile-"},
+		{"{}", map[string]string{"HOME": base}, ".local/state/pawl/github.com-acme-profile-6812d516"},
+		{"{}", map[string]string{"XDG_STATE_HOME": "state", "HOME": base}, ".local/state/pawl/github.com-acme-profile-6812d516"},
+		{"{}", map[string]string{"XDG_STATE_HOME": "state"}, "there is no directory for events"},
+		{"{}", map[string]string{"HOME": root}, "is inside the profile"},
+		{"{outbox: ../spool}", nil, "spool"},
+		{"{outbox: " + base + "/spool/deep}", nil, "spool/deep"},
+		{"{outbox: profile}", nil, "is inside the profile"},
+		{"{outbox: .}", nil, "is inside the profile"},
+		{"{outbox: " + base + "/into/spool}", nil, "is inside the profile"},
+		{"{outbox: out/spool}", nil, "profile/out/spool"},
+	} {
+		dir, err := withEvents(t, root, c.events, c.env).outboxDir()
+		if strings.Contains(c.want, " ") {
+			if e := new(exit); !errors.As(err, &e) || e.code != Usage || e.hint == "" || !strings.Contains(e.Error(), c.want) {
+				t.Errorf("%s, %v: error is %v, want %q", c.events, c.env, err, c.want)
+			}
+			continue
+		}
+		if err != nil || !strings.HasPrefix(dir, filepath.Join(base, c.want)) {
+			t.Errorf("%s, %v: %s, %v, want %s", c.events, c.env, dir, err, c.want)
+		}
+	}
+}
+
+// TestSinks shows which sinks can be used, and what they are called.
+func TestSinks(t *testing.T) {
+	t.Parallel()
+	env := map[string]string{"TOKEN": "s3cret-token", "KEY": "s3cret-key", "BROKEN": "s3cret\n", "GITHUB_TOKEN": "s3cret-forge", "BOUND": "s3cret-bound"}
+	for _, c := range []struct{ sinks, want string }{
+		{"{type: file, path: events.jsonl}", "file-events.jsonl-"},
+		{"{type: file, path: /var/log/events.jsonl}", "file-events.jsonl-"},
+		{"{type: http, url: 'https://events.example:8443/hook?k=v', token: TOKEN, hmac: KEY}", "http-events.example-8443-"},
+		{"{type: http, url: 'https://git.example/hook', token: BOUND}", "http-git.example-"},
+		{"{type: http, url: 'https://events.example', hmac: GITHUB_TOKEN}", "http-events.example-"},
+		{"{type: kafka, brokers: ['b:1', 'a:1'], topic: cdevents}", "kafka-cdevents-"},
+		{"{type: http, url: 'https://events.example', token: ABSENT}", "variable ABSENT is not set"},
+		{"{type: http, url: 'https://events.example', hmac: ABSENT}", "variable ABSENT is not set"},
+		{"{type: http, url: 'https://events.example', token: BROKEN}", "variable BROKEN holds a line break"},
+		{"{type: http, url: 'https://events.example', token: GITHUB_TOKEN}", "the token GITHUB_TOKEN is not for https://events.example"},
+		{"{type: http, url: 'https://events.example', token: BOUND}", "the token BOUND is not for https://events.example"},
+		{"{type: http, url: 'ftp://events.example/hook'}", "no http or https URL"},
+		{"{type: file, path: ../events.jsonl}", "the path ../events.jsonl leaves the root"},
+		{"{type: file, path: a.jsonl}, {type: file, path: a.jsonl}", "two sinks of type file have the same target"},
+	} {
+		sinks, err := withEvents(t, t.TempDir(), "{sinks: ["+c.sinks+"]}", env).sinks()
+		for name, sink := range sinks {
+			if err == nil && !strings.HasPrefix(name, c.want) || strings.Contains(name, "hook") {
+				t.Errorf("%s is called %s, want %s", c.sinks, name, c.want)
+			}
+			if err := sink.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+		if !strings.Contains(c.want, " ") {
+			if err != nil {
+				t.Errorf("%s: %v", c.sinks, err)
+			}
+			continue
+		}
+		e := new(exit)
+		if !errors.As(err, &e) || e.code != Usage || e.hint == "" || !strings.Contains(e.Error(), c.want) || strings.Contains(e.Error()+e.hint, "s3cret") {
+			t.Errorf("%s: error is %v, want %q", c.sinks, err, c.want)
+		}
+	}
+	one := config.Sink{Type: "kafka", Topic: "t", Brokers: []string{"a:1", "b:1"}}
+	other := config.Sink{Type: "kafka", Topic: "t", Brokers: []string{"b:1", "a:1"}}
+	if sinkName(one) != sinkName(other) || sinkName(one) == sinkName(config.Sink{Type: "kafka", Topic: "t", Brokers: []string{"a:1"}}) {
+		t.Errorf("names are %s and %s", sinkName(one), sinkName(other))
+	}
+}
+
+// TestOutboxDelivers shows that events reach each sink, and that a refusal that repeats the secrets is told without them.
+func TestOutboxDelivers(t *testing.T) {
+	t.Parallel()
+	const token, key = "s3cret/token+x", "s3cret-key"
+	r := receiver.New()
+	server := httptest.NewServer(r)
+	t.Cleanup(server.Close)
+	refusing := receiver.New()
+	refusing.Set("/", fake.Fault{Status: 400, Body: "no " + token + " and s3cret%2Ftoken%2Bx and " + key})
+	refused := httptest.NewServer(refusing)
+	t.Cleanup(refused.Close)
+	root := t.TempDir()
+	s := withEvents(t, root, "{outbox: "+t.TempDir()+", sinks: [{type: file, path: events.jsonl}, {type: http, url: '"+server.URL+"', token: TOKEN, hmac: KEY}, {type: http, url: '"+refused.URL+"', token: TOKEN, hmac: KEY}]}",
+		map[string]string{"TOKEN": token, "KEY": key})
+	box, err := s.outbox(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := event.Message{ID: "1", Source: "https://x.example", Type: "dev.cdevents.change.merged.0.3.0", Subject: "s", Time: time.Unix(1, 0), Body: []byte(`{"context":{}}`)}
+	if err := box.Add(m); err != nil {
+		t.Fatal(err)
+	}
+	all := s.delivery(box.Close(t.Context()))
+	if data, err := os.ReadFile(filepath.Join(root, "events.jsonl")); err != nil || string(data) != "{\"context\":{}}\n" {
+		t.Errorf("the file holds %q, %v", data, err)
+	}
+	if got := r.Events(); len(got) != 1 || got[0].Header.Get("Authorization") != "Bearer "+token || got[0].Header.Get("X-Pawl-Signature-256") == "" {
+		t.Errorf("the receiver has %+v", got)
+	}
+	delivered, dead, detail := 0, 0, ""
+	for _, d := range all {
+		delivered, dead, detail = delivered+d.Delivered, dead+d.Dead, detail+d.Detail
+	}
+	if len(all) != 3 || delivered != 2 || dead != 1 || !strings.Contains(detail, "400") || strings.Contains(detail, "s3cret") {
+		t.Errorf("delivery is %+v", all)
+	}
+	if got := s.delivery(outbox.Summary{{Sink: "x", Err: errors.New("said " + key)}}); got[0].Detail != "said ***" {
+		t.Errorf("detail is %q", got[0].Detail)
+	}
+	if !slices.Contains(s.secretValues(), token) || !slices.Contains(s.secretValues(), key) {
+		t.Error("the secrets of sinks are not known as secrets")
+	}
+}
+
+// TestOutboxWithoutSinks shows that nothing is opened when there is nobody to tell.
+func TestOutboxWithoutSinks(t *testing.T) {
+	t.Parallel()
+	if box, err := withEvents(t, t.TempDir(), "{outbox: .}", nil).outbox(nil); box != nil || err != nil {
+		t.Errorf("outbox is %v, error %v", box, err)
+	}
+}
+
+// TestOutboxCannotBeOpened shows that a directory that cannot be made is not the configuration's fault.
+func TestOutboxCannotBeOpened(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := withEvents(t, t.TempDir(), "{outbox: "+file+"/spool, sinks: [{type: file, path: e.jsonl}]}", nil).outbox(nil)
+	if e := new(exit); err == nil || errors.As(err, &e) || advice(err) == "" {
+		t.Errorf("error is %v", err)
+	}
+}

@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+)
+
+// mailing is how long the end of a run waits for the receivers of events.
+const mailing = outbox.DefaultDrain
+
+// story tells the events of a command, and hands them over.
+type story struct {
+	*pipeline.Observer
+	session *session
+	mail    *mail
+	// fault is why there is no outbox although there are sinks.
+	fault error
+}
+
+// told says which run it is.
+type told struct {
+	// runID is the name that a person gave it; started when it began.
+	runID   string
+	started time.Time
+	// dispatched says that something asked for it: an event, or the inputs of a workflow.
+	dispatched bool
+	incoming   event.Incoming
+	// silent shows events and sends none.
+	silent bool
+}
+
+// story wires the events of a command to the configured sinks. An outbox that cannot be used is said, and the run goes on
+// without: what the forge shows is told by a later run.
+func (s *session) story(run told) (*story, error) {
+	st := &story{session: s}
+	if !run.silent {
+		m := &mail{settled: map[string][]string{}}
+		for _, c := range s.config.Events.Sinks {
+			m.names = append(m.names, sinkName(c))
+		}
+		box, err := s.outbox(m.settle)
+		if e, wrong := errors.AsType[*exit](err); wrong {
+			return nil, e
+		}
+		if st.fault = err; box != nil {
+			m.Outbox, st.mail = box, m
+		}
+	}
+	c := pipeline.ObserverConfig{
+		About: s.about(run), Announced: run.incoming.Artifact, Projects: s.projects, Wait: s.config.Deploy.Wait > 0, Silent: run.silent, Clock: s.g.sys.Now,
+	}
+	if st.mail != nil {
+		c.Outbox = st.mail
+	}
+	o, err := pipeline.Observe(c)
+	if err != nil {
+		st.mail.close(context.Background())
+		return nil, &exit{code: Usage, err: err, hint: "set events.source in .pawl.yaml to an absolute URL"}
+	}
+	st.Observer = o
+	return st, nil
+}
+
+// about is what all events of a run have in common.
+func (s *session) about(run told) event.About {
+	repository := s.repository()
+	server := s.env("GITHUB_SERVER_URL")
+	if server == "" {
+		server = "https://github.com"
+	}
+	a := event.About{
+		Source: s.eventSource(), Run: s.g.runName(run.runID), Pipeline: s.env("GITHUB_WORKFLOW"), Trigger: run.incoming.ID, Dispatched: run.dispatched,
+		Chain: run.incoming.Chain, Forge: server, Repository: repository, RepositoryURL: server + "/" + repository, TraceParent: s.env("TRACEPARENT"),
+		Redact: func(text string) string { return httpx.Redact(text, s.secretValues()...) },
+	}
+	if id := s.env("GITHUB_RUN_ID"); id != "" {
+		a.URI = a.RepositoryURL + "/actions/runs/" + id
+	}
+	if a.Run == local {
+		host, _ := os.Hostname() // without a name the time has to do
+		sum := sha256.Sum256([]byte(run.started.UTC().Format(time.RFC3339Nano) + " " + host))
+		a.Run = hex.EncodeToString(sum[:6])
+	}
+	return a
+}
+
+// end tells how the command ended and how the events stand. err is how it ended; the one that is returned says that
+// events which are required were not delivered.
+func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pipeline.Report, err error) error {
+	fault := errors.Join(st.fault, st.Finished(ctx, recorder, report, err))
+	sum := st.mail.close(ctx)
+	report.Delivery = st.session.delivery(sum)
+	if fault != nil {
+		st.session.g.reporter().say(slog.LevelWarn, httpx.Redact(fault.Error(), st.session.secretValues()...), advice(fault))
+	}
+	if st.session.config.Events.Required && (fault != nil || sum.Undelivered() > 0) {
+		return &exit{code: Partial, err: fmt.Errorf("events.required: %d events are not delivered", sum.Undelivered()), hint: "see events in the report; pawl events flush sends what waits"}
+	}
+	return nil
+}
+
+// mail is the outbox as a run sees it; nil is none.
+type mail struct {
+	*outbox.Outbox
+	names   []string
+	mu      sync.Mutex
+	settled map[string][]string
+}
+
+// settle notes that a sink is done with an event.
+func (m *mail) settle(sink string, e event.Message) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.settled[sink] = append(m.settled[sink], e.ID)
+}
+
+// Sinks are the names of the receivers.
+func (m *mail) Sinks() []string { return m.names }
+
+// Add keeps an event for the sinks that are named.
+func (m *mail) Add(e event.Message, sinks []string) error { return m.Outbox.Add(e, sinks...) }
+
+// Deliver hands over what waits.
+func (m *mail) Deliver(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, mailing)
+	defer cancel()
+	m.Flush(ctx)
+}
+
+// Settled are the events that each sink is done with.
+func (m *mail) Settled() map[string][]string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	all := maps.Clone(m.settled)
+	for sink, ids := range all {
+		all[sink] = slices.Clone(ids)
+	}
+	return all
+}
+
+// close hands over what is left, also after an interruption.
+func (m *mail) close(ctx context.Context) outbox.Summary {
+	if m == nil {
+		return nil
+	}
+	return m.Close(ctx)
+}
+
+// eventLines say which events a run that writes nothing would tell, and how the receivers of the others stand.
+func eventLines(report pipeline.Report) []string {
+	var lines []string
+	if report.DryRun || report.Paused != "" {
+		for _, raw := range report.Events {
+			lines = append(lines, "would tell: "+nameOfEvent(raw))
+		}
+	}
+	for _, d := range report.Delivery {
+		line := fmt.Sprintf("events to %s: %d delivered", d.Sink, d.Delivered)
+		if d.Waiting > 0 {
+			line += fmt.Sprintf(", %d wait for a later run", d.Waiting)
+		}
+		if d.Dead > 0 {
+			line += fmt.Sprintf(", %d refused", d.Dead)
+		}
+		if d.Detail != "" {
+			line += ": " + d.Detail
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// nameOfEvent is an event's type and what it is about.
+func nameOfEvent(raw json.RawMessage) string {
+	var e struct {
+		Context struct{ Type string }
+		Subject struct{ ID string }
+	}
+	_ = json.Unmarshal(raw, &e) // it is our own
+	return e.Context.Type + " " + e.Subject.ID
+}

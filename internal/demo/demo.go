@@ -1,0 +1,287 @@
+// Package demo is everything outside of pawl that a whole run needs, on this machine alone: a registry, a Helm
+// repository, GitHub on a real git repository, GitLab and an event receiver, each behind a listener on loopback, and a
+// profile whose configuration points at them. What it plays are builds, people and time: its clock jumps where pawl
+// would wait. It runs no command and prints nothing; package cli does.
+package demo
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/fake/gitlab"
+	"github.com/pawl-cd/pawl/internal/fake/receiver"
+)
+
+// Repository is the profile's name at GitHub, Workflow the file that a dispatch starts there, and Check the one that has
+// to be green before a merge.
+const (
+	Repository = "acme/profile"
+	Workflow   = "docker-image.yaml"
+	Check      = "ci"
+)
+
+// The tokens are good for the stage's own servers only.
+const (
+	mergeToken    = "demo-merge-token"
+	dispatchToken = "demo-dispatch-token"
+	triggerToken  = "demo-trigger-token"
+	readToken     = "demo-read-token"
+)
+
+// By the stage's clock, begins is how long ago it starts, and checkTakes how long the check runs.
+const (
+	begins     = 10 * time.Minute
+	checkTakes = 40 * time.Second
+)
+
+// Stage is the world of one demonstration.
+type Stage struct {
+	// Places are the servers, for people; Manifests is how many the profile has.
+	Places    []Place
+	Manifests int
+
+	root     *os.Root
+	dir      string
+	servers  []*http.Server
+	versions Versions
+	registry *fake.Registry
+	images   *fake.Faults
+	forge    *github.Server
+	repo     *github.Repo
+	gitlab   *gitlab.Server
+	projects []*gitlab.Project
+	receiver *receiver.Receiver
+	network  *http.Transport
+	env      map[string]string
+	// files are the paths of the profile.
+	files []string
+
+	mu      sync.Mutex
+	skipped time.Duration
+}
+
+// Place is one server of the stage.
+type Place struct{ Name, URL, What string }
+
+// Open builds the stage in an empty directory, from the manifests and files of a profile.
+func Open(dir string, profile fs.FS) (*Stage, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, fmt.Errorf("opening the folder: %w", err)
+	}
+	s := &Stage{root: root, dir: dir, network: loopback()}
+	if err := s.build(profile); err != nil {
+		_ = s.Close() // the first error counts
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Stage) build(profile fs.FS) error {
+	manifests, err := load(profile)
+	if err != nil {
+		return err
+	}
+	s.Manifests = len(manifests)
+	if s.versions, err = versions(profile, manifests); err != nil {
+		return err
+	}
+	hosts, err := hosts(manifests)
+	if err != nil {
+		return err
+	}
+	files, err := read(profile)
+	if err != nil {
+		return err
+	}
+	if err := s.serve(); err != nil {
+		return err
+	}
+	files[".pawl.yaml"] = s.config(hosts)
+	for name := range files {
+		s.files = append(s.files, name)
+	}
+	slices.Sort(s.files)
+	if _, err := s.repo.Push("main", "alice", files, "The profile as it is deployed"); err != nil {
+		return fmt.Errorf("making the profile's repository: %w", err)
+	}
+	s.repo.Protect("main", github.Protection{Checks: []string{Check}, Ruleset: true})
+	s.repo.Workflow(Workflow, "image", "chart", "tag", "upstream")
+	return nil
+}
+
+// Close stops the servers; the folder stays.
+func (s *Stage) Close() error {
+	for _, server := range s.servers {
+		_ = server.Close() // nobody is being served any more
+	}
+	s.network.CloseIdleConnections()
+	return s.root.Close()
+}
+
+// Transport sends requests to this machine and refuses all others.
+func (s *Stage) Transport() http.RoundTripper { return s.network }
+
+// Now is the stage's clock, and Sleep moves it instead of waiting. It starts in the past, so that it ends there.
+func (s *Stage) Now() time.Time { return time.Now().Add(s.Skipped() - begins) }
+
+// Sleep returns at once, as if the time had passed.
+func (s *Stage) Sleep(ctx context.Context, d time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.skipped += d
+	return ctx.Err()
+}
+
+// Skipped is how much time passed on the stage's clock alone.
+func (s *Stage) Skipped() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.skipped
+}
+
+// Publish makes a registry list one more tag of an image: the build after the newest one. It returns the tag.
+func (s *Stage) Publish(image string) (string, error) {
+	tags := s.versions.Images[image]
+	if len(tags) == 0 {
+		return "", fmt.Errorf("the profile follows no image %s", image)
+	}
+	tag := next(tags[0])
+	s.versions.Images[image] = slices.Insert(tags, 0, tag)
+	s.registry.SetTags(image, s.versions.Images[image]...)
+	return tag, nil
+}
+
+// PublishChart makes the Helm repository list one more version of a chart, and returns it.
+func (s *Stage) PublishChart(chart string) (string, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	versions := s.versions.Charts[chart]
+	if len(versions) == 0 {
+		return "", fmt.Errorf("the profile follows no chart %s", chart)
+	}
+	version := next(versions[0])
+	s.versions.Charts[chart] = slices.Insert(versions, 0, version)
+	return version, nil
+}
+
+// Remove makes the registry say that it has no such image.
+func (s *Stage) Remove(image string) {
+	s.images.Set("/v2/"+image+"/", fake.Fault{
+		Status: http.StatusNotFound, Body: `{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known to registry"}]}`,
+	})
+}
+
+// Job is the environment of the build job that published a tag of an image.
+func (s *Stage) Job(image, tag string) map[string]string {
+	org, name, _ := strings.Cut(image, "/")
+	return map[string]string{
+		"GITHUB_API_URL": s.env["GITHUB_API_URL"], "DOWNSTREAM_IMAGE_PROFILE": Repository + ":" + dispatchToken,
+		"DOCKER_ORG": org, "CIRCLE_PROJECT_REPONAME": name, "PACKAGE_VERSION": strings.TrimPrefix(tag, "v"),
+		"CIRCLE_BUILD_URL": "https://ci.example/" + name + "/42",
+	}
+}
+
+// Dispatch is a workflow run that was asked for.
+type Dispatch = github.Dispatch
+
+// Dispatched is the last workflow run that was asked for; nil when there is none.
+func (s *Stage) Dispatched() *Dispatch {
+	all := s.repo.Dispatches()
+	if len(all) == 0 {
+		return nil
+	}
+	return &all[len(all)-1]
+}
+
+// Start does what GitHub's workflow does before it runs pawl: it checks out the tip of the base, and writes the event
+// into the folder of the run. It returns the environment of the job; without a dispatch, the schedule started it.
+func (s *Stage) Start(run int, folder string, started *Dispatch) (map[string]string, error) {
+	for _, name := range s.files {
+		data, ok := s.repo.File("main", name)
+		if !ok {
+			return nil, fmt.Errorf("checking out the profile: the base lost %s", name)
+		}
+		if err := s.Write(filepath.Join("checkout", filepath.FromSlash(name)), data); err != nil {
+			return nil, err
+		}
+	}
+	kind, event := "schedule", map[string]any{"schedule": "23 */2 * * *"}
+	if started != nil {
+		kind, event = "workflow_dispatch", map[string]any{"inputs": started.Inputs, "ref": started.Ref, "workflow": started.Workflow}
+	}
+	data, err := json.MarshalIndent(event, "", " ")
+	if err != nil {
+		return nil, fmt.Errorf("writing the event: %w", err)
+	}
+	file := filepath.Join(folder, "workflow-event.json")
+	env := maps.Clone(s.env)
+	maps.Copy(env, map[string]string{
+		"GITHUB_RUN_ID": fmt.Sprint(run), "GITHUB_RUN_ATTEMPT": "1", "GITHUB_EVENT_NAME": kind, "GITHUB_EVENT_PATH": s.path(file),
+	})
+	return env, s.Write(file, append(data, '\n'))
+}
+
+// Write writes a file of the folder.
+func (s *Stage) Write(name string, data []byte) error {
+	if err := s.root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	if err := s.root.WriteFile(name, data, 0o644); err != nil {
+		return fmt.Errorf("writing %s: %w", name, err)
+	}
+	return nil
+}
+
+// Save writes GitHub's repository to profile.git in the folder.
+func (s *Stage) Save() error { return s.repo.Save(s.path("profile.git")) }
+
+func (s *Stage) path(name string) string { return filepath.Join(s.dir, name) }
+
+// Diff is what a commit of the repository changed, as git shows it.
+func (s *Stage) Diff(sha string) (string, error) {
+	log := s.repo.Log(sha)
+	if len(log) == 0 || len(log[0].Parents) == 0 {
+		return "", fmt.Errorf("reading commit %s: there is none with a parent", sha)
+	}
+	var text strings.Builder
+	for _, name := range log[0].Files {
+		before, _ := s.repo.File(log[0].Parents[0], name)
+		after, _ := s.repo.File(sha, name)
+		text.WriteString(udiff.Unified("a/"+name, "b/"+name, string(before), string(after)))
+	}
+	return text.String(), nil
+}
+
+// Counts are how much the servers were told so far.
+type Counts struct {
+	// ForgeCalls are the requests to GitHub, ForgeWrites those of them that change something.
+	ForgeCalls, ForgeWrites int
+	// Pipelines were started at GitLab; Events is how many the receiver took.
+	Pipelines, Events int
+	// Skipped is how far the clock jumped.
+	Skipped time.Duration
+}
+
+// Counts counts what the servers were told.
+func (s *Stage) Counts() Counts {
+	c := Counts{ForgeCalls: len(s.forge.Calls()), ForgeWrites: s.forge.Writes(), Events: len(s.receiver.Events()), Skipped: s.Skipped()}
+	for _, p := range s.projects {
+		c.Pipelines += len(p.Pipelines())
+	}
+	return c
+}

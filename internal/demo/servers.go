@@ -1,0 +1,169 @@
+package demo
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/fake/gitlab"
+	"github.com/pawl-cd/pawl/internal/fake/receiver"
+)
+
+// releasesPath is where the releases of other repositories are, at the host that plays GitHub.
+const releasesPath = "/releases"
+
+// projects are the environments that are deployed, with the files that each consumes; without, it is every target's.
+var projects = []struct {
+	name  string
+	paths []string
+}{
+	{"dev", nil},
+	{"switch", []string{"profiles/mojaloop-values-override.yaml", "profiles/mojaloop-vars.yaml"}},
+	{"payment-manager", []string{"profiles/pm4ml-values-override.yaml", "profiles/pm4ml-vars.yaml"}},
+}
+
+// serve starts the servers.
+func (s *Stage) serve() error {
+	s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: s.versions.Images})
+	s.images = fake.WithFaults(s.registry)
+	s.receiver = receiver.New()
+	for _, server := range []struct {
+		name, what string
+		handler    func(address string) http.Handler
+	}{
+		{"registry", fmt.Sprintf("%d images", len(s.versions.Images)), func(string) http.Handler { return s.images }},
+		{"charts", fmt.Sprintf("a Helm repository with %d charts", len(s.versions.Charts)), func(string) http.Handler { return http.HandlerFunc(s.charts) }},
+		{"GitHub", fmt.Sprintf("%s, a real git repository; a merge needs the check %s", Repository, Check), s.gitHub},
+		{"GitLab", fmt.Sprintf("%d projects that deploy", len(projects)), s.gitLab},
+		{"events", "a CloudEvents receiver", func(string) http.Handler { return s.receiver }},
+	} {
+		if err := s.listen(server.name, server.what, server.handler); err != nil {
+			return err
+		}
+	}
+	hub := s.place("GitHub")
+	s.env = map[string]string{
+		"MERGE_TOKEN": mergeToken, "GITHUB_TOKEN": mergeToken, "GITHUB_ACTOR": "pawl-bot", "GITHUB_REPOSITORY": Repository,
+		"GITHUB_API_URL": hub, "GITHUB_GRAPHQL_URL": hub + "/graphql", "DEPLOY_TRIGGER": triggerToken, "DEPLOY_READ": readToken,
+	}
+	return nil
+}
+
+// listen serves a handler, which is told its own address, on a port of loopback that is free.
+func (s *Stage) listen(name, what string, handler func(address string) http.Handler) error {
+	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		return fmt.Errorf("listening on this machine: %w", err)
+	}
+	address := "http://" + listener.Addr().String()
+	server := &http.Server{Handler: handler(address), ReadHeaderTimeout: time.Minute}
+	s.servers = append(s.servers, server)
+	s.Places = append(s.Places, Place{name, address, what})
+	go func() { _ = server.Serve(listener) }() // it ends with Close
+	return nil
+}
+
+// place is the address of a server.
+func (s *Stage) place(name string) string {
+	return s.Places[slices.IndexFunc(s.Places, func(p Place) bool { return p.Name == name })].URL
+}
+
+// charts serves the index of a Helm repository as it is now.
+func (s *Stage) charts(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	charts := maps.Clone(s.versions.Charts)
+	s.mu.Unlock()
+	fake.NewHelm(charts).ServeHTTP(w, r)
+}
+
+func (s *Stage) gitHub(address string) http.Handler {
+	s.forge = github.New(github.Options{
+		Now: s.Now, API: address, Web: address,
+		Identities: map[string]github.Identity{mergeToken: {Login: "pawl-bot"}, dispatchToken: {Login: "build-bot"}},
+	})
+	s.repo = s.forge.Create(Repository, github.Settings{
+		CI: func(string) []github.Check {
+			return []github.Check{{Name: Check, Conclusion: "success", After: checkTakes}}
+		},
+	})
+	mux := http.NewServeMux()
+	mux.Handle("/", s.forge)
+	mux.Handle(releasesPath+"/", fake.NewReleases(fake.ReleasesOptions{Releases: s.versions.Releases, Prefix: releasesPath}))
+	return mux
+}
+
+func (s *Stage) gitLab(address string) http.Handler {
+	s.gitlab = gitlab.New(gitlab.Options{Now: s.Now, Address: address})
+	for _, p := range projects {
+		s.projects = append(s.projects, s.gitlab.Create("acme/"+p.name, gitlab.Settings{Triggers: []string{triggerToken}, Readers: []string{readToken}}))
+	}
+	return s.gitlab
+}
+
+// config is the profile's configuration: every address is one of this machine.
+func (s *Stage) config(hosts []string) []byte {
+	var b bytes.Buffer
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	line("# Written by pawl demo: every address is one of this machine, and gone when the demonstration has ended.")
+	line("version: 1\nmirrors:")
+	for _, host := range hosts {
+		line("  %s: %s", host, s.mirror(host))
+	}
+	line("forge: {repository: %s}\nmerge: {require: [%s]}\ndeploy:\n  wait: 10m\n  projects:", Repository, Check)
+	for i, p := range projects {
+		paths := ""
+		if len(p.paths) > 0 {
+			paths = fmt.Sprintf(", paths: %s", quoted(p.paths))
+		}
+		line("    - {name: %s, url: %s, secret: DEPLOY_TRIGGER, api: DEPLOY_READ%s}", p.name, quoted(s.projects[i].TriggerPathURL()), paths)
+	}
+	line("events:\n  source: https://git.example/%s\n  outbox: %s\n  sinks:", Repository, quoted(s.path("outbox")))
+	line("    - {type: file, path: %s}\n    - {type: http, url: %s}", quoted(s.path("events.jsonl")), s.place("events"))
+	return b.Bytes()
+}
+
+// mirror is where to ask in the place of a registry's host, or of a URL.
+func (s *Stage) mirror(host string) string {
+	_, name, isURL := strings.Cut(host, "://")
+	switch {
+	case !isURL:
+		return s.place("registry")
+	case name == "api.github.com":
+		return s.place("GitHub") + releasesPath
+	default:
+		return s.place("charts") + "/" + name
+	}
+}
+
+// quoted writes a value as JSON does, which YAML reads as well.
+func quoted(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return "null" // texts never fail
+	}
+	return string(text)
+}
+
+// loopback connects to this machine and nowhere else, whatever proxy the environment names.
+func loopback() *http.Transport {
+	dialer := &net.Dialer{Timeout: 10 * time.Second}
+	return &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		host, _, err := net.SplitHostPort(address)
+		if err != nil {
+			return nil, err
+		}
+		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+			return nil, fmt.Errorf("the demonstration stays on this machine and does not connect to %s", address)
+		}
+		return dialer.DialContext(ctx, network, address)
+	}}
+}
