@@ -64,6 +64,8 @@ var allowed = map[string][]string{
 	"internal/demo": {"internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
 		"internal/manifest", "internal/source"},
 	"internal/cli": {"*"},
+
+	"packaging/share": {"internal/cli"},
 }
 
 // pure are the packages without I/O.

@@ -25,7 +25,7 @@ type rule struct {
 	triggers []string
 }
 
-// rules are the files that are checked: all workflows, and the action.
+// rules are the files that are checked: all workflows, and the actions.
 func rules() map[string]rule {
 	read := map[string]string{"contents": "read"}
 	return map[string]rule{
@@ -40,8 +40,9 @@ func rules() map[string]rule {
 			permissions: map[string]map[string]string{"": read, "ci": read, "dispatch": read}, triggers: []string{"pull_request", "push"},
 		},
 		".github/workflows/release.yaml": {
-			permissions: map[string]map[string]string{"": {}, "release": {"contents": "write", "id-token": "write", "attestations": "write"}}, triggers: []string{"push"},
+			permissions: map[string]map[string]string{"": {}, "release": {"contents": "write", "id-token": "write", "attestations": "write", "packages": "write"}}, triggers: []string{"push"},
 		},
+		"action.yml":                    {},
 		"packaging/dispatch/action.yml": {},
 	}
 }
@@ -71,6 +72,15 @@ func TestWorkflows(t *testing.T) {
 			t.Errorf("%s is not named in this test: say what it may do", file)
 		}
 	}
+	actions, err := filepath.Glob("../*/*/action.y*ml")
+	if err != nil || len(actions) == 0 {
+		t.Fatalf("%d actions, %v", len(actions), err)
+	}
+	for _, file := range actions {
+		if _, known := rules()[strings.TrimPrefix(file, "../")]; !known {
+			t.Errorf("%s is not named in this test", file)
+		}
+	}
 	for name, r := range rules() {
 		for _, problem := range inspect(t, readText(t, name), r) {
 			t.Errorf("%s: %s", name, problem)
@@ -88,6 +98,9 @@ func TestSpoiltWorkflows(t *testing.T) {
 		{image, "run: pawl run\n", "run: |\n          pawl run ${{ github.event.inputs.tag }}\n", "an expression inside run"},
 		{image, "run: pawl run\n", "run: pawl run ${{github.event.head_commit.message}}\n", "an expression inside run"},
 		{action, "--image=\"$PAWL_IMAGE\"", "--image=\"${{ inputs.image }}\"", "an expression inside run"},
+		{"action.yml", "\"--root=$PAWL_ROOT\"", "\"--root=${{ inputs.root }}\"", "an expression inside run"},
+		{"action.yml", "  steps:\n    - run: |\n", "  steps:\n    - uses: actions/setup-go@v5\n    - run: |\n", "is not pinned"},
+		{"action.yml", "    - id: pawl\n", "    - id: pawl\n      with: {token: \"${{ secrets.MERGE_TOKEN }}\"}\n", "a secret outside env"},
 		{image, "permissions: {}\n", "", "permissions are not"},
 		{image, "permissions: {}\n", "permissions: write-all\n", "cannot unmarshal"},
 		{image, "      checks: read\n", "      checks: read\n      actions: write\n", "permissions of run are not"},

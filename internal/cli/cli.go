@@ -59,6 +59,9 @@ func Run(ctx context.Context, args []string, sys System) int {
 	return g.reporter().finish(err)
 }
 
+// Command returns the command line for what describes it: man pages and completions.
+func Command() *cobra.Command { return newRoot(&globals{}) }
+
 // globals are the flags that every command has.
 type globals struct {
 	sys       System

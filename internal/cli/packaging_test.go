@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,7 +62,7 @@ func declared(defaults map[string]struct{ Default string }, given map[string]str
 
 func readPackaging(t *testing.T, name string, into any) {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("../../packaging", name))
+	text, err := os.ReadFile(filepath.Join("../..", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func orb(t *testing.T) ([]script, map[string]struct{ Default string }) {
 			}
 		}
 	}
-	readPackaging(t, "circleci/orb.yml", &file)
+	readPackaging(t, "packaging/circleci/orb.yml", &file)
 	var steps []script
 	for _, s := range file.Commands["dispatch"].Steps {
 		steps = append(steps, script{s.Run.Command, s.Run.Environment})
@@ -96,8 +97,14 @@ func orb(t *testing.T) ([]script, map[string]struct{ Default string }) {
 	return steps, file.Commands["dispatch"].Parameters
 }
 
-// action returns the shell steps of the composite action, and its inputs.
-func action(t *testing.T) ([]script, map[string]struct{ Default string }) {
+// dispatchAction is the action that calls pawl dispatch.
+func dispatchAction(t *testing.T) ([]script, map[string]struct{ Default string }) {
+	t.Helper()
+	return action(t, "packaging/dispatch/action.yml")
+}
+
+// action returns the shell steps of a composite action, and its inputs.
+func action(t *testing.T, name string) ([]script, map[string]struct{ Default string }) {
 	t.Helper()
 	var file struct {
 		Inputs map[string]struct{ Default string }
@@ -109,7 +116,7 @@ func action(t *testing.T) ([]script, map[string]struct{ Default string }) {
 			}
 		}
 	}
-	readPackaging(t, "dispatch/action.yml", &file)
+	readPackaging(t, name, &file)
 	var steps []script
 	for _, s := range file.Runs.Steps {
 		if s.Run == "" {
@@ -150,8 +157,8 @@ func TestPackagedDispatch(t *testing.T) {
 	}{
 		{"orb", orb, nil, map[string]string{"image": "mojaloop/central-ledger:v19.13.0-infitx.27", "tag": "minor-infitx", "upstream": "https://circleci.example/7"}},
 		{"orb, hostile", orb, hostile, hostile},
-		{"action", action, map[string]string{"image": "org/app:v1", "upstream": "https://ci.example/8"}, map[string]string{"image": "org/app:v1", "tag": "minor-infitx", "upstream": "https://ci.example/8"}},
-		{"action, hostile", action, hostile, hostile},
+		{"action", dispatchAction, map[string]string{"image": "org/app:v1", "upstream": "https://ci.example/8"}, map[string]string{"image": "org/app:v1", "tag": "minor-infitx", "upstream": "https://ci.example/8"}},
+		{"action, hostile", dispatchAction, hostile, hostile},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -190,8 +197,9 @@ func TestPackagedDispatch(t *testing.T) {
 func TestPackagedScriptsHoldNoParameter(t *testing.T) {
 	t.Parallel()
 	orbSteps, orbParameters := orb(t)
-	actionSteps, inputs := action(t)
-	for _, s := range append(orbSteps, actionSteps...) {
+	actionSteps, inputs := dispatchAction(t)
+	runSteps, _ := action(t, "action.yml")
+	for _, s := range slices.Concat(orbSteps, actionSteps, runSteps) {
 		for _, bad := range []string{"<<", "${{", "DOWNSTREAM_IMAGE_", "set -x"} {
 			if strings.Contains(s.command, bad) {
 				t.Errorf("a script holds %q: %s", bad, s.command)
@@ -203,6 +211,20 @@ func TestPackagedScriptsHoldNoParameter(t *testing.T) {
 		if _, both := orbParameters[name]; !both || len(inputs) != len(orbParameters) {
 			t.Errorf("the orb and the action take different parameters, such as %s", name)
 		}
+	}
+}
+
+// TestOrbHoldsInstaller keeps the orb, which cannot come with other files, to the one way of installing.
+func TestOrbHoldsInstaller(t *testing.T) {
+	t.Parallel()
+	steps, _ := orb(t)
+	text, err := os.ReadFile("../../packaging/install.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, body, ok := strings.Cut(string(text), "set -euo pipefail\n\n")
+	if !ok || !strings.Contains(steps[0].command, body) {
+		t.Error("the orb's first step differs from packaging/install.sh")
 	}
 }
 
@@ -218,20 +240,22 @@ func TestOrbInstalls(t *testing.T) {
 		says               string
 	}{
 		{"right", "1.2.3", sum, true, ""},
-		{"tampered", "1.2.3", strings.Repeat("0", 64), false, "FAILED"},
-		{"another version", "1.2.4", sum, false, ""},
-		{"no version", "", sum, false, "give the parameter version"},
+		{"tampered", "1.2.3", strings.Repeat("0", 64), false, "the release names 000000"},
+		{"not in the list", "1.2.3", "", false, "the release names none"},
+		{"another version", "1.2.4", sum, false, "of release 1.2.4 failed"},
+		{"another path", "../1.2.3", sum, false, "the version is none"},
+		{"no version", "", sum, false, "no version is given"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			web, home := filepath.Join(dir, "web"), filepath.Join(dir, "home")
-			// A curl that serves the folder: it needs the options to be those of curl, and the last word to be the URL.
-			curl := "#!/bin/sh\nfor url; do :; done\ncase \"$url\" in https://github.com/pawl-cd/pawl/releases/download/v1.2.3/*) exec cp \"" + web + "/${url##*/}\" . ;; esac\nexit 22\n"
+			// A curl that serves the folder: it wants the file behind --output, and the last word to be the URL.
+			curl := "#!/bin/sh\nfor url; do [ \"$before\" != --output ] || out=$url; before=$url; done\ncase \"$url\" in https://github.com/pawl-cd/pawl/releases/download/v1.2.3/*) exec cp \"" + web + "/${url##*/}\" \"$out\" ;; esac\nexit 22\n"
 			for name, data := range map[string][]byte{
 				filepath.Join(dir, "bin/curl"):                      []byte(curl),
 				filepath.Join(web, "pawl_1.2.3_linux_amd64.tar.gz"): archive, filepath.Join(web, "pawl_1.2.3_linux_arm64.tar.gz"): archive,
-				filepath.Join(web, "checksums.txt"): []byte(tt.sum + "  pawl_1.2.3_linux_amd64.tar.gz\n" + tt.sum + "  pawl_1.2.3_linux_arm64.tar.gz\n"),
+				filepath.Join(web, "checksums.txt"): []byte(checksums(tt.sum)),
 				filepath.Join(home, "env"):          nil,
 			} {
 				if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
@@ -253,6 +277,20 @@ func TestOrbInstalls(t *testing.T) {
 			}
 		})
 	}
+}
+
+// checksums are those of a release whose archives have the given sum, or are not in the list when it is empty. As in a
+// real one, the bill of materials of each archive has a name that starts like the archive's.
+func checksums(sum string) string {
+	var lines strings.Builder
+	for _, arch := range []string{"amd64", "arm64"} {
+		archive := "pawl_1.2.3_linux_" + arch + ".tar.gz"
+		fmt.Fprintf(&lines, "%064d  %s.sbom.json\n", 0, archive)
+		if sum != "" {
+			fmt.Fprintf(&lines, "%s  %s\n", sum, archive)
+		}
+	}
+	return lines.String()
 }
 
 // archiveOf is a release's archive with one program.

@@ -1,0 +1,242 @@
+package internal
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/cgi"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"gopkg.in/yaml.v3"
+)
+
+// imageDigest is a reference that names its bytes.
+var imageDigest = regexp.MustCompile(`@sha256:[0-9a-f]{64}$`)
+
+// TestImage shows that the released image is the one that .ko.yaml describes, on a base that is named by its bytes.
+func TestImage(t *testing.T) {
+	t.Parallel()
+	var ko struct {
+		Base      string   `yaml:"defaultBaseImage"`
+		Platforms []string `yaml:"defaultPlatforms"`
+		Builds    []struct {
+			Main       string
+			Env, Flags []string
+		}
+	}
+	var release struct {
+		Builds []struct {
+			Main         string
+			Env, Flags   []string
+			Goos, Goarch []string
+		}
+		Kos []struct {
+			Base      string `yaml:"base_image"`
+			Platforms []string
+		}
+	}
+	decode(t, ".ko.yaml", &ko)
+	decode(t, ".goreleaser.yaml", &release)
+	if len(ko.Builds) != 1 || len(release.Builds) != 1 || len(release.Kos) != 1 {
+		t.Fatalf("builds: %d and %d, images: %d", len(ko.Builds), len(release.Builds), len(release.Kos))
+	}
+	image, build := release.Kos[0], release.Builds[0]
+	if !imageDigest.MatchString(ko.Base) || ko.Base != image.Base || !slices.Equal(ko.Platforms, image.Platforms) {
+		t.Errorf(".ko.yaml has %s for %v, .goreleaser.yaml %s for %v", ko.Base, ko.Platforms, image.Base, image.Platforms)
+	}
+	if local := ko.Builds[0]; local.Main != build.Main || !slices.Equal(local.Env, build.Env) || !slices.Equal(local.Flags, build.Flags) {
+		t.Errorf(".ko.yaml builds %v, .goreleaser.yaml %v", local, build)
+	}
+	if !slices.Contains(build.Env, "CGO_ENABLED=0") || !slices.Contains(build.Flags, "-trimpath") || len(build.Goos)*len(build.Goarch) != 6 {
+		t.Errorf("the build is not static, without paths, and for six systems: %+v", build)
+	}
+}
+
+// TestPreCommitHook holds the hook to what pre-commit needs to install it.
+func TestPreCommitHook(t *testing.T) {
+	t.Parallel()
+	var hooks []map[string]any
+	decode(t, ".pre-commit-hooks.yaml", &hooks)
+	if len(hooks) != 1 {
+		t.Fatalf("%d hooks", len(hooks))
+	}
+	delete(hooks[0], "name")
+	delete(hooks[0], "description")
+	want := map[string]any{"id": "pawl-validate", "entry": "pawl validate", "language": "golang", "types": []any{"yaml"}, "pass_filenames": false}
+	if diff := cmp.Diff(want, hooks[0]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// container is the part of a container that the checks look at.
+type container struct {
+	Name, Image   string
+	Command, Args []string
+	Env           []struct {
+		Name, Value string
+		ValueFrom   struct {
+			Secret struct{ Name, Key string } `yaml:"secretKeyRef"`
+		} `yaml:"valueFrom"`
+	}
+	Security struct {
+		Escalation   *bool `yaml:"allowPrivilegeEscalation"`
+		ReadOnly     bool  `yaml:"readOnlyRootFilesystem"`
+		Capabilities struct{ Drop []string }
+	} `yaml:"securityContext"`
+	Resources struct{ Requests, Limits map[string]string }
+	Mounts    []struct {
+		Name     string
+		Path     string `yaml:"mountPath"`
+		ReadOnly bool   `yaml:"readOnly"`
+	} `yaml:"volumeMounts"`
+}
+
+// pod is a pod's specification.
+type pod struct {
+	Token    *bool  `yaml:"automountServiceAccountToken"`
+	Restart  string `yaml:"restartPolicy"`
+	Security struct {
+		NonRoot bool                  `yaml:"runAsNonRoot"`
+		User    int                   `yaml:"runAsUser"`
+		Seccomp struct{ Type string } `yaml:"seccompProfile"`
+	} `yaml:"securityContext"`
+	Init       []container `yaml:"initContainers"`
+	Containers []container
+}
+
+// cronJob reads the example and returns its pod.
+func cronJob(t *testing.T) pod {
+	t.Helper()
+	var job struct {
+		API  string `yaml:"apiVersion"`
+		Kind string
+		Spec struct {
+			Concurrency string `yaml:"concurrencyPolicy"`
+			Template    struct {
+				Spec struct {
+					Backoff  *int `yaml:"backoffLimit"`
+					Deadline int  `yaml:"activeDeadlineSeconds"`
+					Template struct{ Spec pod }
+				}
+			} `yaml:"jobTemplate"`
+		}
+	}
+	decode(t, "packaging/kubernetes/cronjob.yaml", &job)
+	one := job.Spec.Template.Spec
+	if job.API != "batch/v1" || job.Kind != "CronJob" || job.Spec.Concurrency != "Forbid" || one.Backoff == nil || *one.Backoff != 0 || one.Deadline <= 0 {
+		t.Errorf("not one run at a time, once, with an end: %+v", job)
+	}
+	return one.Template.Spec
+}
+
+// TestCronJob shows that the example runs pawl with as few rights as it needs: the restricted profile of Kubernetes, no
+// access to the cluster, and the token in the environment alone.
+func TestCronJob(t *testing.T) {
+	t.Parallel()
+	p := cronJob(t)
+	if s := p.Security; !s.NonRoot || s.User == 0 || s.Seccomp.Type != "RuntimeDefault" || p.Token == nil || *p.Token || p.Restart != "Never" {
+		t.Errorf("the pod has rights that it does not need: %+v", p)
+	}
+	all := slices.Concat(p.Init, p.Containers)
+	if len(all) != 2 {
+		t.Fatalf("%d containers", len(all))
+	}
+	for _, c := range all {
+		s := c.Security
+		if s.Escalation == nil || *s.Escalation || !s.ReadOnly || !slices.Equal(s.Capabilities.Drop, []string{"ALL"}) {
+			t.Errorf("%s has rights that it does not need: %+v", c.Name, s)
+		}
+		if c.Resources.Requests["memory"] == "" || c.Resources.Limits["memory"] == "" {
+			t.Errorf("%s has no bounds: %+v", c.Name, c.Resources)
+		}
+		secret := false
+		for _, e := range c.Env {
+			secret = secret || e.Name == "MERGE_TOKEN" && e.Value == "" && e.ValueFrom.Secret.Name != ""
+		}
+		if !secret || strings.Contains(strings.Join(slices.Concat(c.Command, c.Args), " "), "$(MERGE_TOKEN)") {
+			t.Errorf("%s does not take its token from a secret by the environment: %+v", c.Name, c)
+		}
+	}
+	if !imageDigest.MatchString(p.Init[0].Image) {
+		t.Errorf("%s is not named by its bytes", p.Init[0].Image)
+	}
+	run := p.Containers[0]
+	if !slices.Equal(run.Args, []string{"run", "--root=/profile"}) || len(run.Command) > 0 || run.Mounts[0].Path != "/profile" || !run.Mounts[0].ReadOnly {
+		t.Errorf("pawl runs as %v in %v", run.Args, run.Mounts)
+	}
+}
+
+// TestCronJobCheckout runs the first container's command against a server that wants the token.
+func TestCronJobCheckout(t *testing.T) {
+	t.Parallel()
+	const token = `t0k'en"$(id)`
+	origin, root := t.TempDir(), t.TempDir()
+	git(t, origin, nil, "git", "init", "-q", "--bare", "org/profile.git")
+	work := filepath.Join(origin, "work")
+	git(t, origin, nil, "git", "init", "-q", "-b", "main", work)
+	if err := os.WriteFile(filepath.Join(work, "values.yaml"), []byte("a: v1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	git(t, work, nil, "git", "add", "values.yaml")
+	git(t, work, nil, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "start")
+	git(t, work, nil, "git", "push", "-q", filepath.Join(origin, "org/profile.git"), "main")
+	git(t, filepath.Join(origin, "org/profile.git"), nil, "git", "symbolic-ref", "HEAD", "refs/heads/main")
+	backend := &cgi.Handler{Path: strings.TrimSpace(git(t, origin, nil, "git", "--exec-path")) + "/git-http-backend",
+		Env: []string{"GIT_PROJECT_ROOT=" + origin, "GIT_HTTP_EXPORT_ALL=1"}}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "x-access-token" || password != token {
+			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		backend.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+
+	c := cronJob(t).Init[0]
+	command := slices.Concat(c.Command, c.Args)
+	for i := range command {
+		command[i] = strings.NewReplacer("$(REPOSITORY)", "org/profile", "https://github.com", server.URL).Replace(command[i])
+		if command[i] == "/profile" {
+			command[i] = filepath.Join(root, "profile")
+		}
+	}
+	said := git(t, root, []string{"MERGE_TOKEN=" + token, "HOME=" + root}, command...)
+	if strings.Contains(said, token) {
+		t.Errorf("the token is shown: %s", said)
+	}
+	if text, err := os.ReadFile(filepath.Join(root, "profile/values.yaml")); err != nil || string(text) != "a: v1\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if config, err := os.ReadFile(filepath.Join(root, "profile/.git/config")); err != nil || bytes.Contains(config, []byte("t0k")) {
+		t.Errorf("the checkout keeps the token: %s, %v", config, err)
+	}
+}
+
+// git runs a command with nothing of this machine's settings.
+func git(t *testing.T, dir string, env []string, command ...string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0"}, env...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %v: %s", command, err, out)
+	}
+	return string(out)
+}
+
+// decode reads a YAML file of the repository.
+func decode(t *testing.T, name string, into any) {
+	t.Helper()
+	if err := yaml.Unmarshal([]byte(readText(t, name)), into); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+}

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Installs a release of pawl after checking it against the release's checksums. For Linux, macOS, and Windows' Git Bash.
+#
+#   PAWL_VERSION   the release, such as 1.2.3
+#   PAWL_BIN       the folder to install into; $HOME/.local/bin when empty
+#   PAWL_RELEASES  the URL below which the releases are, for a mirror
+set -euo pipefail
+
+fail() { printf 'pawl: error: %s\n' "$1" >&2; exit 1; }
+sum() { if command -v sha256sum >/dev/null; then sha256sum; else shasum -a 256; fi; }
+version=${PAWL_VERSION:-}
+version=${version#v}
+case $version in
+  "") fail "no version is given, such as 1.2.3" ;;
+  *[!0-9A-Za-z.+-]*) fail "the version is none; give one such as 1.2.3" ;;
+esac
+bin=${PAWL_BIN:-$HOME/.local/bin}
+releases=${PAWL_RELEASES:-https://github.com/pawl-cd/pawl/releases/download}
+case $(uname -m) in
+  x86_64 | amd64) arch=amd64 ;;
+  aarch64 | arm64) arch=arm64 ;;
+  *) fail "no release is built for $(uname -m)" ;;
+esac
+case $(uname -s) in
+  Linux) archive=pawl_${version}_linux_$arch.tar.gz ;;
+  Darwin) archive=pawl_${version}_darwin_$arch.tar.gz ;;
+  MINGW* | MSYS*) archive=pawl_${version}_windows_$arch.zip ;;
+  *) fail "no release is built for $(uname -s)" ;;
+esac
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for file in "$archive" checksums.txt; do
+  curl --fail --silent --show-error --location --proto-redir =https --retry 3 --output "$work/$file" \
+    "${releases%/}/v$version/$file" || fail "downloading $file of release $version failed"
+done
+expected=$(awk -v name="$archive" '$2 == name { print $1 }' "$work/checksums.txt")
+actual=$(sum < "$work/$archive" | cut -d ' ' -f 1)
+[ "$actual" = "$expected" ] || fail "the checksum of $archive is $actual, the release names ${expected:-none}"
+mkdir -p "$bin"
+case $archive in
+  *.zip) unzip -q -o "$work/$archive" pawl.exe -d "$bin" ;;
+  *) tar -xzf "$work/$archive" -C "$bin" pawl ;;
+esac
