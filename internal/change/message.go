@@ -86,6 +86,31 @@ func ParseTrailers(message string) Trailers {
 	return t
 }
 
+// ParseMessage is ParseTrailers with the Manifest of each update that the lines above the trailers name without doubt.
+func ParseMessage(message string) Trailers {
+	t := ParseTrailers(message)
+	names := map[[3]string]string{}
+	for line := range strings.SplitSeq(message, "\n") {
+		// - NAME OLD -> NEW in FILE
+		fields := strings.Split(strings.TrimSuffix(line, "\r"), " ")
+		if len(fields) != 7 || fields[0] != "-" || fields[3] != "->" || fields[5] != "in" {
+			continue
+		}
+		change := [3]string{fields[6], fields[2], fields[4]}
+		if name, ok := names[change]; ok && name != fields[1] {
+			fields[1] = "" // two manifests say the same
+		}
+		names[change] = fields[1]
+	}
+	for i, u := range t.Updates {
+		name := names[[3]string{keyWord(u.File), word(u.Old), word(u.New)}]
+		if text, err := unword(name); err == nil {
+			t.Updates[i].Manifest = text
+		}
+	}
+	return t
+}
+
 func decodeUpdate(text string) (Update, error) {
 	fields := strings.Split(text, " ")
 	if len(fields) != 5 || fields[3] != "->" {

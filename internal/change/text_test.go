@@ -298,3 +298,25 @@ func TestDigestIgnoresOrder(t *testing.T) {
 		t.Error("the digest misses a value")
 	}
 }
+
+// TestParseMessage: the manifest of an update is read from the line that names it, unless two lines say the same.
+func TestParseMessage(t *testing.T) {
+	t.Parallel()
+	a := Update{Manifest: "infra/a", File: "v w.yaml", Key: "$.a", Old: "1 x", New: "2"}
+	b, c, d := a, a, a
+	b.Manifest, b.File = "b", "b.yaml"
+	c.Manifest, c.Key, c.Old = "c", "$.c", "9"
+	d.Manifest, d.Key, d.Old = "d", "$.d", "9"
+	message := CommitMessage(Set{Updates: []Update{a, b, c, d}, Chain: "x"}).String()
+	got := map[string]string{}
+	for _, u := range ParseMessage(message).Updates {
+		got[u.File+" "+u.Key] = u.Manifest
+	}
+	want := map[string]string{"v w.yaml $.a": "infra/a", "b.yaml $.a": "b", "v w.yaml $.c": "", "v w.yaml $.d": ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if other := ParseMessage("Merge\n\n- a b -> c in d\n"); len(other.Updates) != 0 {
+		t.Errorf("%+v", other)
+	}
+}

@@ -18,11 +18,11 @@ import (
 
 type deployOptions struct {
 	*globals
-	output, runID string
-	commit        pipeline.Commit
-	project       []string
-	retryUnknown  bool
-	wait          time.Duration
+	output, runID, page string
+	commit              pipeline.Commit
+	project             []string
+	retryUnknown        bool
+	wait                time.Duration
 }
 
 func newDeploy(g *globals) *cobra.Command {
@@ -51,6 +51,7 @@ the project's api token, or until --retry-unknown says that it may fire twice.`,
 	f.StringArrayVar(&o.project, "project", nil, "the `name` of a project to deploy, else all; may be repeated")
 	f.BoolVar(&o.retryUnknown, "retry-unknown", false, "fire also what is unknown: it may fire twice")
 	f.DurationVar(&o.wait, "wait", 0, "follow the pipelines to their end for at most this `time` (default deploy.wait)")
+	addReport(cmd, &o.page)
 	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
 	return cmd
 }
@@ -58,6 +59,9 @@ the project's api token, or until --retry-unknown says that it may fire twice.`,
 func (o *deployOptions) run(ctx context.Context) error {
 	if o.retryUnknown && len(o.project) == 0 {
 		return usage(errors.New("--retry-unknown: name the project with --project"))
+	}
+	if err := writable(o.page); err != nil {
+		return err
 	}
 	event, err := actions{o.sys}.push()
 	if err != nil {
@@ -169,7 +173,7 @@ func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forg
 	}
 	missing := story.end(ctx, forge, &report, err)
 	report.Duration, report.Calls = o.sys.Now().Sub(report.Started).Seconds(), forge.Calls()
-	if said := o.tell(report, len(commits) == 0); err == nil {
+	if said := o.tell(report, len(commits) == 0, err); err == nil {
 		err = said
 	}
 	if err != nil {
@@ -197,8 +201,8 @@ func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits 
 	return known, commits, err
 }
 
-// tell prints the report and hands it to the workflow.
-func (o *deployOptions) tell(report pipeline.Report, nothing bool) error {
+// tell prints the report and hands it to the workflow; ended is what ended the deployment early.
+func (o *deployOptions) tell(report pipeline.Report, nothing bool, ended error) error {
 	if report.Deploy == nil {
 		return nil
 	}
@@ -217,7 +221,7 @@ func (o *deployOptions) tell(report pipeline.Report, nothing bool) error {
 			job.annotate("error", t.Project, t.Detail+" "+t.Hint)
 		}
 	}
-	said := job.summary(markdown.String())
+	said := errors.Join(job.summary(markdown.String()), writeReport(o.page, report, ended))
 	switch o.output {
 	case "json":
 		return errors.Join(said, writeJSON(o.sys.Out, report))

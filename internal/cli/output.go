@@ -47,6 +47,10 @@ func addOutput(cmd *cobra.Command, to *string, forms ...string) {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
 }
 
+func addReport(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVar(to, "report", "", "write a page for people, HTML, to this `file`")
+}
+
 // render prints the plan in the form asked for.
 func render(w io.Writer, form string, plan pipeline.Plan, verbose bool) error {
 	switch form {

@@ -32,7 +32,7 @@ type runOptions struct {
 	from            string
 	dryRun, noMerge bool
 	settle          time.Duration
-	runID           string
+	runID, page     string
 	// event is the file of the incoming event, incoming what was read from it; the zero value when there is none.
 	event    string
 	incoming event.Incoming
@@ -66,6 +66,7 @@ PAWL_PAUSE=reason plans and reports only.`,
 	f.StringVar(&o.Upstream, "upstream", "", "the `URL` of the build that published it")
 	f.StringVar(&o.event, "event", "", "a `file` with the CDEvent that asks for this run, or - for stdin")
 	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
+	addReport(cmd, &o.page)
 	f.DurationVar(&o.settle, "settle", 2*time.Minute, "wait this `time` for an announced tag to appear")
 	return cmd
 }
@@ -73,6 +74,9 @@ PAWL_PAUSE=reason plans and reports only.`,
 func (o *runOptions) run(ctx context.Context) error {
 	if o.from != "base" && o.from != "root" {
 		return usage(fmt.Errorf("--from: want base or root, have %q", o.from))
+	}
+	if err := writable(o.page); err != nil {
+		return err
 	}
 	job := actions{o.sys}
 	dispatched, err := job.inputs()
@@ -206,7 +210,7 @@ func (o *runOptions) finish(job actions, report pipeline.Report, err error) erro
 		o.reporter().say(slog.LevelWarn, text, "make a new one and replace the secret")
 		job.annotate("warning", "pawl", text)
 	}
-	said := o.tell(job, report)
+	said := o.tell(job, report, err)
 	if err == nil {
 		return said
 	}
@@ -217,8 +221,8 @@ func (o *runOptions) finish(job actions, report pipeline.Report, err error) erro
 	return &exit{code: Failure, err: errors.Join(err, said)}
 }
 
-// tell prints the report and hands it to the workflow, as soon as there is a plan in it.
-func (o *runOptions) tell(job actions, report pipeline.Report) error {
+// tell prints the report and hands it to the workflow, as soon as there is a plan in it; ended is what ended the run early.
+func (o *runOptions) tell(job actions, report pipeline.Report, ended error) error {
 	if report.Plan.Schema == "" {
 		return nil
 	}
@@ -229,7 +233,7 @@ func (o *runOptions) tell(job actions, report pipeline.Report) error {
 			job.annotate("error", out.Manifest, out.Detail+" "+out.Hint)
 		}
 	}
-	if err := errors.Join(o.print(report, markdown.String()), job.summary(markdown.String()), o.outputs(job, report)); err != nil {
+	if err := errors.Join(o.print(report, markdown.String()), job.summary(markdown.String()), o.outputs(job, report), writeReport(o.page, report, ended)); err != nil {
 		return &exit{code: Failure, err: err}
 	}
 	return nil

@@ -1,0 +1,264 @@
+package cli
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/report"
+)
+
+// What `pawl report` reads at most: bytes of one report and of all, commits and bytes of a git history.
+const (
+	maxReport  = 16 << 20
+	maxReports = 256 << 20
+	maxCommits = 10_000
+	maxLog     = 64 << 20
+)
+
+type reportOptions struct {
+	*globals
+	file, git string
+}
+
+func newReport(g *globals) *cobra.Command {
+	o := &reportOptions{globals: g}
+	cmd := &cobra.Command{
+		Use:   "report [DIR...]",
+		Short: "Write a page with the history of versions, lead times and failures",
+		Long: `Report reads the reports in the directories, which are the files *.json that run and deploy print with
+--output json, and writes one HTML page: for each manifest its versions over time, the time from publication
+to merge, and what failed. With --git it reads what the commits of a profile's repository say as well, or
+alone: merges that happened after a run had ended are known from there. Other files are left out with a
+warning. The page loads nothing and runs no script.`,
+		Example: `  pawl report reports --file history.html
+  pawl report --git . > history.html`,
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+	}
+	cmd.Flags().StringVar(&o.file, "file", "", "write the page to this `file` (default stdout)")
+	cmd.Flags().StringVar(&o.git, "git", "", "the `directory` of a profile's repository, whose commits are read from HEAD")
+	return cmd
+}
+
+func (o *reportOptions) run(ctx context.Context, dirs []string) error {
+	if len(dirs) == 0 && o.git == "" {
+		return &exit{code: Usage, err: errors.New("there is nothing to read"), hint: "name a directory of reports, or a repository with --git"}
+	}
+	if err := writable(o.file); err != nil {
+		return err
+	}
+	reports, err := o.reports(dirs)
+	if err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	if len(dirs) > 0 && len(reports) == 0 && o.git == "" {
+		return &exit{code: Usage, err: errors.New("there is no report in " + strings.Join(dirs, ", ")), hint: "keep one with pawl run --output json > DIRECTORY/NAME.json"}
+	}
+	var commits []report.Commit
+	if o.git != "" {
+		if commits, err = gitCommits(ctx, o.git); err != nil {
+			return &exit{code: Failure, err: err, hint: "name the directory of a git repository that has commits"}
+		}
+	}
+	page, err := report.NewHistory(reports, commits).Page()
+	if err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	if o.file == "" {
+		return o.write(string(page))
+	}
+	return writePage(o.file, page)
+}
+
+// reports reads the reports of the directories, each one once.
+func (o *reportOptions) reports(dirs []string) ([]pipeline.Report, error) {
+	var all []pipeline.Report
+	seen, size := map[[sha256.Size]byte]bool{}, 0
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir) // in the order of their names
+		if err != nil {
+			return nil, fmt.Errorf("reading reports: %w", err)
+		}
+		for _, e := range entries {
+			if !strings.HasSuffix(e.Name(), ".json") || e.IsDir() {
+				continue
+			}
+			data, err := readReport(filepath.Join(dir, e.Name()))
+			var r pipeline.Report
+			if err == nil {
+				r, err = parseReport(data)
+			}
+			if err != nil {
+				o.reporter().say(slog.LevelWarn, fmt.Sprintf("left out %s: %v", filepath.Join(dir, e.Name()), err), "")
+				continue
+			}
+			if sum := sha256.Sum256(data); !seen[sum] {
+				seen[sum] = true
+				all = append(all, r)
+			}
+			if size += len(data); size > maxReports {
+				return nil, tooMuch{fmt.Sprintf("the reports have more than %d bytes", maxReports)}
+			}
+		}
+	}
+	return all, nil
+}
+
+// tooMuch is more than a history can hold.
+type tooMuch struct{ text string }
+
+// Error says what is too much.
+func (e tooMuch) Error() string { return e.text }
+
+// Advice says what to do.
+func (e tooMuch) Advice() string { return "move older reports to a directory of their own" }
+
+// readReport reads a regular file up to the limit.
+func readReport(name string) ([]byte, error) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, errors.New("it is no regular file")
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxReport+1))
+	if err == nil && len(data) > maxReport {
+		return nil, fmt.Errorf("it has more than %d bytes", maxReport)
+	}
+	return data, err
+}
+
+func parseReport(data []byte) (r pipeline.Report, err error) {
+	var head struct{ Schema string }
+	if json.Unmarshal(data, &head) != nil || head.Schema != pipeline.ReportSchema {
+		return r, errors.New("it is no " + pipeline.ReportSchema)
+	}
+	if err := json.Unmarshal(data, &r); err != nil {
+		return r, fmt.Errorf("it is no valid %s: %w", pipeline.ReportSchema, err)
+	}
+	return r, nil
+}
+
+// gitCommits asks git for the commits on the first line of HEAD whose messages name updates, the newest of them.
+func gitCommits(ctx context.Context, dir string) ([]report.Commit, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var errs strings.Builder
+	cmd := exec.CommandContext(ctx, "git", "-C", dir, "-c", "log.showSignature=false", "-c", "i18n.logOutputEncoding=UTF-8", "log", "-z", "--first-parent",
+		fmt.Sprintf("--max-count=%d", maxCommits), "--no-color", "--no-decorate", "--grep=^Pawl-Update: ", "--format=%H%n%cI%n%B", "HEAD", "--")
+	cmd.Stderr = &errs
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("asking git: %w", err)
+	}
+	data, err := io.ReadAll(io.LimitReader(out, maxLog+1))
+	if len(data) > maxLog {
+		cancel()
+		return nil, errors.Join(fmt.Errorf("asking git: the messages have more than %d bytes", maxLog), ignoreExit(cmd.Wait()))
+	}
+	if err = errors.Join(err, cmd.Wait()); err != nil {
+		first, _, _ := strings.Cut(errs.String(), "\n")
+		return nil, fmt.Errorf("asking git: %s (%w)", first, err)
+	}
+	var commits []report.Commit
+	for record := range strings.SplitSeq(string(data), "\x00") {
+		fields := strings.SplitN(record, "\n", 3)
+		if len(fields) != 3 {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339, fields[1])
+		if err != nil {
+			return nil, fmt.Errorf("asking git: the time of %s: %w", fields[0], err)
+		}
+		commits = append(commits, report.Commit{SHA: fields[0], At: at, Message: fields[2]})
+	}
+	slices.Reverse(commits) // the oldest first: commits of one second keep their order
+	return commits, nil
+}
+
+// ignoreExit leaves out that a process which was stopped did not end well.
+func ignoreExit(err error) error {
+	if _, ok := errors.AsType[*exec.ExitError](err); ok || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+const pageHint = "name a file in a directory that exists and may be written"
+
+// writable fails when a page cannot be written there, before anything else is done; an empty name is no page.
+func writable(name string) error {
+	if name == "" {
+		return nil
+	}
+	info, err := os.Stat(filepath.Dir(name))
+	if err == nil && !info.IsDir() {
+		err = errors.New(filepath.Dir(name) + " is no directory")
+	}
+	if err != nil {
+		return &exit{code: Failure, err: fmt.Errorf("writing the page: %w", err), hint: pageHint}
+	}
+	return nil
+}
+
+// writePage writes a file as a whole or not at all.
+func writePage(name string, page []byte) error {
+	if err := replace(name, page); err != nil {
+		return &exit{code: Failure, err: fmt.Errorf("writing the page: %w", err), hint: pageHint}
+	}
+	return nil
+}
+
+func replace(name string, data []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), ".pawl-*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(f.Name()))
+	}
+	return nil
+}
+
+// writeReport writes the page of a run; err is what ended it early.
+func writeReport(name string, r pipeline.Report, err error) error {
+	if name == "" {
+		return nil
+	}
+	var failure report.Failure
+	if err != nil {
+		failure = report.Failure{Message: err.Error(), Hint: advice(err)}
+	}
+	page, rendering := report.Run(r, failure)
+	if rendering != nil {
+		return &exit{code: Failure, err: rendering}
+	}
+	return writePage(name, page)
+}

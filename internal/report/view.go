@@ -1,0 +1,376 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/policy"
+)
+
+// runView is what the template of a run shows.
+type runView struct {
+	Title, Headline string
+	// Tone is good, wait or bad.
+	Tone    string
+	Notes   []string
+	Failure Failure
+	Report  pipeline.Report
+	Shares  []share
+	Changes []changed
+	// Attention are the targets that somebody has to look at, Quiet those that stay as they are.
+	Attention, Quiet []pipeline.Outcome
+	Chain            chain
+	Hosts            []bar
+	Steps            []bar
+	Requests         int
+	Sections         []section
+}
+
+// section is one part of the page and its place in the contents.
+type section struct{ ID, Name string }
+
+// share is a part of the strip of outcomes.
+type share struct {
+	Word, Class, X, Width string
+	Count                 int
+}
+
+// changed is one version that goes to one or more places.
+type changed struct {
+	Source                  change.Source
+	Same, OldTail, NewTail  string
+	Version, Digest, Reason string
+	Why                     string
+	Places                  []where
+}
+
+// where is a value's place and who asks for it.
+type where struct {
+	Manifest, File, Key string
+	Document            int
+}
+
+// bar is a line of a table of costs.
+type bar struct {
+	Name, Took, Width string
+	Count, Writes     int
+	// Left is what the host still allows; Known says whether it does.
+	Left  int
+	Known bool
+}
+
+func newRunView(r pipeline.Report, failure Failure) runView {
+	v := runView{Report: r, Failure: failure, Changes: changes(r.Plan), Chain: newChain(r.Events)}
+	v.Headline, v.Tone = headline(r, failure)
+	v.Title = v.Headline + " – pawl"
+	v.Notes = notes(r)
+	v.Shares = shares(r.Plan)
+	for _, o := range r.Plan.Outcomes {
+		switch {
+		case o.Outcome == policy.Update && o.Hint == "":
+		case o.Outcome == policy.Current && o.Hint == "":
+			v.Quiet = append(v.Quiet, o)
+		default:
+			v.Attention = append(v.Attention, o)
+		}
+	}
+	slices.SortStableFunc(v.Attention, func(a, b pipeline.Outcome) int { return cmp.Compare(urgency(a), urgency(b)) })
+	v.costs()
+	v.sections()
+	return v
+}
+
+// urgency orders what needs to be seen.
+func urgency(o pipeline.Outcome) int {
+	return slices.Index([]policy.Outcome{policy.Failed, policy.Held, policy.None, policy.Update, policy.Current}, o.Outcome)
+}
+
+// sections lists the parts that this page has.
+func (v *runView) sections() {
+	r := v.Report
+	for _, s := range []struct {
+		there    bool
+		id, name string
+	}{
+		{len(v.Attention) > 0, "attention", "Needs a look"},
+		{len(v.Changes) > 0, "changes", "What changes"},
+		{v.Proposed(), "proposal", "Pull request"},
+		{r.Deploy != nil, "deploy", "Pipelines"},
+		{len(v.Chain.Nodes) > 0, "timeline", "Timeline"},
+		{len(v.Quiet) > 0, "current", "Already current"},
+		{len(v.Hosts)+len(v.Steps) > 0, "cost", "Time and requests"},
+		{len(r.Delivery) > 0, "delivery", "Delivery of events"},
+	} {
+		if s.there {
+			v.Sections = append(v.Sections, section{s.id, s.name})
+		}
+	}
+}
+
+// Proposed says whether there is anything about a pull request.
+func (v runView) Proposed() bool {
+	r := v.Report
+	return r.Pull != nil || r.Preview != nil || r.Merge != nil || len(r.Withdrawn) > 0
+}
+
+// headline says in one sentence what the run came to.
+func headline(r pipeline.Report, failure Failure) (text, tone string) {
+	if r.Plan.Schema == "" {
+		return deployed(r, failure)
+	}
+	updates, counts := count(len(r.Plan.Changes), "update"), outcomes(r.Plan)
+	tone = "good"
+	if waiting(r.Delivery) {
+		tone = "wait"
+	}
+	text, worse := proposed(r, updates, counts)
+	if failure.Message != "" {
+		text = updates + " planned"
+	}
+	if n := counts[policy.Failed]; n > 0 {
+		text += ", " + thousands(n) + " failed"
+	}
+	if failure.Message != "" {
+		text += ", and the run ended early"
+	}
+	if failure.Message != "" || counts[policy.Failed] > 0 || r.Deploy.Failed() || worse == "bad" {
+		tone = "bad"
+	} else if worse == "wait" {
+		tone = "wait"
+	}
+	return text, tone
+}
+
+// proposed says what became of the updates.
+func proposed(r pipeline.Report, updates string, counts map[policy.Outcome]int) (text, tone string) {
+	switch {
+	case len(r.Plan.Changes) == 0 && counts[policy.Failed]+counts[policy.Held]+counts[policy.None] == 0:
+		return "Everything is current", ""
+	case len(r.Plan.Changes) == 0:
+		return "Nothing to update", ""
+	case r.Paused != "":
+		return updates + " planned, writing is paused", "wait"
+	case r.DryRun:
+		return updates + " would be proposed", ""
+	case r.Merge != nil:
+		switch r.Merge.Outcome {
+		case "merged":
+			return updates + " merged", ""
+		case "pending":
+			return updates + " proposed, not merged yet", "wait"
+		case "refused":
+			return updates + " proposed, a person decides on the merge", "wait"
+		case "closed":
+			return updates + " proposed, the pull request was closed", "wait"
+		case "rebuild":
+			return updates + " proposed, the base kept moving", "wait"
+		default:
+			return updates + " proposed, the merge failed", "bad"
+		}
+	case r.Pull != nil:
+		return updates + " proposed", ""
+	}
+	return updates + " planned", ""
+}
+
+// deployed is the headline of a deployment alone.
+func deployed(r pipeline.Report, failure Failure) (text, tone string) {
+	fired := 0
+	if r.Deploy != nil {
+		for _, t := range r.Deploy.Triggers {
+			if t.Fired && !t.Failed() {
+				fired++
+			}
+		}
+	}
+	text, tone = count(fired, "pipeline")+" started", "good"
+	if fired == 0 {
+		text = "No pipeline started"
+	}
+	switch {
+	case failure.Message != "":
+		return text + ", and the run ended early", "bad"
+	case r.Deploy.Failed():
+		return text + ", not all went well", "bad"
+	}
+	return text, tone
+}
+
+// notes are what the headline has no room for.
+func notes(r pipeline.Report) []string {
+	var all []string
+	if r.DryRun {
+		all = append(all, "This was a dry run: nothing was written.")
+	}
+	if r.Paused != "" {
+		all = append(all, "Writing is paused: "+r.Paused)
+	}
+	if r.Rounds > 0 {
+		all = append(all, fmt.Sprintf("The base or the branch moved meanwhile, so the run started over (%d×).", r.Rounds))
+	}
+	for _, n := range r.Withdrawn {
+		all = append(all, fmt.Sprintf("Pull request #%d was closed: nothing is left to change.", n))
+	}
+	if waiting(r.Delivery) {
+		all = append(all, "Not every event has reached its receiver.")
+	}
+	return all
+}
+
+func waiting(all []pipeline.Delivery) bool {
+	return slices.ContainsFunc(all, func(d pipeline.Delivery) bool { return d.Waiting > 0 || d.Dead > 0 })
+}
+
+func outcomes(p pipeline.Plan) map[policy.Outcome]int {
+	counts := map[policy.Outcome]int{}
+	for _, o := range p.Outcomes {
+		counts[o.Outcome]++
+	}
+	return counts
+}
+
+// shares draws the outcomes as one strip.
+func shares(p pipeline.Plan) []share {
+	counts, at := outcomes(p), 0
+	var all []share
+	for _, s := range []struct {
+		outcome     policy.Outcome
+		word, class string
+	}{
+		{policy.Update, "updated", "s-update"}, {policy.Current, "current", "s-current"}, {policy.Held, "held", "s-held"},
+		{policy.None, "without a match", "s-none"}, {policy.Failed, "failed", "s-failed"},
+	} {
+		n := counts[s.outcome]
+		if n == 0 {
+			continue
+		}
+		whole := float64(len(p.Outcomes))
+		all = append(all, share{Word: s.word, Class: s.class, Count: n, X: place(float64(at), whole), Width: place(float64(n), whole)})
+		at += n
+	}
+	return all
+}
+
+// changes puts the places that get the same version of the same source together, in the order of the plan.
+func changes(p pipeline.Plan) []changed {
+	why := map[[2]string]string{}
+	for _, o := range p.Outcomes {
+		why[[2]string{o.Manifest, o.Target}] = o.Detail
+	}
+	type group struct {
+		source           change.Source
+		old, new, reason string
+	}
+	var all []changed
+	index := map[group]int{}
+	for _, u := range p.Changes {
+		g := group{u.Source, u.Old, u.New, u.Reason}
+		at, ok := index[g]
+		if !ok {
+			at = len(all)
+			index[g] = at
+			c := changed{Source: u.Source, Version: u.Version, Digest: u.Digest, Reason: u.Reason, Why: why[[2]string{u.Manifest, u.Target}]}
+			c.Same, c.OldTail, c.NewTail = cut(u.Old, u.New)
+			all = append(all, c)
+		}
+		all[at].Places = append(all[at].Places, where{u.Manifest, u.File, u.Key, u.Document})
+	}
+	return all
+}
+
+// costs are the requests by host, and the steps.
+func (v *runView) costs() {
+	p, most := v.Report.Plan, 0
+	for _, n := range p.Requests {
+		v.Requests += n
+		most = max(most, n)
+	}
+	for _, host := range slices.Sorted(maps.Keys(p.Requests)) {
+		left, known := p.Remaining[host]
+		v.Hosts = append(v.Hosts, bar{Name: host, Count: p.Requests[host], Width: percent(float64(p.Requests[host]), float64(most)), Left: left, Known: known})
+	}
+	longest := 0.0
+	for _, s := range v.Report.Steps {
+		longest = max(longest, s.Duration)
+	}
+	for _, s := range v.Report.Steps {
+		v.Steps = append(v.Steps, bar{Name: s.Name, Count: s.Calls, Writes: s.Writes, Took: took(s.Duration), Width: percent(s.Duration, longest)})
+	}
+}
+
+// Ended is when the run was over.
+func (v runView) Ended() time.Time {
+	return v.Report.Started.Add(time.Duration(v.Report.Duration * float64(time.Second)))
+}
+
+// Many says that a change goes to more places than are shown at once.
+func (c changed) Many() bool { return len(c.Places) > 3 }
+
+// Kind says in a word what a source is.
+func (c changed) Kind() string { return kind(c.Source.Kind) }
+
+func kind(name string) string {
+	switch name {
+	case "dockerimage":
+		return "image"
+	case "helmchart":
+		return "chart"
+	case "githubrelease":
+		return "release"
+	}
+	return name
+}
+
+// Page is the address of the source's page, for a source that is written as one.
+func (c changed) Page() string {
+	address, _, _ := strings.Cut(c.Source.Name, "#")
+	return link(address)
+}
+
+// Word names how the merge went.
+func (v runView) Word() string {
+	if m := v.Report.Merge; m != nil && m.Outcome == "merged" {
+		return map[string]string{"direct": "merged by pawl", "auto": "merged by the forge's auto-merge", "queue": "merged by the merge queue", "person": "merged by a person"}[m.By]
+	}
+	return ""
+}
+
+// Merged is the tone of the merge.
+func (v runView) Merged() string {
+	if m := v.Report.Merge; m != nil && m.Outcome == "failed" {
+		return "bad"
+	} else if m != nil && m.Outcome == "merged" {
+		return "good"
+	}
+	return "wait"
+}
+
+// outcomeTone is the tone of a target.
+func outcomeTone(o policy.Outcome) string {
+	switch o {
+	case policy.Failed:
+		return "bad"
+	case policy.Held, policy.None:
+		return "wait"
+	}
+	return "good"
+}
+
+// State is the tone of a trigger.
+func (v runView) State(t pipeline.Trigger) string {
+	switch {
+	case t.Failed():
+		return "bad"
+	case t.State == "accepted" && t.Status != "success":
+		return "wait"
+	case t.State == "accepted":
+		return "good"
+	}
+	return "calm"
+}
