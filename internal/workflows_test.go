@@ -10,9 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/scaffold"
 )
 
 // rule is what one workflow or action has to be, beyond what holds for all.
@@ -84,6 +87,36 @@ func TestWorkflows(t *testing.T) {
 	for name, r := range rules() {
 		for _, problem := range inspect(t, readText(t, name), r) {
 			t.Errorf("%s: %s", name, problem)
+		}
+	}
+}
+
+// TestProposedWorkflows holds what pawl init writes against the same rules.
+func TestProposedWorkflows(t *testing.T) {
+	t.Parallel()
+	for name, files := range map[string]fstest.MapFS{
+		"values alone": {"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}},
+		"deployed": {"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}, ".github/workflows/gitlab.yaml": {Data: []byte(
+			"jobs:\n  g:\n    strategy: {matrix: {p: '${{ fromJSON(vars.PROJECTS) }}'}}\n    steps: [{run: 'curl -F token=$T $U', env: {T: '${{ secrets.T }}'}}]\n")}},
+		"other manifests": {"manifests/a.yaml": {Data: []byte("kind: Service\nimage: org/app:v1.0.0\n")}},
+	} {
+		p, err := scaffold.Propose(files, scaffold.Options{Workflows: os.DirFS(".."), Version: "v1.0.0"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		checked := 0
+		for _, f := range p.Files {
+			r, known := rules()[f.Path]
+			if !known {
+				continue
+			}
+			checked++
+			for _, problem := range inspect(t, string(f.Data), r) {
+				t.Errorf("%s, %s: %s", name, f.Path, problem)
+			}
+		}
+		if want := map[bool]int{false: 1, true: 2}[name == "deployed"]; checked != want {
+			t.Errorf("%s: %d workflows, want %d", name, checked, want)
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/manifest"
 )
 
-var update = flag.Bool("update", false, "write the reference in docs/ anew")
+var rewrite = flag.Bool("update", false, "write golden files and the references in docs/ anew")
 
 // section is the heading of one part of a format, or the place of another page that describes it.
 type section struct{ definition, title, elsewhere string }
@@ -64,7 +64,7 @@ func TestReference(t *testing.T) {
 		if string(text) == want {
 			continue
 		}
-		if !*update {
+		if !*rewrite {
 			t.Errorf("%s is not as the schema says; go test ./internal/cli -run TestReference -update makes it anew", r.page)
 			continue
 		}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
 	"net/http"
@@ -29,8 +28,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake/receiver"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
-
-var updateStories = flag.Bool("update-stories", false, "write the golden stories anew")
 
 // storyStage is a deploy stage with a receiver of events.
 type storyStage struct {
@@ -297,7 +294,7 @@ func TestStories(t *testing.T) {
 				c.play(s)
 				tale := s.tale(s.events())
 				file := filepath.Join("testdata", "stories", strings.NewReplacer(" ", "-", ",", "").Replace(name)+".txt")
-				if *updateStories {
+				if *rewrite {
 					s.must(nil, os.MkdirAll(filepath.Dir(file), 0o755))
 					s.must(nil, os.WriteFile(file, []byte(tale), 0o644))
 				}
@@ -597,8 +594,12 @@ func TestStoryUndelivered(t *testing.T) {
 		if code != 0 || len(report.Delivery) != 1 || report.Delivery[0].Waiting != len(report.Events) || report.Delivery[0].Detail == "" {
 			t.Fatalf("exit code %d, %+v: %s", code, report.Delivery, printed)
 		}
-		if code, _, printed := s.command(s.network(), s.environment(2), "events", "flush"); code != 3 {
-			t.Errorf("a flush to nobody: exit code %d: %s", code, printed)
+		var flushed strings.Builder
+		env := s.environment(2)
+		code = cli.Run(t.Context(), []string{"events", "flush", "--root", s.root}, cli.System{Out: &flushed, Err: &flushed, Now: s.clock, Sleep: s.sleep,
+			Transport: s.network(), Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
+		if code != 3 || len(s.receiver.Events()) > 0 {
+			t.Errorf("a flush to nobody: exit code %d: %s", code, flushed.String())
 		}
 		s.receiver.Clear()
 		s.play(3, 0)

@@ -154,13 +154,13 @@ func step(p place) string {
 	case p.parent.Kind == yaml.SequenceNode:
 		return fmt.Sprintf("[%d]", p.slot)
 	case p.slot%2 == 0:
-		return nameStep(p.parent.Content[p.slot].Value) + "~"
+		return Step(p.parent.Content[p.slot].Value) + "~"
 	}
-	return nameStep(p.parent.Content[p.slot-1].Value)
+	return Step(p.parent.Content[p.slot-1].Value)
 }
 
-// nameStep writes a name with a dot when it is simple, else quoted in brackets.
-func nameStep(name string) string {
+// Step returns the part of a key that selects a name: with a dot when the name is simple, else quoted in brackets.
+func Step(name string) string {
 	digits := 0
 	for _, c := range []byte(name) {
 		switch {

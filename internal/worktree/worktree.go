@@ -109,6 +109,33 @@ func explain(name string, err error) error {
 	return &Error{Path: name, Message: fmt.Sprintf("cannot be used: %v", err), err: err}
 }
 
+// Exists reports whether there is a file. What is no file of its own, or lies behind a symbolic link, is an error.
+func (t *Tree) Exists(name string) (bool, error) {
+	_, err := t.stat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// CreateFile writes a new file, and the directories that it needs. It never replaces one.
+func (t *Tree) CreateFile(name string, data []byte) error {
+	there, err := t.Exists(name)
+	if err != nil {
+		return err
+	}
+	if there {
+		return &Error{Path: name, Message: "exists already"}
+	}
+	if err := t.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
+		return explain(name, err)
+	}
+	if err := t.create(name, data, 0o644); err != nil {
+		return explain(name, err)
+	}
+	return nil
+}
+
 // ReplaceFile writes the new content beside the file and renames it over, provided that the file still holds the bytes
 // before. Nothing happens when nothing would change.
 func (t *Tree) ReplaceFile(name string, before, after []byte) error {
@@ -138,10 +165,15 @@ func (t *Tree) ReplaceFile(name string, before, after []byte) error {
 
 // write makes a new file with its content on disk; what a killed run left behind is replaced.
 func (t *Tree) write(name string, data []byte, mode fs.FileMode) error {
-	name = filepath.FromSlash(name)
-	if err := t.root.Remove(name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := t.root.Remove(filepath.FromSlash(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	return t.create(name, data, mode)
+}
+
+// create makes a new file with its content on disk and this mode, whatever the process's mask.
+func (t *Tree) create(name string, data []byte, mode fs.FileMode) error {
+	name = filepath.FromSlash(name)
 	f, err := t.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
 	if err != nil {
 		return err

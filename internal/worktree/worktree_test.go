@@ -73,6 +73,39 @@ func inode(t *testing.T, path string) (uint64, fs.FileInfo) {
 	return info.Sys().(*syscall.Stat_t).Ino, info
 }
 
+// TestCreate holds that a file is made with its directories, never over another and never through a link.
+func TestCreate(t *testing.T) {
+	t.Parallel()
+	tree, dir := open(t)
+	for name, path := range map[string]string{"link": "../elsewhere", "values-link.yaml": "values.yaml"} {
+		if err := os.Symlink(path, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tree.CreateFile(".a/b/c.yaml", []byte("c: 1\n")); err != nil {
+		t.Fatal(err)
+	}
+	if _, info := inode(t, filepath.Join(dir, ".a/b/c.yaml")); info.Mode() != 0o644 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	for name, want := range map[string]string{
+		"values.yaml": "exists already", ".a/b/c.yaml": "exists already", "link/x.yaml": "lies behind a symbolic link", "values-link.yaml": "is a symbolic link",
+		"values.yaml/x": "cannot be used", "../x.yaml": "cannot be used", ".a": "is not a regular file",
+	} {
+		if err := tree.CreateFile(name, []byte("b: 2\n")); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", name, err, want)
+		}
+	}
+	for name, want := range map[string]bool{"values.yaml": true, ".a/b/c.yaml": true, "x.yaml": false, "x/y/z.yaml": false} {
+		if there, err := tree.Exists(name); there != want || err != nil {
+			t.Errorf("%s: %v, %v", name, there, err)
+		}
+	}
+	if data, err := tree.ReadFile("values.yaml"); string(data) != "a: 1\n" || err != nil {
+		t.Errorf("the file holds %q, %v", data, err)
+	}
+}
+
 func TestReplaceKeepsMode(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []fs.FileMode{0o644, 0o600, 0o755, 0o666, 0o440} {

@@ -1,0 +1,365 @@
+package scaffold
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/deploy"
+)
+
+// chain is what the workflows say of the chain that pawl replaces: Updatecli, an action that opens the pull request, a
+// command that merges it, and a loop that triggers GitLab.
+type chain struct {
+	// updater and trigger are the paths of the workflows that do it, empty for none.
+	updater, trigger string
+	base             string
+	labels           []string
+	merge            merge
+	// variable and context name what holds the projects as JSON: ${{ vars.PROJECTS }}; else projects are written out.
+	variable, context string
+	projects          []deploy.Project
+	// secrets are the secrets of the trigger tokens by the name of their environment variable.
+	secrets map[string]string
+	ref     string
+	// paths are the files whose change started the trigger.
+	paths []string
+	// checks are the jobs that run on pull requests.
+	checks []string
+	notes  []Note
+}
+
+// merge is how the old chain merged.
+type merge struct {
+	found, auto bool
+	method      string
+}
+
+// require is what the merge waits for, empty when that cannot be known.
+func (m merge) require() string {
+	if m.found && !m.auto {
+		return "none"
+	}
+	return ""
+}
+
+func (c chain) whyRequire() string {
+	why := "which checks must be green is not said in any file"
+	if c.merge.auto {
+		why = "the old workflow left it to the protection of the branch (gh pr merge --auto), which no file shows"
+	}
+	return why + ": pawl merges only what the protection's required checks cover, unless merge.require names checks or says none"
+}
+
+func (c chain) whyProjects() string {
+	if c.trigger != "" {
+		return "the projects of " + c.trigger + " were not understood: write deploy.projects in .pawl.yaml"
+	}
+	return "no workflow triggers GitLab: nothing is deployed, and gitlab.yaml is not written"
+}
+
+func (c chain) deploys() bool { return c.variable != "" || len(c.projects) > 0 }
+
+// workflow, job and step hold the parts of a workflow that are read.
+type workflow struct {
+	On   yaml.Node
+	Env  map[string]string
+	Jobs map[string]job
+}
+
+type job struct {
+	Name     string
+	Env      map[string]string
+	Strategy yaml.Node
+	Steps    []step
+}
+
+type step struct {
+	Uses, Run string
+	Env       map[string]string
+	With      map[string]string
+}
+
+// chain reads the workflows of GitHub and CircleCI.
+func (t *tree) chain() chain {
+	c := chain{ref: "main"}
+	for _, file := range t.workflowFiles() {
+		text := t.text(file)
+		var w workflow
+		if err := unmarshal(text, &w); err != nil && len(w.Jobs) == 0 {
+			t.note(file, "cannot be read: %v", err)
+			continue
+		}
+		if child(&w.On, "pull_request") != nil || slices.Contains(scalars(&w.On), "pull_request") {
+			c.checks = append(c.checks, w.jobNames()...)
+		}
+		if slices.ContainsFunc(w.steps(), step.updates) {
+			c.readUpdater(file, w)
+		}
+		if slices.ContainsFunc(w.steps(), step.triggers) {
+			c.readTrigger(file, w)
+			c.paths = slices.DeleteFunc(c.paths, func(p string) bool { return !t.regular(p) })
+		}
+	}
+	c.checks = append(c.checks, t.circle(&c)...)
+	slices.Sort(c.checks)
+	c.checks = slices.Compact(c.checks)
+	return c
+}
+
+// workflowFiles are the regular files of .github/workflows; a link is not followed.
+func (t *tree) workflowFiles() []string {
+	const dir = ".github/workflows"
+	if t.linked(".github") || t.linked(dir) {
+		t.note(dir, "lies behind a symbolic link, which is not followed")
+		return nil
+	}
+	entries, _ := fs.ReadDir(t.fsys, dir) // none when it is not there
+	var files []string
+	for _, e := range entries {
+		if e.Type().IsRegular() && isYAML(e.Name()) {
+			files = append(files, path.Join(dir, e.Name()))
+		}
+	}
+	return files
+}
+
+func unmarshal(text string, out any) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = fmt.Errorf("malformed YAML")
+		}
+	}()
+	return yaml.Unmarshal([]byte(text), out)
+}
+
+// scalars are the texts of a scalar, of a list, or of the keys of a map.
+func scalars(n *yaml.Node) []string {
+	if n.Kind == yaml.ScalarNode {
+		return []string{n.Value}
+	}
+	var all []string
+	for i, c := range n.Content {
+		if c.Kind == yaml.ScalarNode && (n.Kind == yaml.SequenceNode || i%2 == 0) {
+			all = append(all, c.Value)
+		}
+	}
+	return all
+}
+
+// jobNames are the names of the checks of a workflow's jobs, without those that depend on an expression.
+func (w workflow) jobNames() []string {
+	var all []string
+	for id, j := range w.Jobs {
+		name := j.Name
+		if name == "" {
+			name = id
+		}
+		if !strings.Contains(name, "${{") && j.Strategy.Kind == 0 {
+			all = append(all, name)
+		}
+	}
+	return all
+}
+
+// circle returns the checks of CircleCI's jobs, and looks for the step that `pawl dispatch` replaces.
+func (t *tree) circle(c *chain) []string {
+	const file = ".circleci/config.yml"
+	text := t.text(file)
+	if strings.Contains(text, "DOWNSTREAM_IMAGE_") || strings.Contains(text, "/dispatches") {
+		c.notes = append(c.notes, Note{file, "it tells other repositories what was published: pawl dispatch does that in one step, from the same variables"})
+	}
+	var w struct{ Jobs map[string]yaml.Node }
+	if unmarshal(text, &w) != nil {
+		return nil
+	}
+	var all []string
+	for id := range w.Jobs {
+		all = append(all, "ci/circleci: "+id)
+	}
+	return all
+}
+
+var mergeCommand = regexp.MustCompile(`gh pr merge\b[^\n]*`)
+
+func (c *chain) readUpdater(file string, w workflow) {
+	c.updater = file
+	if all := literal(child2(&w.On, "push", "branches")); len(all) == 1 && branch.MatchString(all[0]) {
+		c.base = all[0]
+	}
+	for _, s := range w.steps() {
+		if command := mergeCommand.FindString(s.Run); command != "" {
+			c.merge = merge{found: true, auto: strings.Contains(command, "--auto"), method: "squash"}
+			for _, method := range []string{"rebase", "merge"} {
+				if regexp.MustCompile(`--` + method + `\b`).MatchString(command) {
+					c.merge.method = method
+				}
+			}
+		}
+		if strings.Contains(s.Uses, "create-pull-request") {
+			c.labels = split(s.With["labels"])
+		}
+		if strings.HasPrefix(s.Uses, "docker/login-action") {
+			c.notes = append(c.notes, Note{file, "it logs in to a registry: add that step to the new workflow, before pawl run"})
+		}
+	}
+}
+
+func split(list string) []string {
+	all := strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == '\n' })
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return slices.DeleteFunc(all, func(s string) bool { return s == "" || strings.Contains(s, "${{") })
+}
+
+func child2(n *yaml.Node, first, second string) *yaml.Node {
+	if c := child(n, first); c != nil {
+		return child(c, second)
+	}
+	return nil
+}
+
+// literal are the texts of a node that are no patterns.
+func literal(n *yaml.Node) []string {
+	if n == nil {
+		return nil
+	}
+	return slices.DeleteFunc(scalars(n), func(s string) bool { return s == "" || strings.ContainsAny(s, "*?[]!${}'\"\\#,") })
+}
+
+func (w workflow) steps() []step {
+	var all []step
+	for _, id := range sorted(w.Jobs) {
+		for _, s := range w.Jobs[id].Steps {
+			env := map[string]string{}
+			for _, level := range []map[string]string{w.Env, w.Jobs[id].Env, s.Env} {
+				for k, v := range level {
+					env[k] = v
+				}
+			}
+			s.Env = env
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+var (
+	pipelineURL = regexp.MustCompile(`https?://[^\s"'\\${}]+/api/v4/projects/([^\s"'\\/${}]+)/trigger/pipeline`)
+	fromJSON    = regexp.MustCompile(`(?i)fromJSON\(\s*(vars|secrets)\.([A-Za-z_][A-Za-z0-9_]*)`)
+	reference   = regexp.MustCompile(`^\s*\$\{\{\s*(vars|secrets)\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*$`)
+	tokenOf     = regexp.MustCompile(`token=["']?\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
+	refOf       = regexp.MustCompile(`\bref=["']?([A-Za-z0-9][A-Za-z0-9._/-]*)`)
+	identifier  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	expression  = regexp.MustCompile(`\$\{\{.*?\}\}`)
+)
+
+// ours are the variables that the new workflows set themselves.
+var ours = []string{"GITHUB_TOKEN", "MERGE_TOKEN", "PAWL", "PAWL_PAUSE"}
+
+// updates reports whether a step runs Updatecli or opens the pull request.
+func (s step) updates() bool {
+	return strings.Contains(s.Run, "updatecli ") || strings.HasPrefix(s.Uses, "updatecli/") || strings.Contains(s.Uses, "create-pull-request")
+}
+
+// triggers reports whether a step sends what GitLab's trigger endpoint wants, or lets pawl send it.
+func (s step) triggers() bool {
+	return strings.Contains(s.Run, "curl") && (strings.Contains(s.Run, "trigger/pipeline") || tokenOf.MatchString(s.Run)) ||
+		strings.Contains(s.Run, "pawl deploy")
+}
+
+func (c *chain) readTrigger(file string, w workflow) {
+	c.trigger, c.secrets = file, map[string]string{}
+	c.paths = literal(child2(&w.On, "push", "paths"))
+	for _, j := range sorted(w.Jobs) {
+		strategy := w.Jobs[j].Strategy
+		for _, text := range texts(&strategy) {
+			c.projectsFrom(text)
+		}
+		c.projectsInMatrix(&strategy)
+	}
+	for _, s := range w.steps() {
+		if !s.triggers() {
+			continue
+		}
+		for _, name := range sorted(s.Env) {
+			c.readEnv(name, s.Env[name])
+		}
+		c.projectsInURL(s)
+		if m := refOf.FindStringSubmatch(expression.ReplaceAllString(s.Run, "")); m != nil {
+			c.ref = m[1]
+		}
+	}
+}
+
+// readEnv takes the projects, or a trigger token, from a variable of a step.
+func (c *chain) readEnv(name, value string) {
+	m := reference.FindStringSubmatch(value)
+	switch {
+	case m == nil:
+		c.projectsFrom(value)
+	case strings.Contains(strings.ToUpper(name+m[2]), "PROJECT") && c.variable == "":
+		c.context, c.variable = m[1], m[2]
+	case m[1] == "secrets" && identifier.MatchString(name) && !slices.Contains(ours, name):
+		c.secrets[name] = m[2]
+	}
+}
+
+// projectsFrom takes the projects from fromJSON(vars.NAME), or from the JSON itself.
+func (c *chain) projectsFrom(text string) {
+	if m := fromJSON.FindStringSubmatch(text); m != nil && c.variable == "" {
+		c.context, c.variable = m[1], m[2]
+		return
+	}
+	if projects, err := deploy.Parse([]byte(text)); err == nil && len(projects) > 0 {
+		c.projects = projects
+	}
+}
+
+// projectsInMatrix takes the projects from a list that is written out in the matrix.
+func (c *chain) projectsInMatrix(strategy *yaml.Node) {
+	var s struct{ Matrix map[string]any }
+	if strategy.Decode(&s) != nil {
+		return
+	}
+	for _, name := range sorted(s.Matrix) {
+		if text, err := json.Marshal(s.Matrix[name]); err == nil {
+			c.projectsFrom(string(text))
+		}
+	}
+}
+
+// projectsInURL takes a project from a command that names its endpoint.
+func (c *chain) projectsInURL(s step) {
+	tokens := tokenOf.FindAllStringSubmatch(s.Run, -1)
+	for i, m := range pipelineURL.FindAllStringSubmatch(s.Run, -1) {
+		if i >= len(tokens) {
+			return
+		}
+		name := m[1]
+		if p, err := url.PathUnescape(name); err == nil {
+			name = path.Base(p)
+		}
+		c.projects = append(c.projects, deploy.Project{Name: name, URL: m[0], Secret: tokens[i][1]})
+	}
+}
+
+// texts are all scalars below a node.
+func texts(n *yaml.Node) []string {
+	if n.Kind == yaml.ScalarNode {
+		return []string{n.Value}
+	}
+	var all []string
+	for _, c := range n.Content {
+		all = append(all, texts(c)...)
+	}
+	return all
+}

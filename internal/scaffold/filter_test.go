@@ -1,0 +1,61 @@
+package scaffold
+
+import "testing"
+
+// TestFilterFor holds each filter against versions that must and must not compete with the tag that it comes from.
+func TestFilterFor(t *testing.T) {
+	t.Parallel()
+	for tag, c := range map[string]struct {
+		want     string
+		yes, not []string
+	}{
+		"v17.13.6":               {"^17.0.0", []string{"v17.13.5", "v17.99.0"}, []string{"v18.0.0", "v17.14.0-rc.1", "v16.0.0"}},
+		"0.3.1":                  {"~0.3", []string{"0.3.9", "0.3.0"}, []string{"0.4.0", "1.0.0"}},
+		"v0.0.27":                {"~0.0", []string{"v0.0.28"}, []string{"v0.1.0"}},
+		"v17.15.0-infitx.3":      {"^17.0.0-infitx.0 in channel infitx", []string{"v17.15.0-infitx.4", "v17.16.0-infitx.1"}, []string{"v17.15.0", "v17.15.0-rc.4", "v18.0.0-infitx.1"}},
+		"0.2.0-dev.1.7":          {">=0.2.0-dev.0 <0.3.0-0 in channel dev", []string{"0.2.1-dev.3"}, []string{"0.2.1", "0.3.0-dev.1"}},
+		"0.0.3-dev.4":            {">=0.0.0-dev.0 <0.1.0-0 in channel dev", []string{"0.0.3-dev.5"}, []string{"0.1.0-dev.1", "0.0.4"}},
+		"2.14.2-storage-clust.1": {"^2.0.0-storage-clust.0 in channel storage-clust", []string{"2.15.0-storage-clust.2"}, []string{"2.15.0-storage.2"}},
+		"1.25.3-alpine":          {`^1.0.0 of ^v?(\d+\.\d+\.\d+)-alpine$`, []string{"1.26.0-alpine"}, []string{"1.26.0", "1.26.0-alpine3.18", "2.0.0-alpine", "1.26.0-alpine-slim"}},
+	} {
+		f, err := filterFor(tag)
+		if err != nil || f.String() != c.want {
+			t.Errorf("%s gives %s, %v; want %s", tag, f, err, c.want)
+			continue
+		}
+		for _, v := range append(c.yes, tag) {
+			if !f.admits(v) {
+				t.Errorf("the filter %s of %s does not admit %s", f, tag, v)
+			}
+		}
+		for _, v := range c.not {
+			if f.admits(v) {
+				t.Errorf("the filter %s of %s admits %s", f, tag, v)
+			}
+		}
+	}
+	for _, tag := range []string{"latest", "v8", "1.20", "20261228-3c86847", "v5.5.0-rc11", "17.1.0-22601-16443cb", "01.2.3", "v1.2.3-infitx.04", "1.2.3+build", "v0.99999999999999999999999.0", "v0.18446744073709551615.0-rc.1"} {
+		if f, err := filterFor(tag); err == nil {
+			t.Errorf("%s gives %s", tag, f)
+		}
+	}
+}
+
+// TestQuote holds that YAML reads back what was written.
+func TestQuote(t *testing.T) {
+	t.Parallel()
+	for _, s := range []string{"main", "$.a.b", "on", "Yes", "null", "1.2", "it's", "a: b", "#x", "a\nb", "é", "[a]", "*", "", " a", "a ", "-", "ci/circleci: build", "\u202e", `\`, `"`} {
+		for _, text := range []string{"k: " + quote(s) + "\n", "k: [" + quote(s) + "]\n"} {
+			var got struct{ K any }
+			if err := unmarshal(text, &got); err != nil {
+				t.Errorf("%q is written %s: %v", s, text, err)
+			}
+			if list, ok := got.K.([]any); ok {
+				got.K = list[0]
+			}
+			if got.K != s {
+				t.Errorf("%q is read back as %q", s, got.K)
+			}
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package scaffold
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pawl-cd/pawl/internal/edit"
+)
+
+// Limits of what is looked at; far above what a profile has.
+const (
+	maxSize  = 1 << 20
+	maxFiles = 5000
+	maxDepth = 16
+	// maxNotes bounds what is said about values that could not be used.
+	maxNotes = 20
+)
+
+// tree is the repository that is read, and what was not understood in it.
+type tree struct {
+	fsys  fs.FS
+	notes []Note
+	// more counts the notes beyond maxNotes.
+	more int
+	// parsed are the YAML files that were read, each once.
+	parsed map[string]*edit.File
+}
+
+// parse reads a file of values; f is nil when it cannot be used.
+func (t *tree) parse(name string) (f *edit.File, data []byte, err error) {
+	data, err = t.read(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	if f = t.parsed[name]; f != nil {
+		return f, data, nil
+	}
+	if f, err = edit.Parse(name, data); err != nil {
+		return nil, nil, errors.New("cannot be read: " + strings.TrimPrefix(err.Error(), name+":"))
+	}
+	t.parsed[name] = f
+	return f, data, nil
+}
+
+func (t *tree) note(text, format string, args ...any) {
+	n := Note{text, fmt.Sprintf(format, args...)}
+	switch {
+	case slices.Contains(t.notes, n):
+	case len(t.notes) < maxNotes:
+		t.notes = append(t.notes, n)
+	default:
+		t.more++
+	}
+}
+
+var errLink = errors.New("is a symbolic link, or lies behind one")
+
+// read returns the content of a regular file; no link is followed, also not on the way to it.
+func (t *tree) read(name string) ([]byte, error) {
+	for i, c := range name {
+		if c == '/' && t.linked(name[:i]) {
+			return nil, errLink
+		}
+	}
+	if t.linked(name) {
+		return nil, errLink
+	}
+	info, err := fs.Stat(t.fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Size() > maxSize {
+		return nil, fmt.Errorf("is no file of at most %d bytes", maxSize)
+	}
+	return fs.ReadFile(t.fsys, name)
+}
+
+// linked reports whether a path is a symbolic link itself.
+func (t *tree) linked(name string) bool {
+	info, err := fs.Lstat(t.fsys, name)
+	return err == nil && info.Mode()&fs.ModeSymlink != 0
+}
+
+// regular reports whether there is a file of its own at the path.
+func (t *tree) regular(name string) bool {
+	_, err := t.read(name)
+	return err == nil
+}
+
+// text is read without the reason why there is none.
+func (t *tree) text(name string) string {
+	data, err := t.read(name)
+	if err != nil {
+		return ""
+	}
+	return string(data)
+}
+
+// yamlFiles lists the YAML files below a directory, hidden ones, tools' folders and links left out.
+func (t *tree) yamlFiles(dir string, skip ...string) []string {
+	if _, err := fs.Stat(t.fsys, dir); err != nil {
+		return nil
+	}
+	var files []string
+	seen := 0
+	_ = fs.WalkDir(t.fsys, dir, func(p string, d fs.DirEntry, err error) error { // every error is handled where it occurs
+		if seen++; seen > 20*maxFiles || len(files) >= maxFiles {
+			t.note("the rest of "+dir, "more than %d files: name the directory with --root, or write manifests by hand", maxFiles)
+			return fs.SkipAll
+		}
+		switch {
+		case err != nil:
+			t.note(p, "cannot be read")
+			return skipUnreadable(d)
+		case p == dir:
+			return nil
+		case d.IsDir() && (t.foreign(p, d.Name()) || slices.Contains(skip, p) || strings.Count(p, "/") > maxDepth):
+			return fs.SkipDir
+		case d.Type().IsRegular() && isYAML(d.Name()):
+			files = append(files, p)
+		}
+		return nil
+	})
+	return files
+}
+
+func skipUnreadable(d fs.DirEntry) error {
+	if d != nil && d.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// foreign reports whether a directory holds no values: a tool's, a package manager's, or the templates of a chart.
+func (t *tree) foreign(p, name string) bool {
+	if name == "templates" {
+		_, err := fs.Stat(t.fsys, path.Join(path.Dir(p), "Chart.yaml"))
+		return err == nil
+	}
+	return strings.HasPrefix(name, ".") || name == "node_modules" || name == "vendor" || name == "testdata"
+}
+
+func isYAML(name string) bool {
+	return !strings.HasPrefix(name, ".") && (path.Ext(name) == ".yaml" || path.Ext(name) == ".yml")
+}
