@@ -63,7 +63,7 @@ func walk(t *testing.T, name, text string) []string {
 	t.Helper()
 	tour := newTour(t)
 	_, blocks := split(text)
-	if !strings.Contains(text, "\n# manifests/") { // a page about something else
+	if !strings.Contains(text, "\n# manifests/") && !strings.Contains(text, "\n# updatecli.d/") { // a page about something else
 		blocks = append([]block{{language: "yaml", body: usualManifest}, {language: "yaml", body: usualValues}}, blocks...)
 	}
 	var problems []string

@@ -199,7 +199,7 @@ func TestMigrationGuide(t *testing.T) {
 			}
 		case "console":
 			shown++
-			if diff := cmp.Diff(body, outputs["pawl plan"]); diff != "" {
+			if diff := cmp.Diff(strings.TrimPrefix(body, "$ pawl plan\n"), outputs["pawl plan"]); diff != "" {
 				t.Errorf("the plan is another one: %s", diff)
 			}
 		}
