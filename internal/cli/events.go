@@ -71,17 +71,13 @@ refused. A signal ends it; what is not delivered keeps waiting.`,
 
 func newEventsSchema(g *globals) *cobra.Command {
 	o := &eventsOptions{globals: g}
-	var names []string
-	for _, s := range event.Schemas() {
-		names = append(names, s.Name)
-	}
 	return &cobra.Command{
 		Use:   "schema [NAME]",
 		Short: "List the JSON Schemas of what is ours in events, or print one",
 		Example: `  pawl events schema
   pawl events schema change.merged@1`,
 		Args:              cobra.MaximumNArgs(1),
-		ValidArgsFunction: cobra.FixedCompletions(names, cobra.ShellCompDirectiveNoFileComp),
+		ValidArgsFunction: schemaNames,
 		RunE:              func(_ *cobra.Command, args []string) error { return o.schema(args) },
 	}
 }
@@ -98,6 +94,15 @@ our schemas. FILE may be - for stdin. It exits 4 when an event is invalid, the f
 		Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error { return o.validate(args[0]) },
 	}
+}
+
+// schemaNames completes the name of a schema.
+func schemaNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	var names []string
+	for _, s := range event.Schemas() {
+		names = append(names, s.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // eventsSchema names the contract of the list's JSON form.

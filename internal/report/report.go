@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"html/template"
 	"strings"
+	"sync"
 
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
@@ -21,24 +22,27 @@ import (
 var files embed.FS
 
 // style is what every page looks like.
-var style = func() string {
+var style = sync.OnceValue(func() string {
 	css, err := files.ReadFile("style.css")
 	if err != nil {
 		return "" // it is embedded
 	}
 	return string(css)
-}()
+})
 
 // policyText is the Content-Security-Policy of every page: nothing but its own style sheet.
-var policyText = func() string {
-	sum := sha256.Sum256([]byte(style))
+var policyText = sync.OnceValue(func() string {
+	sum := sha256.Sum256([]byte(style()))
 	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'; base-uri 'none'; form-action 'none'"
-}()
+})
 
-var pages = template.Must(template.New("").Funcs(template.FuncMap{
-	"t": visible, "long": visibleLines, "safe": link, "short": shortSHA, "took": took, "when": when, "stamp": stamp,
-	"n": count, "tone": outcomeTone, "thousands": thousands, "add": func(n int) int { return n + 1 },
-}).ParseFS(files, "*.tmpl"))
+// pages are the templates. Like all that is made here once, they are made when a page is: most commands write none.
+var pages = sync.OnceValue(func() *template.Template {
+	return template.Must(template.New("").Funcs(template.FuncMap{
+		"t": visible, "long": visibleLines, "safe": link, "short": shortSHA, "took": took, "when": when, "stamp": stamp,
+		"n": count, "tone": outcomeTone, "thousands": thousands, "add": func(n int) int { return n + 1 },
+	}).ParseFS(files, "*.tmpl"))
+})
 
 // Failure is what ended a run early, in words for people; its zero value is a run that came to its end.
 type Failure struct{ Message, Hint string }
@@ -58,7 +62,7 @@ func (h History) Page() ([]byte, error) {
 // page renders a template inside the frame that all pages have.
 func page(name, title string, view any) ([]byte, error) {
 	var body bytes.Buffer
-	if err := pages.ExecuteTemplate(&body, name, view); err != nil {
+	if err := pages().ExecuteTemplate(&body, name, view); err != nil {
 		return nil, fmt.Errorf("rendering the page: %w", err)
 	}
 	var out bytes.Buffer
@@ -66,8 +70,8 @@ func page(name, title string, view any) ([]byte, error) {
 		Title, Policy string
 		Style         template.CSS
 		Body          template.HTML
-	}{title, policyText, template.CSS(style), template.HTML(body.String())} //nolint:gosec // both come from our own templates
-	if err := pages.ExecuteTemplate(&out, "page", frame); err != nil {
+	}{title, policyText(), template.CSS(style()), template.HTML(body.String())} //nolint:gosec // both come from our own templates
+	if err := pages().ExecuteTemplate(&out, "page", frame); err != nil {
 		return nil, fmt.Errorf("rendering the page: %w", err)
 	}
 	return tidy(out.Bytes()), nil

@@ -187,7 +187,7 @@ func (t *tree) circle(c *chain) []string {
 	return all
 }
 
-var mergeCommand = regexp.MustCompile(`gh pr merge\b[^\n]*`)
+var mergeCommand = mustPattern(`gh pr merge\b[^\n]*`)
 
 func (c *chain) readUpdater(file string, w workflow) {
 	c.updater = file
@@ -253,13 +253,13 @@ func (w workflow) steps() []step {
 }
 
 var (
-	pipelineURL = regexp.MustCompile(`https?://[^\s"'\\${}]+/api/v4/projects/([^\s"'\\/${}]+)/trigger/pipeline`)
-	fromJSON    = regexp.MustCompile(`(?i)fromJSON\(\s*(vars|secrets)\.([A-Za-z_][A-Za-z0-9_]*)`)
-	reference   = regexp.MustCompile(`^\s*\$\{\{\s*(vars|secrets)\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*$`)
-	tokenOf     = regexp.MustCompile(`token=["']?\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
-	refOf       = regexp.MustCompile(`\bref=["']?([A-Za-z0-9][A-Za-z0-9._/-]*)`)
-	identifier  = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	expression  = regexp.MustCompile(`\$\{\{.*?\}\}`)
+	pipelineURL = mustPattern(`https?://[^\s"'\\${}]+/api/v4/projects/([^\s"'\\/${}]+)/trigger/pipeline`)
+	fromJSON    = mustPattern(`(?i)fromJSON\(\s*(vars|secrets)\.([A-Za-z_][A-Za-z0-9_]*)`)
+	reference   = mustPattern(`^\s*\$\{\{\s*(vars|secrets)\.([A-Za-z_][A-Za-z0-9_]*)\s*\}\}\s*$`)
+	tokenOf     = mustPattern(`token=["']?\$\{?([A-Za-z_][A-Za-z0-9_]*)`)
+	refOf       = mustPattern(`\bref=["']?([A-Za-z0-9][A-Za-z0-9._/-]*)`)
+	identifier  = mustPattern(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	expression  = mustPattern(`\$\{\{.*?\}\}`)
 )
 
 // ours are the variables that the new workflows set themselves.

@@ -25,13 +25,13 @@ type filter struct {
 }
 
 // version is a tag with three numeric parts; the rest is a prerelease or the variant of an image.
-var version = regexp.MustCompile(`^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?$`)
+var version = mustPattern(`^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?$`)
 
 var (
 	// counted is a prerelease channel, a label and a number: infitx.4, rc.1.
-	counted = regexp.MustCompile(`^([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z][A-Za-z0-9-]*)*)(?:\.(?:0|[1-9]\d*))+$`)
+	counted = mustPattern(`^([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z][A-Za-z0-9-]*)*)(?:\.(?:0|[1-9]\d*))+$`)
 	// variant is the suffix of images that are built on another system, not of a prerelease.
-	variant = regexp.MustCompile(`^(?:alpine|slim|debian|ubuntu|bookworm|bullseye|trixie|jammy|noble|ubi|distroless|fpm|amd64|arm64)(?:[0-9.-]|$)[A-Za-z0-9.-]*$`)
+	variant = mustPattern(`^(?:alpine|slim|debian|ubuntu|bookworm|bullseye|trixie|jammy|noble|ubi|distroless|fpm|amd64|arm64)(?:[0-9.-]|$)[A-Za-z0-9.-]*$`)
 )
 
 // filterFor derives the filter from a tag: the same major version, of 0 the same minor one; for a counted prerelease its
@@ -121,7 +121,7 @@ func (t *tree) noteMixed(uses []use) {
 	}
 }
 
-var unsafe = regexp.MustCompile(`[^a-z0-9._-]+`)
+var unsafe = mustPattern(`[^a-z0-9._-]+`)
 
 // name gives each draft a path that no file has: the last part of the image, with the part before it where two images
 // end alike, with what the filter says where one image has several, with a number where all that is taken.
@@ -222,7 +222,7 @@ func (f filter) String() string {
 	return f.pattern
 }
 
-var plain = regexp.MustCompile(`^[A-Za-z$][A-Za-z0-9_./-]*( [A-Za-z0-9_][A-Za-z0-9_./-]*)*$`)
+var plain = mustPattern(`^[A-Za-z$][A-Za-z0-9_./-]*( [A-Za-z0-9_][A-Za-z0-9_./-]*)*$`)
 
 // words are the texts that YAML 1.1 or 1.2 reads as something else.
 var words = []string{"true", "false", "yes", "no", "on", "off", "null", "y", "n"}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -146,8 +145,8 @@ func decode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 }
 
 var (
-	variable = regexp.MustCompile(`\{\{-?\s*(?:requiredEnv|env)\s+["` + "`" + `]([A-Za-z_][A-Za-z0-9_]*)["` + "`" + `]`)
-	token    = regexp.MustCompile(`(?m)^\s*(?:token|username):.*$`)
+	variable = mustPattern(`\{\{-?\s*(?:requiredEnv|env)\s+["` + "`" + `]([A-Za-z_][A-Za-z0-9_]*)["` + "`" + `]`)
+	token    = mustPattern(`(?m)^\s*(?:token|username):.*$`)
 )
 
 // readVariables returns the variables that manifests read, and those among them that stand for a token or user name,

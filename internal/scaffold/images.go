@@ -3,7 +3,6 @@ package scaffold
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -128,7 +127,7 @@ func (s *scan) pair(n *yaml.Node, key, parent string) {
 }
 
 // withTag is an image with a tag in one text; a digest pins what it names.
-var withTag = regexp.MustCompile(`^([^\s:@]+(?::\d+/[^\s:@]+)?):([\w][\w.-]{0,127})(@\S+)?$`)
+var withTag = mustPattern(`^([^\s:@]+(?::\d+/[^\s:@]+)?):([\w][\w.-]{0,127})(@\S+)?$`)
 
 // reference takes an image from a text such as ghcr.io/org/app:v1.2.3.
 func (s *scan) reference(n *yaml.Node, key string) {

@@ -1,16 +1,15 @@
 package scaffold
 
 import (
-	"regexp"
 	"strings"
 )
 
 var (
-	section   = regexp.MustCompile(`^\[remote "([^"]+)"\]`)
-	remoteURL = regexp.MustCompile(`^url\s*=\s*(\S+)`)
+	section   = mustPattern(`^\[remote "([^"]+)"\]`)
+	remoteURL = mustPattern(`^url\s*=\s*(\S+)`)
 	// place is the host, owner and name of a remote, in the forms that git understands; user information is skipped.
-	place  = regexp.MustCompile(`^(?:(?:https?|ssh|git)://)?(?:[^@/]*@)?([\w.-]+)(?::\d+)?[/:]/?([\w.-]+)/([\w.-]+?)(?:\.git)?/?$`)
-	branch = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._/-]*$`)
+	place  = mustPattern(`^(?:(?:https?|ssh|git)://)?(?:[^@/]*@)?([\w.-]+)(?::\d+)?[/:]/?([\w.-]+)/([\w.-]+?)(?:\.git)?/?$`)
+	branch = mustPattern(`^[A-Za-z0-9_][A-Za-z0-9._/-]*$`)
 )
 
 // remote returns the repository at GitHub that git pushes to, and the branch that its HEAD names; empty when unknown.

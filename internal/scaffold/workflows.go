@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -57,7 +56,7 @@ func (s survey) common(opt Options) []swap {
 	}
 }
 
-var release = regexp.MustCompile(`^v\d+\.\d+\.\d+$`)
+var release = mustPattern(`^v\d+\.\d+\.\d+$`)
 
 // tokens are the lines of an environment that hold the projects and their trigger tokens.
 func (s survey) tokens() string {
