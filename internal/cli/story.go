@@ -153,12 +153,17 @@ func (m *mail) Settled() map[string][]string {
 	return all
 }
 
-// close hands over what is left, also after an interruption.
+// close ends the outbox. What is left was handed over, as far as receivers took it, unless the run was interrupted before:
+// then it is now.
 func (m *mail) close(ctx context.Context) outbox.Summary {
-	if m == nil {
+	switch {
+	case m == nil:
 		return nil
+	case ctx.Err() == nil:
+		return m.Stop()
+	default:
+		return m.Close(ctx)
 	}
-	return m.Close(ctx)
 }
 
 // eventLines say which events a run that writes nothing would tell, and how the receivers of the others stand.

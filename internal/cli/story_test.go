@@ -590,7 +590,11 @@ func TestStoryUndelivered(t *testing.T) {
 		s := newStoryStage(t, 1, github.Settings{}, "")
 		s.receiver.Set("/in", fake.Fault{Status: 503})
 		s.publish("a")
+		begun := time.Now()
 		code, report, printed := s.command(s.network(), s.environment(1), "run")
+		if took := time.Since(begun); took > 15*time.Second {
+			t.Errorf("a receiver that is away costs %s", took)
+		}
 		if code != 0 || len(report.Delivery) != 1 || report.Delivery[0].Waiting != len(report.Events) || report.Delivery[0].Detail == "" {
 			t.Fatalf("exit code %d, %+v: %s", code, report.Delivery, printed)
 		}
