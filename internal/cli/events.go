@@ -309,6 +309,9 @@ func (o *eventsOptions) validate(name string) error {
 	for _, e := range all {
 		err := contract.Validate(e.text)
 		if err == nil {
+			if unknown := contract.Unknown(e.text); unknown != "" {
+				fmt.Fprintf(&b, "%s:%d: note: of the type %s only the envelope is known here\n", printable(name), e.line, printable(unknown))
+			}
 			continue
 		}
 		invalid, last = invalid+1, err
@@ -348,8 +351,39 @@ func split(name string, data []byte) []line {
 			all = append(all, line{text, i + 1})
 		}
 	}
-	if len(all) == 0 || strings.HasSuffix(name, ".jsonl") || json.Valid(all[0].text) {
+	if len(all) > 0 && !strings.HasSuffix(name, ".jsonl") && !json.Valid(all[0].text) {
+		all = []line{{data, all[0].line}}
+	}
+	var events []line
+	for _, l := range all {
+		for _, text := range unwrap(l.text) {
+			events = append(events, line{text, l.line})
+		}
+	}
+	return events
+}
+
+// unwrap takes a batch apart, and a CDEvent out of a CloudEvent in structured mode
+// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
+func unwrap(text []byte) [][]byte {
+	var batch []json.RawMessage
+	if json.Unmarshal(text, &batch) == nil && len(batch) > 0 {
+		var all [][]byte
+		for _, one := range batch {
+			all = append(all, unwrapped(one))
+		}
 		return all
 	}
-	return []line{{data, all[0].line}}
+	return [][]byte{unwrapped(text)}
+}
+
+func unwrapped(text []byte) []byte {
+	var envelope struct {
+		SpecVersion string
+		Data        json.RawMessage
+	}
+	if json.Unmarshal(text, &envelope) == nil && envelope.SpecVersion != "" && len(envelope.Data) > 0 {
+		return envelope.Data
+	}
+	return text
 }

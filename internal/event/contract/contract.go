@@ -65,6 +65,29 @@ func Validate(raw []byte) error {
 	return ours(spec, name.(string), value)
 }
 
+// Unknown returns the type of an event of which Validate checks the envelope only, empty when it checks all.
+func Unknown(raw []byte) string {
+	value, err := decode(raw)
+	if err != nil {
+		return ""
+	}
+	context, _ := member(value, "context")
+	name, _ := member(context, "type")
+	text, _ := name.(string)
+	parts := versioned.FindStringSubmatch(text)
+	switch {
+	case parts == nil:
+		return text
+	case strings.HasSuffix(parts[1], "-"):
+		if _, ours := event.SchemaOf(parts[2] + "@" + parts[3]); ours {
+			return ""
+		}
+	case known(parts[2]):
+		return ""
+	}
+	return text
+}
+
 // decode reads one JSON value and nothing after it; numbers stay as they are written.
 func decode(raw []byte) (value any, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
