@@ -323,7 +323,7 @@ func TestSpoiltDocs(t *testing.T) {
 	for _, c := range []struct{ page, old, spoilt, want string }{
 		{"README.md", "```sh\n", "```\n", `no test knows a block ""`},
 		{"README.md", "```sh\n", "```shell\n", `no test knows a block "shell"`},
-		{"README.md", "go run ./cmd/pawl validate", "go run ./cmd/pawl validte", "exit code 4"},
+		{"README.md", "pawl init --dry-run", "pawl init --dri-run", "exit code 4"},
 		{"README.md", "go test ./...", "go test ./internal/absent", "no such file"},
 		{"README.md", "merge: {", "mergee: {", `unknown key "mergee"`},
 		{"README.md", "(docs/getting-started.md)", "(docs/started.md)", "leads nowhere"},
