@@ -283,15 +283,15 @@ func TestDirectories(t *testing.T) {
 		paths string
 		flags []string
 	}{
-		"nothing there":         {map[string]string{}, "manifests/new.yaml", nil},
-		"beside the others":     {map[string]string{".updatecli/x.yaml": tracked}, ".updatecli/new.yaml", nil},
-		"manifests of another":  {map[string]string{"manifests/svc.yaml": kubernetes}, "updatecli.d/new.yaml", []string{"updatecli.d"}},
-		"both are taken":        {map[string]string{"manifests/svc.yaml": kubernetes, "updatecli.d/x.yaml": "a: 1\n"}, "pawl.d/new.yaml", []string{"pawl.d"}},
-		"two directories":       {map[string]string{"manifests/x.yaml": tracked, "updatecli.d/y.yaml": tracked}, "manifests/new.yaml", []string{"manifests", "updatecli.d"}},
-		"hidden by another":     {map[string]string{"manifests/svc.yaml": kubernetes, "updatecli.d/y.yaml": tracked}, "updatecli.d/new.yaml", []string{"updatecli.d"}},
-		"of Updatecli's own":    {map[string]string{"updatecli/x.yaml": tracked}, "updatecli/new.yaml", []string{"updatecli"}},
-		"the name is taken":     {map[string]string{"manifests/new.yml": tracked}, "manifests/new-2.yaml", nil},
-		"the name is not plain": {map[string]string{"values.yaml": strings.Replace(values, "org/new", "org/__new", 1)}, "manifests/new.yaml", nil},
+		"nothing there":        {map[string]string{}, "manifests/new.yaml", nil},
+		"beside the others":    {map[string]string{".updatecli/x.yaml": tracked}, ".updatecli/new.yaml", nil},
+		"manifests of another": {map[string]string{"manifests/svc.yaml": kubernetes}, "updatecli.d/new.yaml", []string{"updatecli.d"}},
+		"both are taken":       {map[string]string{"manifests/svc.yaml": kubernetes, "updatecli.d/x.yaml": "a: 1\n"}, "pawl.d/new.yaml", []string{"pawl.d"}},
+		"two directories":      {map[string]string{"manifests/x.yaml": tracked, "updatecli.d/y.yaml": tracked}, "manifests/new.yaml", []string{"manifests", "updatecli.d"}},
+		"hidden by another":    {map[string]string{"manifests/svc.yaml": kubernetes, "updatecli.d/y.yaml": tracked}, "updatecli.d/new.yaml", []string{"updatecli.d"}},
+		"of Updatecli's own":   {map[string]string{"updatecli/x.yaml": tracked}, "updatecli/new.yaml", []string{"updatecli"}},
+		"the name is taken":    {map[string]string{"manifests/new.yml": tracked}, "manifests/new-2.yaml", nil},
+		"an empty one":         {map[string]string{"manifests/README.md": "x", "updatecli.d/x.yaml": tracked}, "updatecli.d/new.yaml", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -319,6 +319,7 @@ func TestImages(t *testing.T) {
 		"a port":             {"image: localhost:5000/app:v1.2.3\n", "localhost:5000/app ^1.0.0 $.image", ""},
 		"kustomize":          {"images: [{name: x, newName: org/a, newTag: v1.2.3}]\n", "org/a ^1.0.0 $.images[0].newTag", ""},
 		"a counted channel":  {"image: org/a:v1.2.3-infitx.4\n", "org/a ^1.0.0-infitx.0 in channel infitx $.image", ""},
+		"a candidate":        {"image: org/a:v1.2.3-rc.1\n", "org/a ^1.0.0-rc.0 $.image", ""},
 		"a variant":          {"image: 'org/a:1.2.3-alpine3.18'\n", `org/a ^1.0.0 of ^v?(\d+\.\d+\.\d+)-alpine3\.18$ $.image`, ""},
 		"an odd key":         {"'a''.b\"': {image: org/a:v1.2.3}\n", `org/a ^1.0.0 $['a\'.b"'].image`, ""},
 		"an anchor":          {"a: &x {image: {repository: org/a, tag: v1.2.3}}\nb: *x\n", "org/a ^1.0.0 $.a.image.tag", ""},
@@ -330,6 +331,8 @@ func TestImages(t *testing.T) {
 		"an odd prerelease":  {"image: org/a:v1.2.3-rc11\n", "", "is a prerelease of no channel"},
 		"a digest":           {"image: org/a:v1.2.3@sha256:00\n", "", "pinned by its digest"},
 		"a template":         {"image: {repository: '{{ x }}/a', tag: v1.2.3}\n", "", "is no image"},
+		"a path":             {"image: ../../etc/passwd:v1.2.3\n", "", "reading image"},
+		"a hidden name":      {"image: {repository: acme/.pawl, tag: v1.2.3}\n", "", "reading image"},
 		"two documents":      {"image: org/a:v1.2.3\n---\nimage: org/a:v1.2.3\n", "", "leads to several documents"},
 		"a tag elsewhere":    {"t: &t v1.2.3\nimage: {repository: org/a, tag: *t}\n", "", "its tag is the alias *t"},
 		"twice the key":      {"image: {repository: org/a, tag: v1.2.3, tag: v1.2.4}\n", "", "once"},
@@ -389,6 +392,11 @@ func TestOneImage(t *testing.T) {
 	}
 	if said := notes(p.Missing); !strings.Contains(said, "org/web: dev/values.yaml has v1.1.0 and prod/values.yaml has v1.0.0: they will get the same version") {
 		t.Errorf("said %s", said)
+	}
+	for name, title := range map[string]string{"org-web-v1": "name: Track org/web v1\n", "org-web-v2-rc": "name: Track org/web v2-rc\n", "other-web": "name: Track other/web\n"} {
+		if text := content(p, "manifests/"+name+".yaml"); !strings.HasPrefix(text, title) {
+			t.Errorf("%s is not called %q: %s", name, title, text)
+		}
 	}
 	text := content(p, "manifests/org-web-v1.yaml")
 	if strings.Count(text, "kind: yaml") != 2 || !strings.Contains(text, "file: dev/values.yaml") || !strings.Contains(text, "file: prod/values.yaml") {
@@ -461,7 +469,7 @@ func TestBounds(t *testing.T) {
 	if paths(p) != ".pawl.yaml" || !p.Empty {
 		t.Errorf("proposed %s", paths(p))
 	}
-	if said := notes(p.Missing); strings.Count(said, "many.yaml") != 19 || !strings.Contains(said, "and more: 41 further values were not understood") || !strings.Contains(said, "big.yaml: is no file of at most") {
+	if said := notes(p.Missing); strings.Count(said, "many.yaml") != 19 || !strings.Contains(said, "and more: 41 further values were not understood") || !strings.Contains(said, "big.yaml: is larger than 1 MiB") {
 		t.Errorf("said %s", said)
 	}
 }

@@ -73,8 +73,11 @@ func (t *tree) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxSize {
-		return nil, fmt.Errorf("is no file of at most %d bytes", maxSize)
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is no regular file")
+	case info.Size() > maxSize:
+		return nil, fmt.Errorf("is larger than %d MiB", maxSize>>20)
 	}
 	return fs.ReadFile(t.fsys, name)
 }
