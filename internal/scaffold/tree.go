@@ -28,6 +28,8 @@ type tree struct {
 	more int
 	// parsed are the YAML files that were read, each once.
 	parsed map[string]*edit.File
+	// charts counts, by file, the versions of charts that no manifest writes.
+	charts map[string]int
 }
 
 // parse reads a file of values; f is nil when it cannot be used.
