@@ -187,7 +187,7 @@ func TestMigrationGuide(t *testing.T) {
 		case "sh":
 			for _, line := range strings.Split(strings.TrimSpace(body), "\n") {
 				commands++
-				args := append(strings.Fields(line)[1:], "--root", root)
+				args := slices.Concat(strings.Fields(line)[1:], []string{"--root", root})
 				if args[0] != "init" {
 					args = append(args, "--config", mirrors)
 				}

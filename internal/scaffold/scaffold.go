@@ -57,6 +57,7 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 	t := &tree{fsys: fsys, parsed: map[string]*edit.File{}, charts: map[string]int{}}
 	s := survey{}
 	s.repository, s.base = t.remote()
+	s.gitElsewhere = t.regular(".git")
 	s.repositoryFrom, s.baseFrom = ".git", ".git"
 	s.chain = t.chain()
 	if s.base == "" {
@@ -96,6 +97,8 @@ type survey struct {
 	repository, base string
 	// repositoryFrom and baseFrom are where they were found.
 	repositoryFrom, baseFrom string
+	// gitElsewhere reports that .git is a file, as in a linked worktree or a submodule.
+	gitElsewhere bool
 	// merges reports that the configuration in force says when to merge.
 	merges bool
 	// sinks are the receivers of events in the configuration in force.
@@ -151,7 +154,11 @@ func (s survey) missing() []Note {
 	var all []Note
 	add := func(text, detail string) { all = append(all, Note{text, detail}) }
 	if s.repository == "" {
-		add("forge.repository", "git knows no remote at GitHub: GITHUB_REPOSITORY, which Actions sets, names it, or write it in .pawl.yaml")
+		why := "git knows no remote at GitHub"
+		if s.gitElsewhere {
+			why = ".git is a file, and the remotes stand elsewhere"
+		}
+		add("forge.repository", why+": GITHUB_REPOSITORY, which Actions sets, names it, or write it in .pawl.yaml")
 	}
 	if s.base == "" {
 		add("the base branch", "the forge's default branch is used; the workflows start on main")

@@ -294,7 +294,7 @@ func TestSettled(t *testing.T) {
 		".git/config": origin, "cluster.yaml": "a: 1\n", "values.yaml": "web: {image: {tag: v1.0.0}}\n", "updatecli.d/web.yaml": tracked,
 		".github/workflows/docker-image.yaml": oldUpdate, ".github/workflows/gitlab.yaml": oldTrigger,
 		".pawl.yaml": "version: 1\nenv: [REGION]\nsecrets: {GHE: git.example}\nforge: {repository: other/profile, base: stable}\nmerge: {require: none}\n" +
-			"deploy: {projects: [{name: dev, url: 'https://gitlab.example/api/v4/projects/1/trigger/pipeline', secret: TOKEN_DEV}], extraPaths: [more.yaml], wait: 5m}\n" +
+			"deploy: {projects: [{name: dev, url: 'https://gitlab.example/api/v4/projects/1/trigger/pipeline', secret: TOKEN_DEV, api: API_DEV}], extraPaths: [more.yaml], wait: 5m}\n" +
 			"events: {sinks: [{type: http, url: 'https://events.example', token: SINK, hmac: KEY}]}\n",
 	}
 	p := propose(t, repository(files))
@@ -308,7 +308,7 @@ func TestSettled(t *testing.T) {
 		t.Errorf("unknown: %s", notes(p.Missing))
 	}
 	image, push := content(p, ".github/workflows/docker-image.yaml"), content(p, ".github/workflows/gitlab.yaml")
-	for _, want := range []string{"branches: [stable]", "REGION: ${{ vars.REGION }}", "GHE: ${{ secrets.GHE }}", "TOKEN_DEV: ${{ secrets.TOKEN_DEV }}", "SINK: ${{ secrets.SINK }}", "KEY: ${{ secrets.KEY }}", "actions/cache/restore@", "actions/cache/save@"} {
+	for _, want := range []string{"branches: [stable]", "REGION: ${{ vars.REGION }}", "GHE: ${{ secrets.GHE }}", "TOKEN_DEV: ${{ secrets.TOKEN_DEV }}", "API_DEV: ${{ secrets.API_DEV }}", "SINK: ${{ secrets.SINK }}", "KEY: ${{ secrets.KEY }}", "actions/cache/restore@", "actions/cache/save@"} {
 		if !strings.Contains(image, want) {
 			t.Errorf("the workflow lacks %q: %s", want, image)
 		}
@@ -362,6 +362,26 @@ func TestCharts(t *testing.T) {
 		"  a: {kind: yaml, spec: {file: a/Chart.yaml, key: '$.dependencies[0].version'}}\n  b: {kind: yaml, spec: {file: flux.yaml, key: $.spec.chart.spec.version}}\n"
 	if said := notes(propose(t, repository(files)).Missing); !strings.Contains(said, "charts: 3 chart versions in a/Chart.yaml, argo.yaml, k/kustomization.yaml: init") {
 		t.Errorf("said %s", said)
+	}
+}
+
+// TestSharedVariables holds that a variable which the configuration names several times has one line.
+func TestSharedVariables(t *testing.T) {
+	t.Parallel()
+	const endpoint = "'https://gitlab.example/api/v4/projects/1/trigger/pipeline'"
+	for _, projects := range []string{"'${ALL}'", "[{name: dev, url: " + endpoint + ", secret: ALL, api: ALL}, {name: qa, url: " + endpoint + ", secret: ALL}]"} {
+		p := propose(t, repository(map[string]string{
+			"values.yaml": "image: org/a:v1.0.0\n",
+			".pawl.yaml": "version: 1\nenv: [ALL, GITHUB_TOKEN]\nsecrets: {ALL: git.example, MERGE_TOKEN: git.example}\ndeploy: {projects: " + projects + "}\n" +
+				"events: {sinks: [{type: http, url: 'https://a.example', token: ALL, hmac: ALL}, {type: http, url: 'https://b.example', token: GITHUB_TOKEN}]}\n",
+		}))
+		for name, want := range map[string]int{".github/workflows/docker-image.yaml": 1, ".github/workflows/gitlab.yaml": 1} {
+			text := content(p, name)
+			var w map[string]any
+			if err := yaml.Unmarshal([]byte(text), &w); err != nil || strings.Count(text, " ALL: ") != want || strings.Count(text, " GITHUB_TOKEN: ") != 1 {
+				t.Errorf("%s with %s: %v\n%s", name, projects, err, text)
+			}
+		}
 	}
 }
 

@@ -86,7 +86,7 @@ func (s survey) sinkTokens() []string {
 	var all []string
 	for _, sink := range s.sinks {
 		for _, name := range []string{sink.Token, sink.HMAC} {
-			if name != "" && !slices.Contains(ours, name) && s.existing.secrets[name] == "" && !slices.Contains(s.existing.env, name) {
+			if name != "" && name != s.chain.variable && !slices.Contains(ours, name) {
 				all = append(all, name)
 			}
 		}

@@ -89,7 +89,7 @@ func (s survey) common(opt Options, command string) []swap {
 	env, run := "    env:\n      PAWL: ./cmd/pawl\n", "      - run: pawl "+command+"\n"
 	all := []swap{
 		{"branches: [main]", "branches: " + flow([]string{s.branch()})},
-		{"          PROJECTS: ${{ vars.PROJECTS }}\n          # One line for each secret that PROJECTS names.\n          TOKEN_DEV: ${{ secrets.TOKEN_DEV }}\n", s.tokens() + s.sinkVariables()},
+		{"          PROJECTS: ${{ vars.PROJECTS }}\n          # One line for each secret that PROJECTS names.\n          TOKEN_DEV: ${{ secrets.TOKEN_DEV }}\n", s.tokens(command) + s.sinkVariables()},
 	}
 	if !release.MatchString(opt.Version) {
 		return append(all, swap{env, "    env:\n      # a development version of pawl wrote this: use a release, see " + pages + "github-actions.md\n      PAWL: github.com/pawl-cd/pawl/cmd/pawl@latest\n"},
@@ -109,8 +109,11 @@ var (
 )
 
 // tokens are the lines of an environment that hold the projects and their trigger tokens.
-func (s survey) tokens() string {
+func (s survey) tokens(command string) string {
 	c := s.chain
+	written := func(name string) bool {
+		return slices.Contains(s.sinkTokens(), name) || command == "run" && s.read(name)
+	}
 	if !c.deploys() {
 		return ""
 	}
@@ -120,33 +123,46 @@ func (s survey) tokens() string {
 	}
 	secrets := map[string]string{}
 	for name, secret := range c.secrets {
-		if name != c.variable && !slices.Contains(s.existing.env, name) && s.existing.secrets[name] == "" && !slices.Contains(s.sinkTokens(), name) {
+		if name != c.variable && !s.read(name) && !written(name) {
 			secrets[name] = secret
 		}
 	}
 	if c.variable == "" {
 		for _, p := range c.projects {
-			if secrets[p.Secret] == "" {
-				secrets[p.Secret] = p.Secret
+			for _, name := range []string{p.Secret, p.API} {
+				if name != "" && secrets[name] == "" && !written(name) {
+					secrets[name] = name
+				}
 			}
 		}
 	}
 	for _, name := range sorted(secrets) {
 		fmt.Fprintf(&b, "          %s: ${{ secrets.%s }}\n", name, secrets[name])
 	}
-	if len(secrets) == 0 {
+	if len(secrets) == 0 && c.variable != "" {
 		fmt.Fprintf(&b, "          # One line for each secret that %s names:\n          # TOKEN_DEV: ${{ secrets.TOKEN_DEV }}\n", c.variable)
 	}
 	return b.String()
+}
+
+// read reports whether a variable is among those that manifests read.
+func (s survey) read(name string) bool {
+	return slices.Contains(s.existing.env, name) || s.existing.secrets[name] != ""
 }
 
 // variables are the lines for what manifests read.
 func (s survey) variables() string {
 	var b strings.Builder
 	for _, name := range s.existing.env {
+		if name == s.chain.variable || slices.Contains(ours, name) || slices.Contains(s.sinkTokens(), name) {
+			continue
+		}
 		fmt.Fprintf(&b, "          %s: ${{ vars.%s }}\n", name, name)
 	}
 	for _, name := range sorted(s.existing.secrets) {
+		if slices.Contains(s.existing.env, name) || name == s.chain.variable || slices.Contains(s.sinkTokens(), name) {
+			continue
+		}
 		fmt.Fprintf(&b, "          %s: ${{ secrets.%s }}\n", name, name)
 	}
 	return b.String()
