@@ -61,7 +61,7 @@ var allowed = map[string][]string{
 
 	"internal/pipeline": {"internal/change", "internal/deploy", "internal/edit", "internal/event", "internal/ledger",
 		"internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
-	"internal/scaffold": {"internal/deploy", "internal/edit", "internal/manifest", "internal/policy", "internal/source"},
+	"internal/scaffold": {"internal/config", "internal/deploy", "internal/edit", "internal/manifest", "internal/policy", "internal/source"},
 	"internal/demo": {"internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
 		"internal/manifest", "internal/source"},
 	"internal/report": {"internal/change", "internal/event", "internal/pipeline", "internal/policy"},

@@ -91,6 +91,15 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
+// releaseCommit stands for the commit that a release was built from.
+const releaseCommit = "0123456789abcdef0123456789abcdef01234567"
+
+// names are the workflows that pawl init adapts, by the paths that it writes them to.
+var names = map[string]string{
+	".github/workflows/docker-image.yaml": ".github/workflows/docker-image.yaml", ".github/workflows/gitlab.yaml": ".github/workflows/gitlab.yaml",
+	".github/workflows/pawl.yaml": ".github/workflows/docker-image.yaml", ".github/workflows/pawl-deploy.yaml": ".github/workflows/gitlab.yaml",
+}
+
 // TestProposedWorkflows holds what pawl init writes against the same rules.
 func TestProposedWorkflows(t *testing.T) {
 	t.Parallel()
@@ -98,24 +107,31 @@ func TestProposedWorkflows(t *testing.T) {
 		"values alone": {"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}},
 		"deployed": {"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}, ".github/workflows/gitlab.yaml": {Data: []byte(
 			"jobs:\n  g:\n    strategy: {matrix: {p: '${{ fromJSON(vars.PROJECTS) }}'}}\n    steps: [{run: 'curl -F token=$T $U', env: {T: '${{ secrets.T }}'}}]\n")}},
+		"deployed, beside others": {"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}, ".github/workflows/t.yaml": {Data: []byte(
+			"jobs:\n  g:\n    strategy: {matrix: {p: '${{ fromJSON(vars.PROJECTS) }}'}}\n    steps: [{run: 'curl -F token=$T $U', env: {T: '${{ secrets.T }}'}}]\n")},
+			".github/workflows/docker-image.yaml": {Data: []byte("jobs: {b: {steps: [{run: docker build .}]}}\n")}, ".github/workflows/gitlab.yaml": {Data: []byte("jobs: {b: {steps: []}}\n")}},
 		"other manifests": {"manifests/a.yaml": {Data: []byte("kind: Service\nimage: org/app:v1.0.0\n")}},
 	} {
-		p, err := scaffold.Propose(files, scaffold.Options{Workflows: os.DirFS(".."), Version: "v1.0.0"})
+		p, err := scaffold.Propose(files, scaffold.Options{Workflows: os.DirFS(".."), Version: "v1.0.0", Commit: releaseCommit})
 		if err != nil {
 			t.Fatal(err)
 		}
 		checked := 0
 		for _, f := range p.Files {
-			r, known := rules()[f.Path]
+			r, known := rules()[names[f.Path]]
 			if !known {
 				continue
 			}
 			checked++
-			for _, problem := range inspect(t, string(f.Data), r) {
+			if !strings.Contains(string(f.Data), "uses: pawl-cd/pawl@"+releaseCommit+" # v1.0.0\n") {
+				t.Errorf("%s, %s does not use the release: %s", name, f.Path, f.Data)
+			}
+			text := strings.ReplaceAll(string(f.Data), "uses: pawl-cd/pawl@"+releaseCommit+" # v1.0.0\n", "uses: ./\n")
+			for _, problem := range append(inspect(t, text, r), checkInputs(t, text, regexp.MustCompile(`^\./$`))...) {
 				t.Errorf("%s, %s: %s", name, f.Path, problem)
 			}
 		}
-		if want := map[bool]int{false: 1, true: 2}[name == "deployed"]; checked != want {
+		if want := map[bool]int{false: 1, true: 2}[strings.HasPrefix(name, "deployed")]; checked != want {
 			t.Errorf("%s: %d workflows, want %d", name, checked, want)
 		}
 	}
@@ -253,7 +269,13 @@ func TestDocumentedWorkflows(t *testing.T) {
 // inspectShown is inspect for a workflow of users, whose version of our actions stands for a release.
 func inspectShown(t *testing.T, text string, r rule) []string {
 	t.Helper()
-	problems := inspect(t, ours.ReplaceAllString(text, "./$1"), r)
+	return append(inspect(t, ours.ReplaceAllString(text, "./$1"), r), checkInputs(t, text, ours)...)
+}
+
+// checkInputs holds the inputs of steps with our actions, whose folder the pattern may catch, against what these declare.
+func checkInputs(t *testing.T, text string, ours *regexp.Regexp) []string {
+	t.Helper()
+	var problems []string
 	var w struct {
 		Jobs map[string]struct {
 			Steps []struct {
@@ -271,13 +293,14 @@ func inspectShown(t *testing.T, text string, r rule) []string {
 			if m == nil {
 				continue
 			}
+			folder := strings.Join(m[1:], "")
 			var action struct{ Inputs map[string]yaml.Node }
-			if err := yaml.Unmarshal([]byte(readText(t, filepath.Join(m[1], "action.yml"))), &action); err != nil {
+			if err := yaml.Unmarshal([]byte(readText(t, filepath.Join(folder, "action.yml"))), &action); err != nil {
 				t.Fatal(err)
 			}
 			for _, input := range slices.Sorted(maps.Keys(step.With)) {
 				if _, ok := action.Inputs[input]; !ok {
-					problems = append(problems, fmt.Sprintf("%s has no input %q", m[1], input))
+					problems = append(problems, fmt.Sprintf("%s has no input %q", folder, input))
 				}
 			}
 		}

@@ -3,6 +3,8 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -10,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl"
+	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 	"github.com/pawl-cd/pawl/internal/scaffold"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -30,8 +33,9 @@ func newInit(g *globals) *cobra.Command {
 for each image with a version in a YAML file that no manifest tracks yet, and the workflows.
 It reads the git remote, Updatecli's manifests, the workflows that run Updatecli or trigger
 GitLab, and the image tags in YAML files, and asks nothing. What it could not find out it says,
-and leaves as a comment. It asks no registry, follows no symbolic link and replaces no file
-without --force; manifests and values it never replaces.`,
+and leaves as a comment. It asks no registry and follows no symbolic link. A .pawl.yaml that is
+valid answers first and is never replaced, as are manifests and values; --force replaces workflows
+that update or trigger, and a .pawl.yaml that cannot be read.`,
 		Example: `  pawl init --dry-run
   pawl init
   pawl init --force`,
@@ -39,7 +43,7 @@ without --force; manifests and values it never replaces.`,
 		RunE: func(*cobra.Command, []string) error { return o.run() },
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "write nothing: print what would be written, as a patch")
-	cmd.Flags().BoolVar(&o.force, "force", false, "replace .pawl.yaml and workflows that exist and differ")
+	cmd.Flags().BoolVar(&o.force, "force", false, "replace workflows that exist and differ, and a .pawl.yaml with errors")
 	return cmd
 }
 
@@ -47,12 +51,22 @@ func (o *initOptions) run() error {
 	if len(o.manifests) > 0 {
 		return usage(errors.New("--manifests: init finds the directories of manifests by itself"))
 	}
+	if o.config != "" {
+		return usage(errors.New("--config: init writes .pawl.yaml in the root, or reads the one that is there"))
+	}
 	tree, err := worktree.Open(o.root)
 	if err != nil {
 		return &exit{code: Usage, err: err, hint: "name the repository's directory with --root"}
 	}
 	defer tree.Close()
-	p, err := scaffold.Propose(tree.FS(), scaffold.Options{Workflows: pawl.Workflows, Version: buildVersion()})
+	if err := belowTop(o.root); err != nil {
+		return err
+	}
+	settings, err := o.settings(tree)
+	if err != nil {
+		return err
+	}
+	p, err := scaffold.Propose(tree.FS(), scaffold.Options{Workflows: pawl.Workflows, Version: buildVersion(), Commit: buildCommit(), Config: settings})
 	if err != nil {
 		return &exit{code: Failure, err: err}
 	}
@@ -60,13 +74,63 @@ func (o *initOptions) run() error {
 	if err != nil {
 		return err
 	}
-	if err := o.write(o.report(p, files)); err != nil || o.dryRun {
-		return err
+	if !o.dryRun {
+		files, err = save(tree, files)
 	}
-	if err := save(tree, files); err != nil {
+	if err := errors.Join(err, o.write(o.report(p, files, settings != nil))); err != nil || o.dryRun {
 		return err
 	}
 	return o.conclude(p)
+}
+
+// belowTop refuses a directory below the top of a git repository: GitHub reads workflows at the top only.
+func belowTop(root string) error {
+	start, err := filepath.Abs(root)
+	if err == nil {
+		start, err = filepath.EvalSymlinks(start)
+	}
+	if err != nil {
+		return &exit{code: Usage, err: fmt.Errorf("looking for the top of the repository: %w", err), hint: "name the repository's directory with --root"}
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
+		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil && dir != start {
+			return &exit{code: Usage, err: errors.New("the root lies below the top of its git repository, and GitHub reads .github/workflows at the top only"),
+				hint: "run pawl init at the top, or with --root " + dir}
+		} else if err == nil || dir == filepath.Dir(dir) {
+			return nil
+		}
+	}
+}
+
+// settings reads the .pawl.yaml that is there, nil for none. One with errors ends it before anything is written, unless
+// it is to be replaced.
+func (o *initOptions) settings(tree *worktree.Tree) (*config.Config, error) {
+	there, err := tree.Exists(config.FileName)
+	if err == nil && !there {
+		return nil, nil
+	}
+	var data []byte
+	if err == nil {
+		data, err = tree.ReadFile(config.FileName)
+	}
+	if err != nil {
+		return nil, unwritten(err)
+	}
+	c, problems := config.Parse(config.FileName, data)
+	switch {
+	case !strictyaml.Failed(problems):
+		return &c, nil
+	case o.force:
+		return nil, nil
+	}
+	for _, p := range problems {
+		o.reporter().problem(p)
+	}
+	return nil, &exit{code: Usage, err: errors.New("nothing was written: .pawl.yaml has errors"), hint: "correct it, or let --force replace it", topics: []topic{configurationTopic}}
+}
+
+func unwritten(err error) error {
+	return &exit{code: Failure, err: fmt.Errorf("nothing was written: %w", err), hint: "move it away, then run pawl init again"}
 }
 
 // placed is a file, and what stands in its place; before is nil for nothing.
@@ -87,7 +151,7 @@ func (o *initOptions) compare(tree *worktree.Tree, files []scaffold.File) ([]pla
 			all[i].before, err = tree.ReadFile(f.Path)
 		}
 		if err != nil {
-			return nil, &exit{code: Failure, err: fmt.Errorf("nothing was written: %w", err), hint: "move it away, then run pawl init again"}
+			return nil, unwritten(err)
 		}
 		switch {
 		case !there:
@@ -102,8 +166,8 @@ func (o *initOptions) compare(tree *worktree.Tree, files []scaffold.File) ([]pla
 	return all, nil
 }
 
-// report says what was found, what becomes of each file, and what was not found out.
-func (o *initOptions) report(p scaffold.Proposal, files []placed) string {
+// report says what was found, what becomes of each file, or became of it, and what was not found out.
+func (o *initOptions) report(p scaffold.Proposal, files []placed, settled bool) string {
 	var b strings.Builder
 	line := func(word, text, detail string) {
 		fmt.Fprintf(&b, "%-8s %s", word, printable(text))
@@ -115,12 +179,14 @@ func (o *initOptions) report(p scaffold.Proposal, files []placed) string {
 	for _, n := range p.Found {
 		line("found", n.Text, n.Detail)
 	}
+	if settled {
+		line("keep", config.FileName, "it is valid, so its answers hold and it stays as it is")
+	}
+	for _, text := range p.Additions {
+		line("suggest", config.FileName, text)
+	}
 	for _, f := range files {
-		about := f.About
-		if f.verb == "keep" {
-			about = "it exists and differs; --force replaces it, --dry-run --force shows how"
-		}
-		line(f.verb, f.Path, about)
+		line(f.verb, f.Path, f.about())
 	}
 	for _, n := range p.Missing {
 		line("unknown", n.Text, n.Detail)
@@ -131,6 +197,21 @@ func (o *initOptions) report(p scaffold.Proposal, files []placed) string {
 		}
 	}
 	return b.String()
+}
+
+// about says what a file is for, and what stands in its way or is gone.
+func (f placed) about() string {
+	switch {
+	case f.verb == "keep" && f.Now != "":
+		return "it " + f.Now + ", and differs from the new one; --force replaces it, --dry-run --force shows how"
+	case f.verb == "keep":
+		return "it exists and differs; --force replaces it, --dry-run --force shows how"
+	case f.verb == "replace" && f.Now != "":
+		return f.About + ", instead of one that " + f.Now
+	case f.verb == "replace":
+		return f.About + ", instead of one with errors"
+	}
+	return f.About
 }
 
 // patch shows a file that would be written, in the form that git apply accepts.
@@ -146,10 +227,10 @@ func patch(f placed) string {
 	return ""
 }
 
-// save writes the files; one that cannot be written ends it.
-func save(tree *worktree.Tree, files []placed) error {
+// save writes the files; one that cannot be written ends it. It returns those that were dealt with.
+func save(tree *worktree.Tree, files []placed) ([]placed, error) {
 	written := 0
-	for _, f := range files {
+	for i, f := range files {
 		var err error
 		switch f.verb {
 		case "write":
@@ -160,18 +241,17 @@ func save(tree *worktree.Tree, files []placed) error {
 			continue
 		}
 		if err != nil {
-			return &exit{code: Failure, err: fmt.Errorf("writing, after %s: %w", count(written, "file"), err), hint: "make the place writable and run pawl init again: it goes on with what is missing"}
+			return files[:i], &exit{code: Failure, err: fmt.Errorf("writing, after %s: %w", count(written, "file"), err), hint: "make the place writable and run pawl init again: it goes on with what is missing"}
 		}
 		written++
 	}
-	return nil
+	return files, nil
 }
 
-// conclude holds the result, with the configuration of --config if there is one, against pawl validate, and says what
-// comes next.
+// conclude holds the result against pawl validate, and says what comes next.
 func (o *initOptions) conclude(p scaffold.Proposal) error {
 	if p.Empty {
-		return nil
+		return o.write("next     write a manifest, see https://github.com/pawl-cd/pawl/blob/main/docs/getting-started.md, then pawl init again for the workflows\n")
 	}
 	flags := ""
 	for _, dir := range p.Manifests {
@@ -181,7 +261,7 @@ func (o *initOptions) conclude(p scaffold.Proposal) error {
 	g.manifests = p.Manifests
 	s, err := g.open()
 	if err != nil {
-		return err
+		return &exit{code: Failure, err: fmt.Errorf("checking what was written: %w", err), hint: "pawl validate" + flags + " says the same again"}
 	}
 	defer s.close()
 	errs, warnings := 0, 0
@@ -193,8 +273,12 @@ func (o *initOptions) conclude(p scaffold.Proposal) error {
 		errs++
 		o.reporter().problem(p)
 	}
-	return o.write(fmt.Sprintf("checked  %s, %s, %s: pawl validate%s\nnext     pawl plan%s, then commit\n",
-		count(len(s.manifests), "manifest"), count(errs, "error"), count(warnings, "warning"), printable(flags), printable(flags)))
+	text := fmt.Sprintf("checked  %s, %s, %s: pawl validate%s\nnext     pawl plan%s, then commit\n",
+		count(len(s.manifests), "manifest"), count(errs, "error"), count(warnings, "warning"), printable(flags), printable(flags))
+	for _, next := range p.Next {
+		text += "next     " + printable(next) + "\n"
+	}
+	return o.write(text)
 }
 
 // check returns what pawl validate would say.

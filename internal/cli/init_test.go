@@ -187,7 +187,10 @@ func TestMigrationGuide(t *testing.T) {
 		case "sh":
 			for _, line := range strings.Split(strings.TrimSpace(body), "\n") {
 				commands++
-				args := slices.Concat(strings.Fields(line)[1:], []string{"--root", root, "--config", mirrors})
+				args := slices.Concat(strings.Fields(line)[1:], []string{"--root", root})
+				if args[0] != "init" {
+					args = append(args, "--config", mirrors)
+				}
 				var out, errs strings.Builder
 				if code := cli.Run(t.Context(), args, cli.System{
 					Out: &out, Err: &errs, Now: time.Now, Env: func(string) (string, bool) { return "", false },

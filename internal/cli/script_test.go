@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -42,6 +43,12 @@ func TestScripts(t *testing.T) {
 			"exitcode": exitCode,
 			"leaks":    leaks,
 			"login":    login,
+		},
+		Condition: func(name string) (bool, error) {
+			if name != "root" {
+				return false, fmt.Errorf("unknown condition %q", name)
+			}
+			return os.Geteuid() == 0, nil
 		},
 		UpdateScripts: os.Getenv("PAWL_UPDATE") == "1",
 	})

@@ -32,3 +32,19 @@ func buildVersion() string {
 	}
 	return "(devel)"
 }
+
+// buildCommit is the commit of a build from a clean checkout, empty when it is not known.
+func buildCommit() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	settings := map[string]string{}
+	for _, s := range info.Settings {
+		settings[s.Key] = s.Value
+	}
+	if settings["vcs"] != "git" || settings["vcs.modified"] != "false" {
+		return ""
+	}
+	return settings["vcs.revision"]
+}

@@ -70,14 +70,21 @@ func Load(fsys fs.FS, dirs []string, opt Options) ([]Manifest, error) {
 // something reports whether there is a manifest, or a fault where one should be.
 func (m Manifest) something() bool { return len(m.Sources)+len(m.Targets) > 0 || !m.Valid() }
 
-// usualDir returns the first of the usual directories that is there.
+// usualDir returns the first of the usual directories that has a manifest file or cannot be read, else the first that is
+// there.
 func usualDir(fsys fs.FS) []string {
+	var there []string
 	for _, dir := range defaultDirs {
-		if info, err := fs.Stat(fsys, dir); err == nil && info.IsDir() {
+		info, err := fs.Stat(fsys, dir)
+		if err != nil || !info.IsDir() {
+			continue
+		}
+		there = append(there, dir)
+		if files, err := list(fsys, dir); len(files) > 0 || err != nil {
 			return []string{dir}
 		}
 	}
-	return defaultDirs[:1]
+	return append(there, defaultDirs[0])[:1]
 }
 
 // list returns the manifest files below dir. Names that start with "_" are partials, which no manifest of ours is, and

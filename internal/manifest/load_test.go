@@ -222,6 +222,10 @@ func TestDirectories(t *testing.T) {
 			t.Errorf("no error for %v", dirs)
 		}
 	}
+	beside := fstest.MapFS{"manifests/README.md": {}, ".updatecli/_partial.yaml": {}, "updatecli.d/a.yaml": {Data: []byte(good)}}
+	if all, err := Load(beside, nil, options()); err != nil || len(all) != 1 || all[0].File != "updatecli.d/a.yaml" {
+		t.Errorf("beside empty directories: %v, %v", all, err)
+	}
 	if _, err := Load(fstest.MapFS{"manifests/x.txt": {}}, nil, options()); !errors.Is(err, ErrNone) {
 		t.Errorf("error %v", err)
 	}

@@ -99,8 +99,9 @@ func (t *translator) image(n *yaml.Node, s *Source) {
 		return
 	}
 	var err error
+	before := len(t.problems)
 	s.Name = t.expand(spec.Image)
-	if s.Query, err = source.ParseImage(s.Name); err != nil && s.Name != "" {
+	if s.Query, err = source.ParseImage(s.Name); err != nil && s.Name != "" && len(t.problems) == before {
 		t.errorf(spec.Image, "write e.g. ghcr.io/org/app; the tag is chosen by versionfilter", "%v", err)
 	}
 }

@@ -20,9 +20,14 @@ import (
 type chain struct {
 	// updater and trigger are the paths of the workflows that do it, empty for none.
 	updater, trigger string
-	base             string
-	labels           []string
-	merge            merge
+	// files are all workflows; updaters those that update with another tool, running those with pawl run, deploying those
+	// with pawl deploy or what it replaces, withPawl those of the last that do it with pawl.
+	files, updaters, running, deploying, withPawl []string
+	// projectsFile is .pawl.yaml when the projects are those of the configuration in force.
+	projectsFile string
+	base         string
+	labels       []string
+	merge        merge
 	// variable and context name what holds the projects as JSON: ${{ vars.PROJECTS }}; else projects are written out.
 	variable, context string
 	projects          []deploy.Project
@@ -89,9 +94,10 @@ type step struct {
 
 // chain reads the workflows of GitHub and CircleCI.
 func (t *tree) chain() chain {
-	c := chain{ref: "main"}
+	c := chain{ref: "main", secrets: map[string]string{}}
 	for _, file := range t.workflowFiles() {
 		text := t.text(file)
+		c.files = append(c.files, file)
 		var w workflow
 		if err := unmarshal(text, &w); err != nil && len(w.Jobs) == 0 {
 			t.note(file, "cannot be read: %v", err)
@@ -100,10 +106,19 @@ func (t *tree) chain() chain {
 		if child(&w.On, "pull_request") != nil || slices.Contains(scalars(&w.On), "pull_request") {
 			c.checks = append(c.checks, w.jobNames()...)
 		}
+		if slices.ContainsFunc(w.steps(), step.runs) {
+			c.running = append(c.running, file)
+			c.readEnvs(w, step.runs)
+		}
 		if slices.ContainsFunc(w.steps(), step.updates) {
+			c.updaters = append(c.updaters, file)
 			c.readUpdater(file, w)
 		}
 		if slices.ContainsFunc(w.steps(), step.triggers) {
+			c.deploying = append(c.deploying, file)
+			if slices.ContainsFunc(w.steps(), step.deploys) {
+				c.withPawl = append(c.withPawl, file)
+			}
 			c.readTrigger(file, w)
 			c.paths = slices.DeleteFunc(c.paths, func(p string) bool { return !t.regular(p) })
 		}
@@ -112,6 +127,53 @@ func (t *tree) chain() chain {
 	slices.Sort(c.checks)
 	c.checks = slices.Compact(c.checks)
 	return c
+}
+
+// updatePath is where the workflow that updates goes: the one that runs pawl already, else a name that no workflow has
+// which does something else; empty for none.
+func (c chain) updatePath() string {
+	return c.place(c.running, append(slices.Clone(c.updaters), c.running...), imageWorkflow, workflowDir+"/pawl.yaml")
+}
+
+// deployPath is the same for the workflow that deploys what people merge.
+func (c chain) deployPath() string {
+	without := func(list []string) []string {
+		return slices.DeleteFunc(slices.Clone(list), func(file string) bool {
+			return slices.Contains(c.running, file) || slices.Contains(c.updaters, file)
+		})
+	}
+	return c.place(without(c.withPawl), without(c.deploying), pushWorkflow, workflowDir+"/pawl-deploy.yaml")
+}
+
+// place chooses among the names: one that does the job with pawl, whatever its name; the first that is free or does what
+// is replaced.
+func (c chain) place(there, replaced []string, names ...string) string {
+	for _, name := range append(names, there...) {
+		if slices.Contains(there, name) {
+			return name
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(c.files, name) || slices.Contains(replaced, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// now says what the workflow of a file does, empty for none.
+func (c chain) now(file string) string {
+	switch {
+	case slices.Contains(c.running, file):
+		return "runs pawl"
+	case slices.Contains(c.updaters, file):
+		return "opens pull requests"
+	case slices.Contains(c.withPawl, file):
+		return "deploys with pawl"
+	case slices.Contains(c.deploying, file):
+		return "triggers GitLab"
+	}
+	return ""
 }
 
 // workflowFiles are the regular files of .github/workflows; a link is not followed.
@@ -273,11 +335,25 @@ func (s step) updates() bool {
 // triggers reports whether a step sends what GitLab's trigger endpoint wants, or lets pawl send it.
 func (s step) triggers() bool {
 	return strings.Contains(s.Run, "curl") && (strings.Contains(s.Run, "trigger/pipeline") || tokenOf.MatchString(s.Run)) ||
-		strings.Contains(s.Run, "pawl deploy")
+		s.deploys()
+}
+
+// action is this project's action, which runs pawl run unless its input says otherwise.
+const action = "pawl-cd/pawl@"
+
+// runs reports whether a step is pawl run, deploys whether it is pawl deploy.
+func (s step) runs() bool {
+	command := s.With["command"]
+	return strings.Contains(s.Run, "pawl run") || strings.HasPrefix(s.Uses, action) && (command == "" || command == "run" || strings.HasPrefix(command, "run "))
+}
+
+func (s step) deploys() bool {
+	command := s.With["command"]
+	return strings.Contains(s.Run, "pawl deploy") || strings.HasPrefix(s.Uses, action) && (command == "deploy" || strings.HasPrefix(command, "deploy "))
 }
 
 func (c *chain) readTrigger(file string, w workflow) {
-	c.trigger, c.secrets = file, map[string]string{}
+	c.trigger = file
 	c.paths = literal(child2(&w.On, "push", "paths"))
 	for _, j := range sorted(w.Jobs) {
 		strategy := w.Jobs[j].Strategy
@@ -286,16 +362,26 @@ func (c *chain) readTrigger(file string, w workflow) {
 		}
 		c.projectsInMatrix(&strategy)
 	}
+	c.readEnvs(w, step.triggers)
 	for _, s := range w.steps() {
 		if !s.triggers() {
 			continue
 		}
-		for _, name := range sorted(s.Env) {
-			c.readEnv(name, s.Env[name])
-		}
 		c.projectsInURL(s)
 		if m := refOf.FindStringSubmatch(expression.ReplaceAllString(s.Run, "")); m != nil {
 			c.ref = m[1]
+		}
+	}
+}
+
+// readEnvs reads the environment of the steps that do something.
+func (c *chain) readEnvs(w workflow, does func(step) bool) {
+	for _, s := range w.steps() {
+		if !does(s) {
+			continue
+		}
+		for _, name := range sorted(s.Env) {
+			c.readEnv(name, s.Env[name])
 		}
 	}
 }

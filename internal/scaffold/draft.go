@@ -14,14 +14,16 @@ import (
 
 // draft is a manifest to write: one image, one filter, every place that follows it.
 type draft struct {
-	path, image string
-	filter      filter
-	places      []use
+	path, title, image string
+	filter             filter
+	places             []use
 }
 
 // filter says which versions count, as far as the tag in the file shows.
 type filter struct {
 	pattern, channel, regex string
+	// label is that of the prereleases that the pattern admits.
+	label string
 }
 
 // version is a tag with three numeric parts; the rest is a prerelease or the variant of an image.
@@ -34,8 +36,12 @@ var (
 	variant = mustPattern(`^(?:alpine|slim|debian|ubuntu|bookworm|bullseye|trixie|jammy|noble|ubi|distroless|fpm|amd64|arm64)(?:[0-9.-]|$)[A-Za-z0-9.-]*$`)
 )
 
-// filterFor derives the filter from a tag: the same major version, of 0 the same minor one; for a counted prerelease its
-// channel alone, for a variant that variant alone. Its end is open downwards, so that a person can go back.
+// leading are the labels of prereleases that a release without a label follows; any other is the channel of a fork.
+var leading = []string{"rc", "cr", "alpha", "beta", "pre", "preview", "dev", "snapshot", "m", "milestone"}
+
+// filterFor derives the filter from a tag: the same major version, of 0 the same minor one; for a counted prerelease of a
+// fork its channel alone, for one that leads to a release the prereleases and the release, for a variant that variant
+// alone. Its end is open downwards, so that a person can go back.
 func filterFor(tag string) (filter, error) {
 	f, err := derive(tag)
 	if err == nil && !f.admits(tag) {
@@ -55,8 +61,10 @@ func derive(tag string) (filter, error) {
 		return filter{pattern: span(m[1], m[2], "")}, nil
 	case variant.MatchString(m[4]):
 		return filter{pattern: span(m[1], m[2], ""), regex: `^v?(\d+\.\d+\.\d+)-` + regexp.QuoteMeta(m[4]) + `$`}, nil
+	case label != nil && slices.Contains(leading, strings.ToLower(label[1])):
+		return filter{pattern: span(m[1], m[2], label[1]), label: label[1]}, nil
 	case label != nil:
-		return filter{pattern: span(m[1], m[2], label[1]), channel: label[1]}, nil
+		return filter{pattern: span(m[1], m[2], label[1]), channel: label[1], label: label[1]}, nil
 	}
 	return filter{}, fmt.Errorf("the tag %s is a prerelease of no channel NAME.N", tag)
 }
@@ -124,7 +132,8 @@ func (t *tree) noteMixed(uses []use) {
 var unsafe = mustPattern(`[^a-z0-9._-]+`)
 
 // name gives each draft a path that no file has: the last part of the image, with the part before it where two images
-// end alike, with what the filter says where one image has several, with a number where all that is taken.
+// end alike, with what the filter says where one image has several, with a number where all that is taken. The titles
+// differ as the paths do.
 func (t *tree) name(all []draft, dir string) {
 	images := map[string]map[string]bool{}
 	counts := map[string]int{}
@@ -138,17 +147,20 @@ func (t *tree) name(all []draft, dir string) {
 	}
 	taken := map[string]bool{}
 	for i, d := range all {
-		name := path.Base(d.image)
+		name, title := path.Base(d.image), "Track "+d.image
 		if len(images[name]) > 1 {
 			name = path.Base(path.Dir(d.image)) + "-" + name
 		}
 		if counts[d.image] > 1 {
 			name += "-" + d.filter.short()
+			title += " " + d.filter.short()
 		}
+		all[i].title = title
 		name = strings.Trim(unsafe.ReplaceAllString(strings.ToLower(name), "-"), "._-")
 		file := path.Join(dir, name+".yaml")
 		for n := 2; taken[file] || t.there(file); n++ {
 			file = path.Join(dir, name+"-"+strconv.Itoa(n)+".yaml")
+			all[i].title = title + " " + strconv.Itoa(n)
 		}
 		taken[file] = true
 		all[i].path = file
@@ -176,8 +188,8 @@ func (f filter) admits(tag string) bool {
 func (f filter) short() string {
 	digits, _, _ := strings.Cut(strings.TrimLeft(f.pattern, "^~>="), ".0")
 	text := "v" + digits
-	if f.channel != "" {
-		text += "-" + f.channel
+	if f.label != "" {
+		text += "-" + f.label
 	}
 	if f.regex != "" {
 		text += "-" + strings.Trim(f.regex[strings.LastIndexByte(f.regex, ')')+1:], "$-")
@@ -188,7 +200,7 @@ func (f filter) short() string {
 // file writes the manifest.
 func (d draft) file() File {
 	var b strings.Builder
-	fmt.Fprintf(&b, "name: %s\nsources:\n  image:\n    kind: dockerimage\n    spec:\n      image: %s\n      versionfilter:\n", quote("Track "+d.image), quote(d.image))
+	fmt.Fprintf(&b, "name: %s\nsources:\n  image:\n    kind: dockerimage\n    spec:\n      image: %s\n      versionfilter:\n", quote(d.title), quote(d.image))
 	if d.filter.regex != "" {
 		fmt.Fprintf(&b, "        kind: regex/semver\n        regex: %s\n        pattern: %s\n", quote(d.filter.regex), quote(d.filter.pattern))
 	} else {

@@ -28,7 +28,7 @@ type existing struct {
 	// env are the variables that manifests read; secrets the hosts that their tokens are for.
 	env     []string
 	secrets map[string]string
-	// present are the usual directories that are there; drafts is the one for new manifests.
+	// present are the usual directories that have a YAML file; drafts is the one for new manifests.
 	present []string
 	drafts  string
 }
@@ -77,12 +77,15 @@ func (t *tree) manifestTexts(e *existing) []string {
 		if info, err := fs.Stat(t.fsys, dir); err != nil || !info.IsDir() {
 			continue
 		}
-		e.present = append(e.present, dir)
+		files := t.yamlFiles(dir)
+		if len(files) > 0 {
+			e.present = append(e.present, dir)
+		}
 		if dir == "updatecli" && slices.ContainsFunc(e.dirs, func(d string) bool { return strings.HasPrefix(d, "updatecli/") }) {
 			continue
 		}
 		found := 0
-		for _, file := range t.yamlFiles(dir) {
+		for _, file := range files {
 			if text := t.text(file); looksLikeManifest(text) {
 				texts = append(texts, text)
 				found++
@@ -218,7 +221,7 @@ func (t *tree) draftsDir(e existing) string {
 }
 
 // flags are the directories that pawl must be told because it would not look there by itself: it takes the first of the
-// usual ones that is there, and only that.
+// usual ones that has a YAML file, and only that.
 func (e existing) flags() []string {
 	dirs := e.dirs
 	if len(dirs) == 0 {

@@ -3,6 +3,7 @@ package scaffold
 import (
 	"bytes"
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -66,6 +67,7 @@ func (s *scan) walk(n *yaml.Node, key, parent string, depth int) {
 		}
 	case yaml.MappingNode:
 		s.pair(n, key, parent)
+		s.chart(n, parent)
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			name := n.Content[i].Value
 			below := key + edit.Step(name)
@@ -124,6 +126,27 @@ func (s *scan) pair(n *yaml.Node, key, parent string) {
 		repository = strings.TrimSuffix(registry, "/") + "/" + repository
 	}
 	s.add(use{key: key + edit.Step(tagKey), image: repository, tag: tag.Value, line: tag.Line, column: tag.Column})
+}
+
+// chart counts the version of a chart: a dependency in a Chart.yaml, the spec of Flux's HelmRelease, a source of Argo CD,
+// a release of Helmfile, or one of kustomize's helmCharts.
+func (s *scan) chart(n *yaml.Node, parent string) {
+	key := "version"
+	switch {
+	case text(n, "chart") != "" && text(n, "targetRevision") != "":
+		key = "targetRevision"
+	case text(n, "chart") != "":
+	case parent == "dependencies" && path.Base(s.file) == "Chart.yaml" && text(n, "name") != "":
+	case parent == "helmCharts" && text(n, "name") != "":
+	default:
+		return
+	}
+	if text(n, key) == "" {
+		return
+	}
+	if version := child(n, key); !s.existing.places[at{s.file, version.Line, version.Column}] {
+		s.charts[s.file]++
+	}
 }
 
 // withTag is an image with a tag in one text; a digest pins what it names.

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/edit"
 )
 
@@ -18,8 +19,8 @@ import (
 type File struct {
 	Path string
 	Data []byte
-	// About says what it is for, for people.
-	About string
+	// About says what it is for, for people; Now what a workflow in its place does, empty for none.
+	About, Now string
 }
 
 // Note is something for people: what was found and where, or what was not found out and what to do.
@@ -34,32 +35,45 @@ type Proposal struct {
 	Manifests []string
 	// Empty reports that there is no manifest and none to propose.
 	Empty bool
+	// Additions are settings that were found and that the configuration in force lacks.
+	Additions []string
+	// Next says what remains to be done elsewhere.
+	Next []string
 }
 
 // Options are what a proposal depends on besides the repository.
 type Options struct {
 	// Workflows holds docker-image.yaml and gitlab.yaml under .github/workflows, as this repository uses them.
 	Workflows fs.FS
-	// Version is the version of pawl that the workflows install.
-	Version string
+	// Version is the version of pawl that the workflows install, Commit the one that it was built from, empty when unknown.
+	Version, Commit string
+	// Config is the configuration in force, nil for none. What it says is not asked of other files, and it is not proposed.
+	Config *config.Config
 }
 
 // Propose looks at the repository and returns what to write. Its error means that the embedded workflows are not those
 // that it knows how to adapt.
 func Propose(fsys fs.FS, opt Options) (Proposal, error) {
-	t := &tree{fsys: fsys, parsed: map[string]*edit.File{}}
+	t := &tree{fsys: fsys, parsed: map[string]*edit.File{}, charts: map[string]int{}}
 	s := survey{}
 	s.repository, s.base = t.remote()
-	s.baseFrom = ".git"
+	s.gitElsewhere = t.regular(".git")
+	s.repositoryFrom, s.baseFrom = ".git", ".git"
 	s.chain = t.chain()
 	if s.base == "" {
 		s.base, s.baseFrom = s.chain.base, s.chain.updater
 	}
 	s.existing = t.manifests()
 	s.drafts = t.drafts(s.existing)
+	s.charts = t.charts
 
 	p := Proposal{Manifests: s.existing.flags(), Empty: s.existing.count+len(s.drafts) == 0}
-	p.Files = append(p.Files, s.settings())
+	if opt.Config != nil {
+		p.Additions = s.additions(*opt.Config)
+		s.settle(*opt.Config)
+	} else {
+		p.Files = append(p.Files, s.settings())
+	}
 	for _, d := range s.drafts {
 		p.Files = append(p.Files, d.file())
 	}
@@ -70,6 +84,9 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 		}
 		p.Files = append(p.Files, files...)
 	}
+	if update := s.chain.updatePath(); update != imageWorkflow && update != "" && !p.Empty {
+		p.Next = append(p.Next, "upstream builds: pawl dispatch --workflow "+path.Base(update)+"; docker-image.yaml is not the workflow that updates here")
+	}
 	p.Found, p.Missing = s.found(), append(s.missing(), t.notes...)
 	return p, nil
 }
@@ -78,11 +95,19 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 type survey struct {
 	// repository is owner/name at GitHub, base its branch to update; empty when unknown.
 	repository, base string
-	// baseFrom is where the base was found.
-	baseFrom string
+	// repositoryFrom and baseFrom are where they were found.
+	repositoryFrom, baseFrom string
+	// gitElsewhere reports that .git is a file, as in a linked worktree or a submodule.
+	gitElsewhere bool
+	// merges reports that the configuration in force says when to merge.
+	merges bool
+	// sinks are the receivers of events in the configuration in force.
+	sinks    []config.Sink
 	chain    chain
 	existing existing
 	drafts   []draft
+	// charts counts the versions of charts by the file that names them.
+	charts map[string]int
 }
 
 func (s survey) found() []Note {
@@ -91,7 +116,7 @@ func (s survey) found() []Note {
 		all = append(all, Note{fmt.Sprintf(format, args...), detail})
 	}
 	if s.repository != "" {
-		add(".git", "repository %s", s.repository)
+		add(s.repositoryFrom, "repository %s", s.repository)
 	}
 	if s.base != "" {
 		add(s.baseFrom, "base branch %s", s.base)
@@ -104,6 +129,9 @@ func (s survey) found() []Note {
 	}
 	if s.chain.trigger != "" {
 		add(s.chain.trigger, "the workflow that triggers GitLab now")
+	}
+	if s.chain.projectsFile == config.FileName {
+		return all
 	}
 	switch {
 	case s.chain.variable != "":
@@ -126,24 +154,70 @@ func (s survey) missing() []Note {
 	var all []Note
 	add := func(text, detail string) { all = append(all, Note{text, detail}) }
 	if s.repository == "" {
-		add("forge.repository", "git knows no remote at GitHub: GITHUB_REPOSITORY, which Actions sets, names it, or write it in .pawl.yaml")
+		why := "git knows no remote at GitHub"
+		if s.gitElsewhere {
+			why = ".git is a file, and the remotes stand elsewhere"
+		}
+		add("forge.repository", why+": GITHUB_REPOSITORY, which Actions sets, names it, or write it in .pawl.yaml")
 	}
 	if s.base == "" {
 		add("the base branch", "the forge's default branch is used; the workflows start on main")
 	}
-	if s.chain.merge.require() == "" {
+	if s.chain.merge.require() == "" && !s.merges {
 		add("merge.require", s.chain.whyRequire())
 	}
 	if !s.chain.deploys() {
 		add("deploy.projects", s.chain.whyProjects())
-	} else if len(s.chain.secrets) == 0 {
+	} else if len(s.chain.secrets) == 0 && s.chain.variable != "" {
 		add("the trigger tokens", "no file names the secrets of the projects: write one line for each into the env of both workflows")
 	}
 	if s.existing.count+len(s.drafts) == 0 {
-		add("images", "no manifest and no image tag was found: write a manifest (see the README), then run pawl init again for the workflows")
+		add("images", "no manifest and no image tag was found")
 	}
-	return append(all, s.chain.notes...)
+	if where := s.charts; len(where) > 0 {
+		total := 0
+		for _, n := range where {
+			total += n
+		}
+		files := sorted(where)
+		more := ""
+		if len(files) > 3 {
+			files, more = files[:3], fmt.Sprintf(" and %s more", count(len(where)-3, "file"))
+		}
+		add("charts", fmt.Sprintf("%s in %s%s: init writes manifests for images only; write theirs with kind: helmchart, see %smanifest.md",
+			count(total, "chart version"), strings.Join(files, ", "), more, pages))
+	}
+	all = append(all, s.chain.notes...)
+	return append(all, s.workflowNotes()...)
 }
+
+// workflowNotes says which workflow is missing in the end, and which is too many.
+func (s survey) workflowNotes() []Note {
+	var all []Note
+	update, push := s.chain.updatePath(), s.chain.deployPath()
+	empty := s.existing.count+len(s.drafts) == 0
+	switch {
+	case empty && len(s.chain.updaters)+len(s.chain.running) == 0:
+		all = append(all, Note{"the workflow that updates", "there is none yet, and none is written before there is a manifest"})
+	case !empty && update == "":
+		all = append(all, Note{"the workflow that updates", "the names docker-image.yaml and pawl.yaml are taken by workflows that do something else: write one of another name, see " + pages + "github-actions.md"})
+	}
+	if !empty && s.chain.deploys() && push == "" {
+		all = append(all, Note{"the workflow that deploys", "the names gitlab.yaml and pawl-deploy.yaml are taken by workflows that do something else: write one of another name, see " + pages + "gitlab.md"})
+	}
+	for _, file := range s.chain.updaters {
+		if !empty && update != "" && file != update && file != push {
+			all = append(all, Note{file, "it opens pull requests as well: delete it when pawl does"})
+		}
+	}
+	if file := s.chain.trigger; !empty && file != "" && push != "" && file != push && file != update && s.chain.deploys() {
+		all = append(all, Note{file, "it triggers GitLab as well: delete it when pawl does"})
+	}
+	return all
+}
+
+// pages is where the documentation is.
+const pages = "https://github.com/pawl-cd/pawl/blob/main/docs/"
 
 // branch is the one that workflows start on.
 func (s survey) branch() string {

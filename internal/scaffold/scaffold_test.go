@@ -29,7 +29,15 @@ func repository(files map[string]string) fstest.MapFS {
 // propose proposes, and holds that what comes out loads without a single problem.
 func propose(t *testing.T, tree fstest.MapFS) scaffold.Proposal {
 	t.Helper()
-	p, err := scaffold.Propose(tree, scaffold.Options{Workflows: os.DirFS("../.."), Version: "v1.2.3"})
+	opt := scaffold.Options{Workflows: os.DirFS("../.."), Version: "v1.2.3", Commit: "0123456789abcdef0123456789abcdef01234567"}
+	if file := tree[".pawl.yaml"]; file != nil {
+		c, problems := config.Parse(".pawl.yaml", file.Data)
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		opt.Config = &c
+	}
+	p, err := scaffold.Propose(tree, opt)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,6 +47,12 @@ func propose(t *testing.T, tree fstest.MapFS) scaffold.Proposal {
 			t.Errorf("%s leaves the root", f.Path)
 		}
 		written[f.Path] = &fstest.MapFile{Data: f.Data}
+	}
+	if (written[".pawl.yaml"] == nil) != (opt.Config != nil) {
+		t.Errorf("a configuration is in force: %v, and one is proposed: %v", opt.Config != nil, written[".pawl.yaml"] != nil)
+	}
+	if opt.Config != nil {
+		written[".pawl.yaml"] = tree[".pawl.yaml"]
 	}
 	if _, problems := config.Parse(".pawl.yaml", written[".pawl.yaml"].Data); len(problems) > 0 {
 		t.Errorf("problems of the configuration: %v\n%s", problems, written[".pawl.yaml"].Data)
@@ -187,38 +201,57 @@ func TestWorkflows(t *testing.T) {
 	}))
 	want := map[string]string{
 		".github/workflows/docker-image.yaml": `
--# it. To use it in a profile of your own, copy this file and change PAWL below.
+-# it. This repository builds pawl from source; ` + "`pawl init`" + ` writes the same workflow with a release in it.
 +# it.
 -    branches: [main]
 -    paths: ["manifests/**", ".pawl.yaml"]
 +    branches: [release]
 +    paths: ['updatecli/updatecli.d/**', '.pawl.yaml']
--      # In another repository: github.com/pawl-cd/pawl/cmd/pawl@VERSION
+-    env:
 -      PAWL: ./cmd/pawl
-+      PAWL: github.com/pawl-cd/pawl/cmd/pawl@v1.2.3
+-      - uses: actions/setup-go@d35c59abb061a4a6fb18e82ac0862c26744d6ab5 # v5.5.0
+-        with:
+-          go-version: "1.26"
+-      - run: go install "$PAWL"
+-      # Events that could not be delivered wait here for the next run, whatever becomes of this one.
+-      - uses: actions/cache/restore@5a3ec84eff668545956fd18022155c47e93e2684 # v4.2.3
+-        with:
+-          path: ~/.local/state/pawl
+-          key: pawl-events-${{ github.run_id }}-${{ github.run_attempt }}
+-          restore-keys: pawl-events-
 -      - run: pawl run
-+      - run: pawl run --manifests updatecli/updatecli.d
++      - uses: pawl-cd/pawl@0123456789abcdef0123456789abcdef01234567 # v1.2.3
++        with: {version: 1.2.3, command: 'run --manifests updatecli/updatecli.d'}
 -          # [{"name": "dev", "secret": "TOKEN_DEV", "url": ".../trigger/pipeline"}]
 -          PROJECTS: ${{ vars.PROJECTS }}
 -          # One line for each secret that PROJECTS names.
 -          TOKEN_DEV: ${{ secrets.TOKEN_DEV }}
 +          TARGETS: ${{ vars.TARGETS }}
 +          TOKEN: ${{ secrets.DEV }}
+-      - uses: actions/cache/save@5a3ec84eff668545956fd18022155c47e93e2684 # v4.2.3
+-        if: always()
+-        with:
+-          path: ~/.local/state/pawl
+-          key: pawl-events-${{ github.run_id }}-${{ github.run_attempt }}
 `,
 		".github/workflows/gitlab.yaml": `
--# A pipeline that a run has fired for the same commit is not fired again. To use it in a profile of your own, copy this
--# file and change PAWL below; the paths are those that your projects deploy.
-+# A pipeline that a run has fired for the same commit is not fired again. The paths are those that
-+# the projects deploy.
+-# A pipeline that a run has fired for the same commit is not fired again. This repository builds pawl from
+-# source; ` + "`pawl init`" + ` writes the same workflow with a release in it. The paths are those that projects deploy.
++# A pipeline that a run has fired for the same commit is not fired again. The paths are
++# those that the projects deploy.
 -    branches: [main]
 -    paths: ["profiles/**"]
 +    branches: [release]
 +    paths: [values.yaml, cluster.yaml]
--      # In another repository: github.com/pawl-cd/pawl/cmd/pawl@VERSION
+-    env:
 -      PAWL: ./cmd/pawl
-+      PAWL: github.com/pawl-cd/pawl/cmd/pawl@v1.2.3
+-      - uses: actions/setup-go@d35c59abb061a4a6fb18e82ac0862c26744d6ab5 # v5.5.0
+-        with:
+-          go-version: "1.26"
+-      - run: go install "$PAWL"
 -      - run: pawl deploy
-+      - run: pawl deploy --manifests updatecli/updatecli.d
++      - uses: pawl-cd/pawl@0123456789abcdef0123456789abcdef01234567 # v1.2.3
++        with: {version: 1.2.3, command: 'deploy --manifests updatecli/updatecli.d'}
 -          PROJECTS: ${{ vars.PROJECTS }}
 -          # One line for each secret that PROJECTS names.
 -          TOKEN_DEV: ${{ secrets.TOKEN_DEV }}
@@ -233,6 +266,163 @@ func TestWorkflows(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"updatecli/updatecli.d"}, p.Manifests); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// TestDevelopment holds that what is no release is built from source, and that a release without a known commit is named
+// by its tag.
+func TestDevelopment(t *testing.T) {
+	t.Parallel()
+	values := repository(map[string]string{"v.yaml": "image: org/a:v1.0.0\n"})
+	for version, want := range map[string][2]string{
+		"v1.2.3":                             {"      - uses: pawl-cd/pawl@v1.2.3\n        with: {version: 1.2.3, command: run}\n", "go install"},
+		"(devel)":                            {"      PAWL: github.com/pawl-cd/pawl/cmd/pawl@latest\n", "pawl-cd/pawl@v"},
+		"v0.0.0-20260101000000-0123456789ab": {"      - run: pawl run\n", "pawl-cd/pawl@v"},
+	} {
+		p, err := scaffold.Propose(values, scaffold.Options{Workflows: os.DirFS("../.."), Version: version})
+		if text := content(p, ".github/workflows/docker-image.yaml"); err != nil || !strings.Contains(text, want[0]) || strings.Contains(text, want[1]) {
+			t.Errorf("%s: %v\n%s", version, err, text)
+		}
+	}
+}
+
+// TestSettled holds that the configuration in force answers first, that it is not proposed, and that what it lacks is
+// said.
+func TestSettled(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		".git/config": origin, "cluster.yaml": "a: 1\n", "values.yaml": "web: {image: {tag: v1.0.0}}\n", "updatecli.d/web.yaml": tracked,
+		".github/workflows/docker-image.yaml": oldUpdate, ".github/workflows/gitlab.yaml": oldTrigger,
+		".pawl.yaml": "version: 1\nenv: [REGION]\nsecrets: {GHE: git.example}\nforge: {repository: other/profile, base: stable}\nmerge: {require: none}\n" +
+			"deploy: {projects: [{name: dev, url: 'https://gitlab.example/api/v4/projects/1/trigger/pipeline', secret: TOKEN_DEV, api: API_DEV}], extraPaths: [more.yaml], wait: 5m}\n" +
+			"events: {sinks: [{type: http, url: 'https://events.example', token: SINK, hmac: KEY}]}\n",
+	}
+	p := propose(t, repository(files))
+	if diff := cmp.Diff([]string{"forge: {labels: [dependencies, cd]}", "deploy: {extraPaths: [cluster.yaml]}"}, p.Additions); diff != "" {
+		t.Error(diff)
+	}
+	if found := notes(p.Found); !strings.Contains(found, "repository other/profile: .pawl.yaml\nbase branch stable: .pawl.yaml\n") || strings.Contains(found, "TARGETS") {
+		t.Errorf("found %s", found)
+	}
+	if p.Missing != nil {
+		t.Errorf("unknown: %s", notes(p.Missing))
+	}
+	image, push := content(p, ".github/workflows/docker-image.yaml"), content(p, ".github/workflows/gitlab.yaml")
+	for _, want := range []string{"branches: [stable]", "REGION: ${{ vars.REGION }}", "GHE: ${{ secrets.GHE }}", "TOKEN_DEV: ${{ secrets.TOKEN_DEV }}", "API_DEV: ${{ secrets.API_DEV }}", "SINK: ${{ secrets.SINK }}", "KEY: ${{ secrets.KEY }}", "actions/cache/restore@", "actions/cache/save@"} {
+		if !strings.Contains(image, want) {
+			t.Errorf("the workflow lacks %q: %s", want, image)
+		}
+	}
+	for _, want := range []string{"branches: [stable]", "paths: [values.yaml, cluster.yaml, more.yaml]", "TOKEN_DEV: ${{ secrets.TOKEN_DEV }}", "SINK: ${{ secrets.SINK }}"} {
+		if !strings.Contains(push, want) {
+			t.Errorf("the workflow lacks %q: %s", want, push)
+		}
+	}
+
+	// A second look at what was written keeps a secret of another name, and finds nothing to change.
+	files[".github/workflows/docker-image.yaml"], files[".github/workflows/gitlab.yaml"] = strings.Replace(image, "secrets.SINK", "secrets.SINK_2", 1), strings.Replace(push, "secrets.SINK", "secrets.SINK_2", 1)
+	p = propose(t, repository(files))
+	for name, now := range map[string]string{".github/workflows/docker-image.yaml": "runs pawl", ".github/workflows/gitlab.yaml": "deploys with pawl"} {
+		if content(p, name) != files[name] {
+			t.Errorf("%s: %s", name, cmp.Diff(files[name], content(p, name)))
+		}
+		for _, f := range p.Files {
+			if f.Path == name && f.Now != now {
+				t.Errorf("%s %s", name, f.Now)
+			}
+		}
+	}
+
+	files[".pawl.yaml"] = "version: 1\n"
+	files[".github/workflows/docker-image.yaml"], files[".github/workflows/gitlab.yaml"] = strings.Replace(oldUpdate, " --auto", "", 1), oldTrigger
+	p = propose(t, repository(files))
+	want := []string{"forge: {repository: org/profile}", "forge: {base: release}", "forge: {labels: [dependencies, cd]}",
+		"merge: {require: none}, as the old workflow, which waited for no check", "deploy: {projects: '${TARGETS}'}", "deploy: {extraPaths: [cluster.yaml]}"}
+	if diff := cmp.Diff(want, p.Additions); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestCharts holds that versions of charts are counted where they stand, once in all, and without those that a manifest
+// writes.
+func TestCharts(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{
+		"a/Chart.yaml":         "apiVersion: v2\nname: a\nversion: 1.0.0\ndependencies:\n  - {name: redis, repository: 'https://charts.example', version: 1.2.3}\n  - {name: kafka, repository: 'https://charts.example', version: 2.0.0}\n",
+		"b/values.yaml":        "dependencies: [{name: a, version: 1.2.3}]\n",
+		"flux.yaml":            "kind: HelmRelease\nspec: {chart: {spec: {chart: redis, version: 1.2.3, sourceRef: {name: x}}}}\n",
+		"argo.yaml":            "kind: Application\nspec: {source: {chart: redis, targetRevision: 1.2.3}}\n---\nkind: Application\nspec: {source: {path: x, targetRevision: main}}\n",
+		"k/kustomization.yaml": "helmCharts: [{name: redis, repo: 'https://charts.example', version: 1.2.3}]\n",
+	}
+	want := "charts: 5 chart versions in a/Chart.yaml, argo.yaml, flux.yaml and 1 file more: init writes manifests for images only"
+	if said := notes(propose(t, repository(files)).Missing); strings.Count(said, "charts: ") != 1 || !strings.Contains(said, want) {
+		t.Errorf("said %s, want %s", said, want)
+	}
+	files["manifests/redis.yaml"] = "sources: {c: {kind: helmchart, spec: {url: 'https://charts.example', name: redis, versionfilter: ^1.0.0}}}\ntargets:\n" +
+		"  a: {kind: yaml, spec: {file: a/Chart.yaml, key: '$.dependencies[0].version'}}\n  b: {kind: yaml, spec: {file: flux.yaml, key: $.spec.chart.spec.version}}\n"
+	if said := notes(propose(t, repository(files)).Missing); !strings.Contains(said, "charts: 3 chart versions in a/Chart.yaml, argo.yaml, k/kustomization.yaml: init") {
+		t.Errorf("said %s", said)
+	}
+}
+
+// TestSharedVariables holds that a variable which the configuration names several times has one line.
+func TestSharedVariables(t *testing.T) {
+	t.Parallel()
+	const endpoint = "'https://gitlab.example/api/v4/projects/1/trigger/pipeline'"
+	for _, projects := range []string{"'${ALL}'", "[{name: dev, url: " + endpoint + ", secret: ALL, api: ALL}, {name: qa, url: " + endpoint + ", secret: ALL}]"} {
+		p := propose(t, repository(map[string]string{
+			"values.yaml": "image: org/a:v1.0.0\n",
+			".pawl.yaml": "version: 1\nenv: [ALL, GITHUB_TOKEN]\nsecrets: {ALL: git.example, MERGE_TOKEN: git.example}\ndeploy: {projects: " + projects + "}\n" +
+				"events: {sinks: [{type: http, url: 'https://a.example', token: ALL, hmac: ALL}, {type: http, url: 'https://b.example', token: GITHUB_TOKEN}]}\n",
+		}))
+		for name, want := range map[string]int{".github/workflows/docker-image.yaml": 1, ".github/workflows/gitlab.yaml": 1} {
+			text := content(p, name)
+			var w map[string]any
+			if err := yaml.Unmarshal([]byte(text), &w); err != nil || strings.Count(text, " ALL: ") != want || strings.Count(text, " GITHUB_TOKEN: ") != 1 {
+				t.Errorf("%s with %s: %v\n%s", name, projects, err, text)
+			}
+		}
+	}
+}
+
+// TestTakenNames holds that a workflow which does something else is never replaced.
+func TestTakenNames(t *testing.T) {
+	t.Parallel()
+	const build, runs = "on: push\njobs: {build: {steps: [{run: docker build .}]}}\n", "on: push\njobs: {a: {steps: [{run: pawl run}]}}\n"
+	const dir = ".github/workflows/"
+	for name, c := range map[string]struct {
+		files             map[string]string
+		paths, said, next string
+	}{
+		"none":              {nil, dir + "docker-image.yaml", "", ""},
+		"Updatecli's":       {map[string]string{"docker-image.yaml": oldUpdate}, dir + "docker-image.yaml", "", ""},
+		"an image is built": {map[string]string{"docker-image.yaml": build}, dir + "pawl.yaml", "", "pawl dispatch --workflow pawl.yaml"},
+		"built, triggers":   {map[string]string{"docker-image.yaml": strings.Replace(oldTrigger, "- env", "- run: docker build .\n      - env", 1)}, dir + "pawl.yaml " + dir + "gitlab.yaml", dir + "docker-image.yaml: it triggers GitLab as well", "pawl dispatch --workflow pawl.yaml"},
+		"broken":            {map[string]string{"docker-image.yaml": "- ["}, dir + "pawl.yaml", "docker-image.yaml: cannot be read", "--workflow pawl.yaml"},
+		"both are taken":    {map[string]string{"docker-image.yaml": build, "pawl.yaml": build}, "", "the workflow that updates: the names docker-image.yaml and pawl.yaml are taken", ""},
+		"pawl's own":        {map[string]string{"docker-image.yaml": build, "update.yaml": runs}, dir + "update.yaml", "", "--workflow update.yaml"},
+		"pawl's action":     {map[string]string{"update.yaml": strings.Replace(runs, "run: pawl run", "uses: pawl-cd/pawl@v1", 1)}, dir + "update.yaml", "", "--workflow update.yaml"},
+		"another beside":    {map[string]string{"updatecli.yaml": oldUpdate}, dir + "docker-image.yaml", dir + "updatecli.yaml: it opens pull requests as well", ""},
+		"GitLab":            {map[string]string{"gitlab.yaml": build, "t.yaml": oldTrigger}, dir + "docker-image.yaml " + dir + "pawl-deploy.yaml", dir + "t.yaml: it triggers GitLab as well", ""},
+		"GitLab twice":      {map[string]string{"gitlab.yaml": build, "pawl-deploy.yaml": build, "t.yaml": oldTrigger}, dir + "docker-image.yaml", "the workflow that deploys: the names", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			files := map[string]string{"values.yaml": "image: org/a:v1.0.0\n"}
+			for name, text := range c.files {
+				files[dir+name] = text
+			}
+			p := propose(t, repository(files))
+			if got := strings.TrimSpace(strings.TrimPrefix(paths(p), ".pawl.yaml manifests/a.yaml")); got != c.paths {
+				t.Errorf("proposed %s, want %s", got, c.paths)
+			}
+			if next := strings.Join(p.Next, "\n"); !strings.Contains(next, c.next) || c.next == "" && next != "" {
+				t.Errorf("next %q, want %q", next, c.next)
+			}
+			if said := notes(p.Missing); !strings.Contains(said, c.said) || c.said == "" && strings.Contains(said, "workflow that") {
+				t.Errorf("said %s, want %q", said, c.said)
+			}
+		})
 	}
 }
 
@@ -283,15 +473,15 @@ func TestDirectories(t *testing.T) {
 		paths string
 		flags []string
 	}{
-		"nothing there":         {map[string]string{}, "manifests/new.yaml", nil},
-		"beside the others":     {map[string]string{".updatecli/x.yaml": tracked}, ".updatecli/new.yaml", nil},
-		"manifests of another":  {map[string]string{"manifests/svc.yaml": kubernetes}, "updatecli.d/new.yaml", []string{"updatecli.d"}},
-		"both are taken":        {map[string]string{"manifests/svc.yaml": kubernetes, "updatecli.d/x.yaml": "a: 1\n"}, "pawl.d/new.yaml", []string{"pawl.d"}},
-		"two directories":       {map[string]string{"manifests/x.yaml": tracked, "updatecli.d/y.yaml": tracked}, "manifests/new.yaml", []string{"manifests", "updatecli.d"}},
-		"hidden by another":     {map[string]string{"manifests/svc.yaml": kubernetes, "updatecli.d/y.yaml": tracked}, "updatecli.d/new.yaml", []string{"updatecli.d"}},
-		"of Updatecli's own":    {map[string]string{"updatecli/x.yaml": tracked}, "updatecli/new.yaml", []string{"updatecli"}},
-		"the name is taken":     {map[string]string{"manifests/new.yml": tracked}, "manifests/new-2.yaml", nil},
-		"the name is not plain": {map[string]string{"values.yaml": strings.Replace(values, "org/new", "org/__new", 1)}, "manifests/new.yaml", nil},
+		"nothing there":        {map[string]string{}, "manifests/new.yaml", nil},
+		"beside the others":    {map[string]string{".updatecli/x.yaml": tracked}, ".updatecli/new.yaml", nil},
+		"manifests of another": {map[string]string{"manifests/svc.yaml": kubernetes}, "updatecli.d/new.yaml", []string{"updatecli.d"}},
+		"both are taken":       {map[string]string{"manifests/svc.yaml": kubernetes, "updatecli.d/x.yaml": "a: 1\n"}, "pawl.d/new.yaml", []string{"pawl.d"}},
+		"two directories":      {map[string]string{"manifests/x.yaml": tracked, "updatecli.d/y.yaml": tracked}, "manifests/new.yaml", []string{"manifests", "updatecli.d"}},
+		"hidden by another":    {map[string]string{"manifests/svc.yaml": kubernetes, "updatecli.d/y.yaml": tracked}, "updatecli.d/new.yaml", []string{"updatecli.d"}},
+		"of Updatecli's own":   {map[string]string{"updatecli/x.yaml": tracked}, "updatecli/new.yaml", []string{"updatecli"}},
+		"the name is taken":    {map[string]string{"manifests/new.yml": tracked}, "manifests/new-2.yaml", nil},
+		"an empty one":         {map[string]string{"manifests/README.md": "x", "updatecli.d/x.yaml": tracked}, "updatecli.d/new.yaml", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -319,6 +509,7 @@ func TestImages(t *testing.T) {
 		"a port":             {"image: localhost:5000/app:v1.2.3\n", "localhost:5000/app ^1.0.0 $.image", ""},
 		"kustomize":          {"images: [{name: x, newName: org/a, newTag: v1.2.3}]\n", "org/a ^1.0.0 $.images[0].newTag", ""},
 		"a counted channel":  {"image: org/a:v1.2.3-infitx.4\n", "org/a ^1.0.0-infitx.0 in channel infitx $.image", ""},
+		"a candidate":        {"image: org/a:v1.2.3-rc.1\n", "org/a ^1.0.0-rc.0 $.image", ""},
 		"a variant":          {"image: 'org/a:1.2.3-alpine3.18'\n", `org/a ^1.0.0 of ^v?(\d+\.\d+\.\d+)-alpine3\.18$ $.image`, ""},
 		"an odd key":         {"'a''.b\"': {image: org/a:v1.2.3}\n", `org/a ^1.0.0 $['a\'.b"'].image`, ""},
 		"an anchor":          {"a: &x {image: {repository: org/a, tag: v1.2.3}}\nb: *x\n", "org/a ^1.0.0 $.a.image.tag", ""},
@@ -330,6 +521,8 @@ func TestImages(t *testing.T) {
 		"an odd prerelease":  {"image: org/a:v1.2.3-rc11\n", "", "is a prerelease of no channel"},
 		"a digest":           {"image: org/a:v1.2.3@sha256:00\n", "", "pinned by its digest"},
 		"a template":         {"image: {repository: '{{ x }}/a', tag: v1.2.3}\n", "", "is no image"},
+		"a path":             {"image: ../../etc/passwd:v1.2.3\n", "", "reading image"},
+		"a hidden name":      {"image: {repository: acme/.pawl, tag: v1.2.3}\n", "", "reading image"},
 		"two documents":      {"image: org/a:v1.2.3\n---\nimage: org/a:v1.2.3\n", "", "leads to several documents"},
 		"a tag elsewhere":    {"t: &t v1.2.3\nimage: {repository: org/a, tag: *t}\n", "", "its tag is the alias *t"},
 		"twice the key":      {"image: {repository: org/a, tag: v1.2.3, tag: v1.2.4}\n", "", "once"},
@@ -389,6 +582,11 @@ func TestOneImage(t *testing.T) {
 	}
 	if said := notes(p.Missing); !strings.Contains(said, "org/web: dev/values.yaml has v1.1.0 and prod/values.yaml has v1.0.0: they will get the same version") {
 		t.Errorf("said %s", said)
+	}
+	for name, title := range map[string]string{"org-web-v1": "name: Track org/web v1\n", "org-web-v2-rc": "name: Track org/web v2-rc\n", "other-web": "name: Track other/web\n"} {
+		if text := content(p, "manifests/"+name+".yaml"); !strings.HasPrefix(text, title) {
+			t.Errorf("%s is not called %q: %s", name, title, text)
+		}
 	}
 	text := content(p, "manifests/org-web-v1.yaml")
 	if strings.Count(text, "kind: yaml") != 2 || !strings.Contains(text, "file: dev/values.yaml") || !strings.Contains(text, "file: prod/values.yaml") {
@@ -461,7 +659,7 @@ func TestBounds(t *testing.T) {
 	if paths(p) != ".pawl.yaml" || !p.Empty {
 		t.Errorf("proposed %s", paths(p))
 	}
-	if said := notes(p.Missing); strings.Count(said, "many.yaml") != 19 || !strings.Contains(said, "and more: 41 further values were not understood") || !strings.Contains(said, "big.yaml: is no file of at most") {
+	if said := notes(p.Missing); strings.Count(said, "many.yaml") != 19 || !strings.Contains(said, "and more: 41 further values were not understood") || !strings.Contains(said, "big.yaml: is larger than 1 MiB") {
 		t.Errorf("said %s", said)
 	}
 }

@@ -28,6 +28,8 @@ type tree struct {
 	more int
 	// parsed are the YAML files that were read, each once.
 	parsed map[string]*edit.File
+	// charts counts, by file, the versions of charts that no manifest writes.
+	charts map[string]int
 }
 
 // parse reads a file of values; f is nil when it cannot be used.
@@ -73,8 +75,11 @@ func (t *tree) read(name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !info.Mode().IsRegular() || info.Size() > maxSize {
-		return nil, fmt.Errorf("is no file of at most %d bytes", maxSize)
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, errors.New("is no regular file")
+	case info.Size() > maxSize:
+		return nil, fmt.Errorf("is larger than %d MiB", maxSize>>20)
 	}
 	return fs.ReadFile(t.fsys, name)
 }

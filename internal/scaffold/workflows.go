@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"path"
@@ -20,47 +21,99 @@ type swap struct{ old, with string }
 
 // workflows adapts the embedded ones; gitlab.yaml is of use only when something is deployed.
 func (s survey) workflows(opt Options) ([]File, error) {
-	image, err := adapt(opt.Workflows, imageWorkflow, append(s.common(opt),
-		swap{"pipelines that deploy\n# it. To use it in a profile of your own, copy this file and change PAWL below.\n", "pipelines that deploy\n# it.\n"},
-		swap{`paths: ["manifests/**", ".pawl.yaml"]`, "paths: " + flow(s.watched())},
-		swap{"      - run: pawl run\n", "      - run: pawl run" + s.flags() + "\n"},
-		swap{"          # [{\"name\": \"dev\", \"secret\": \"TOKEN_DEV\", \"url\": \".../trigger/pipeline\"}]\n", ""},
-		swap{"          GITHUB_TOKEN: ${{ github.token }}\n", "          GITHUB_TOKEN: ${{ github.token }}\n" + s.variables()},
-	))
-	if err != nil {
-		return nil, err
+	var files []File
+	update, push := s.chain.updatePath(), s.chain.deployPath()
+	if update != "" {
+		data, err := adapt(opt.Workflows, imageWorkflow, s.updating(opt))
+		if err != nil {
+			return nil, err
+		}
+		if update != imageWorkflow {
+			data = bytes.Replace(data, []byte("\nname: docker-image\n"), []byte("\nname: pawl\n"), 1)
+		}
+		files = append(files, File{Path: update, Data: data, About: "the workflow that updates", Now: s.chain.now(update)})
 	}
-	files := []File{{Path: imageWorkflow, Data: image, About: "the workflow that updates"}}
-	if !s.chain.deploys() {
+	if !s.chain.deploys() || push == "" {
 		return files, nil
 	}
-	push, err := adapt(opt.Workflows, pushWorkflow, append(s.common(opt),
-		swap{" To use it in a profile of your own, copy this\n# file and change PAWL below; the paths are those that your projects deploy.\n", " The paths are those that\n# the projects deploy.\n"},
+	data, err := adapt(opt.Workflows, pushWorkflow, s.deploying(opt))
+	if push != pushWorkflow {
+		data = bytes.Replace(data, []byte("\nname: gitlab\n"), []byte("\nname: pawl-deploy\n"), 1)
+	}
+	return append(files, File{Path: push, Data: data, About: "the workflow that deploys what people merge", Now: s.chain.now(push)}), err
+}
+
+// updating are the changes of the workflow that updates. Without receivers of events nothing waits for the next run.
+func (s survey) updating(opt Options) []swap {
+	all := append(s.common(opt, "run"),
+		swap{" This repository builds pawl from source; `pawl init` writes the same workflow with a release in it.\n", "\n"},
+		swap{`paths: ["manifests/**", ".pawl.yaml"]`, "paths: " + flow(s.watched())},
+		swap{"          # [{\"name\": \"dev\", \"secret\": \"TOKEN_DEV\", \"url\": \".../trigger/pipeline\"}]\n", ""},
+		swap{"          GITHUB_TOKEN: ${{ github.token }}\n", "          GITHUB_TOKEN: ${{ github.token }}\n" + s.variables()},
+	)
+	if len(s.sinks) == 0 {
+		all = append(all, swap{restoreOutbox, ""}, swap{saveOutbox, ""})
+	}
+	return all
+}
+
+// The steps that keep undelivered events between two runs.
+const (
+	restoreOutbox = `      # Events that could not be delivered wait here for the next run, whatever becomes of this one.
+      - uses: actions/cache/restore@5a3ec84eff668545956fd18022155c47e93e2684 # v4.2.3
+        with:
+          path: ~/.local/state/pawl
+          key: pawl-events-${{ github.run_id }}-${{ github.run_attempt }}
+          restore-keys: pawl-events-
+`
+	saveOutbox = `      - uses: actions/cache/save@5a3ec84eff668545956fd18022155c47e93e2684 # v4.2.3
+        if: always()
+        with:
+          path: ~/.local/state/pawl
+          key: pawl-events-${{ github.run_id }}-${{ github.run_attempt }}
+`
+)
+
+// deploying are the changes of the workflow that deploys.
+func (s survey) deploying(opt Options) []swap {
+	return append(s.common(opt, "deploy"),
+		swap{" This repository builds pawl from\n# source; `pawl init` writes the same workflow with a release in it. The paths are those that projects deploy.\n", " The paths are\n# those that the projects deploy.\n"},
 		swap{`paths: ["profiles/**"]`, "paths: " + flow(s.deployed())},
-		swap{"      - run: pawl deploy\n", "      - run: pawl deploy" + s.flags() + "\n"},
-	))
-	return append(files, File{Path: pushWorkflow, Data: push, About: "the workflow that deploys what people merge"}), err
+	)
 }
 
-// common are the changes of both workflows.
-func (s survey) common(opt Options) []swap {
-	pinned := ""
-	if !release.MatchString(opt.Version) {
-		opt.Version, pinned = "latest", "      # pin it to the release that you use\n"
-	}
-	return []swap{
+// common are the changes of both workflows. A release is downloaded by its action, which holds it against its checksums;
+// what is no release is built.
+func (s survey) common(opt Options, command string) []swap {
+	const build = "      - uses: actions/setup-go@d35c59abb061a4a6fb18e82ac0862c26744d6ab5 # v5.5.0\n        with:\n          go-version: \"1.26\"\n      - run: go install \"$PAWL\"\n"
+	env, run := "    env:\n      PAWL: ./cmd/pawl\n", "      - run: pawl "+command+"\n"
+	all := []swap{
 		{"branches: [main]", "branches: " + flow([]string{s.branch()})},
-		{"      # In another repository: github.com/pawl-cd/pawl/cmd/pawl@VERSION\n      PAWL: ./cmd/pawl\n",
-			pinned + "      PAWL: github.com/pawl-cd/pawl/cmd/pawl@" + opt.Version + "\n"},
-		{"          PROJECTS: ${{ vars.PROJECTS }}\n          # One line for each secret that PROJECTS names.\n          TOKEN_DEV: ${{ secrets.TOKEN_DEV }}\n", s.tokens()},
+		{"          PROJECTS: ${{ vars.PROJECTS }}\n          # One line for each secret that PROJECTS names.\n          TOKEN_DEV: ${{ secrets.TOKEN_DEV }}\n", s.tokens(command) + s.sinkVariables()},
 	}
+	if !release.MatchString(opt.Version) {
+		return append(all, swap{env, "    env:\n      # a development version of pawl wrote this: use a release, see " + pages + "github-actions.md\n      PAWL: github.com/pawl-cd/pawl/cmd/pawl@latest\n"},
+			swap{run, "      - run: pawl " + command + s.flags() + "\n"})
+	}
+	uses := "      - uses: " + action + opt.Version + "\n"
+	if commit.MatchString(opt.Commit) {
+		uses = "      - uses: " + action + opt.Commit + " # " + opt.Version + "\n"
+	}
+	return append(all, swap{env, ""}, swap{build, ""},
+		swap{run, uses + "        with: {version: " + strings.TrimPrefix(opt.Version, "v") + ", command: " + quote(command+s.flags()) + "}\n"})
 }
 
-var release = mustPattern(`^v\d+\.\d+\.\d+$`)
+var (
+	release = mustPattern(`^v\d+\.\d+\.\d+$`)
+	commit  = mustPattern(`^[0-9a-f]{40}$`)
+)
 
 // tokens are the lines of an environment that hold the projects and their trigger tokens.
-func (s survey) tokens() string {
+func (s survey) tokens(command string) string {
 	c := s.chain
+	written := func(name string) bool {
+		return slices.Contains(s.sinkTokens(), name) || command == "run" && s.read(name)
+	}
 	if !c.deploys() {
 		return ""
 	}
@@ -70,33 +123,46 @@ func (s survey) tokens() string {
 	}
 	secrets := map[string]string{}
 	for name, secret := range c.secrets {
-		if name != c.variable && !slices.Contains(s.existing.env, name) && s.existing.secrets[name] == "" {
+		if name != c.variable && !s.read(name) && !written(name) {
 			secrets[name] = secret
 		}
 	}
 	if c.variable == "" {
 		for _, p := range c.projects {
-			if secrets[p.Secret] == "" {
-				secrets[p.Secret] = p.Secret
+			for _, name := range []string{p.Secret, p.API} {
+				if name != "" && secrets[name] == "" && !written(name) {
+					secrets[name] = name
+				}
 			}
 		}
 	}
 	for _, name := range sorted(secrets) {
 		fmt.Fprintf(&b, "          %s: ${{ secrets.%s }}\n", name, secrets[name])
 	}
-	if len(secrets) == 0 {
+	if len(secrets) == 0 && c.variable != "" {
 		fmt.Fprintf(&b, "          # One line for each secret that %s names:\n          # TOKEN_DEV: ${{ secrets.TOKEN_DEV }}\n", c.variable)
 	}
 	return b.String()
+}
+
+// read reports whether a variable is among those that manifests read.
+func (s survey) read(name string) bool {
+	return slices.Contains(s.existing.env, name) || s.existing.secrets[name] != ""
 }
 
 // variables are the lines for what manifests read.
 func (s survey) variables() string {
 	var b strings.Builder
 	for _, name := range s.existing.env {
+		if name == s.chain.variable || slices.Contains(ours, name) || slices.Contains(s.sinkTokens(), name) {
+			continue
+		}
 		fmt.Fprintf(&b, "          %s: ${{ vars.%s }}\n", name, name)
 	}
 	for _, name := range sorted(s.existing.secrets) {
+		if slices.Contains(s.existing.env, name) || name == s.chain.variable || slices.Contains(s.sinkTokens(), name) {
+			continue
+		}
 		fmt.Fprintf(&b, "          %s: ${{ secrets.%s }}\n", name, name)
 	}
 	return b.String()

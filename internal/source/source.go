@@ -73,7 +73,7 @@ type Listing []Release
 // ParseImage reads an image reference without tag or digest as a manifest writes it.
 func ParseImage(image string) (Query, error) {
 	repo, err := name.NewRepository(image)
-	if err != nil {
+	if err != nil || !spelled(repo) {
 		return Query{}, fmt.Errorf("reading image %q: want [HOST/]REPOSITORY without tag or digest", image)
 	}
 	return Query{Kind: Image, Host: logicalHost(repo.RegistryStr()), Path: repo.RepositoryStr()}, nil
@@ -86,7 +86,7 @@ func ParseChart(repository, chart string) (Query, error) {
 		return Query{}, fmt.Errorf("reading Helm repository: %w", err)
 	}
 	if base != "" && strings.HasPrefix(base, "oci://") {
-		if _, err := name.NewRepository(strings.TrimPrefix(base, "oci://") + "/" + chart); err != nil {
+		if repo, err := name.NewRepository(strings.TrimPrefix(base, "oci://") + "/" + chart); err != nil || !spelled(repo) {
 			return Query{}, fmt.Errorf("reading Helm repository: %q is not a place in a registry", base+"/"+chart)
 		}
 		host = logicalHost(host)
