@@ -272,9 +272,10 @@ func (o *Observer) lacking(m event.Message) []string {
 	return sinks
 }
 
-// catchUp tells what the forge and the ledger show and somebody lacks: of this run and of earlier ones.
+// catchUp tells what the forge and the ledger show and somebody lacks: of this run and of earlier ones. Without the pull
+// requests it tells what the ledger shows.
 func (o *Observer) catchUp() {
-	if o.pulls == nil || o.ledger == nil || o.Silent {
+	if o.ledger == nil || o.Silent {
 		return
 	}
 	all := o.derive()
