@@ -20,8 +20,13 @@ import (
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
-// mailing is how long the end of a run waits for the receivers of events.
-const mailing = outbox.DefaultDrain
+const (
+	// mailing is how long a run waits for the receivers of events, over all.
+	mailing = outbox.DefaultDrain
+	// hurry is what an interrupted run has left for them: a runner that is told to stop kills its jobs after 7.5 seconds
+	// (https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation).
+	hurry = 3 * time.Second
+)
 
 // story tells the events of a command, and hands them over.
 type story struct {
@@ -49,7 +54,7 @@ type told struct {
 func (s *session) story(run told) (*story, error) {
 	st := &story{session: s}
 	if !run.silent {
-		m := &mail{settled: map[string][]string{}}
+		m := &mail{left: mailing, now: s.g.sys.Now, settled: map[string][]string{}}
 		for _, c := range s.config.Events.Sinks {
 			m.names = append(m.names, sinkName(c))
 		}
@@ -117,7 +122,10 @@ func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pi
 // mail is the outbox as a run sees it; nil is none.
 type mail struct {
 	*outbox.Outbox
-	names   []string
+	names []string
+	// left is for how long receivers are still waited for.
+	left    time.Duration
+	now     func() time.Time
 	mu      sync.Mutex
 	settled map[string][]string
 }
@@ -135,11 +143,13 @@ func (m *mail) Sinks() []string { return m.names }
 // Add keeps an event for the sinks that are named.
 func (m *mail) Add(e event.Message, sinks []string) error { return m.Outbox.Add(e, sinks...) }
 
-// Deliver hands over what waits.
+// Deliver hands over what waits, until the context ends or the run has waited long enough.
 func (m *mail) Deliver(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, mailing)
+	ctx, cancel := context.WithTimeout(ctx, m.left)
 	defer cancel()
+	begun := m.now()
 	m.Flush(ctx)
+	m.left = max(m.left-m.now().Sub(begun), 0)
 }
 
 // Settled are the events that each sink is done with.
@@ -153,12 +163,16 @@ func (m *mail) Settled() map[string][]string {
 	return all
 }
 
-// close hands over what is left, also after an interruption.
+// close ends the delivery; what is left waits for a later run. After an interruption nobody has waited yet.
 func (m *mail) close(ctx context.Context) outbox.Summary {
 	if m == nil {
 		return nil
 	}
-	return m.Close(ctx)
+	if ctx.Err() != nil {
+		m.left = min(m.left, hurry)
+		m.Deliver(context.WithoutCancel(ctx))
+	}
+	return m.Stop()
 }
 
 // eventLines say which events a run that writes nothing would tell, and how the receivers of the others stand.

@@ -1,12 +1,16 @@
 package cli_test
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/pawl-cd/pawl/internal/cli"
+	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 )
 
@@ -22,6 +26,26 @@ func (s *storyStage) kindsSince(n int) []string {
 		}
 	}
 	return all
+}
+
+// TestStoryDeadReceiver: a receiver that never answers costs a run its drain time, once.
+func TestStoryDeadReceiver(t *testing.T) {
+	for name, fault := range map[string]fake.Fault{"stalls": {Stall: true}, "503": {Status: 503}} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newStoryStage(t, 1, github.Settings{}, "")
+				s.publish("a")
+				s.play(1, 0)
+				s.publish("a")
+				s.receiver.Set("/in", fault)
+				begun := time.Now()
+				code, report, printed := s.command(s.network(), s.environment(2), "run")
+				if took := time.Since(begun); took > 11*time.Second || code != 0 || report.Merge.Outcome != "merged" {
+					t.Errorf("exit code %d after %s: %s", code, took, printed)
+				}
+			})
+		})
+	}
 }
 
 // TestStoryDeployWithoutPulls: a token that may not read pull requests does not keep a deployment from firing.
@@ -60,5 +84,30 @@ func TestStoryDeployWithoutOutbox(t *testing.T) {
 		if !slices.ContainsFunc(s.events(), func(e occurrence) bool { return e.derived() && e.kind() == "pipelinerun.queued" }) {
 			t.Error("the pipeline is not told of")
 		}
+	})
+}
+
+// TestStoryInterruptedDead: a run that is told to stop while its receiver is away ends before it is killed.
+func TestStoryInterruptedDead(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 1, github.Settings{}, "")
+		s.publish("a")
+		s.receiver.Set("/in", fake.Fault{Stall: true})
+		ctx, cancel := context.WithCancel(t.Context())
+		env := s.environment(1)
+		env["MERGE_TOKEN"], env["TRIGGER_0"] = canary, s.env["TRIGGER_0"]
+		var out strings.Builder
+		begun := time.Now()
+		code := cli.Run(ctx, []string{"run", "--root", s.root}, cli.System{
+			Out: &out, Err: &out, Now: s.clock, Sleep: s.sleep, Transport: stopping{s.network(), cancel},
+			Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		})
+		if took := time.Since(begun); code != cli.Interrupted || took > 6*time.Second {
+			t.Errorf("exit code %d after %s: %s", code, took, out.String())
+		}
+		s.receiver.Clear()
+		s.command(s.network(), s.environment(2), "run")
+		s.play(3, 0)
+		s.happened("after the interruption")
 	})
 }
