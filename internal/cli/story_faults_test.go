@@ -64,6 +64,21 @@ func TestStoryDeployWithoutPulls(t *testing.T) {
 	})
 }
 
+// TestStoryMovedProject: a project that moved to another address has no pipelines there that ran at the old one.
+func TestStoryMovedProject(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 1, github.Settings{}, "")
+		s.publish("a")
+		s.play(1, 0)
+		before := len(s.receiver.Events())
+		s.configure("group%2Fenv-0", "other%2Fplace")
+		s.play(2, 0)
+		if more := s.kindsSince(before); len(more) > 0 {
+			t.Errorf("told: %v", more)
+		}
+	})
+}
+
 // TestStoryDeployWithoutOutbox: a disk that takes nothing does not take the chain from the pipelines.
 func TestStoryDeployWithoutOutbox(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -78,7 +78,7 @@ type ObserverConfig struct {
 	Outbox Outbox
 	// Announced is the artifact that an incoming event told of.
 	Announced event.Artifact
-	// Projects are those that are deployed, and Wait says that their pipelines are followed.
+	// Projects are those whose pipelines may be looked after, and Wait says that they are.
 	Projects []deploy.Project
 	Wait     bool
 	// Silent only shows the events of the run itself, for a run that writes nothing.
@@ -153,7 +153,10 @@ func (o *Observer) sends() bool { return o.Outbox != nil && !o.Silent }
 // lookAfter looks once at each pipeline of earlier runs whose end nobody has told, where pipelines are followed.
 func (o *Observer) lookAfter(ctx context.Context) {
 	for _, c := range o.unfinished() {
-		at := slices.IndexFunc(o.Projects, func(p deploy.Project) bool { return p.Name == c.Project })
+		at := slices.IndexFunc(o.Projects, func(p deploy.Project) bool {
+			server, path, err := p.Endpoint()
+			return err == nil && p.Name == c.Project && server == c.Server && path == c.Path
+		})
 		if at < 0 || o.Projects[at].API == "" {
 			continue
 		}
@@ -171,10 +174,9 @@ func (o *Observer) unfinished() []ledger.Claim {
 		return nil
 	}
 	return slices.DeleteFunc(o.accepted(), func(c ledger.Claim) bool {
-		p, ok := o.pipeline(c)
 		_, followed := o.followed[pipelineKey{c.Project, c.PipelineID}]
-		return !ok || followed || slices.ContainsFunc(ends, func(status string) bool {
-			return len(o.lacking(o.teller.PipelineFinished(p, status, c.Queued))) == 0
+		return followed || slices.ContainsFunc(ends, func(status string) bool {
+			return len(o.lacking(o.teller.PipelineFinished(pipelineOf(c), status, c.Queued))) == 0
 		})
 	})
 }
@@ -183,7 +185,7 @@ func (o *Observer) unfinished() []ledger.Claim {
 func (o *Observer) accepted() []ledger.Claim {
 	since := o.Clock().Add(-retold)
 	claims := slices.DeleteFunc(slices.Clone(o.ledger.Claims), func(c ledger.Claim) bool {
-		return c.State != ledger.Accepted || c.PipelineID == 0 || c.Queued.Before(since)
+		return c.State != ledger.Accepted || c.PipelineID == 0 || c.Path == "" || c.Queued.Before(since)
 	})
 	slices.SortStableFunc(claims, func(a, b ledger.Claim) int {
 		return cmp.Or(cmp.Compare(a.Pull, b.Pull), a.MergedAt.Compare(b.MergedAt), cmp.Compare(a.Project, b.Project))
@@ -355,22 +357,14 @@ func (o *Observer) deriveFound(p PullState, updates []event.Update, at time.Time
 	}
 }
 
-// pipeline is the one of a claim. That of a project which is not configured any more is nobody's.
-func (o *Observer) pipeline(c ledger.Claim) (event.Pipeline, bool) {
-	at := slices.IndexFunc(o.Projects, func(p deploy.Project) bool { return p.Name == c.Project })
-	if at < 0 {
-		return event.Pipeline{}, false
-	}
-	server, project, err := o.Projects[at].Endpoint()
-	return event.Pipeline{Server: server, Project: project, Name: c.Project, ID: c.PipelineID, URI: c.URL, Ref: c.Ref, Commit: c.Commit, Change: c.Pull, Chain: c.Chain}, err == nil
+// pipelineOf is the one of a claim, wherever its project is by now.
+func pipelineOf(c ledger.Claim) event.Pipeline {
+	return event.Pipeline{Server: c.Server, Project: c.Path, Name: c.Project, ID: c.PipelineID, URI: c.URL, Ref: c.Ref, Commit: c.Commit, Change: c.Pull, Chain: c.Chain}
 }
 
 // derivePipeline makes the events of a pipeline.
 func (o *Observer) derivePipeline(c ledger.Claim, show func(event.Message)) {
-	p, ok := o.pipeline(c)
-	if !ok {
-		return
-	}
+	p := pipelineOf(c)
 	show(o.teller.PipelineQueued(p, c.Queued))
 	last, followed := o.followed[pipelineKey{c.Project, c.PipelineID}]
 	if !followed {
