@@ -79,6 +79,25 @@ func TestStoryMovedProject(t *testing.T) {
 	})
 }
 
+// TestStoryLongOpen: a pull request that is open for weeks is told of once, also after it was updated.
+func TestStoryLongOpen(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 1, github.Settings{}, "")
+		s.publish("a")
+		s.play(1, 0, "--no-merge")
+		s.wait(20 * 24 * time.Hour)
+		s.publish("a")
+		s.play(2, 0, "--no-merge")
+		for run := 3; run < 6; run++ {
+			before := len(s.receiver.Events())
+			s.play(run, 0, "--no-merge")
+			if more := s.kindsSince(before); len(more) > 0 {
+				t.Errorf("run %d tells again: %v", run, more)
+			}
+		}
+	})
+}
+
 // TestStoryDeployWithoutOutbox: a disk that takes nothing does not take the chain from the pipelines.
 func TestStoryDeployWithoutOutbox(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -62,11 +62,9 @@ type Observer struct {
 	before map[string]bool
 	// followed are the last looks at pipelines.
 	followed map[pipelineKey]deploy.Answer
-	// told are the events of this run in their order; ids holds theirs, shown when each of those that the forge shows
-	// happened.
-	told  []event.Message
-	ids   map[string]bool
-	shown map[string]time.Time
+	// told are the events of this run in their order; ids holds theirs, shown those of what the forge shows.
+	told       []event.Message
+	ids, shown map[string]bool
 	// failure is the first event that could not be kept.
 	failure error
 }
@@ -97,7 +95,7 @@ func Observe(c ObserverConfig) (*Observer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Observer{ObserverConfig: c, teller: teller, followed: map[pipelineKey]deploy.Answer{}, ids: map[string]bool{}, shown: map[string]time.Time{}}, nil
+	return &Observer{ObserverConfig: c, teller: teller, followed: map[pipelineKey]deploy.Answer{}, ids: map[string]bool{}, shown: map[string]bool{}}, nil
 }
 
 // Started tells that the run begins.
@@ -300,7 +298,7 @@ func (o *Observer) derive() []event.Message {
 	var all []event.Message
 	since := o.Clock().Add(-retold)
 	show := func(m event.Message) {
-		o.shown[m.ID] = m.Time
+		o.shown[m.ID] = true
 		all = append(all, m)
 	}
 	for _, number := range slices.Sorted(maps.Keys(o.pulls)) {
@@ -381,24 +379,31 @@ func (o *Observer) derivePipeline(c ledger.Claim, show func(event.Message)) {
 // ends are GitLab's words for a pipeline that is over.
 var ends = []string{"success", "failed", "canceled", "skipped"}
 
-// news are the cursors that say more than the ledger does.
+// news are the cursors that say more than the ledger does. They name as well what the forge shows and the ledger says
+// already, so that it stays there as long as it is shown.
 func (o *Observer) news() []ledger.Cursor {
 	if !o.sends() || o.ledger == nil {
 		return nil
 	}
 	var all []ledger.Cursor
-	for _, sink := range slices.Sorted(maps.Keys(o.Outbox.Settled())) {
+	at, done := o.Clock().UTC().Truncate(time.Second), o.Outbox.Settled()
+	for _, sink := range slices.Sorted(maps.Keys(done)) {
 		cursor, _ := o.ledger.CursorOf(sink)
 		settled := map[string]time.Time{}
-		for _, id := range o.Outbox.Settled()[sink] {
-			at, shown := o.shown[id]
-			if _, known := cursor.Settled[id]; shown && !known {
-				settled[id] = at.UTC()
+		for _, id := range done[sink] {
+			if _, known := cursor.Settled[id]; o.shown[id] && !known {
+				settled[id] = at
 			}
 		}
-		if len(settled) > 0 {
-			all = append(all, ledger.Cursor{Sink: sink, Settled: settled})
+		if len(settled) == 0 {
+			continue
 		}
+		for id := range cursor.Settled {
+			if o.shown[id] {
+				settled[id] = at
+			}
+		}
+		all = append(all, ledger.Cursor{Sink: sink, Settled: settled})
 	}
 	return all
 }
