@@ -98,6 +98,32 @@ func TestStoryLongOpen(t *testing.T) {
 	})
 }
 
+// TestStoryDeadGitLab: pipelines of earlier runs are looked after for a bounded time.
+func TestStoryDeadGitLab(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 2, github.Settings{}, "  wait: 1s\n")
+		s.projects[1].SetStatuses("running")
+		for run := range 20 {
+			s.publish("a")
+			s.command(s.network(), s.environment(run), "run")
+		}
+		all := s.network().(hosts)
+		all["gitlab.example"] = stalled{}
+		begun := time.Now()
+		code, _, printed := s.command(all, s.environment(30), "run")
+		if took := time.Since(begun); took > 5*time.Second || code != 0 {
+			t.Errorf("exit code %d after %s: %s", code, took, printed)
+		}
+	})
+}
+
+type stalled struct{}
+
+func (stalled) RoundTrip(req *http.Request) (*http.Response, error) {
+	<-req.Context().Done()
+	return nil, req.Context().Err()
+}
+
 // TestStoryDeployWithoutOutbox: a disk that takes nothing does not take the chain from the pipelines.
 func TestStoryDeployWithoutOutbox(t *testing.T) {
 	bubble(t, func(t *testing.T) {

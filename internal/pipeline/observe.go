@@ -25,8 +25,10 @@ import (
 const (
 	// retold is how long an event that a receiver has not got is told again by later runs.
 	retold = 7 * 24 * time.Hour
-	// patience is how long a write of the ledger waits for receivers, so that it can say what they got.
+	// patience is how long a write of the ledger waits for receivers, so that it can say what they got, and how long one
+	// look at a pipeline of an earlier run may take; glances is how long all of these may.
 	patience = 2 * time.Second
+	glances  = 10 * time.Second
 )
 
 // Outbox keeps events until their receivers have them.
@@ -148,20 +150,39 @@ func (o *Observer) tellEnd(report *Report, err error) {
 // sends reports whether anybody gets the events.
 func (o *Observer) sends() bool { return o.Outbox != nil && !o.Silent }
 
-// lookAfter looks once at each pipeline of earlier runs whose end nobody has told, where pipelines are followed.
+// lookAfter looks once at each pipeline of earlier runs whose end nobody has told, where pipelines are followed: at the
+// newest first, for a moment, and at no other one of a GitLab that does not answer.
 func (o *Observer) lookAfter(ctx context.Context) {
-	for _, c := range o.unfinished() {
-		at := slices.IndexFunc(o.Projects, func(p deploy.Project) bool {
-			server, path, err := p.Endpoint()
-			return err == nil && p.Name == c.Project && server == c.Server && path == c.Path
-		})
-		if at < 0 || o.Projects[at].API == "" {
+	ctx, cancel := context.WithTimeout(ctx, glances)
+	defer cancel()
+	silent := map[string]bool{}
+	for _, c := range slices.Backward(o.unfinished()) {
+		p, known := o.projectOf(c)
+		if !known || p.API == "" || silent[c.Server] || ctx.Err() != nil {
 			continue
 		}
-		if answer, err := o.triggerer.Follow(ctx, o.Projects[at], c.PipelineID, 0); err == nil {
+		answer, err := o.glance(ctx, p, c.PipelineID)
+		if silent[c.Server] = errors.Is(err, context.DeadlineExceeded); err == nil {
 			o.look(func() { o.followed[pipelineKey{c.Project, c.PipelineID}] = answer })
 		}
 	}
+}
+
+// glance looks at one pipeline.
+func (o *Observer) glance(ctx context.Context, p deploy.Project, id int64) (deploy.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return o.triggerer.Follow(ctx, p, id, 0)
+}
+
+// projectOf is the project of a claim, when it is still where it was.
+func (o *Observer) projectOf(c ledger.Claim) (deploy.Project, bool) {
+	for _, p := range o.Projects {
+		if server, path, err := p.Endpoint(); err == nil && p.Name == c.Project && server == c.Server && path == c.Path {
+			return p, true
+		}
+	}
+	return deploy.Project{}, false
 }
 
 // unfinished are the pipelines that this run has not followed and of whose end some sink does not know.
