@@ -124,6 +124,26 @@ func (stalled) RoundTrip(req *http.Request) (*http.Response, error) {
 	return nil, req.Context().Err()
 }
 
+// TestStoryFailingRuns: a run that fails again and again tells of the same only once.
+func TestStoryFailingRuns(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 1, github.Settings{}, "")
+		s.publish("a")
+		no := github.Fault{Times: 99, Status: 403, Message: "Resource not accessible by integration", Match: func(c github.Call) bool { return strings.HasSuffix(c.Path, "/merge") }}
+		s.stage.github.Inject(no)
+		for run := 1; run < 5; run++ {
+			before := len(s.receiver.Events())
+			code, _, printed := s.command(s.network(), s.environment(run), "run")
+			if code != cli.Failure {
+				t.Fatalf("exit code %d: %s", code, printed)
+			}
+			if more := s.kindsSince(before); run > 1 && len(more) > 0 {
+				t.Errorf("run %d tells again: %v", run, more)
+			}
+		}
+	})
+}
+
 // TestStoryDeployWithoutOutbox: a disk that takes nothing does not take the chain from the pipelines.
 func TestStoryDeployWithoutOutbox(t *testing.T) {
 	bubble(t, func(t *testing.T) {

@@ -126,10 +126,16 @@ func (o *Observer) Finished(ctx context.Context, recorder Recorder, report *Repo
 	}
 	o.Outbox.Deliver(ctx)
 	cursors := o.news()
-	if len(cursors) == 0 || err != nil || ctx.Err() != nil {
+	if len(cursors) == 0 || ctx.Err() != nil {
 		return o.failure
 	}
-	return errors.Join(o.failure, recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Advance(cursors...) }))
+	ctx, cancel := context.WithTimeout(ctx, recording)
+	defer cancel()
+	cause := recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Advance(cursors...) })
+	if err != nil {
+		cause = nil // the run has failed anyway, and the next one tells the same again
+	}
+	return errors.Join(o.failure, cause)
 }
 
 // tellEnd tells what is left to tell.
@@ -172,7 +178,8 @@ func (o *Observer) lookAfter(ctx context.Context) {
 func (o *Observer) glance(ctx context.Context, p deploy.Project, id int64) (deploy.Answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	return o.triggerer.Follow(ctx, p, id, 0)
+	answer, err := o.triggerer.Follow(ctx, p, id, 0)
+	return answer, errors.Join(err, ctx.Err())
 }
 
 // projectOf is the project of a claim, when it is still where it was.
