@@ -3,6 +3,7 @@ package cli_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,7 +11,9 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/cli"
+	"github.com/pawl-cd/pawl/internal/event/contract"
 	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/cdevents"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 )
 
@@ -97,6 +100,78 @@ func TestStoryLongOpen(t *testing.T) {
 		}
 	})
 }
+
+// TestStoryHostileBody: whatever people write into the body of a pull request, all events are valid, each is told once, and
+// what is told of others stays told.
+func TestStoryHostileBody(t *testing.T) {
+	for name, change := range map[string]func(m map[string]any){
+		"far future": func(m map[string]any) { m["revised"] = map[string]any{"pull": 1, "at": "9000-01-01T00:00:00Z"} },
+		"after time": func(m map[string]any) { m["revised"] = map[string]any{"pull": 1, "at": "9999-12-31T23:59:59-12:00"} },
+		"far past":   func(m map[string]any) { m["revised"] = map[string]any{"pull": 1, "at": "0001-01-01T00:00:00Z"} },
+		"require":    func(m map[string]any) { m["require"] = "whatever" },
+		"document":   func(m map[string]any) { first(m)["document"] = -7 },
+		"artifact":   func(m map[string]any) { first(m)["artifact"] = "no purl \u0000" },
+		"reason":     func(m map[string]any) { first(m)["reason"] = " \n " },
+		"chain":      func(m map[string]any) { m["chain"] = strings.Repeat("\n\u202e", 5000) },
+		"no chain":   func(m map[string]any) { delete(m, "chain") },
+		"many updates": func(m map[string]any) {
+			var all []any
+			for i := range 3000 {
+				all = append(all, map[string]any{"new": fmt.Sprint(i)})
+			}
+			m["updates"] = all
+		},
+		"wrong type": func(m map[string]any) { m["updates"] = "none" },
+		"null":       func(m map[string]any) { m["updates"] = nil; m["revised"] = nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				s := newStoryStage(t, 1, github.Settings{}, "")
+				s.publish("a")
+				s.receiver.Set("/in", fake.Fault{Status: 503})
+				s.command(s.network(), s.environment(1), "run", "--no-merge")
+				s.receiver.Clear()
+				s.loseDisk()
+				p, _ := s.repo.Pull(1)
+				head, tail, _ := strings.Cut(p.Body, "<!-- pawl:")
+				text, _, _ := strings.Cut(tail, " -->")
+				var m map[string]any
+				s.must(nil, json.Unmarshal([]byte(text), &m))
+				change(m)
+				data, err := json.Marshal(m)
+				s.must(nil, err)
+				body := head + "<!-- pawl:" + string(data) + " -->"
+				s.must(nil, s.repo.Edit(1, nil, &body))
+				if _, err := s.repo.Merge(1, "alice", "squash"); err != nil {
+					t.Fatal(err)
+				}
+				s.wait(time.Minute)
+				begun := time.Now()
+				code, report, printed := s.command(s.network(), s.environment(2), "run")
+				if code != 0 || len(report.Events) > 120 || len(report.Delivery) != 1 || report.Delivery[0].Waiting+report.Delivery[0].Dead > 0 || strings.Contains(printed, "warning") {
+					t.Errorf("exit code %d, %d events after %s: %.2000s", code, len(report.Events), time.Since(begun), printed)
+				}
+				for _, e := range s.receiver.Events() {
+					for _, err := range []error{cdevents.Validate(e.Data), contract.Validate(e.Data)} {
+						if err != nil {
+							t.Errorf("%.1000s: %v", e.Data, err)
+							return
+						}
+					}
+				}
+				for run := 3; run < 5; run++ {
+					before, writes := len(s.receiver.Events()), s.stage.github.Writes()
+					s.play(run, 0)
+					if more := s.kindsSince(before); len(more) > 0 || s.stage.github.Writes() > writes {
+						t.Errorf("run %d writes %d times and tells again: %d %.500v", run, s.stage.github.Writes()-writes, len(more), more)
+					}
+				}
+			})
+		})
+	}
+}
+
+func first(m map[string]any) map[string]any { return m["updates"].([]any)[0].(map[string]any) }
 
 // TestStoryDeadGitLab: pipelines of earlier runs are looked after for a bounded time.
 func TestStoryDeadGitLab(t *testing.T) {

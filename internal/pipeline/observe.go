@@ -343,11 +343,11 @@ func (o *Observer) derive() []event.Message {
 // derivePull makes the events of a pull request, in their order. Of one that was revised nobody can say any more what it
 // was opened with.
 func (o *Observer) derivePull(p PullState, show func(event.Message)) {
-	c := event.Change{Number: p.Number, URI: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Chain: p.Says.Chain, Require: string(p.Says.Require), At: p.Created}
+	c := event.Change{Number: p.Number, URI: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Chain: p.Says.Chain, Require: string(p.Says.Require.Known()), At: p.Created}
 	for _, u := range p.Updates() {
 		c.Updates = append(c.Updates, o.update(u))
 	}
-	revised := p.Says.Revised != nil && p.Says.Revised.Pull == p.Number
+	revised := p.revised(o.Clock())
 	opened, head := c, p.Created
 	if revised {
 		head = p.Says.Revised.At
@@ -378,8 +378,9 @@ func (o *Observer) derivePull(p PullState, show func(event.Message)) {
 
 // deriveFound makes the events of the versions that a pull request says it was made for.
 func (o *Observer) deriveFound(p PullState, updates []event.Update, at time.Time, show func(event.Message)) {
-	for i, u := range updates {
-		show(o.teller.Found(event.Find{Update: u, Policy: cmp.Or(p.Says.Updates[i].Reason, string(policy.NewestMatch)), Announced: o.announced(u.Artifact), Chain: p.Says.Chain, At: at}))
+	for i, u := range updates[:min(len(updates), event.MaxUpdates)] {
+		reason := cmp.Or(strings.TrimSpace(p.Says.Updates[i].Reason), string(policy.NewestMatch))
+		show(o.teller.Found(event.Find{Update: u, Policy: reason, Announced: o.announced(u.Artifact), Chain: p.Says.Chain, At: at}))
 	}
 }
 
