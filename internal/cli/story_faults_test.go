@@ -173,6 +173,26 @@ func TestStoryHostileBody(t *testing.T) {
 
 func first(m map[string]any) map[string]any { return m["updates"].([]any)[0].(map[string]any) }
 
+// TestStoryForeignPush: what a person pushes to our branch is no deed of ours.
+func TestStoryForeignPush(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 1, github.Settings{}, "")
+		s.publish("a")
+		s.play(1, 0, "--no-merge")
+		s.publish("a")
+		s.play(2, 0, "--no-merge")
+		p, _ := s.repo.Pull(1)
+		s.must(s.repo.Push(p.Head, "alice", map[string][]byte{"x.txt": []byte("x")}, "mine"))
+		before := len(s.receiver.Events())
+		s.play(3, 0, "--no-merge")
+		for _, k := range s.kindsSince(before) {
+			if strings.HasSuffix(k, "#1") {
+				t.Errorf("told of the person's push: %s", k)
+			}
+		}
+	})
+}
+
 // TestStoryDeadGitLab: pipelines of earlier runs are looked after for a bounded time.
 func TestStoryDeadGitLab(t *testing.T) {
 	bubble(t, func(t *testing.T) {

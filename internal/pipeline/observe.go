@@ -351,11 +351,11 @@ func (o *Observer) derivePull(p PullState, show func(event.Message)) {
 	opened, head := c, p.Created
 	if revised {
 		head = p.Says.Revised.At
-		opened.Title, opened.HeadSHA, opened.Updates = "", "", nil
+		opened.Title, opened.Updates = "", nil
 	} else {
 		o.deriveFound(p, c.Updates, head, show)
 	}
-	show(o.teller.BranchCreated(event.Branch{Name: p.Branch, SHA: opened.HeadSHA, Change: p.Number, Chain: c.Chain, Updates: opened.Updates, At: p.Created}))
+	show(o.teller.BranchCreated(event.Branch{Name: p.Branch, Change: p.Number, Chain: c.Chain, Updates: opened.Updates, At: p.Created}))
 	show(o.teller.ChangeCreated(opened))
 	if revised {
 		o.deriveFound(p, c.Updates, head, show)
