@@ -113,8 +113,13 @@ func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pi
 	if fault != nil {
 		st.session.g.reporter().say(slog.LevelWarn, httpx.Redact(fault.Error(), st.session.secretValues()...), advice(fault))
 	}
-	if st.session.config.Events.Required && (fault != nil || sum.Undelivered() > 0) {
+	switch {
+	case !st.session.config.Events.Required:
+		return nil
+	case sum.Undelivered() > 0:
 		return &exit{code: Partial, topics: []topic{outboxTopic}, err: fmt.Errorf("events.required: %d events are not delivered", sum.Undelivered()), hint: "see events in the report; pawl events flush sends what waits"}
+	case fault != nil:
+		return &exit{code: Partial, topics: []topic{outboxTopic}, err: errors.New("events.required: not all events are told"), hint: "see the warning above; the next run tells what is missing"}
 	}
 	return nil
 }
