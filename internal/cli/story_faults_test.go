@@ -15,6 +15,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/cdevents"
 	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
 // kindsSince are the derived events of the receiver from a number on, as "type subject".
@@ -284,5 +285,23 @@ func TestStoryInterruptedDead(t *testing.T) {
 		s.command(s.network(), s.environment(2), "run")
 		s.play(3, 0)
 		s.happened("after the interruption")
+	})
+}
+
+// TestStoryClaimsForgotten: the ledger does not keep claims that were settled long ago.
+func TestStoryClaimsForgotten(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 2, github.Settings{}, "")
+		for run := range 3 {
+			s.publish("a")
+			s.play(run, 0)
+			s.wait(60 * 24 * time.Hour)
+		}
+		data, _ := s.repo.File("refs/pawl/ledger", "claims.json")
+		var book struct{ Claims []ledger.Claim }
+		s.must(nil, json.Unmarshal(data, &book))
+		if len(book.Claims) != 4 {
+			t.Errorf("%d claims: %s", len(book.Claims), data)
+		}
 	})
 }
