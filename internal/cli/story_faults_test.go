@@ -305,3 +305,31 @@ func TestStoryClaimsForgotten(t *testing.T) {
 		}
 	})
 }
+
+// TestStoryMergeTime: GitHub's answer to a merge comes after the time that it shows; a later run tells the same bytes.
+func TestStoryMergeTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		s := newStoryStage(t, 1, github.Settings{}, "")
+		s.publish("a")
+		late := roundTrip(func(req *http.Request) (*http.Response, error) {
+			res, err := s.network().RoundTrip(req)
+			if err == nil && strings.HasSuffix(req.URL.Path, "/merge") {
+				res.Header.Set("Date", s.clock().Add(time.Second).UTC().Format(http.TimeFormat))
+			}
+			return res, err
+		})
+		s.command(late, s.environment(1), "run")
+		s.configure("events.example/in", "events.example/in/2") // a receiver that knows nothing
+		s.play(2, 0)
+		before := len(s.receiver.Events())
+		s.play(3, 0)
+		if more := s.kindsSince(before); len(more) > 0 {
+			t.Errorf("told again: %v", more)
+		}
+		s.events() // each in the same bytes
+	})
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(req *http.Request) (*http.Response, error) { return f(req) }

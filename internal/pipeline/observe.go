@@ -368,12 +368,23 @@ func (o *Observer) derivePull(p PullState, show func(event.Message)) {
 	switch {
 	case p.Open():
 	case p.Merged:
-		show(o.teller.ChangeMerged(c, event.Merge{Commit: p.SHA, Auto: p.Armed, At: p.At}))
+		show(o.teller.ChangeMerged(c, event.Merge{Commit: p.SHA, Auto: p.Armed, At: o.mergedAt(p)}))
 	case p.Withdrawn:
 		show(o.teller.ChangeAbandoned(c, event.Abandon{Reason: event.Withdrawn, At: p.At}))
 	default:
 		show(o.teller.ChangeAbandoned(c, event.Abandon{Reason: event.Closed, At: p.At}))
 	}
+}
+
+// mergedAt is when a pull request was merged, as the run that merged it recorded it: what the forge answers to a merge and
+// what it shows afterwards may be a second apart.
+func (o *Observer) mergedAt(p PullState) time.Time {
+	for _, v := range o.ledger.Values {
+		if v.Commit == p.SHA {
+			return v.At
+		}
+	}
+	return p.At
 }
 
 // deriveFound makes the events of the versions that a pull request says it was made for.
