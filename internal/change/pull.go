@@ -68,6 +68,16 @@ const (
 	MergeOff          Mode = "off"
 )
 
+// Known returns the mode when it is one of those above, else none: what a pull request says is untrusted.
+func (m Mode) Known() Mode {
+	switch m {
+	case RequireNamed, RequireProtection, RequireNone, MergeOff:
+		return m
+	default:
+		return RequireUnset
+	}
+}
+
 // requireLine is what to add to the configuration when nothing is required.
 const requireLine = "merge: {require: [NAME]}"
 

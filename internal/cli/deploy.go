@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os/exec"
 	"slices"
 	"strings"
@@ -167,7 +168,7 @@ func gitHead(ctx context.Context, root string) (string, error) {
 func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forge *gitHub, story *story, commits []pipeline.Commit) error {
 	report := pipeline.Report{Schema: pipeline.ReportSchema, Started: o.sys.Now()}
 	story.Started()
-	known, commits, err := o.look(ctx, story.Forge(forge), commits, story.mail != nil)
+	known, commits, err := o.look(ctx, story.Forge(forge), commits, len(story.session.config.Events.Sinks) > 0)
 	if err == nil {
 		report.Deploy, err = d.Deploy(ctx, known, commits, nil)
 	}
@@ -185,20 +186,24 @@ func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forg
 	return missing
 }
 
-// look reads the ledger and, for the events of the commits, the pull requests that they were merged from.
+// look reads the ledger and, for the events of the commits, the pull requests that they were merged from. When those
+// cannot be read, the pipelines are fired all the same.
 func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits []pipeline.Commit, pulls bool) (ledger.Ledger, []pipeline.Commit, error) {
 	known, err := forge.Ledger(ctx)
 	if err != nil || !pulls {
 		return known, commits, err
 	}
 	recent, err := forge.Recent(ctx)
+	if err != nil {
+		o.reporter().say(slog.LevelWarn, "events without the pull requests of the commits: "+err.Error(), advice(err))
+	}
 	for i, c := range commits {
 		at := slices.IndexFunc(recent, func(p pipeline.PullState) bool { return p.Merged && p.SHA == c.SHA })
 		if at >= 0 {
 			commits[i].Pull, commits[i].Chain = recent[at].Number, recent[at].Says.Chain
 		}
 	}
-	return known, commits, err
+	return known, commits, nil
 }
 
 // tell prints the report and hands it to the workflow; ended is what ended the deployment early.

@@ -20,8 +20,13 @@ import (
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
-// mailing is how long the end of a run waits for the receivers of events.
-const mailing = outbox.DefaultDrain
+const (
+	// mailing is how long a run waits for the receivers of events, over all.
+	mailing = outbox.DefaultDrain
+	// hurry is what an interrupted run has left for them: a runner that is told to stop kills its jobs after 7.5 seconds
+	// (https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation).
+	hurry = 3 * time.Second
+)
 
 // story tells the events of a command, and hands them over.
 type story struct {
@@ -49,7 +54,7 @@ type told struct {
 func (s *session) story(run told) (*story, error) {
 	st := &story{session: s}
 	if !run.silent {
-		m := &mail{settled: map[string][]string{}}
+		m := &mail{left: mailing, now: s.g.sys.Now, settled: map[string][]string{}}
 		for _, c := range s.config.Events.Sinks {
 			m.names = append(m.names, sinkName(c))
 		}
@@ -108,8 +113,13 @@ func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pi
 	if fault != nil {
 		st.session.g.reporter().say(slog.LevelWarn, httpx.Redact(fault.Error(), st.session.secretValues()...), advice(fault))
 	}
-	if st.session.config.Events.Required && (fault != nil || sum.Undelivered() > 0) {
+	switch {
+	case !st.session.config.Events.Required:
+		return nil
+	case sum.Undelivered() > 0:
 		return &exit{code: Partial, topics: []topic{outboxTopic}, err: fmt.Errorf("events.required: %d events are not delivered", sum.Undelivered()), hint: "see events in the report; pawl events flush sends what waits"}
+	case fault != nil:
+		return &exit{code: Partial, topics: []topic{outboxTopic}, err: errors.New("events.required: not all events are told"), hint: "see the warning above; the next run tells what is missing"}
 	}
 	return nil
 }
@@ -117,7 +127,10 @@ func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pi
 // mail is the outbox as a run sees it; nil is none.
 type mail struct {
 	*outbox.Outbox
-	names   []string
+	names []string
+	// left is for how long receivers are still waited for.
+	left    time.Duration
+	now     func() time.Time
 	mu      sync.Mutex
 	settled map[string][]string
 }
@@ -135,11 +148,13 @@ func (m *mail) Sinks() []string { return m.names }
 // Add keeps an event for the sinks that are named.
 func (m *mail) Add(e event.Message, sinks []string) error { return m.Outbox.Add(e, sinks...) }
 
-// Deliver hands over what waits.
+// Deliver hands over what waits, until the context ends or the run has waited long enough.
 func (m *mail) Deliver(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, mailing)
+	ctx, cancel := context.WithTimeout(ctx, m.left)
 	defer cancel()
+	begun := m.now()
 	m.Flush(ctx)
+	m.left = max(m.left-m.now().Sub(begun), 0)
 }
 
 // Settled are the events that each sink is done with.
@@ -153,17 +168,16 @@ func (m *mail) Settled() map[string][]string {
 	return all
 }
 
-// close ends the outbox. What is left was handed over, as far as receivers took it, unless the run was interrupted before:
-// then it is now.
+// close ends the delivery; what is left waits for a later run. After an interruption nobody has waited yet.
 func (m *mail) close(ctx context.Context) outbox.Summary {
-	switch {
-	case m == nil:
+	if m == nil {
 		return nil
-	case ctx.Err() == nil:
-		return m.Stop()
-	default:
-		return m.Close(ctx)
 	}
+	if ctx.Err() != nil {
+		m.left = min(m.left, hurry)
+		m.Deliver(context.WithoutCancel(ctx))
+	}
+	return m.Stop()
 }
 
 // eventLines say which events a run that writes nothing would tell, and how the receivers of the others stand.

@@ -454,7 +454,7 @@ func (s *storyStage) happened(when string) {
 		if p.AutoMerge {
 			want["automerge.enabled "+subject] = true
 		}
-		if strings.Contains(p.Body, `"revised"`) {
+		if strings.Contains(p.Body, fmt.Sprintf(`"revised":{"pull":%d,`, p.Number)) {
 			want["change.updated "+subject] = true
 		}
 	}

@@ -5,19 +5,18 @@ import (
 	"time"
 )
 
-// Branch is a branch of ours that was made for the pull request Change. SHA is the commit that it began with, empty when
-// that is not known any more. At is when the pull request was made, by the forge's clock: of the branch it tells no time.
+// Branch is a branch of ours that was made for the pull request Change. At is when that was made, by the forge's clock: of
+// the branch it tells no time, nor which commit it began with.
 type Branch struct {
-	Name, SHA string
-	Change    int
-	Chain     string
-	Updates   []Update
-	At        time.Time
+	Name    string
+	Change  int
+	Chain   string
+	Updates []Update
+	At      time.Time
 }
 
 type branchData struct {
 	Change string `json:"change"`
-	SHA    string `json:"sha,omitempty"`
 }
 
 // repositoryContent is the content of branch.* and change.*: the repository, and a description where there is one.
@@ -30,7 +29,7 @@ type repositoryContent struct {
 func (t *Teller) BranchCreated(b Branch) Message {
 	name, change := t.name(b.Name), t.changeSubject(b.Change)
 	return t.tell(happening{name: BranchCreated, id: t.identify(BranchCreated, name, change), subject: name,
-		source: t.about.RepositoryURL, content: repositoryContent{Repository: t.repository()}, data: branchData{change, t.name(b.SHA)},
+		source: t.about.RepositoryURL, content: repositoryContent{Repository: t.repository()}, data: branchData{change},
 		links: t.foundPaths(b.Updates), chain: t.name(b.Chain), at: b.At})
 }
 
@@ -86,21 +85,19 @@ type updatedData struct {
 	Omitted int          `json:"omitted,omitempty"`
 }
 
-// ChangeUpdated tells that a pull request got a new head.
+// ChangeUpdated tells that a pull request got other updates. Its time tells it from others: the head may be somebody
+// else's by now.
 func (t *Teller) ChangeUpdated(c Change) Message {
 	data := updatedData{HeadSHA: t.name(c.HeadSHA)}
 	data.Updates, data.Omitted = t.updates(c.Updates)
-	return t.followsCreated(ChangeUpdated, c, data.HeadSHA, data, c.At)
+	return t.followsCreated(ChangeUpdated, c, timestamp(c.At), data, c.At)
 }
 
 // Strategy is who merges when nobody does it by hand.
 type Strategy string
 
-// The strategies of the forge.
-const (
-	AutoMerge  Strategy = "auto"
-	MergeQueue Strategy = "queue"
-)
+// AutoMerge is the only strategy that a forge shows afterwards.
+const AutoMerge Strategy = "auto"
 
 // enabledContent is the content of our automerge.enabled.
 type enabledContent struct {
@@ -108,10 +105,10 @@ type enabledContent struct {
 	HeadSHA  string   `json:"headSha"`
 }
 
-// AutoMergeEnabled tells that the forge was asked to merge a pull request by itself.
+// AutoMergeEnabled tells that the forge was asked to merge a pull request by itself, as it is since the given time.
 func (t *Teller) AutoMergeEnabled(c Change, s Strategy, at time.Time) Message {
 	content := enabledContent{s, t.name(c.HeadSHA)}
-	return t.ofChange(AutoMergeEnabled, c, content.HeadSHA, content, nil, t.afterCreated(c), at)
+	return t.ofChange(AutoMergeEnabled, c, timestamp(at), content, nil, t.afterCreated(c), at)
 }
 
 // Merge is a merge: the commit that it made on the base, and whether the forge had been asked to merge by itself. At is
@@ -142,35 +139,25 @@ func (t *Teller) mergedEvent(number int, commit string) string {
 // Abandon is why a pull request was closed and not merged. At is the forge's time.
 type Abandon struct {
 	Reason Reason
-	// SupersededBy is the number of the pull request that took its place, 0 when there is none.
-	SupersededBy int
-	At           time.Time
+	At     time.Time
 }
 
 // Reason is why a pull request was given up.
 type Reason string
 
-// The reasons: a person closed it, nothing is left to change, another one took its place.
+// The reasons: a person closed it, nothing is left to change.
 const (
-	Closed     Reason = "closed"
-	Withdrawn  Reason = "withdrawn"
-	Superseded Reason = "superseded"
+	Closed    Reason = "closed"
+	Withdrawn Reason = "withdrawn"
 )
 
 type abandonedData struct {
-	Reason       Reason `json:"reason"`
-	SupersededBy string `json:"supersededBy,omitempty"`
+	Reason Reason `json:"reason"`
 }
 
 // ChangeAbandoned tells that a pull request was closed and not merged.
 func (t *Teller) ChangeAbandoned(c Change, a Abandon) Message {
-	data, links := abandonedData{Reason: a.Reason}, t.afterCreated(c)
-	if a.SupersededBy != 0 {
-		data.SupersededBy = t.changeSubject(a.SupersededBy)
-		links = append(links, relation(supersedes, t.createdEvent(a.SupersededBy)))
-	}
-	content := repositoryContent{Repository: t.repository()}
-	return t.ofChange(ChangeAbandoned, c, timestamp(a.At), content, data, links, a.At)
+	return t.followsCreated(ChangeAbandoned, c, timestamp(a.At), abandonedData{a.Reason}, a.At)
 }
 
 func (t *Teller) afterCreated(c Change) []link { return []link{path(t.createdEvent(c.Number))} }

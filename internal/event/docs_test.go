@@ -93,7 +93,7 @@ func told(t *testing.T) map[string][]string {
 	direct := about()
 	direct.Dispatched = false
 	messages := []event.Message{teller(t, direct).Started(at(0)),
-		teller(t, about()).Finished(event.Finish{Outcome: event.Success, Result: event.Noop, EndsChain: true})}
+		teller(t, about()).Finished(event.Finish{Outcome: event.Success, Result: event.Noop})}
 	names := map[string]string{incomingID: "the incoming event"}
 	for _, s := range story(t, about()) {
 		messages = append(messages, s.message)

@@ -55,16 +55,12 @@ type origin struct {
 
 // The kinds of relation that are told.
 const (
-	trigger    = "TRIGGER"
-	causedBy   = "CAUSED_BY"
-	supersedes = "SUPERSEDES"
+	trigger  = "TRIGGER"
+	causedBy = "CAUSED_BY"
 )
 
 // path says that an event follows another one.
 func path(from string) link { return link{Type: "PATH", From: &origin{from}} }
-
-// end says that the chain ends here, after another event.
-func end(from string) link { return link{Type: "END", From: &origin{from}} }
 
 // relation says that an event has to do with another one.
 func relation(kind, target string) link {

@@ -3,6 +3,7 @@ package event_test
 import (
 	"regexp"
 	"testing"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
 )
@@ -31,7 +32,7 @@ func TestIDs(t *testing.T) {
 	another := about()
 	another.Source += "/2"
 	c, other, p := pull(7), pull(7), deployment()
-	other.HeadSHA = "4444444444444444444444444444444444444444"
+	other.At = c.At.Add(time.Second)
 	p2, p3 := p, p
 	p2.ID, p3.Server = 4712, "https://gitlab2.example"
 	u := updates()[0]
@@ -41,7 +42,7 @@ func TestIDs(t *testing.T) {
 	for i, m := range []event.Message{
 		w.ChangeCreated(c), w.ChangeCreated(pull(8)), teller(t, another).ChangeCreated(c),
 		w.ChangeUpdated(c), w.ChangeUpdated(other),
-		w.AutoMergeEnabled(c, event.AutoMerge, at(0)), w.AutoMergeEnabled(other, event.AutoMerge, at(0)),
+		w.AutoMergeEnabled(c, event.AutoMerge, at(0)), w.AutoMergeEnabled(c, event.AutoMerge, at(1)),
 		w.ChangeMerged(c, event.Merge{Commit: "a"}), w.ChangeMerged(c, event.Merge{Commit: "b"}),
 		w.ChangeAbandoned(c, event.Abandon{At: at(0)}), w.ChangeAbandoned(c, event.Abandon{At: at(1)}),
 		w.BranchCreated(event.Branch{Name: "a", Change: 1}), w.BranchCreated(event.Branch{Name: "a", Change: 2}),

@@ -59,9 +59,7 @@ type Finish struct {
 	Counts  Counts
 	// Errors are told by their first lines.
 	Errors []string
-	// EndsChain says that the run itself began the chain and nothing of it is left: no change was made.
-	EndsChain bool
-	At        time.Time
+	At     time.Time
 }
 
 func (t *Teller) run() string { return "run/" + t.about.Run }
@@ -93,9 +91,6 @@ func (t *Teller) Started(at time.Time) Message {
 func (t *Teller) Finished(f Finish) Message {
 	started := t.runEvent(PipelineRunStarted)
 	links := []link{path(started)}
-	if f.EndsChain && t.about.Chain != "" {
-		links = append(links, end(started))
-	}
 	content := runContent{Outcome: f.Outcome, Errors: t.errors(f.Errors)}
 	return t.ofRun(PipelineRunFinished, content, runData{Result: f.Result, Counts: &f.Counts}, links, f.At)
 }

@@ -78,7 +78,7 @@ func infected(t *testing.T, a event.About, text string) []event.Message {
 	c, p, q, at := pull(7), deployment(), event.Query{Registry: "r", Repository: "x", Err: "failed"}, at(0)
 	f := event.Find{Update: updates()[0], Announced: true}
 	r := event.Rewrite{File: "f", Updates: updates()}
-	b := event.Branch{Name: "b", SHA: "s", Updates: updates()}
+	b := event.Branch{Name: "b", Updates: updates()}
 	merge := event.Merge{Commit: "c"}
 	end := event.Finish{Outcome: event.Failure, Errors: []string{"e"}}
 	for _, v := range []any{&c, &p, &q, &f, &r, &b, &merge} {
@@ -87,7 +87,7 @@ func infected(t *testing.T, a event.About, text string) []event.Message {
 	end.Errors[0] += text
 	return []event.Message{w.Queued(at), w.Started(at), w.Queried(q), w.Found(f), w.Rewritten(r), w.BranchCreated(b), w.ChangeCreated(c),
 		w.ChangeUpdated(c), w.AutoMergeEnabled(c, event.AutoMerge, at), w.ChangeMerged(c, merge),
-		w.ChangeAbandoned(c, event.Abandon{Reason: event.Superseded, SupersededBy: 8}), w.PipelineQueued(p, at), w.PipelineStarted(p, at),
+		w.ChangeAbandoned(c, event.Abandon{Reason: event.Withdrawn}), w.PipelineQueued(p, at), w.PipelineStarted(p, at),
 		w.PipelineFinished(p, "failed"+text, at), w.Finished(end), w.Finished(event.Finish{Outcome: event.Success, Result: event.Noop})}
 }
 

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// maxUpdates bounds the updates, and the links to them, that one event names.
-const maxUpdates = 100
+// MaxUpdates bounds the updates, and the links to them, that one event names.
+const MaxUpdates = 100
 
 // Update is one value that goes to another version.
 type Update struct {
@@ -36,13 +36,13 @@ type targetData struct {
 }
 
 func (t *Teller) target(u Update) targetData {
-	return targetData{t.name(u.Manifest), t.name(u.File), u.Document, t.name(u.Key)}
+	return targetData{t.name(u.Manifest), t.name(u.File), max(u.Document, 0), t.name(u.Key)}
 }
 
 // updates returns the first updates, and how many there are besides. The list is never null.
 func (t *Teller) updates(all []Update) (first []updateData, omitted int) {
 	first = []updateData{}
-	for _, u := range all[:min(len(all), maxUpdates)] {
+	for _, u := range all[:min(len(all), MaxUpdates)] {
 		first = append(first, updateData{t.purl(u.Artifact.Undigested()), t.target(u), t.name(u.From), t.name(u.To)})
 	}
 	return first, len(all) - len(first)
@@ -104,7 +104,7 @@ func (t *Teller) foundEvent(u Update) string {
 func (t *Teller) foundPaths(all []Update) []link {
 	var links []link
 	seen := map[string]bool{}
-	for _, u := range all[:min(len(all), maxUpdates)] {
+	for _, u := range all[:min(len(all), MaxUpdates)] {
 		if id := t.foundEvent(u); !seen[id] {
 			seen[id] = true
 			links = append(links, path(id))

@@ -32,6 +32,9 @@ type Claim struct {
 	CommitURL string    `json:"commitUrl,omitempty"`
 	Message   string    `json:"message,omitempty"`
 	MergedAt  time.Time `json:"mergedAt,omitzero"`
+	// Server is the address of the GitLab that is asked, and Path the number or path of the project there.
+	Server string `json:"server,omitempty"`
+	Path   string `json:"path,omitempty"`
 	// Pull is the number of the pull request that was merged, 0 when there was none; Chain the chain that its events have;
 	// Ref the branch of the project that is built. Queued is when GitLab made the pipeline.
 	Pull   int       `json:"pull,omitempty"`

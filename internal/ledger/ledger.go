@@ -89,8 +89,8 @@ type Veto struct {
 // Cursor is how far one event sink got.
 type Cursor struct {
 	Sink string `json:"sink"`
-	// Settled are the events that the sink acknowledged or refused for good, by id, and when each happened. What
-	// happened long ago is told by nobody any more and left out.
+	// Settled are the events that the sink acknowledged or refused for good, by id, and when a run last saw what each
+	// tells. What nobody saw for long is told by nobody any more and left out.
 	Settled map[string]time.Time `json:"settled"`
 	Extra   Extra                `json:"-"`
 }

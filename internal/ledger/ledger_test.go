@@ -193,11 +193,12 @@ func TestIndependentTransitionsCommute(t *testing.T) {
 	veto := func(version string, pull int) Transition {
 		return func(l Ledger) Ledger { return l.Veto(Veto{Place: at, Version: version, Pull: pull}) }
 	}
-	cursor := func(position string, hours int) Transition {
+	cursorOf := func(sink, position string, hours int) Transition {
 		return func(l Ledger) Ledger {
-			return l.Advance(Cursor{Sink: "s", Settled: map[string]time.Time{position: start.Add(time.Duration(hours) * time.Hour)}})
+			return l.Advance(Cursor{Sink: sink, Settled: map[string]time.Time{position: start.Add(time.Duration(hours) * time.Hour)}})
 		}
 	}
+	cursor := func(position string, hours int) Transition { return cursorOf("s", position, hours) }
 	written := func(key string) Transition {
 		return func(l Ledger) Ledger { return l.Written(Value{Place: Place{File: "f", Key: key}, Value: "v"}) }
 	}
@@ -213,6 +214,7 @@ func TestIndependentTransitionsCommute(t *testing.T) {
 		"cursors of one moment":   {cursor("a", 1), cursor("b", 1)},
 		"one event twice":         {cursor("a", 2), cursor("a", 1)},
 		"an event long ago":       {cursor("a", 1), cursor("b", 1000)},
+		"a sink that is gone":     {cursorOf("gone", "a", 1), cursor("b", 1000)},
 		"values of two scalars":   {written("$.a"), written("$.b")},
 		"a value and a veto":      {written("$.k"), veto("v1", 1)},
 		"an answer and a cursor":  {answer("r", Accepted), cursor("a", 1)},

@@ -48,7 +48,11 @@ func (d Deployment) pick(l ledger.Ledger, commits []Commit, at time.Time) picks 
 			continue
 		}
 		newest := pending[len(pending)-1].commit
-		next, fresh, _ := picked.ledger.Claim(ledger.Claim{Commit: newest.SHA, CommitURL: newest.URL, Message: deploy.Message(newest.Message), MergedAt: newest.At.UTC(), Pull: newest.Pull, Chain: newest.Chain, Ref: d.Ref, Run: d.Run, At: at}, p.Name)
+		server, path, _ := p.Endpoint() // it was checked when the projects were read
+		next, fresh, _ := picked.ledger.Claim(ledger.Claim{
+			Commit: newest.SHA, CommitURL: newest.URL, Message: deploy.Message(newest.Message), MergedAt: newest.At.UTC(), Server: server, Path: path,
+			Pull: newest.Pull, Chain: newest.Chain, Ref: d.Ref, Run: d.Run, At: at,
+		}, p.Name)
 		picked.ledger, picked.claims = next, append(picked.claims, fresh...)
 		for _, c := range pending[:len(pending)-1] {
 			picked.others = append(picked.others, Trigger{Project: p.Name, Commit: c.commit.SHA, State: Covered, Detail: "the pipeline of " + short(newest.SHA) + " brings it"})

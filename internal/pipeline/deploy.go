@@ -206,7 +206,7 @@ func (d Deployment) trigger(ctx context.Context, c ledger.Claim) deploy.Answer {
 	return answer
 }
 
-// record writes the answers, also when the run is being interrupted: an answer that is lost makes a trigger unknown.
+// record writes the answers, and forgets claims that are long settled, also when the run is being interrupted: an answer that is lost makes a trigger unknown.
 func (d Deployment) record(ctx context.Context, all []fired) error {
 	if len(all) == 0 {
 		return nil
@@ -217,7 +217,10 @@ func (d Deployment) record(ctx context.Context, all []fired) error {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
 	defer cancel()
-	return d.Recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Answer(answers...) })
+	at := d.Clock()
+	return d.Recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger {
+		return l.Answer(answers...).Compact(at, ledger.Limits{})
+	})
 }
 
 // follow waits for the ends of the pipelines that were fired.

@@ -92,6 +92,14 @@ func (p PullState) Open() bool { return p.At.IsZero() }
 // Settled reports that it came to its end, by a merge or by a person's no.
 func (p PullState) Settled() bool { return !p.Open() && !p.Withdrawn }
 
+// revised reports that the pull request says for itself that it was changed, at a time that can be true: people may have
+// changed what it says, and no two clocks agree.
+func (p PullState) revised(now time.Time) bool {
+	const apart = 24 * time.Hour
+	r := p.Says.Revised
+	return r != nil && r.Pull == p.Number && r.At.After(p.Created.Add(-apart)) && r.At.Before(now.Add(apart))
+}
+
 // Updates is what the pull request says that it holds.
 func (p PullState) Updates() []change.Update {
 	var all []change.Update

@@ -25,8 +25,10 @@ import (
 const (
 	// retold is how long an event that a receiver has not got is told again by later runs.
 	retold = 7 * 24 * time.Hour
-	// patience is how long a write of the ledger waits for receivers, so that it can say what they got.
+	// patience is how long a write of the ledger waits for receivers, so that it can say what they got, and how long one
+	// look at a pipeline of an earlier run may take; glances is how long all of these may.
 	patience = 2 * time.Second
+	glances  = 10 * time.Second
 )
 
 // Outbox keeps events until their receivers have them.
@@ -62,11 +64,9 @@ type Observer struct {
 	before map[string]bool
 	// followed are the last looks at pipelines.
 	followed map[pipelineKey]deploy.Answer
-	// told are the events of this run in their order; ids holds theirs, shown when each of those that the forge shows
-	// happened.
-	told  []event.Message
-	ids   map[string]bool
-	shown map[string]time.Time
+	// told are the events of this run in their order; ids holds theirs, shown those of what the forge shows.
+	told       []event.Message
+	ids, shown map[string]bool
 	// failure is the first event that could not be kept.
 	failure error
 }
@@ -78,7 +78,7 @@ type ObserverConfig struct {
 	Outbox Outbox
 	// Announced is the artifact that an incoming event told of.
 	Announced event.Artifact
-	// Projects are those that are deployed, and Wait says that their pipelines are followed.
+	// Projects are those whose pipelines may be looked after, and Wait says that they are.
 	Projects []deploy.Project
 	Wait     bool
 	// Silent only shows the events of the run itself, for a run that writes nothing.
@@ -97,7 +97,7 @@ func Observe(c ObserverConfig) (*Observer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Observer{ObserverConfig: c, teller: teller, followed: map[pipelineKey]deploy.Answer{}, ids: map[string]bool{}, shown: map[string]time.Time{}}, nil
+	return &Observer{ObserverConfig: c, teller: teller, followed: map[pipelineKey]deploy.Answer{}, ids: map[string]bool{}, shown: map[string]bool{}}, nil
 }
 
 // Started tells that the run begins.
@@ -126,10 +126,16 @@ func (o *Observer) Finished(ctx context.Context, recorder Recorder, report *Repo
 	}
 	o.Outbox.Deliver(ctx)
 	cursors := o.news()
-	if len(cursors) == 0 || err != nil || ctx.Err() != nil {
+	if len(cursors) == 0 || ctx.Err() != nil {
 		return o.failure
 	}
-	return errors.Join(o.failure, recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Advance(cursors...) }))
+	ctx, cancel := context.WithTimeout(ctx, recording)
+	defer cancel()
+	cause := recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Advance(cursors...) })
+	if err != nil {
+		cause = nil // the run has failed anyway, and the next one tells the same again
+	}
+	return errors.Join(o.failure, cause)
 }
 
 // tellEnd tells what is left to tell.
@@ -150,17 +156,40 @@ func (o *Observer) tellEnd(report *Report, err error) {
 // sends reports whether anybody gets the events.
 func (o *Observer) sends() bool { return o.Outbox != nil && !o.Silent }
 
-// lookAfter looks once at each pipeline of earlier runs whose end nobody has told, where pipelines are followed.
+// lookAfter looks once at each pipeline of earlier runs whose end nobody has told, where pipelines are followed: at the
+// newest first, for a moment, and at no other one of a GitLab that does not answer.
 func (o *Observer) lookAfter(ctx context.Context) {
-	for _, c := range o.unfinished() {
-		at := slices.IndexFunc(o.Projects, func(p deploy.Project) bool { return p.Name == c.Project })
-		if at < 0 || o.Projects[at].API == "" {
+	ctx, cancel := context.WithTimeout(ctx, glances)
+	defer cancel()
+	silent := map[string]bool{}
+	for _, c := range slices.Backward(o.unfinished()) {
+		p, known := o.projectOf(c)
+		if !known || p.API == "" || silent[c.Server] || ctx.Err() != nil {
 			continue
 		}
-		if answer, err := o.triggerer.Follow(ctx, o.Projects[at], c.PipelineID, 0); err == nil {
+		answer, err := o.glance(ctx, p, c.PipelineID)
+		if silent[c.Server] = errors.Is(err, context.DeadlineExceeded); err == nil {
 			o.look(func() { o.followed[pipelineKey{c.Project, c.PipelineID}] = answer })
 		}
 	}
+}
+
+// glance looks at one pipeline.
+func (o *Observer) glance(ctx context.Context, p deploy.Project, id int64) (deploy.Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	answer, err := o.triggerer.Follow(ctx, p, id, 0)
+	return answer, errors.Join(err, ctx.Err())
+}
+
+// projectOf is the project of a claim, when it is still where it was.
+func (o *Observer) projectOf(c ledger.Claim) (deploy.Project, bool) {
+	for _, p := range o.Projects {
+		if server, path, err := p.Endpoint(); err == nil && p.Name == c.Project && server == c.Server && path == c.Path {
+			return p, true
+		}
+	}
+	return deploy.Project{}, false
 }
 
 // unfinished are the pipelines that this run has not followed and of whose end some sink does not know.
@@ -171,10 +200,9 @@ func (o *Observer) unfinished() []ledger.Claim {
 		return nil
 	}
 	return slices.DeleteFunc(o.accepted(), func(c ledger.Claim) bool {
-		p, ok := o.pipeline(c)
 		_, followed := o.followed[pipelineKey{c.Project, c.PipelineID}]
-		return !ok || followed || slices.ContainsFunc(ends, func(status string) bool {
-			return len(o.lacking(o.teller.PipelineFinished(p, status, c.Queued))) == 0
+		return followed || slices.ContainsFunc(ends, func(status string) bool {
+			return len(o.lacking(o.teller.PipelineFinished(pipelineOf(c), status, c.Queued))) == 0
 		})
 	})
 }
@@ -183,7 +211,7 @@ func (o *Observer) unfinished() []ledger.Claim {
 func (o *Observer) accepted() []ledger.Claim {
 	since := o.Clock().Add(-retold)
 	claims := slices.DeleteFunc(slices.Clone(o.ledger.Claims), func(c ledger.Claim) bool {
-		return c.State != ledger.Accepted || c.PipelineID == 0 || c.Queued.Before(since)
+		return c.State != ledger.Accepted || c.PipelineID == 0 || c.Path == "" || c.Queued.Before(since)
 	})
 	slices.SortStableFunc(claims, func(a, b ledger.Claim) int {
 		return cmp.Or(cmp.Compare(a.Pull, b.Pull), a.MergedAt.Compare(b.MergedAt), cmp.Compare(a.Project, b.Project))
@@ -272,9 +300,10 @@ func (o *Observer) lacking(m event.Message) []string {
 	return sinks
 }
 
-// catchUp tells what the forge and the ledger show and somebody lacks: of this run and of earlier ones.
+// catchUp tells what the forge and the ledger show and somebody lacks: of this run and of earlier ones. Without the pull
+// requests it tells what the ledger shows.
 func (o *Observer) catchUp() {
-	if o.pulls == nil || o.ledger == nil || o.Silent {
+	if o.ledger == nil || o.Silent {
 		return
 	}
 	all := o.derive()
@@ -297,7 +326,7 @@ func (o *Observer) derive() []event.Message {
 	var all []event.Message
 	since := o.Clock().Add(-retold)
 	show := func(m event.Message) {
-		o.shown[m.ID] = m.Time
+		o.shown[m.ID] = true
 		all = append(all, m)
 	}
 	for _, number := range slices.Sorted(maps.Keys(o.pulls)) {
@@ -314,19 +343,19 @@ func (o *Observer) derive() []event.Message {
 // derivePull makes the events of a pull request, in their order. Of one that was revised nobody can say any more what it
 // was opened with.
 func (o *Observer) derivePull(p PullState, show func(event.Message)) {
-	c := event.Change{Number: p.Number, URI: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Chain: p.Says.Chain, Require: string(p.Says.Require), At: p.Created}
+	c := event.Change{Number: p.Number, URI: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Chain: p.Says.Chain, Require: string(p.Says.Require.Known()), At: p.Created}
 	for _, u := range p.Updates() {
 		c.Updates = append(c.Updates, o.update(u))
 	}
-	revised := p.Says.Revised != nil && p.Says.Revised.Pull == p.Number
+	revised := p.revised(o.Clock())
 	opened, head := c, p.Created
 	if revised {
 		head = p.Says.Revised.At
-		opened.Title, opened.HeadSHA, opened.Updates = "", "", nil
+		opened.Title, opened.Updates = "", nil
 	} else {
 		o.deriveFound(p, c.Updates, head, show)
 	}
-	show(o.teller.BranchCreated(event.Branch{Name: p.Branch, SHA: opened.HeadSHA, Change: p.Number, Chain: c.Chain, Updates: opened.Updates, At: p.Created}))
+	show(o.teller.BranchCreated(event.Branch{Name: p.Branch, Change: p.Number, Chain: c.Chain, Updates: opened.Updates, At: p.Created}))
 	show(o.teller.ChangeCreated(opened))
 	if revised {
 		o.deriveFound(p, c.Updates, head, show)
@@ -339,7 +368,7 @@ func (o *Observer) derivePull(p PullState, show func(event.Message)) {
 	switch {
 	case p.Open():
 	case p.Merged:
-		show(o.teller.ChangeMerged(c, event.Merge{Commit: p.SHA, Auto: p.Armed, At: p.At}))
+		show(o.teller.ChangeMerged(c, event.Merge{Commit: p.SHA, Auto: p.Armed, At: o.mergedAt(p)}))
 	case p.Withdrawn:
 		show(o.teller.ChangeAbandoned(c, event.Abandon{Reason: event.Withdrawn, At: p.At}))
 	default:
@@ -347,29 +376,33 @@ func (o *Observer) derivePull(p PullState, show func(event.Message)) {
 	}
 }
 
+// mergedAt is when a pull request was merged, as the run that merged it recorded it: what the forge answers to a merge and
+// what it shows afterwards may be a second apart.
+func (o *Observer) mergedAt(p PullState) time.Time {
+	for _, v := range o.ledger.Values {
+		if v.Commit == p.SHA {
+			return v.At
+		}
+	}
+	return p.At
+}
+
 // deriveFound makes the events of the versions that a pull request says it was made for.
 func (o *Observer) deriveFound(p PullState, updates []event.Update, at time.Time, show func(event.Message)) {
-	for i, u := range updates {
-		show(o.teller.Found(event.Find{Update: u, Policy: cmp.Or(p.Says.Updates[i].Reason, string(policy.NewestMatch)), Announced: o.announced(u.Artifact), Chain: p.Says.Chain, At: at}))
+	for i, u := range updates[:min(len(updates), event.MaxUpdates)] {
+		reason := cmp.Or(strings.TrimSpace(p.Says.Updates[i].Reason), string(policy.NewestMatch))
+		show(o.teller.Found(event.Find{Update: u, Policy: reason, Announced: o.announced(u.Artifact), Chain: p.Says.Chain, At: at}))
 	}
 }
 
-// pipeline is the one of a claim. That of a project which is not configured any more is nobody's.
-func (o *Observer) pipeline(c ledger.Claim) (event.Pipeline, bool) {
-	at := slices.IndexFunc(o.Projects, func(p deploy.Project) bool { return p.Name == c.Project })
-	if at < 0 {
-		return event.Pipeline{}, false
-	}
-	server, project, err := o.Projects[at].Endpoint()
-	return event.Pipeline{Server: server, Project: project, Name: c.Project, ID: c.PipelineID, URI: c.URL, Ref: c.Ref, Commit: c.Commit, Change: c.Pull, Chain: c.Chain}, err == nil
+// pipelineOf is the one of a claim, wherever its project is by now.
+func pipelineOf(c ledger.Claim) event.Pipeline {
+	return event.Pipeline{Server: c.Server, Project: c.Path, Name: c.Project, ID: c.PipelineID, URI: c.URL, Ref: c.Ref, Commit: c.Commit, Change: c.Pull, Chain: c.Chain}
 }
 
 // derivePipeline makes the events of a pipeline.
 func (o *Observer) derivePipeline(c ledger.Claim, show func(event.Message)) {
-	p, ok := o.pipeline(c)
-	if !ok {
-		return
-	}
+	p := pipelineOf(c)
 	show(o.teller.PipelineQueued(p, c.Queued))
 	last, followed := o.followed[pipelineKey{c.Project, c.PipelineID}]
 	if !followed {
@@ -386,24 +419,31 @@ func (o *Observer) derivePipeline(c ledger.Claim, show func(event.Message)) {
 // ends are GitLab's words for a pipeline that is over.
 var ends = []string{"success", "failed", "canceled", "skipped"}
 
-// news are the cursors that say more than the ledger does.
+// news are the cursors that say more than the ledger does. They name as well what the forge shows and the ledger says
+// already, so that it stays there as long as it is shown.
 func (o *Observer) news() []ledger.Cursor {
 	if !o.sends() || o.ledger == nil {
 		return nil
 	}
 	var all []ledger.Cursor
-	for _, sink := range slices.Sorted(maps.Keys(o.Outbox.Settled())) {
+	at, done := o.Clock().UTC().Truncate(time.Second), o.Outbox.Settled()
+	for _, sink := range slices.Sorted(maps.Keys(done)) {
 		cursor, _ := o.ledger.CursorOf(sink)
 		settled := map[string]time.Time{}
-		for _, id := range o.Outbox.Settled()[sink] {
-			at, shown := o.shown[id]
-			if _, known := cursor.Settled[id]; shown && !known {
-				settled[id] = at.UTC()
+		for _, id := range done[sink] {
+			if _, known := cursor.Settled[id]; o.shown[id] && !known {
+				settled[id] = at
 			}
 		}
-		if len(settled) > 0 {
-			all = append(all, ledger.Cursor{Sink: sink, Settled: settled})
+		if len(settled) == 0 {
+			continue
 		}
+		for id := range cursor.Settled {
+			if o.shown[id] {
+				settled[id] = at
+			}
+		}
+		all = append(all, ledger.Cursor{Sink: sink, Settled: settled})
 	}
 	return all
 }
