@@ -124,6 +124,9 @@ func (s *storyStage) events() []occurrence {
 	var all []occurrence
 	seen := map[string]json.RawMessage{}
 	for _, got := range s.receiver.Events() {
+		if n := got.Attributes["sequence"]; len(n) != 10 {
+			s.Errorf("the number %q of %s", n, got.Data)
+		}
 		var e occurrence
 		s.must(nil, json.Unmarshal(got.Data, &e))
 		e.raw = got.Data

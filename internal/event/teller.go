@@ -28,8 +28,8 @@ type About struct {
 	Redact func(text string) string
 }
 
-// Teller makes the events of one run, a method for each step. It numbers them in the order of the calls, so it is not
-// for concurrent use; beyond the number it keeps nothing: what an event refers to is computed from the values given.
+// Teller makes the events of one run, a method for each step. It remembers nothing: what an event refers to is computed
+// from the values given, and whoever sends the events numbers them (Sequence).
 //
 // What can be read from the forge - branch, change, pipeline - is told without a word about the run that tells it: from
 // the same values any run makes the same bytes, so a receiver that has seen an event knows it again by source and id.
@@ -37,7 +37,6 @@ type About struct {
 // and the time and the path of the run that did; the first one counts.
 type Teller struct {
 	about About
-	told  int
 }
 
 // NewTeller returns a Teller that has told nothing. It fails when the source is no absolute URI or the run has no id:
@@ -63,6 +62,9 @@ func NewTeller(about About) (*Teller, error) {
 	return t, nil
 }
 
+// Sequence is the number of an event within its run, from 1, in the form that orders texts as numbers.
+func Sequence(n int) string { return fmt.Sprintf("%010d", n) }
+
 // happening is one event before it is encoded.
 type happening struct {
 	name, id string
@@ -74,9 +76,8 @@ type happening struct {
 	at              time.Time
 }
 
-// tell encodes an event and gives it the next number.
+// tell encodes an event.
 func (t *Teller) tell(h happening) Message {
-	t.told++
 	e := envelope{
 		Context: eventContext{SpecVersion: SpecVersion, ID: h.id, Source: t.about.Source, Type: typeOf(h.name),
 			Timestamp: timestamp(h.at), ChainID: h.chain, Links: h.links},
@@ -87,7 +88,7 @@ func (t *Teller) tell(h happening) Message {
 	}
 	return Message{
 		ID: h.id, Source: t.about.Source, Type: e.Context.Type, Subject: h.subject, Time: moment(h.at), Chain: h.chain,
-		Sequence: fmt.Sprintf("%010d", t.told), TraceParent: t.about.TraceParent, Body: encode(e),
+		TraceParent: t.about.TraceParent, Body: encode(e),
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -62,6 +63,8 @@ type Observer struct {
 	pulls  map[int]PullState
 	ledger *ledger.Ledger
 	before map[string]bool
+	// derived are the events of the pull requests as they were looked at last.
+	derived map[int]derivedPull
 	// followed are the last looks at pipelines.
 	followed map[pipelineKey]deploy.Answer
 	// told are the events of this run in their order; ids holds theirs, shown those of what the forge shows.
@@ -69,6 +72,13 @@ type Observer struct {
 	ids, shown map[string]bool
 	// failure is the first event that could not be kept.
 	failure error
+}
+
+// derivedPull is what was made of a state.
+type derivedPull struct {
+	state    PullState
+	mergedAt time.Time
+	events   []event.Message
 }
 
 // ObserverConfig is what an Observer needs to know.
@@ -97,7 +107,7 @@ func Observe(c ObserverConfig) (*Observer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Observer{ObserverConfig: c, teller: teller, followed: map[pipelineKey]deploy.Answer{}, ids: map[string]bool{}, shown: map[string]bool{}}, nil
+	return &Observer{ObserverConfig: c, teller: teller, followed: map[pipelineKey]deploy.Answer{}, derived: map[int]derivedPull{}, ids: map[string]bool{}, shown: map[string]bool{}}, nil
 }
 
 // Started tells that the run begins.
@@ -225,6 +235,7 @@ func (o *Observer) tell(m event.Message, sinks []string) {
 		return
 	}
 	o.ids[m.ID] = true
+	m.Sequence = event.Sequence(len(o.told) + 1)
 	o.told = append(o.told, m)
 	if !o.sends() {
 		return
@@ -331,7 +342,9 @@ func (o *Observer) derive() []event.Message {
 	}
 	for _, number := range slices.Sorted(maps.Keys(o.pulls)) {
 		if p := o.pulls[number]; p.Open() || p.At.After(since) {
-			o.derivePull(p, show)
+			for _, m := range o.derivedOf(p) {
+				show(m)
+			}
 		}
 	}
 	for _, c := range o.accepted() {
@@ -340,9 +353,21 @@ func (o *Observer) derive() []event.Message {
 	return all
 }
 
+// derivedOf are the events of a pull request, made anew when it changed.
+func (o *Observer) derivedOf(p PullState) []event.Message {
+	mergedAt := o.mergedAt(p)
+	known, ok := o.derived[p.Number]
+	if !ok || !known.mergedAt.Equal(mergedAt) || !reflect.DeepEqual(known.state, p) {
+		known = derivedPull{state: p, mergedAt: mergedAt}
+		o.derivePull(p, mergedAt, func(m event.Message) { known.events = append(known.events, m) })
+		o.derived[p.Number] = known
+	}
+	return known.events
+}
+
 // derivePull makes the events of a pull request, in their order. Of one that was revised nobody can say any more what it
 // was opened with.
-func (o *Observer) derivePull(p PullState, show func(event.Message)) {
+func (o *Observer) derivePull(p PullState, mergedAt time.Time, show func(event.Message)) {
 	c := event.Change{Number: p.Number, URI: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Chain: p.Says.Chain, Require: string(p.Says.Require.Known()), At: p.Created}
 	for _, u := range p.Updates() {
 		c.Updates = append(c.Updates, o.update(u))
@@ -368,7 +393,7 @@ func (o *Observer) derivePull(p PullState, show func(event.Message)) {
 	switch {
 	case p.Open():
 	case p.Merged:
-		show(o.teller.ChangeMerged(c, event.Merge{Commit: p.SHA, Auto: p.Armed, At: o.mergedAt(p)}))
+		show(o.teller.ChangeMerged(c, event.Merge{Commit: p.SHA, Auto: p.Armed, At: mergedAt}))
 	case p.Withdrawn:
 		show(o.teller.ChangeAbandoned(c, event.Abandon{Reason: event.Withdrawn, At: p.At}))
 	default:
