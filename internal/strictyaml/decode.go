@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -38,7 +36,9 @@ func Documents(file string, data []byte) ([]*yaml.Node, []Problem) {
 			return docs, nil
 		}
 		if err != nil {
-			return docs, []Problem{syntaxProblem(file, data, err)}
+			p := Syntax(data, err)
+			p.File, p.Message = file, "reading YAML: "+p.Message
+			return docs, []Problem{p}
 		}
 		if root := n.Content[0]; root.Tag != "!!null" {
 			docs = append(docs, root)
@@ -60,25 +60,6 @@ func nextDocument(dec *yaml.Decoder) (n *yaml.Node, err error) {
 		return nil, err
 	}
 	return n, nil
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-const syntaxHint = "look at indentation, quotes and brackets, here and on the line before"
-
-// syntaxProblem turns an error of yaml.v3 into a problem with a place.
-func syntaxProblem(file string, data []byte, err error) Problem {
-	p := Problem{File: file, Line: 1, Column: 1, Message: "reading YAML: " + yamlLine.ReplaceAllString(err.Error(), ""), Hint: syntaxHint}
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
-		p.Line, _ = strconv.Atoi(m[1])
-	}
-	lines := strings.Split(string(data), "\n")
-	for i := max(0, p.Line-2); i < min(len(lines), p.Line+1); i++ {
-		if _, value, ok := strings.Cut(lines[i], ":"); ok && strings.HasPrefix(strings.TrimSpace(value), "{{") {
-			p.Line, p.Hint = i+1, quoteHint
-		}
-	}
-	return p
 }
 
 // Decoder reads one document and collects its problems.
