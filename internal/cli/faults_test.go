@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +27,7 @@ type site struct {
 	*testing.T
 	root     string
 	registry *fake.Faults
+	hub      *github.Server
 	repo     *github.Repo
 	project  *gitlab.Project
 	env      map[string]string
@@ -46,6 +48,7 @@ func newSite(t *testing.T, files map[string]string) *site {
 		canary: {Login: "pawl-bot"}, readOnly: {Login: "reader", ReadOnly: true},
 	}})
 	forge := s.serve(hub)
+	s.hub = hub
 	s.repo = hub.Create("acme/profile", github.Settings{})
 	lab := gitlab.New(gitlab.Options{Now: s.clock})
 	trigger := s.serve(lab)
@@ -183,6 +186,22 @@ func mistakes() []mistake {
 		}, "plan", 3, `429.*asks to wait 3600 s`, `run again after that, or set credentials`, "rate-limit"},
 		{"a broken configuration", config("mergee: {wait: soon}\n"), nil, "plan", 4, `.pawl.yaml:2:1: unknown key "mergee"`, `did you mean "merge"`, "configuration"},
 		{"no token", nil, func(s *site) { delete(s.env, "MERGE_TOKEN") }, "run", 4, `no token is set`, `set MERGE_TOKEN .*--dry-run`, "no-token"},
+		{"no token where one is needed", nil, func(s *site) {
+			delete(s.env, "MERGE_TOKEN")
+			s.hub.Inject(github.Fault{Status: 401})
+		}, "run --dry-run", 1, `401`, `^no token is set and the host wants one: set MERGE_TOKEN`, "no-token"},
+		{"an event from somebody else", config("events: {source: 'https://a.example'}\n"), func(s *site) {
+			s.write("event.json", `{"context":{"specversion":"0.5.1","id":"1","source":"https://evil.example","type":"dev.cdevents.artifact.published.0.3.0","timestamp":"2026-03-01T08:30:00Z"},"subject":{"id":"pkg:oci/app@sha256%3Aab?tag=v1","content":{}}}`)
+		}, "run --event ROOT/event.json", 4, `events from https://evil.example are not accepted`, `events: {accept: \[SOURCE\]}`, "event-invalid"},
+		{"an outbox that cannot be read", config("events: {source: 'https://a.example', outbox: 'OUTBOX'}\n"), func(s *site) {
+			file, dir := filepath.Join(s.root, ".pawl.yaml"), s.TempDir()
+			text, err := os.ReadFile(file)
+			if err := errors.Join(err, os.WriteFile(filepath.Join(dir, "waiting"), nil, 0o644), os.WriteFile(file, []byte(replaced(string(text), "OUTBOX", dir)), 0o644)); err != nil {
+				s.Fatal(err)
+			}
+		}, "events list", 1, `reading the outbox: `, `set events.outbox to a directory that can be read and written`, "event-sinks"},
+		{"a history of no repository", nil, nil, "report --git ROOT", 4, `asking git: fatal: `, `name the directory of a git repository`, "usage"},
+		{"reports that are not there", nil, nil, "report ROOT/absent", 4, `reading reports: `, `name a directory of reports`, "usage"},
 		{"a wrong repository", config("forge: {repository: acme/nope}\n"), nil, "run", 1, `opening acme/nope: .*404`, `acme/nope does not exist, or the token cannot see it`, "not-found"},
 		{"an expired token", nil, env("MERGE_TOKEN", "c4nary-old"), "run", 1, `401`, `renew MERGE_TOKEN`, "unauthorized"},
 		{"a token that may only read", config("merge: {require: none}\n"), env("MERGE_TOKEN", readOnly), "run", 1, `403`, "needs the permission `contents: write`", "forbidden"},
