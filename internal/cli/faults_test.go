@@ -226,7 +226,7 @@ func mistakes() []mistake {
 		{"a hold that has ended", app("targets:", "policy: {hold: {until: 2026-02-28, reason: load test}}\ntargets:"), nil, "plan", 0,
 			`update \(hold-expired\): .*2026-02-28`, `remove policy.hold`, "hold-expired"},
 		{"no manifests", map[string]string{"manifests/app.yaml": "-"}, nil, "plan", 4, `no manifest found`, `--manifests`, "no-manifest"},
-		{"an unknown flag", nil, nil, "plan --otput json", 4, `unknown flag: --otput`, `pawl --help`, "usage"},
+		{"an unknown flag", nil, nil, "plan --otput json", 4, `unknown flag: --otput`, `did you mean --output\? see pawl plan --help`, "usage"},
 		{"nothing was published", nil, env("DOWNSTREAM_IMAGE_A", "acme/profile:c4nary"), "dispatch", 4, `image`, `give --image or --chart`, "nothing-published"},
 		{"a target without a token", nil, env("DOWNSTREAM_IMAGE_A", "acme/profile"), "dispatch --image org/app:v1.1.0", 4, `reading the target in DOWNSTREAM_IMAGE_A`, `OWNER/REPOSITORY:TOKEN`, "dispatch-targets"},
 		{"a target that is not there", nil, env("DOWNSTREAM_IMAGE_A", "acme/nope:"+canary), "dispatch --image org/app:v1.1.0", 1, `dispatching docker-image.yaml of acme/nope: github answers 404`, `actions: write`, "not-found"},

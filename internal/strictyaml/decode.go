@@ -245,6 +245,14 @@ func at(t Text) *yaml.Node { return &yaml.Node{Line: t.Line, Column: t.Column} }
 
 // didYouMean returns a hint with the nearest word, empty when none is near.
 func didYouMean(have string, words []string) string {
+	if best := Nearest(have, words); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	return ""
+}
+
+// Nearest returns the word that was probably meant, empty when none is near.
+func Nearest(have string, words []string) string {
 	have = strings.ToLower(have)
 	best, distance := "", len(have)
 	for _, w := range words {
@@ -256,10 +264,7 @@ func didYouMean(have string, words []string) string {
 			best, distance = w, n
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", best)
+	return best
 }
 
 func oneOf(words []string) string {
