@@ -137,7 +137,7 @@ type mistake struct {
 	spoil func(s *site)
 	args  string
 	code  int
-	// message and hint are expressions that what is printed matches, stdout and stderr together.
+	// message and hint are expressions that what is printed matches, stdout and stderr together; an empty hint is none.
 	message, hint string
 	// anchor is the entry of the manual: printed as a link when the command failed.
 	anchor string
@@ -202,6 +202,12 @@ func mistakes() []mistake {
 		}, "events list", 1, `reading the outbox: `, `set events.outbox to a directory that can be read and written`, "event-sinks"},
 		{"a history of no repository", nil, nil, "report --git ROOT", 4, `asking git: fatal: `, `name the directory of a git repository`, "usage"},
 		{"reports that are not there", nil, nil, "report ROOT/absent", 4, `reading reports: `, `name a directory of reports`, "usage"},
+		{"a repository that is none", config("forge: {base: main}\n"), env("GITHUB_REPOSITORY", "foo"), "run", 4, `repository "foo" is not OWNER/NAME`, `correct GITHUB_REPOSITORY`, "no-repository"},
+		{"a list that is none", config("forge: {repository: acme/profile, labels: dependencies}\n"), nil, "plan", 4, `labels: want a list, have "dependencies"`, `^write labels: \[dependencies\]$`, "configuration"},
+		{"a project that is not there", config(deployment), nil, "deploy --commit HEAD --project prod", 4, `there is no project "prod"`, `name one of: dev`, "projects"},
+		{"a manifest that is empty", map[string]string{"manifests/app.yaml": "# later\n"}, nil, "plan", 4, `no manifest found below manifests: manifests/app.yaml is empty`, `--manifests`, "no-manifest"},
+		{"another ending", map[string]string{"manifests/app.yaml": "-", "manifests/web.yam": siteManifest}, nil, "plan", 4, `it holds 1 file, and its name does not end in .yaml or .yml: manifests/web.yam`, `--manifests`, "no-manifest"},
+		{"a file in place of a directory", nil, nil, "plan --manifests values.yaml", 4, `no manifest found: values.yaml is a file`, `name the directory`, "no-manifest"},
 		{"a wrong repository", config("forge: {repository: acme/nope}\n"), nil, "run", 1, `opening acme/nope: .*404`, `acme/nope does not exist, or the token cannot see it`, "not-found"},
 		{"an expired token", nil, env("MERGE_TOKEN", "c4nary-old"), "run", 1, `401`, `renew MERGE_TOKEN`, "unauthorized"},
 		{"a token that may only read", config("merge: {require: none}\n"), env("MERGE_TOKEN", readOnly), "run", 1, `403`, "needs the permission `contents: write`", "forbidden"},
@@ -223,6 +229,9 @@ func mistakes() []mistake {
 		{"an answer that is lost", config(deployment), func(s *site) { s.project.Inject(gitlab.CutAfter()) }, "run", 3, `deploy dev: unknown`, `pawl deploy --project dev --retry-unknown`, "trigger-unknown"},
 		{"no git repository", config(deployment), nil, "deploy", 4, `git knows of none here`, `name the commit with --commit`, "no-commit"},
 		{"a base with other manifests", nil, func(s *site) { s.write("manifests/app.yaml", siteManifest+"# mine\n") }, "run", 4, `manifests/app.yaml: not as on the branch main`, `--from root`, "manifests-differ"},
+		{"a value that goes down", app("^1.0.0", "~1.0"), func(s *site) { s.write("values.yaml", replaced(siteValues, "v1.0.0", "v1.1.0")) }, "plan", 0,
+			`app/tag: update \(pinned-down\): v1.1.0 does not satisfy ~1.0`, ``, "pinned-down"},
+		{"a transformer that fits nothing", app("targets:", "    transformers: [{find: x+}]\ntargets:"), nil, "plan", 3, `failed \(empty-value\): transforming "v1.1.0": [^t]`, `correct transformers`, "empty-value"},
 		{"a hold that has ended", app("targets:", "policy: {hold: {until: 2026-02-28, reason: load test}}\ntargets:"), nil, "plan", 0,
 			`update \(hold-expired\): .*2026-02-28`, `remove policy.hold`, "hold-expired"},
 		{"no manifests", map[string]string{"manifests/app.yaml": "-"}, nil, "plan", 4, `no manifest found`, `--manifests`, "no-manifest"},
@@ -265,7 +274,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("no message %q", f.message)
 			}
 			hint := regexp.MustCompile(f.hint)
-			if !slices.ContainsFunc(hintLine.FindAllStringSubmatch(all, -1), func(m []string) bool { return hint.MatchString(m[1]) }) {
+			if f.hint != "" && !slices.ContainsFunc(hintLine.FindAllStringSubmatch(all, -1), func(m []string) bool { return hint.MatchString(m[1]) }) {
 				t.Errorf("no hint %q", f.hint)
 			}
 			var links, want []string

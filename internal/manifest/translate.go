@@ -199,7 +199,7 @@ func (t *translator) target(id strictyaml.Text, b targetBlock, sources strictyam
 		return target
 	}
 	target.File = t.path(b.Spec.File)
-	target.Place = t.problem(b.Spec.Key, "", "")
+	target.Place, target.FilePlace = t.problem(b.Spec.Key, "", ""), t.problem(b.Spec.File, "", "")
 	text := t.expand(b.Spec.Key)
 	key, err := edit.ParsePath(text)
 	if err != nil && (text != "" || b.Spec.Key.Value == "") {

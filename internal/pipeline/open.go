@@ -125,7 +125,7 @@ func (j *job) column() int {
 }
 
 // Check finds every value that the manifests track, without asking any source, and returns what is wrong, each problem
-// at the manifest's key. Texts of the files are the business of the error's own place.
+// at the manifest's key, or at its file when that is the fault. Texts of the files are the business of the error's own place.
 func Check(manifests []manifest.Manifest, files Reader) []strictyaml.Problem {
 	var problems []strictyaml.Problem
 	for _, j := range (Pipeline{Files: files}).open(manifests) {
@@ -133,6 +133,9 @@ func Check(manifests []manifest.Manifest, files Reader) []strictyaml.Problem {
 			continue
 		}
 		at := j.target.Place
+		if j.file == nil {
+			at = j.target.FilePlace
+		}
 		at.Message, at.Hint = j.failure.detail, j.failure.hint
 		problems = append(problems, at)
 	}

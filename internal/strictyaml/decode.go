@@ -124,7 +124,7 @@ func (d *Decoder) enter(n *yaml.Node) *yaml.Node {
 
 func (d *Decoder) list(n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
-		d.Errorf(n, "", "want a list, have %s", kindName(n))
+		d.Errorf(n, "", "want a list, have %s", describe(n))
 		return
 	}
 	for _, item := range n.Content {
@@ -152,10 +152,11 @@ func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
 		d.Errorf(n, "", "want %s, have %s", want, describe(n))
 		return
 	}
-	present := map[string]bool{}
+	present, meant := map[string]bool{}, map[string]bool{}
 	d.pairs(n, func(key Text, value *yaml.Node) {
 		f, ok := d.field(v.Type(), key)
 		if !ok {
+			meant[f.name] = true
 			return
 		}
 		if present[f.name] {
@@ -166,7 +167,7 @@ func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
 		d.value(f, key, value, v.Field(f.index))
 	})
 	for _, name := range required(v.Type()) {
-		if !present[name] {
+		if !present[name] && !meant[name] {
 			d.Errorf(n, "", "missing key %q", name)
 		}
 	}
@@ -186,12 +187,28 @@ func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
 		d.Decode(n, v.Interface())
 		return
 	}
+	before := len(d.problems)
 	d.Decode(n, v.Addr().Interface())
+	d.nameKey(f.name, n, d.problems[before:])
 	if _, isMap := v.Addr().Interface().(interface{ schemaElem() any }); isMap && f.required && v.Len() == 0 && n.Kind == yaml.MappingNode {
 		d.Errorf(n, "", "%s is empty", f.name)
 	}
 	if t, ok := v.Interface().(Text); ok && t.Set() && len(f.enum) > 0 && !slices.Contains(f.enum, t.Value) {
 		d.Errorf(n, didYouMean(t.Value, f.enum), "%s: want %s, have %s", f.name, oneOf(f.enum), Quote(t.Value))
+	}
+}
+
+// nameKey adds the key to what is wrong with its value as a whole.
+func (d *Decoder) nameKey(key string, n *yaml.Node, problems []Problem) {
+	for i := range problems {
+		p := &problems[i]
+		if p.Line != n.Line || p.Column != n.Column || !strings.HasPrefix(p.Message, "want ") {
+			continue
+		}
+		if p.Hint == "" && strings.HasPrefix(p.Message, "want a list, have \"") {
+			p.Hint = fmt.Sprintf("write %s: [%s]", key, n.Value)
+		}
+		p.Message = key + ": " + p.Message
 	}
 }
 
@@ -214,7 +231,8 @@ func (d *Decoder) pairs(n *yaml.Node, yield func(key Text, value *yaml.Node)) {
 	}
 }
 
-// field finds the struct field of a key: by its name, else by its name in another case with a warning.
+// field finds the struct field of a key: by its name, else by its name in another case with a warning. Without one it
+// returns the name that was probably meant.
 func (d *Decoder) field(t reflect.Type, key Text) (field, bool) {
 	all := fields(t)
 	for _, f := range all {
@@ -238,7 +256,7 @@ func (d *Decoder) field(t reflect.Type, key Text) (field, bool) {
 		hint = "known here: " + strings.Join(names, ", ")
 	}
 	d.Errorf(at(key), hint, "unknown key %s", Quote(key.Value))
-	return field{}, false
+	return field{name: Nearest(key.Value, names)}, false
 }
 
 func at(t Text) *yaml.Node { return &yaml.Node{Line: t.Line, Column: t.Column} }
