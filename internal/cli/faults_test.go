@@ -193,6 +193,7 @@ func mistakes() []mistake {
 		{"an event from somebody else", config("events: {source: 'https://a.example'}\n"), func(s *site) {
 			s.write("event.json", `{"context":{"specversion":"0.5.1","id":"1","source":"https://evil.example","type":"dev.cdevents.artifact.published.0.3.0","timestamp":"2026-03-01T08:30:00Z"},"subject":{"id":"pkg:oci/app@sha256%3Aab?tag=v1","content":{}}}`)
 		}, "run --event ROOT/event.json", 4, `events from https://evil.example are not accepted`, `events: {accept: \[SOURCE\]}`, "event-invalid"},
+		{"an outbox in the profile", config("events: {source: 'https://a.example', outbox: state}\n"), nil, "validate", 4, `.pawl.yaml:2:47: error: events.outbox: .*/state is inside the profile`, `a directory outside of the profile`, "event-sinks"},
 		{"an outbox that cannot be read", config("events: {source: 'https://a.example', outbox: 'OUTBOX'}\n"), func(s *site) {
 			file, dir := filepath.Join(s.root, ".pawl.yaml"), s.TempDir()
 			text, err := os.ReadFile(file)

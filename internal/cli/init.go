@@ -3,13 +3,16 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
 
 	"github.com/pawl-cd/pawl"
+	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 	"github.com/pawl-cd/pawl/internal/scaffold"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -121,9 +124,15 @@ func (o *initOptions) report(p scaffold.Proposal, files []placed) string {
 			about = "it exists and differs; --force replaces it, --dry-run --force shows how"
 		}
 		line(f.verb, f.Path, about)
+		if lost := lostSettings(f); len(lost) > 0 {
+			line("lost", strings.Join(lost, ", "), "the "+config.FileName+" that is replaced says it, and nothing else here does")
+		}
 	}
+	known := keptSettings(files)
 	for _, n := range p.Missing {
-		line("unknown", n.Text, n.Detail)
+		if !known[n.Text] {
+			line("unknown", n.Text, n.Detail)
+		}
 	}
 	if o.dryRun {
 		for _, f := range files {
@@ -131,6 +140,64 @@ func (o *initOptions) report(p scaffold.Proposal, files []placed) string {
 		}
 	}
 	return b.String()
+}
+
+// keptSettings are what a configuration that stays says of what the repository does not tell, by the text of the note.
+func keptSettings(files []placed) map[string]bool {
+	for _, f := range files {
+		if f.Path != config.FileName || f.verb != "keep" {
+			continue
+		}
+		c, _ := config.Parse(f.Path, f.before) // pawl validate says what is wrong with it
+		return map[string]bool{
+			"forge.repository": c.Forge.Repository != "", "the base branch": c.Forge.Base != "",
+			"merge.require": c.Merge.Off || c.Merge.None || len(c.Merge.Require) > 0, "deploy.projects": c.Deploy.Variable != "" || len(c.Deploy.Projects) > 0,
+		}
+	}
+	return nil
+}
+
+// lostSettings are the keys of a configuration that what replaces it does not have.
+func lostSettings(f placed) []string {
+	if f.Path != config.FileName || f.verb != "replace" {
+		return nil
+	}
+	var lost []string
+	before, after := topLevel(f.before), topLevel(f.Data)
+	for _, name := range slices.Sorted(maps.Keys(before)) {
+		kept, ok := after[name]
+		if !ok {
+			lost = append(lost, name)
+			continue
+		}
+		for _, key := range before[name] {
+			if !slices.Contains(kept, key) {
+				lost = append(lost, name+"."+key)
+			}
+		}
+	}
+	return lost
+}
+
+// topLevel returns the keys of a configuration with the keys below each.
+func topLevel(data []byte) map[string][]string {
+	docs, _ := strictyaml.Documents(config.FileName, data)
+	all := map[string][]string{}
+	for _, doc := range docs {
+		for i, name := range keysOf(doc) {
+			all[name] = keysOf(doc.Content[2*i+1])
+		}
+	}
+	return all
+}
+
+// keysOf returns the keys of a map, none of what is no map.
+func keysOf(n *yaml.Node) []string {
+	var keys []string
+	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
+		keys = append(keys, n.Content[i].Value)
+	}
+	return keys
 }
 
 // patch shows a file that would be written, in the form that git apply accepts.
@@ -171,7 +238,7 @@ func save(tree *worktree.Tree, files []placed) error {
 // comes next.
 func (o *initOptions) conclude(p scaffold.Proposal) error {
 	if p.Empty {
-		return nil
+		return o.write("next     write manifests/NAME.yaml, then pawl init\n")
 	}
 	flags := ""
 	for _, dir := range p.Manifests {

@@ -3,6 +3,7 @@ package manifest
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -283,4 +284,23 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// locked is a directory whose files may be listed and not read.
+type locked struct{ fstest.MapFS }
+
+// ReadFile fails as an os.Root does.
+func (locked) ReadFile(name string) ([]byte, error) {
+	return nil, &fs.PathError{Op: "openat", Path: name, Err: fs.ErrPermission}
+}
+
+func TestFileThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	all, err := Load(locked{fstest.MapFS{"manifests/app.yaml": {Data: []byte(good)}}}, nil, options())
+	if err != nil || len(all) != 1 || len(all[0].Problems) != 1 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	if got := all[0].Problems[0].Error(); got != "manifests/app.yaml: reading manifest: permission denied" {
+		t.Error(got)
+	}
 }

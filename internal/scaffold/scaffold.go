@@ -14,6 +14,9 @@ import (
 	"github.com/pawl-cd/pawl/internal/edit"
 )
 
+// Guide is the page that says how to write a manifest.
+const Guide = "https://github.com/pawl-cd/pawl/blob/main/docs/getting-started.md"
+
 // File is one file to write.
 type File struct {
 	Path string
@@ -140,7 +143,7 @@ func (s survey) missing() []Note {
 		add("the trigger tokens", "no file names the secrets of the projects: write one line for each into the env of both workflows")
 	}
 	if s.existing.count+len(s.drafts) == 0 {
-		add("images", "no manifest and no image tag was found: write a manifest (see the README), then run pawl init again for the workflows")
+		add("images", "no manifest and no image tag was found: write a manifest as "+Guide+" shows, then run pawl init again for the workflows")
 	}
 	return append(all, s.chain.notes...)
 }
