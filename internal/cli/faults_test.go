@@ -177,6 +177,13 @@ func mistakes() []mistake {
 			s.write(".pawl.yaml", "env: [APP]\n")
 		}, "plan", 3, `manifests/app.yaml:5:14: the environment variable APP is not set`, `set it`, "manifest-invalid"},
 		{"an unknown host", app("org/app", "registry.invalid/org/app"), nil, "plan", 3, `registry.invalid/v2/.*`, `check the spelling of registry.invalid`, "unknown-host"},
+		{"a mirror without TLS", nil, func(s *site) {
+			file := filepath.Join(s.root, ".pawl.yaml")
+			text, err := os.ReadFile(file)
+			if err := errors.Join(err, os.WriteFile(file, []byte(replaced(string(text), "http:", "https:")), 0o644)); err != nil {
+				s.Fatal(err)
+			}
+		}, "plan", 3, `the host speaks HTTP where HTTPS was expected`, `speaks HTTP: write http:// in its url or in mirrors$`, "tls"},
 		{"a private image", nil, func(s *site) {
 			s.registry.Set("/v2/org/app", fake.Fault{Status: 401, Header: http.Header{"Www-Authenticate": {`Basic realm="x"`}}})
 		}, "plan", 3, `failed \(source-failed\): .*401`, `docker login`, "unauthorized"},
