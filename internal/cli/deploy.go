@@ -102,6 +102,18 @@ func (o *deployOptions) run(ctx context.Context) error {
 	return o.deploy(ctx, deployment, forge, story, commits)
 }
 
+// projectsHint names the projects that there are.
+func (s *session) projectsHint() string {
+	var names []string
+	for _, p := range s.projects {
+		names = append(names, p.Name)
+	}
+	if len(names) == 0 {
+		return "list the GitLab projects in deploy.projects of .pawl.yaml"
+	}
+	return "name one of: " + strings.Join(names, ", ")
+}
+
 // choose resolves the projects and keeps those that are asked for.
 func (o *deployOptions) choose(s *session) error {
 	if err := s.resolveProjects(); err != nil {
@@ -109,7 +121,7 @@ func (o *deployOptions) choose(s *session) error {
 	}
 	for _, name := range o.project {
 		if !slices.ContainsFunc(s.projects, func(p deploy.Project) bool { return p.Name == name }) {
-			return &exit{code: Usage, err: fmt.Errorf("--project: there is no project %q", name), hint: "see deploy.projects in .pawl.yaml", topics: []topic{projectsTopic}}
+			return &exit{code: Usage, err: fmt.Errorf("--project: there is no project %q", name), hint: s.projectsHint(), topics: []topic{projectsTopic}}
 		}
 	}
 	if len(o.project) > 0 {

@@ -119,7 +119,7 @@ func TestDispatchVisitsAll(t *testing.T) {
 		{"no prefix", circle(a), []string{"--env-prefix", ""}, 4, nil, "", []string{"--env-prefix"}},
 		{"no workflow", circle(a), []string{"--workflow", "a/b"}, 4, nil, "", []string{"naming the workflow"}},
 		{"no API", circle(a, "GITHUB_API_URL=api.github.com"), nil, 4, nil, "", []string{"reading GITHUB_API_URL"}},
-		{"an argument", circle(a), []string{"org/app:v1"}, 4, nil, "", []string{"unknown command"}},
+		{"an argument", circle(a), []string{"org/app:v1"}, 4, nil, "", []string{"takes no arguments"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -334,7 +334,7 @@ func TestSpoiltDocs(t *testing.T) {
 		{"docs/getting-started.md", "pawl apply", "ppawl apply", "no test knows how to run"},
 		{"docs/getting-started.md", "pawl run --dry-run", "pawl run --try-run", "exit code 4"},
 		{"docs/security.md", "(operating.md#tokens)", "(operating.md#token)", "has no such heading"},
-		{"docs/gitlab.md", `"secret":`, `"secrets":`, "a field is not known"},
+		{"docs/gitlab.md", `"secret":`, `"secrets":`, `the field "secrets" is not known`},
 		{"docs/circleci.md", "version: 1.0.0", "release: 1.0.0", `no parameter "release"`},
 		{"docs/configuration.md", "wait: 10m", "wait: soon", "want a duration"},
 		{"CONTRIBUTING.md", "-fuzz FuzzApply", "-fuzz FuzzNothing", "there is no FuzzNothing"},

@@ -99,7 +99,11 @@ func (o *explainOptions) print(all []pipeline.Explanation) error {
 
 func writeExplanation(w io.Writer, e pipeline.Explanation) error {
 	fmt.Fprintf(w, "%s/%s\n", printable(e.Manifest), printable(e.Target))
-	fmt.Fprintf(w, "  source   %s\n  filter   %s\n  value    %s in %s:%s\n", printable(e.Source), printable(e.Filter), printable(fmt.Sprintf("%q", e.Current)), printable(e.File), printable(e.Key))
+	value := fmt.Sprintf("%q", e.Current)
+	if e.Decision.Reason == policy.TargetInvalid {
+		value = "none found"
+	}
+	fmt.Fprintf(w, "  source   %s\n  filter   %s\n  value    %s in %s:%s\n", printable(e.Source), printable(e.Filter), printable(value), printable(e.File), printable(e.Key))
 	fmt.Fprintf(w, "  outcome  %s (%s): %s\n", e.Decision.Outcome, e.Decision.Reason, printable(e.Decision.Detail))
 	if e.Decision.Hint != "" {
 		fmt.Fprintf(w, "  hint     %s\n", printable(e.Decision.Hint))

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -26,6 +27,7 @@ type site struct {
 	*testing.T
 	root     string
 	registry *fake.Faults
+	hub      *github.Server
 	repo     *github.Repo
 	project  *gitlab.Project
 	env      map[string]string
@@ -46,6 +48,7 @@ func newSite(t *testing.T, files map[string]string) *site {
 		canary: {Login: "pawl-bot"}, readOnly: {Login: "reader", ReadOnly: true},
 	}})
 	forge := s.serve(hub)
+	s.hub = hub
 	s.repo = hub.Create("acme/profile", github.Settings{})
 	lab := gitlab.New(gitlab.Options{Now: s.clock})
 	trigger := s.serve(lab)
@@ -134,7 +137,7 @@ type mistake struct {
 	spoil func(s *site)
 	args  string
 	code  int
-	// message and hint are expressions that what is printed matches, stdout and stderr together.
+	// message and hint are expressions that what is printed matches, stdout and stderr together; an empty hint is none.
 	message, hint string
 	// anchor is the entry of the manual: printed as a link when the command failed.
 	anchor string
@@ -159,7 +162,13 @@ func mistakes() []mistake {
 		{"an unknown field", app("    kind: dockerimage", "    colour: red\n    kind: dockerimage"), nil, "validate", 4,
 			`manifests/app.yaml:3:5: error: unknown key "colour"`, `known here: name, kind`, "manifest-invalid"},
 		{"a bad range", app("^1.0.0", "'>>1.0'"), nil, "plan", 3, `manifests/app.yaml:6:22: .*>>1.0`, `write a semver range, e.g. \^1.2.0`, "manifest-invalid"},
-		{"no YAML", app("^1.0.0", ">1.0"), nil, "plan", 3, `manifests/app.yaml:6:1: reading YAML`, `indentation, quotes and brackets`, "manifest-invalid"},
+		{"no YAML", app("^1.0.0", ">1.0"), nil, "plan", 3, `manifests/app.yaml:6:7: reading YAML: > has a meaning`, `put quotes around the range: '>1.0'`, "manifest-invalid"},
+		{"an empty image", app("org/app", "''"), nil, "validate", 4, `manifests/app.yaml:5:14: error: image is empty`, `write e.g. ghcr.io/org/app`, "manifest-invalid"},
+		{"an image with a scheme", app("org/app", "https://ghcr.io/org/web"), nil, "plan", 3, `5:14: reading image "https://ghcr.io/org/web": an image has no scheme`, `write ghcr.io/org/web`, "manifest-invalid"},
+		{"a token that is not bound", app("dockerimage\n    spec:\n      image: org/app", "githubrelease\n    spec:\n      owner: o\n      repository: r\n      token: '{{ requiredEnv \"OTHER_TOKEN\" }}'"), nil, "validate", 4,
+			`manifests/app.yaml:7:14: error: the environment variable "OTHER_TOKEN" may not be read by a manifest`, `bind it to its host in .pawl.yaml: secrets: {OTHER_TOKEN: api.github.com}`, "manifest-invalid"},
+		{"a line too far left", app("\n    kind: yaml", "\n    kind: yaml\n   name: x"), nil, "validate", 4, `manifests/app.yaml:10:4: error: reading YAML: this line does not fit`, `indent it like its neighbours`, "manifest-invalid"},
+		{"a target that is no YAML", map[string]string{"values.yaml": siteValues + " x: y\n"}, nil, "plan", 3, `values.yaml:3:2: expected YAML: this line does not fit`, `indent it like its neighbours`, "target-invalid"},
 		{"a missing file", app("values.yaml", "absent.yaml"), nil, "plan", 3, `failed \(target-invalid\): absent.yaml: the file does not exist`, `file`, "target-invalid"},
 		{"a wrong key", app("$.app.tag", "$.app.tga"), nil, "plan", 3, `values.yaml:2:3: .*\$\.app\.tga`, `tag`, "target-invalid"},
 		{"a key twice", map[string]string{"values.yaml": siteValues + "  tag: v1.0.1\n"}, nil, "plan", 3, `values.yaml:3:3: .*tag.*`, `remove`, "target-invalid"},
@@ -168,6 +177,13 @@ func mistakes() []mistake {
 			s.write(".pawl.yaml", "env: [APP]\n")
 		}, "plan", 3, `manifests/app.yaml:5:14: the environment variable APP is not set`, `set it`, "manifest-invalid"},
 		{"an unknown host", app("org/app", "registry.invalid/org/app"), nil, "plan", 3, `registry.invalid/v2/.*`, `check the spelling of registry.invalid`, "unknown-host"},
+		{"a mirror without TLS", nil, func(s *site) {
+			file := filepath.Join(s.root, ".pawl.yaml")
+			text, err := os.ReadFile(file)
+			if err := errors.Join(err, os.WriteFile(file, []byte(replaced(string(text), "http:", "https:")), 0o644)); err != nil {
+				s.Fatal(err)
+			}
+		}, "plan", 3, `the host speaks HTTP where HTTPS was expected`, `speaks HTTP: write http:// in its url or in mirrors$`, "tls"},
 		{"a private image", nil, func(s *site) {
 			s.registry.Set("/v2/org/app", fake.Fault{Status: 401, Header: http.Header{"Www-Authenticate": {`Basic realm="x"`}}})
 		}, "plan", 3, `failed \(source-failed\): .*401`, `docker login`, "unauthorized"},
@@ -177,6 +193,29 @@ func mistakes() []mistake {
 		}, "plan", 3, `429.*asks to wait 3600 s`, `run again after that, or set credentials`, "rate-limit"},
 		{"a broken configuration", config("mergee: {wait: soon}\n"), nil, "plan", 4, `.pawl.yaml:2:1: unknown key "mergee"`, `did you mean "merge"`, "configuration"},
 		{"no token", nil, func(s *site) { delete(s.env, "MERGE_TOKEN") }, "run", 4, `no token is set`, `set MERGE_TOKEN .*--dry-run`, "no-token"},
+		{"no token where one is needed", nil, func(s *site) {
+			delete(s.env, "MERGE_TOKEN")
+			s.hub.Inject(github.Fault{Status: 401})
+		}, "run --dry-run", 1, `401`, `^no token is set and the host wants one: set MERGE_TOKEN`, "no-token"},
+		{"an event from somebody else", config("events: {source: 'https://a.example'}\n"), func(s *site) {
+			s.write("event.json", `{"context":{"specversion":"0.5.1","id":"1","source":"https://evil.example","type":"dev.cdevents.artifact.published.0.3.0","timestamp":"2026-03-01T08:30:00Z"},"subject":{"id":"pkg:oci/app@sha256%3Aab?tag=v1","content":{}}}`)
+		}, "run --event ROOT/event.json", 4, `events from https://evil.example are not accepted`, `events: {accept: \[SOURCE\]}`, "event-invalid"},
+		{"an outbox in the profile", config("events: {source: 'https://a.example', outbox: state}\n"), nil, "validate", 4, `.pawl.yaml:2:47: error: events.outbox: .*/state is inside the profile`, `a directory outside of the profile`, "event-sinks"},
+		{"an outbox that cannot be read", config("events: {source: 'https://a.example', outbox: 'OUTBOX'}\n"), func(s *site) {
+			file, dir := filepath.Join(s.root, ".pawl.yaml"), s.TempDir()
+			text, err := os.ReadFile(file)
+			if err := errors.Join(err, os.WriteFile(filepath.Join(dir, "waiting"), nil, 0o644), os.WriteFile(file, []byte(replaced(string(text), "OUTBOX", dir)), 0o644)); err != nil {
+				s.Fatal(err)
+			}
+		}, "events list", 1, `reading the outbox: `, `set events.outbox to a directory that can be read and written`, "event-sinks"},
+		{"a history of no repository", nil, nil, "report --git ROOT", 4, `asking git: fatal: `, `name the directory of a git repository`, "usage"},
+		{"reports that are not there", nil, nil, "report ROOT/absent", 4, `reading reports: `, `name a directory of reports`, "usage"},
+		{"a repository that is none", config("forge: {base: main}\n"), env("GITHUB_REPOSITORY", "foo"), "run", 4, `repository "foo" is not OWNER/NAME`, `correct GITHUB_REPOSITORY`, "no-repository"},
+		{"a list that is none", config("forge: {repository: acme/profile, labels: dependencies}\n"), nil, "plan", 4, `labels: want a list, have "dependencies"`, `^write labels: \[dependencies\]$`, "configuration"},
+		{"a project that is not there", config(deployment), nil, "deploy --commit HEAD --project prod", 4, `there is no project "prod"`, `name one of: dev`, "projects"},
+		{"a manifest that is empty", map[string]string{"manifests/app.yaml": "# later\n"}, nil, "plan", 4, `no manifest found below manifests: manifests/app.yaml is empty`, `--manifests`, "no-manifest"},
+		{"another ending", map[string]string{"manifests/app.yaml": "-", "manifests/web.yam": siteManifest}, nil, "plan", 4, `it holds 1 file, and its name does not end in .yaml or .yml: manifests/web.yam`, `--manifests`, "no-manifest"},
+		{"a file in place of a directory", nil, nil, "plan --manifests values.yaml", 4, `no manifest found: values.yaml is a file`, `name the directory`, "no-manifest"},
 		{"a wrong repository", config("forge: {repository: acme/nope}\n"), nil, "run", 1, `opening acme/nope: .*404`, `acme/nope does not exist, or the token cannot see it`, "not-found"},
 		{"an expired token", nil, env("MERGE_TOKEN", "c4nary-old"), "run", 1, `401`, `renew MERGE_TOKEN`, "unauthorized"},
 		{"a token that may only read", config("merge: {require: none}\n"), env("MERGE_TOKEN", readOnly), "run", 1, `403`, "needs the permission `contents: write`", "forbidden"},
@@ -198,10 +237,13 @@ func mistakes() []mistake {
 		{"an answer that is lost", config(deployment), func(s *site) { s.project.Inject(gitlab.CutAfter()) }, "run", 3, `deploy dev: unknown`, `pawl deploy --project dev --retry-unknown`, "trigger-unknown"},
 		{"no git repository", config(deployment), nil, "deploy", 4, `git knows of none here`, `name the commit with --commit`, "no-commit"},
 		{"a base with other manifests", nil, func(s *site) { s.write("manifests/app.yaml", siteManifest+"# mine\n") }, "run", 4, `manifests/app.yaml: not as on the branch main`, `--from root`, "manifests-differ"},
+		{"a value that goes down", app("^1.0.0", "~1.0"), func(s *site) { s.write("values.yaml", replaced(siteValues, "v1.0.0", "v1.1.0")) }, "plan", 0,
+			`app/tag: update \(pinned-down\): v1.1.0 does not satisfy ~1.0`, ``, "pinned-down"},
+		{"a transformer that fits nothing", app("targets:", "    transformers: [{find: x+}]\ntargets:"), nil, "plan", 3, `failed \(empty-value\): transforming "v1.1.0": [^t]`, `correct transformers`, "empty-value"},
 		{"a hold that has ended", app("targets:", "policy: {hold: {until: 2026-02-28, reason: load test}}\ntargets:"), nil, "plan", 0,
 			`update \(hold-expired\): .*2026-02-28`, `remove policy.hold`, "hold-expired"},
 		{"no manifests", map[string]string{"manifests/app.yaml": "-"}, nil, "plan", 4, `no manifest found`, `--manifests`, "no-manifest"},
-		{"an unknown flag", nil, nil, "plan --otput json", 4, `unknown flag: --otput`, `pawl --help`, "usage"},
+		{"an unknown flag", nil, nil, "plan --otput json", 4, `unknown flag: --otput`, `did you mean --output\? see pawl plan --help`, "usage"},
 		{"nothing was published", nil, env("DOWNSTREAM_IMAGE_A", "acme/profile:c4nary"), "dispatch", 4, `image`, `give --image or --chart`, "nothing-published"},
 		{"a target without a token", nil, env("DOWNSTREAM_IMAGE_A", "acme/profile"), "dispatch --image org/app:v1.1.0", 4, `reading the target in DOWNSTREAM_IMAGE_A`, `OWNER/REPOSITORY:TOKEN`, "dispatch-targets"},
 		{"a target that is not there", nil, env("DOWNSTREAM_IMAGE_A", "acme/nope:"+canary), "dispatch --image org/app:v1.1.0", 1, `dispatching docker-image.yaml of acme/nope: github answers 404`, `actions: write`, "not-found"},
@@ -240,7 +282,7 @@ func TestFaults(t *testing.T) {
 				t.Errorf("no message %q", f.message)
 			}
 			hint := regexp.MustCompile(f.hint)
-			if !slices.ContainsFunc(hintLine.FindAllStringSubmatch(all, -1), func(m []string) bool { return hint.MatchString(m[1]) }) {
+			if f.hint != "" && !slices.ContainsFunc(hintLine.FindAllStringSubmatch(all, -1), func(m []string) bool { return hint.MatchString(m[1]) }) {
 				t.Errorf("no hint %q", f.hint)
 			}
 			var links, want []string

@@ -45,7 +45,11 @@ func (s *session) forge(client *httpx.Client) (*gitHub, error) {
 		Base: s.config.Forge.Base, Branch: s.config.Forge.Branch, Labels: s.config.Forge.Labels, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 	})
 	if err != nil {
-		return nil, &exit{code: Usage, err: err, hint: "see forge in .pawl.yaml", topics: []topic{noRepositoryTopic}}
+		hint := "see forge in .pawl.yaml"
+		if s.config.Forge.Repository == "" {
+			hint = "correct GITHUB_REPOSITORY, or set forge: {repository: OWNER/NAME} in .pawl.yaml"
+		}
+		return nil, &exit{code: Usage, err: err, hint: hint, topics: []topic{noRepositoryTopic}}
 	}
 	return &gitHub{client: c, ref: s.config.Ledger, method: s.config.Merge.Method, wait: s.config.Merge.Wait}, nil
 }

@@ -89,7 +89,7 @@ var causes = []struct {
 }{
 	{httpx.ErrUnknownHost, unknownHostTopic}, {httpx.ErrTLS, tlsTopic}, {httpx.ErrRefused, noConnectionTopic}, {httpx.ErrTimeout, noConnectionTopic},
 	{httpx.ErrConnection, noConnectionTopic}, {httpx.ErrTruncated, noConnectionTopic}, {httpx.ErrTooLarge, strangeTopic}, {httpx.ErrMalformed, strangeTopic},
-	{pipeline.ErrMoved, movedTopic}, {forge.ErrMoved, movedTopic},
+	{forge.ErrNoToken, noTokenTopic}, {pipeline.ErrMoved, movedTopic}, {forge.ErrMoved, movedTopic},
 }
 
 // exits are the topics of ends of which nothing more is known.
@@ -107,7 +107,7 @@ func topicOf(err error) topic {
 	case is[*event.IncomingError](err):
 		return eventsTopic
 	case is[*outbox.Error](err):
-		return outboxTopic
+		return sinksTopic
 	}
 	for _, c := range causes {
 		if errors.Is(err, c.err) {

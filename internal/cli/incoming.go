@@ -25,7 +25,7 @@ func (o *runOptions) receive(s *session) error {
 		o.incoming, err = event.Parse(raw, s.config.Events.Accept, s.eventSource())
 	}
 	if err != nil {
-		return &exit{code: Usage, err: errors.New("--event: " + httpx.Redact(err.Error(), s.secretValues()...)),
+		return &exit{code: Usage, topics: []topic{eventsTopic}, err: errors.New("--event: " + httpx.Redact(err.Error(), s.secretValues()...)),
 			hint: cmp.Or(advice(err), "name a file with a CDEvent of at most 64 KiB, or - for stdin")}
 	}
 	redact(&o.incoming, s.secretValues())

@@ -229,7 +229,7 @@ func TestIncomingRefused(t *testing.T) {
 		t.Errorf("GitHub was asked: %v", calls)
 	}
 	deaf := newStage(t, github.Settings{}, "events: {source: 'https://github.com/acme/profile'}\n")
-	if code, _, errs := deaf.receive(good, false, nil); code != cli.Usage || !strings.Contains(errs, "add the source to events.accept") {
+	if code, _, errs := deaf.receive(good, false, nil); code != cli.Usage || !strings.Contains(errs, "events: {accept: [SOURCE]}") {
 		t.Errorf("nobody is accepted: exit code %d: %s", code, errs)
 	}
 }

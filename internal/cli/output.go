@@ -112,8 +112,8 @@ func writeTable(w io.Writer, plan pipeline.Plan, verbose bool) error {
 	return err
 }
 
-// noteworthy are the outcomes that a person has to do something about although nothing is wrong.
-func noteworthy(o pipeline.Outcome) bool { return o.Hint != "" }
+// noteworthy are the outcomes that a person has to see although nothing is wrong.
+func noteworthy(o pipeline.Outcome) bool { return o.Hint != "" || o.Reason == policy.PinnedDown }
 
 // place is the value's key, with the document when the file's first is not meant.
 func place(c change.Update) string {

@@ -62,7 +62,7 @@ func (o *reportOptions) run(ctx context.Context, dirs []string) error {
 	}
 	reports, err := o.reports(dirs)
 	if err != nil {
-		return &exit{code: Failure, err: err}
+		return failed(err)
 	}
 	if len(dirs) > 0 && len(reports) == 0 && o.git == "" {
 		return &exit{code: Usage, err: errors.New("there is no report in " + strings.Join(dirs, ", ")), hint: "keep one with pawl run --output json > DIRECTORY/NAME.json"}
@@ -70,7 +70,7 @@ func (o *reportOptions) run(ctx context.Context, dirs []string) error {
 	var commits []report.Commit
 	if o.git != "" {
 		if commits, err = gitCommits(ctx, o.git); err != nil {
-			return &exit{code: Failure, err: err, hint: "name the directory of a git repository that has commits"}
+			return failed(err)
 		}
 	}
 	page, err := report.NewHistory(reports, commits).Page()
@@ -90,7 +90,7 @@ func (o *reportOptions) reports(dirs []string) ([]pipeline.Report, error) {
 	for _, dir := range dirs {
 		entries, err := os.ReadDir(dir) // in the order of their names
 		if err != nil {
-			return nil, fmt.Errorf("reading reports: %w", err)
+			return nil, &exit{code: Usage, err: fmt.Errorf("reading reports: %w", err), hint: "name a directory of reports"}
 		}
 		for _, e := range entries {
 			if !strings.HasSuffix(e.Name(), ".json") || e.IsDir() {
@@ -180,7 +180,7 @@ func gitCommits(ctx context.Context, dir string) ([]report.Commit, error) {
 	}
 	if err = errors.Join(err, cmd.Wait()); err != nil {
 		first, _, _ := strings.Cut(errs.String(), "\n")
-		return nil, fmt.Errorf("asking git: %s (%w)", first, err)
+		return nil, &exit{code: Usage, err: fmt.Errorf("asking git: %s (%w)", first, err), hint: "name the directory of a git repository that has commits"}
 	}
 	var commits []report.Commit
 	for record := range strings.SplitSeq(string(data), "\x00") {

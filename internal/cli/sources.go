@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/source"
@@ -33,8 +34,10 @@ func (s *sources) List(ctx context.Context, q source.Query) (source.Listing, err
 		return s.registry.List(ctx, q)
 	case q.Kind == source.HelmChart:
 		return s.helm.List(ctx, q)
-	default:
+	case q.Kind == source.GitHubRelease:
 		return s.releases.List(ctx, q)
+	default:
+		return nil, fmt.Errorf("there is no client for sources of the kind %q", q.Kind)
 	}
 }
 

@@ -68,6 +68,9 @@ func (c *checker) events(f *eventsBlock) Events {
 		return Events{}
 	}
 	e := Events{Source: c.absolute(f.Source), Required: f.Required.Value, Outbox: f.Outbox.Value}
+	if f.Outbox.Set() {
+		e.OutboxPlace = strictyaml.Problem{File: c.file, Line: f.Outbox.Line, Column: f.Outbox.Column}
+	}
 	for _, t := range f.Accept {
 		e.Accept = append(e.Accept, c.absolute(t))
 	}

@@ -86,6 +86,8 @@ type Events struct {
 	Outbox   string
 	Accept   []string
 	Sinks    []Sink
+	// OutboxPlace is where Outbox stands, for messages.
+	OutboxPlace strictyaml.Problem
 }
 
 // Sink is one receiver of events; Token and HMAC name environment variables.

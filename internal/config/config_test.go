@@ -13,6 +13,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
 // equal compares configurations whole, with what is not exported in them.
@@ -65,7 +66,7 @@ func TestFull(t *testing.T) {
 		Ledger:      "refs/pawl/ledger",
 		Deploy:      config.Deploy{By: "run", Variable: "PROJECTS", Ref: "main", ExtraPaths: []string{"cluster-config.yaml"}},
 		Events: config.Events{
-			Source: "https://github.com/infitx-org/profile-cd", Outbox: "DIR", Accept: []string{"https://ci.example"},
+			Source: "https://github.com/infitx-org/profile-cd", Outbox: "DIR", OutboxPlace: strictyaml.Problem{File: ".pawl.yaml", Line: 24, Column: 11}, Accept: []string{"https://ci.example"},
 			Sinks: []config.Sink{
 				{Type: "file", Path: "events.jsonl", Mode: "binary", Partition: "chain"},
 				{Type: "http", URL: "https://events.example/cdevents", Mode: "binary", Token: "EVENTS_TOKEN", HMAC: "EVENTS_KEY", Partition: "chain"},

@@ -54,6 +54,7 @@ func TestParseProblems(t *testing.T) {
 			`project "dev": secret: want a text`, `project "dev": api: want a text`, `project "dev": paths: want a list of texts`}},
 		{"unknown fields", `[{"name":"dev","URL":"` + address + `","` + canary + `":1,"secret":"S"}]`, []string{`project "dev": a field is not known`,
 			`project "dev": a field is not known`, `project "dev": url: it is missing`}},
+		{"misspelt field", `[{"name":"dev","url":"` + address + `","secrets":"S"}]`, []string{`project "dev": the field "secrets" is not known`, `project "dev": secret is missing`}},
 		{"secrets in the wrong place", `[{"name":"dev","url":"https://somebody:` + url.QueryEscape(canary) + `@h.example/api/v4/projects/1/trigger/pipeline","secret":"` + canary + `","api":"` + canary + `"}]`,
 			[]string{`project "dev": url: it holds a user name or password`, `project "dev": secret: want the name of an environment variable`,
 				`project "dev": api: want the name of an environment variable`}},

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/agnivade/levenshtein"
 )
 
 // maxProjects bounds a list.
@@ -76,9 +78,14 @@ func parseProject(index int, element json.RawMessage) (Project, problems) {
 		p.project = label(index, out.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(object)) {
-		if !slices.Contains(fields, name) {
-			p.add(fieldHint(name), "a field is not known")
+		if slices.Contains(fields, name) {
+			continue
 		}
+		if near := misspelt(name); near != "" {
+			p.add(fmt.Sprintf("did you mean %q?", near), "the field %q is not known", name)
+			continue
+		}
+		p.add(fieldHint(name), "a field is not known")
 	}
 	wrong := len(p.all)
 	for i, into := range []any{&out.Name, &out.URL, &out.Secret, &out.API, &out.Paths} {
@@ -88,6 +95,16 @@ func parseProject(index int, element json.RawMessage) (Project, problems) {
 		p.all = append(p.all, checkProject(index, out)...)
 	}
 	return out, p
+}
+
+// misspelt is the field that differs from a name in one letter, empty for none.
+func misspelt(name string) string {
+	for _, known := range fields {
+		if levenshtein.ComputeDistance(name, known) == 1 {
+			return known
+		}
+	}
+	return ""
 }
 
 // fieldHint names the known fields, and a field's own spelling when only the case differs. The unknown name itself is

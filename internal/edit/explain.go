@@ -213,6 +213,21 @@ func closest(name string, candidates []string) string {
 	return best
 }
 
+// pathsHint names the places of the first values in a map.
+func (f *File) pathsHint(n *yaml.Node) string {
+	const shown = 4
+	var all []string
+	for i := 0; i+1 < len(n.Content) && len(all) < shown; i += 2 {
+		if key := n.Content[i]; key.Kind == yaml.ScalarNode && !isMerge(key) {
+			all = append(all, shorten(f.key(n.Content[i+1]), 100))
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return "name one of its keys: " + strings.Join(all, ", ")
+}
+
 func keysHint(n *yaml.Node) string {
 	const shown = 8
 	all := names(n)

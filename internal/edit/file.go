@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strconv"
-	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
 const (
@@ -101,14 +101,15 @@ func (f *File) byteError(at int, message string) error {
 }
 
 func (f *File) decode() error {
-	decoder := yaml.NewDecoder(bytes.NewReader(acceptVersion(f.data[f.bom:])))
+	data := acceptVersion(f.data[f.bom:])
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	for {
 		doc, err := decodeOne(decoder)
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
-			return f.syntaxError(err)
+			return f.syntaxError(data, err)
 		}
 		if len(doc.Content) == 1 {
 			f.docs = append(f.docs, doc.Content[0])
@@ -137,17 +138,9 @@ func acceptVersion(data []byte) []byte {
 	return newerVersion.ReplaceAll(data, []byte("${1}1${2}"))
 }
 
-var numbered = regexp.MustCompile(`^line ([0-9]+): `)
-
-func (f *File) syntaxError(err error) error {
-	message, line := strings.TrimPrefix(err.Error(), "yaml: "), 1
-	if found := numbered.FindStringSubmatch(message); found != nil {
-		message = message[len(found[0]):]
-		if n, convErr := strconv.Atoi(found[1]); convErr == nil {
-			line = n
-		}
-	}
-	return &Error{File: f.name, Line: line, Column: 1, Message: "expected YAML: " + message, Hint: "correct the file; the mistake is at this line or just before it", Err: err}
+func (f *File) syntaxError(data []byte, err error) error {
+	p := strictyaml.Syntax(data, err)
+	return &Error{File: f.name, Line: p.Line, Column: p.Column, Message: "expected YAML: " + p.Message, Hint: p.Hint, Err: err}
 }
 
 // index notes the place of every node and enforces the bounds on their number and depth.

@@ -92,7 +92,7 @@ func (f *File) checkNode(n *yaml.Node) error {
 	case yaml.AliasNode:
 		return f.at(n, fmt.Sprintf("expected a scalar at %s, found the alias *%s", f.key(n), n.Value), f.useInstead(n.Alias, nil))
 	case yaml.MappingNode:
-		return f.at(n, fmt.Sprintf("expected a scalar at %s, found a map", f.key(n)), keysHint(n))
+		return f.at(n, fmt.Sprintf("expected a scalar at %s, found a map", f.key(n)), f.pathsHint(n))
 	case yaml.SequenceNode:
 		return f.at(n, fmt.Sprintf("expected a scalar at %s, found a list", f.key(n)), "name one item, such as "+f.key(n)+"[0]")
 	}

@@ -80,7 +80,7 @@ func Parse(raw []byte, accept []string, own string) (Incoming, error) {
 		return in, nil
 	case !accepted(accept, in.Source):
 		return Incoming{}, &IncomingError{fmt.Sprintf("events from %s are not accepted", in.Source),
-			"add the source to events.accept if you trust it"}
+			"if you trust it, add it in .pawl.yaml: events: {accept: [SOURCE]}"}
 	case spec == "" && c.Version != "0.4.1" || spec != "" && !strings.HasPrefix(spec, "0.5."):
 		in.Ignored = "its version of CDEvents is not known"
 		return in, nil

@@ -5,9 +5,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -27,6 +29,8 @@ var (
 type Error struct {
 	// Method, Host and Path say what was asked; Host is the one really asked, with its port.
 	Method, Host, Path string
+	// From is the host and path that sent the request on to Host, empty when nobody did.
+	From string
 	// Status is the answer's, 0 when there was none.
 	Status int
 	// Wait is how long the host asks to be left alone, when that is beyond what pawl waits.
@@ -60,7 +64,11 @@ func newError(req *http.Request, status int) *Error {
 // Error returns the request and what went wrong with it.
 func (e *Error) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s%s: ", e.Method, e.Host, e.Path)
+	if e.From != "" {
+		fmt.Fprintf(&b, "%s %s redirects to %s: ", e.Method, e.From, e.Host)
+	} else {
+		fmt.Fprintf(&b, "%s %s%s: ", e.Method, e.Host, e.Path)
+	}
 	switch {
 	case e.Reason != "":
 		b.WriteString(e.Reason)
@@ -157,17 +165,32 @@ func isTLS(err error) bool {
 		alert        tls.AlertError
 	)
 	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &name) ||
-		errors.As(err, &record) || errors.As(err, &alert) || spokeHTTP(err)
+		errors.As(err, &record) || errors.As(err, &alert)
 }
 
-// spokeHTTP recognises net/http's own text for a plain answer on a TLS connection; it has no type.
+// spokeHTTP reports whether a plain answer came on a TLS connection.
 func spokeHTTP(err error) bool {
-	return strings.Contains(err.Error(), "server gave HTTP response to HTTPS client")
+	var record tls.RecordHeaderError
+	return errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/"
 }
 
-func tlsReason(err error) string {
-	if spokeHTTP(err) {
-		return "the host speaks HTTP where HTTPS was expected"
+// throughProxy says what is wrong with the proxy of a request, empty when it is not the proxy.
+func throughProxy(err error) string {
+	var proxy, dial *net.OpError
+	if !errors.As(err, &proxy) || proxy.Op != "proxyconnect" {
+		return ""
 	}
-	return err.Error()
+	place := ""
+	if errors.As(proxy.Err, &dial) && dial.Addr != nil {
+		place = " " + dial.Addr.String()
+	}
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns):
+		return "the proxy " + dns.Name + " is an unknown host"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return "the proxy" + place + " refused the connection"
+	default:
+		return "the proxy" + place + " does not answer"
+	}
 }

@@ -296,7 +296,7 @@ func TestNoConnection(t *testing.T) {
 	}{
 		{"refused", "http://" + closed, httpx.ErrRefused, 2, "port"},
 		{"unknown host", "http://no-such-host.invalid", httpx.ErrUnknownHost, 1, "spelling"},
-		{"plain server", strings.Replace(plain, "http:", "https:", 1), httpx.ErrTLS, 1, "http://"},
+		{"plain server", strings.Replace(plain, "http:", "https:", 1), httpx.ErrTLS, 1, " speaks HTTP: write http:// in its url or in mirrors"},
 		{"unknown authority", secure.URL, httpx.ErrTLS, 1, "SSL_CERT_FILE"},
 	}
 	for _, tt := range tests {
@@ -328,6 +328,42 @@ func dialUnlessUnknown(ctx context.Context, network, address string) (net.Conn, 
 		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 	}
 	return new(net.Dialer).DialContext(ctx, network, address)
+}
+
+func TestProxyThatIsNotThere(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ proxy, target, want string }{
+		{"http://127.0.0.1:1", "http://api.example/x", "GET api.example/x: the proxy 127.0.0.1:1 refused the connection"},
+		{"http://127.0.0.1:1", "https://api.example/x", "GET api.example/x: the proxy 127.0.0.1:1 refused the connection"},
+		{"http://me:s3cret@proxy.invalid:8080", "https://api.example/x", "GET api.example/x: the proxy proxy.invalid is an unknown host"},
+	} {
+		place, err := url.Parse(c.proxy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		transport := httpx.NewTransport()
+		transport.Proxy, transport.DialContext = http.ProxyURL(place), dialUnlessUnknown
+		_, err = get(t, httpx.New(httpx.Config{Sleep: newClock().Sleep, Transport: transport}), "GET", c.target)
+		var failed *httpx.Error
+		if !errors.As(err, &failed) || err.Error() != c.want || failed.Advice() != "check HTTPS_PROXY and NO_PROXY" {
+			t.Errorf("%s through %s: %v", c.target, c.proxy, err)
+		}
+	}
+}
+
+// TestRedirectToNobody names the host that was asked as well as the one that it sent the request to.
+func TestRedirectToNobody(t *testing.T) {
+	t.Parallel()
+	faults, address := serve(t)
+	faults.Set("/v2", fake.Fault{Redirect: "https://login.invalid/in?token=s3cret"})
+	transport := httpx.NewTransport()
+	transport.Proxy, transport.DialContext = nil, dialUnlessUnknown
+	_, err := get(t, httpx.New(httpx.Config{Transport: transport}), "GET", address+"/v2/")
+	var failed *httpx.Error
+	want := "GET " + strings.TrimPrefix(address, "http://") + "/v2/ redirects to login.invalid: unknown host"
+	if !errors.As(err, &failed) || err.Error() != want || !strings.Contains(failed.Advice(), "spelling of login.invalid") {
+		t.Errorf("have %v, want %s", err, want)
+	}
 }
 
 func TestCancel(t *testing.T) {

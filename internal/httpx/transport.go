@@ -196,6 +196,15 @@ func (t *Transport) failure(ctx context.Context, req *http.Request, cause error)
 		e.Reason = "no answer within " + t.client.config.Timeout.String()
 	case errors.Is(e.Err, ErrConnection):
 		e.Reason = Redact(cause.Error(), t.client.config.Secrets...)
+	case spokeHTTP(cause):
+		e.Reason = "the host speaks HTTP where HTTPS was expected"
+		e.Hint = e.Host + " speaks HTTP: write http:// in its url or in mirrors"
+	}
+	if proxy := throughProxy(cause); proxy != "" {
+		e.Reason, e.Hint = proxy, "check HTTPS_PROXY and NO_PROXY"
+	}
+	if via := req.Response; via != nil && via.Request != nil {
+		e.From = via.Request.URL.Host + via.Request.URL.Path
 	}
 	return e
 }
@@ -215,7 +224,7 @@ func classify(whole, attempt context.Context, cause error) (reason string, senti
 	case errors.Is(cause, ErrTooLarge), errors.Is(cause, ErrTruncated):
 		return cause.Error(), cause
 	case isTLS(cause):
-		return tlsReason(cause), ErrTLS
+		return cause.Error(), ErrTLS
 	default:
 		return cause.Error(), ErrConnection
 	}

@@ -46,12 +46,14 @@ func Load(fsys fs.FS, dirs []string, opt Options) ([]Manifest, error) {
 		dirs = usualDir(fsys)
 	}
 	var all []Manifest
+	var others []string
 	seen := map[string]bool{}
 	for _, dir := range dirs {
-		files, err := list(fsys, dir)
+		files, more, err := list(fsys, dir)
 		if err != nil {
 			return nil, err
 		}
+		others = append(others, more...)
 		for _, file := range files {
 			if !seen[file] {
 				seen[file] = true
@@ -60,11 +62,27 @@ func Load(fsys fs.FS, dirs []string, opt Options) ([]Manifest, error) {
 		}
 	}
 	if !slices.ContainsFunc(all, Manifest.something) {
-		return nil, fmt.Errorf("%w below %s", ErrNone, strings.Join(dirs, ", "))
+		return nil, fmt.Errorf("%w below %s%s", ErrNone, strings.Join(dirs, ", "), whyNone(all, others))
 	}
 	slices.SortStableFunc(all, func(a, b Manifest) int { return strings.Compare(a.Name, b.Name) })
 	reportDoubles(all)
 	return all, nil
+}
+
+// whyNone says what is there instead of manifests.
+func whyNone(all []Manifest, others []string) string {
+	switch {
+	case len(all) == 1:
+		return ": " + all[0].File + " is empty"
+	case len(all) > 1:
+		return fmt.Sprintf(": %s and %d more are empty", all[0].File, len(all)-1)
+	case len(others) == 1:
+		return ": it holds 1 file, and its name does not end in .yaml or .yml: " + others[0]
+	case len(others) > 1:
+		return fmt.Sprintf(": it holds %d files, and none of their names ends in .yaml or .yml: %s and so on", len(others), others[0])
+	default:
+		return ""
+	}
 }
 
 // something reports whether there is a manifest, or a fault where one should be.
@@ -87,15 +105,14 @@ func usualDir(fsys fs.FS) []string {
 	return append(there, defaultDirs[0])[:1]
 }
 
-// list returns the manifest files below dir. Names that start with "_" are partials, which no manifest of ours is, and
+// list returns the manifest files below dir, and the first of the others that are not hidden. Names that start with "_" are partials, which no manifest of ours is, and
 // those that start with "." belong to tools, pawl's own configuration among them.
-func list(fsys fs.FS, dir string) ([]string, error) {
+func list(fsys fs.FS, dir string) (files, others []string, err error) {
 	dir = path.Clean(strings.ReplaceAll(dir, "\\", "/"))
 	if !fs.ValidPath(dir) {
-		return nil, fmt.Errorf("reading manifests directory %s: want a path below the root", dir)
+		return nil, nil, fmt.Errorf("reading manifests directory %s: want a path below the root", dir)
 	}
-	var files []string
-	err := fs.WalkDir(fsys, dir, func(p string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(fsys, dir, func(p string, d fs.DirEntry, err error) error {
 		if err != nil {
 			if p == dir && errors.Is(err, fs.ErrNotExist) {
 				return fmt.Errorf("%w: the directory %s does not exist", ErrNone, dir)
@@ -105,12 +122,18 @@ func list(fsys fs.FS, dir string) ([]string, error) {
 		if d.IsDir() && strings.Count(p, "/") > maxDepth || len(files) > maxFiles {
 			return fmt.Errorf("reading manifests directory %s: more than %d files or %d levels", dir, maxFiles, maxDepth)
 		}
-		if !d.IsDir() && IsManifest(dir, p) {
+		switch name := path.Base(p); {
+		case p == dir && !d.IsDir():
+			return fmt.Errorf("%w: %s is a file and no directory", ErrNone, dir)
+		case d.IsDir():
+		case IsManifest(dir, p):
 			files = append(files, p)
+		case !strings.HasPrefix(name, "_") && !strings.HasPrefix(name, ".") && len(others) < maxFiles:
+			others = append(others, p)
 		}
 		return nil
 	})
-	return files, err
+	return files, others, err
 }
 
 // IsManifest reports whether a path is that of a manifest file below the directory.
@@ -158,7 +181,11 @@ func readLimited(fsys fs.FS, file string) ([]byte, error) {
 	if info.Size() > strictyaml.MaxSize || !info.Mode().IsRegular() {
 		return nil, fmt.Errorf("reading manifest: want a file of at most %d bytes", strictyaml.MaxSize)
 	}
-	return fs.ReadFile(fsys, file)
+	data, err := fs.ReadFile(fsys, file)
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("reading manifest: %w", path.Err)
+	}
+	return data, err
 }
 
 // reportDoubles marks manifests that share a name with an earlier one, as a.yaml and a.yml do.

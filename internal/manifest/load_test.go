@@ -3,6 +3,7 @@ package manifest
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"strings"
 	"testing"
@@ -113,6 +114,17 @@ func TestProblems(t *testing.T) {
 		{"bad tag filter", imageWith("{image: a/b, tagfilter: '(', versionfilter: '*'}")},
 		{"bad kind of filter", imageWith("{image: a/b, versionfilter: {kind: semvre}}")},
 		{"image with tag", imageWith("{image: 'a/b:v1', versionfilter: '*'}")},
+		{"image with digest", imageWith("{image: 'a/b@sha256:0', versionfilter: '*'}")},
+		{"image with scheme", imageWith("{image: 'https://me:s3cret@ghcr.io/org/web', versionfilter: '*'}")},
+		{"image in upper case", imageWith("{image: 'ghcr.io/Org/Web', versionfilter: '*'}")},
+		{"image with two slashes", imageWith("{image: 'ghcr.io//web', versionfilter: '*'}")},
+		{"image that ends in a slash", imageWith("{image: ghcr.io/web/, versionfilter: '*'}")},
+		{"short image with tag", imageWith("{image: 'nginx:1.2', versionfilter: '*'}")},
+		{"image with user", imageWith("{image: 'me:s3cret@ghcr.io/org/web', versionfilter: '*'}")},
+		{"image with a space", imageWith("{image: a/b c, versionfilter: '*'}")},
+		{"empty image", imageWith("{image: '', versionfilter: '*'}")},
+		{"empty chart", strings.Replace(imageWith("{url: '', name: ' ', versionfilter: '*'}"), "dockerimage", "helmchart", 1)},
+		{"empty release", releaseWith("{owner: '', repository: '', versionfilter: '*'}")},
 		{"image with credentials", imageWith("{image: a/b, password: x, versionfilter: '*'}")},
 		{"kind of another tool", "sources: {s: {kind: gittag, spec: {}}}\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n"},
 		{"conditions", "conditions: {}\n" + imageWith("{image: a/b, versionfilter: '*'}")},
@@ -120,6 +132,10 @@ func TestProblems(t *testing.T) {
 		{"secret elsewhere", imageWith("{image: 'a/{{ env \"GITHUB_TOKEN\" }}', versionfilter: '*'}")},
 		{"variable not allowed", imageWith("{image: 'a/{{ requiredEnv \"HOME\" }}', versionfilter: '*'}")},
 		{"variable not set", imageWith("{image: '{{ requiredEnv \"UNSET\" }}/b', versionfilter: '*'}")},
+		{"variables not set", strings.NewReplacer("v.yaml", "'{{ env \"UNSET\" }}'", "$.a", "'{{ env \"UNSET\" }}'").Replace(
+			releaseWith("{owner: '{{ env \"UNSET\" }}', repository: '{{ env \"UNSET\" }}', versionfilter: '*'}"))},
+		{"token not allowed", releaseWith("{owner: o, repository: r, token: '{{ requiredEnv \"OTHER_TOKEN\" }}', versionfilter: '*'}")},
+		{"token not allowed for a server", releaseWith("{owner: o, repository: r, url: 'https://git.example/api/v3', token: '{{ requiredEnv \"OTHER_TOKEN\" }}', versionfilter: '*'}")},
 		{"token not set", releaseWith("{owner: o, repository: r, token: '{{ requiredEnv \"UNSET\" }}', versionfilter: '*'}")},
 		{"other expression", imageWith("{image: 'a/{{ printf }}', versionfilter: '*'}")},
 		{"token for another host", releaseWith("{owner: o, repository: r, url: 'https://evil.example/api/v3', token: '{{ requiredEnv \"GITHUB_TOKEN\" }}', versionfilter: '*'}")},
@@ -272,4 +288,23 @@ func FuzzLoad(f *testing.F) {
 			}
 		}
 	})
+}
+
+// locked is a directory whose files may be listed and not read.
+type locked struct{ fstest.MapFS }
+
+// ReadFile fails as an os.Root does.
+func (locked) ReadFile(name string) ([]byte, error) {
+	return nil, &fs.PathError{Op: "openat", Path: name, Err: fs.ErrPermission}
+}
+
+func TestFileThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	all, err := Load(locked{fstest.MapFS{"manifests/app.yaml": {Data: []byte(good)}}}, nil, options())
+	if err != nil || len(all) != 1 || len(all[0].Problems) != 1 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	if got := all[0].Problems[0].Error(); got != "manifests/app.yaml: reading manifest: permission denied" {
+		t.Error(got)
+	}
 }

@@ -66,8 +66,8 @@ type Target struct {
 	Key  edit.Path
 	// Transform is applied after the source's own.
 	Transform source.Transform
-	// Place is where the key stands, for messages.
-	Place strictyaml.Problem
+	// Place is where the key stands, FilePlace where the file does, for messages.
+	Place, FilePlace strictyaml.Problem
 }
 
 // ReleaseTypes says which releases of a GitHub repository count; the zero value means full releases only.

@@ -95,21 +95,21 @@ func (t *translator) image(n *yaml.Node, s *Source) {
 			s.Filter = s.Filter.WithTags(re)
 		}
 	}
-	if !spec.Image.Set() {
+	if !t.filled(spec.Image, "image", "e.g. ghcr.io/org/app") {
 		return
 	}
 	var err error
-	before := len(t.problems)
 	s.Name = t.expand(spec.Image)
-	if s.Query, err = source.ParseImage(s.Name); err != nil && s.Name != "" && len(t.problems) == before {
-		t.errorf(spec.Image, "write e.g. ghcr.io/org/app; the tag is chosen by versionfilter", "%v", err)
+	if s.Query, err = source.ParseImage(s.Name); err != nil && s.Name != "" {
+		t.fail(spec.Image, err)
 	}
 }
 
 func (t *translator) chart(n *yaml.Node, s *Source) {
 	var spec chartSpec
 	t.filter(n, t.decode(n, &spec), spec.VersionFilter, s)
-	if !spec.URL.Set() || !spec.Name.Set() {
+	place, chart := t.filled(spec.URL, "url", "https://host/path of a Helm repository, or oci://host/path"), t.filled(spec.Name, "name", "the chart's name in its repository")
+	if !place || !chart {
 		return
 	}
 	var err error
@@ -126,27 +126,39 @@ func (t *translator) release(n *yaml.Node, s *Source) {
 	if f := spec.TypeFilter; f != nil {
 		s.Types = ReleaseTypes{Release: f.Release.Value, Prerelease: f.Prerelease.Value}
 	}
-	t.credential(spec.Username)
-	token := t.credential(spec.Token)
-	if !spec.Owner.Set() || !spec.Repository.Set() {
+	url, owner, repository := t.expand(spec.URL), t.expand(spec.Owner), t.expand(spec.Repository)
+	q, err := source.ParseReleases(url, owner, repository, "")
+	t.credential(spec.Username, "")
+	q.Token = t.credential(spec.Token, q.Host)
+	named, known := t.filled(spec.Owner, "owner", "the GitHub user or organization"), t.filled(spec.Repository, "repository", "the repository's name")
+	if !named || !known {
 		return
 	}
-	owner, repository := t.expand(spec.Owner), t.expand(spec.Repository)
 	s.Name = owner + "/" + repository
-	q, err := source.ParseReleases(t.expand(spec.URL), owner, repository, token)
-	if err != nil {
-		at := spec.Repository
-		if spec.URL.Set() {
-			at = spec.URL
-		}
+	at := spec.Repository
+	if spec.URL.Set() {
+		at = spec.URL
+	}
+	if err != nil && owner != "" && repository != "" {
 		t.errorf(at, "write owner, repository, and for an Enterprise Server url: https://host/api/v3", "%v", err)
 	}
-	if q.Token != "" && !t.opt.Bound(token, q.Base) {
-		t.warnf(spec.URL, fmt.Sprintf("if %s is to see the token, bind it in .pawl.yaml: secrets: {%s: %s}", q.Host, token, q.Host),
-			"the token %s is not bound to %s: asking anonymously", token, q.Host)
-		q.Token = ""
+	if token, _ := t.opt.Env(q.Token); token != "" && !t.opt.Bound(q.Token, q.Base) {
+		if !spec.URL.Set() {
+			at = spec.Token
+		}
+		t.warnf(at, fmt.Sprintf("if %s is to see the token, bind it in .pawl.yaml: secrets: {%s: %s}", q.Host, q.Token, q.Host),
+			"the token %s is not bound to %s: asking anonymously", q.Token, q.Host)
 	}
 	s.Query = q
+}
+
+// filled reports whether a text is there, and says that one without content is not.
+func (t *translator) filled(text strictyaml.Text, name, example string) bool {
+	if text.Set() && strings.TrimSpace(text.Value) == "" {
+		t.errorf(text, "write "+example, "%s is empty", name)
+		return false
+	}
+	return text.Set()
 }
 
 // decode reads a spec and reports whether it is free of errors.
@@ -187,9 +199,10 @@ func (t *translator) target(id strictyaml.Text, b targetBlock, sources strictyam
 		return target
 	}
 	target.File = t.path(b.Spec.File)
-	target.Place = t.problem(b.Spec.Key, "", "")
-	key, err := edit.ParsePath(t.expand(b.Spec.Key))
-	if err != nil {
+	target.Place, target.FilePlace = t.problem(b.Spec.Key, "", ""), t.problem(b.Spec.File, "", "")
+	text := t.expand(b.Spec.Key)
+	key, err := edit.ParsePath(text)
+	if err != nil && (text != "" || b.Spec.Key.Value == "") {
 		t.errorf(b.Spec.Key, "write e.g. $.image.tag, $.images[0].tag or $.files['app.json']", "%v", err)
 	}
 	target.Key = key
@@ -222,6 +235,7 @@ func (t *translator) path(text strictyaml.Text) string {
 	file := t.expand(text)
 	clean := path.Clean(file)
 	switch {
+	case file == "" && text.Value != "": // what is wrong with its expression is said already
 	case file == "":
 		t.errorf(text, "write a path below the root", "file is empty")
 	case strings.Contains(file, "://"):

@@ -70,6 +70,10 @@ func (p Pipeline) explain(ctx context.Context, s *snapshot, j *job) []Explanatio
 	if j.failure != nil {
 		base.Decision = policy.Decision{Outcome: policy.Failed, Reason: j.failure.reason, Detail: j.failure.detail, Hint: j.failure.hint}
 		base.Err = j.failure.err
+		if len(j.values) > 0 {
+			first := j.values[0].scalar
+			base.Document, base.Key, base.Current = first.Document, first.Key, first.Value
+		}
 		return []Explanation{base}
 	}
 	return all

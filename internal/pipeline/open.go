@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/pawl-cd/pawl/internal/edit"
@@ -125,16 +126,42 @@ func (j *job) column() int {
 }
 
 // Check finds every value that the manifests track, without asking any source, and returns what is wrong, each problem
-// at the manifest's key. Texts of the files are the business of the error's own place.
+// at the manifest's key, or at its file when that is the fault. Texts of the files are the business of the error's own place.
 func Check(manifests []manifest.Manifest, files Reader) []strictyaml.Problem {
 	var problems []strictyaml.Problem
-	for _, j := range (Pipeline{Files: files}).open(manifests) {
+	jobs := (Pipeline{Files: files}).open(manifests)
+	for _, j := range jobs {
 		if j.failure == nil {
 			continue
 		}
 		at := j.target.Place
+		if j.file == nil {
+			at = j.target.FilePlace
+		}
 		at.Message, at.Hint = j.failure.detail, j.failure.hint
 		problems = append(problems, at)
+	}
+	return append(problems, shared(jobs)...)
+}
+
+// shared warns of values that two targets follow in different ways: as soon as these disagree, both fail.
+func shared(jobs []*job) []strictyaml.Problem {
+	first := map[place]*job{}
+	var problems []strictyaml.Problem
+	for _, j := range jobs {
+		for _, v := range j.values {
+			at := place{j.target.File, v.scalar.Document, v.scalar.Key}
+			other := first[at]
+			switch {
+			case other == nil:
+				first[at] = j
+			case other.source.Query != j.source.Query || other.source.Filter.String() != j.source.Filter.String():
+				p := j.target.Place
+				p.Warning, p.Hint = true, oneWriter
+				p.Message = fmt.Sprintf("%s/%s writes %s in %s too, from another source or with another filter", other.manifest.Name, other.target.ID, at.key, at.file)
+				problems = append(problems, p)
+			}
+		}
 	}
 	return problems
 }

@@ -126,7 +126,7 @@ func TestInvalidManifest(t *testing.T) {
 	if diff := cmp.Diff(want, outcomes(got)); diff != "" {
 		t.Error(diff)
 	}
-	if o := got.Outcomes[0]; o.Detail != `manifests/bad.yaml:1:1: missing key "targets" (and 2 more, see pawl validate)` {
+	if o := got.Outcomes[0]; o.Detail != `manifests/bad.yaml:1:10: sources is empty (and 1 more, see pawl validate)` {
 		t.Errorf("%+v", o)
 	}
 }
@@ -204,7 +204,12 @@ func TestCheck(t *testing.T) {
 	for _, p := range pipeline.Check(all, disk{files: map[string]string{"a.yaml": "v: 1.0.0\n"}}) {
 		got = append(got, fmt.Sprintf("%s %t", p.Error(), p.Hint != ""))
 	}
-	want := []string{"manifests/nofile.yaml:3:46: x.yaml: the file does not exist true", "manifests/nokey.yaml:4:46: a.yaml:1:1: "}
+	both := load(t, map[string]string{"a": follow("o/a", "^1", "a.yaml:$.v"), "b": follow("o/a", "^1", "a.yaml:$['v']"), "c": follow("o/a", "^2", "a.yaml:$.v")})
+	doubled := pipeline.Check(both, disk{files: map[string]string{"a.yaml": "v: 1.0.0\n"}})
+	if len(doubled) != 1 || !doubled[0].Warning || doubled[0].File != "manifests/c.yaml" || doubled[0].Message != "a/t0 writes $.v in a.yaml too, from another source or with another filter" {
+		t.Errorf("two writers: %v", doubled)
+	}
+	want := []string{"manifests/nofile.yaml:3:33: x.yaml: the file does not exist true", "manifests/nokey.yaml:4:46: a.yaml:1:1: "}
 	if len(got) != 2 || got[0] != want[0] || !strings.HasPrefix(got[1], want[1]) {
 		t.Error(cmp.Diff(want, got))
 	}

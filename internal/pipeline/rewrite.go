@@ -57,11 +57,13 @@ func (v *value) wants() (string, bool) {
 	}
 }
 
+const oneWriter = "let one target alone write this value, or give both the same filter"
+
 func conflict(at place, s edit.Scalar, own, others string, other *job) *failure {
 	return &failure{
 		reason: policy.TargetInvalid,
 		detail: fmt.Sprintf("%s:%d:%d: %s is to be %q here and %q by %s/%s", at.file, s.Line, s.Column, at.key, own, others, other.manifest.Name, other.target.ID),
-		hint:   "let one target alone write this value, or give both the same filter",
+		hint:   oneWriter,
 	}
 }
 

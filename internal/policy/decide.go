@@ -163,7 +163,7 @@ func held(reason Reason, detail, hint string) Decision {
 func emptyValue(tag string, err error) Decision {
 	d := Decision{Outcome: Failed, Reason: EmptyValue, Detail: fmt.Sprintf("the transformers leave nothing of %s", tag), Hint: "correct transformers in the manifest"}
 	if err != nil {
-		d.Detail = fmt.Sprintf("transforming %s: %v", tag, err)
+		d.Detail = err.Error() // which names the tag
 	}
 	return d
 }

@@ -3,6 +3,7 @@ package policy
 import (
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // The kinds of filter, Updatecli's words.
@@ -78,9 +79,17 @@ func ParseFilter(kind, pattern, regex string) (Filter, error) {
 	}
 	f.span, err = parseSpan(f.pattern)
 	if err != nil {
-		return Filter{}, &Error{Message: fmt.Sprintf("%q is no semver range", pattern), Hint: rangeHint, Err: err}
+		return Filter{}, badRange(fmt.Sprintf("%q is no semver range", pattern), pattern, err)
 	}
 	return f, nil
+}
+
+// badRange is a text that is no range; the cause is left out when it only repeats the text.
+func badRange(message, text string, err error) error {
+	if strings.Contains(err.Error(), text) {
+		err = nil
+	}
+	return &Error{Message: message, Hint: rangeHint, Err: err}
 }
 
 func compile(key, expression string) (*regexp.Regexp, error) {

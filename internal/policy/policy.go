@@ -71,7 +71,7 @@ func ParseExclusion(text string) (Exclusion, error) {
 	}
 	s, err := parseSpan(text)
 	if err != nil {
-		return Exclusion{}, &Error{Message: fmt.Sprintf("exclude: %q is no version and no range", text), Hint: rangeHint, Err: err}
+		return Exclusion{}, badRange(fmt.Sprintf("exclude: %q is no version and no range", text), text, err)
 	}
 	return Exclusion{text: text, span: s}, nil
 }

@@ -70,13 +70,48 @@ type Release struct {
 // own, Helm ascending by semver, GitHub ascending by creation.
 type Listing []Release
 
-// ParseImage reads an image reference without tag or digest as a manifest writes it.
+// ParseImage reads an image reference without tag or digest as a manifest writes it. Its error has an Advice.
 func ParseImage(image string) (Query, error) {
 	repo, err := name.NewRepository(image)
-	if err != nil || !spelled(repo) {
-		return Query{}, fmt.Errorf("reading image %q: want [HOST/]REPOSITORY without tag or digest", image)
+	if fault := imageFault(image, err != nil || !spelled(repo)); fault != nil {
+		return Query{}, fault
 	}
 	return Query{Kind: Image, Host: logicalHost(repo.RegistryStr()), Path: repo.RepositoryStr()}, nil
+}
+
+// imageError is a text that names no image.
+type imageError struct{ image, message, hint string }
+
+// Error repeats the text without what may be secret in it.
+func (e *imageError) Error() string { return fmt.Sprintf("reading image %q: %s", e.image, e.message) }
+
+// Advice says what to write.
+func (e *imageError) Advice() string { return e.hint }
+
+// imageFault says what is wrong with a reference, nil for nothing. Some of what the library accepts cannot exist.
+func imageFault(image string, refused bool) error {
+	const example = "write e.g. ghcr.io/org/app; the tag is chosen by versionfilter"
+	bare, digest, _ := strings.Cut(image, "@")
+	last := image[strings.LastIndexByte(image, '/')+1:]
+	name, _, tagged := strings.Cut(last, ":")
+	switch lower := strings.ToLower(image); {
+	case strings.Contains(image, "://"):
+		_, rest, _ := strings.Cut(image, "://")
+		return &imageError{shown(image), "an image has no scheme", "write " + shown(rest)}
+	case strings.HasPrefix(digest, "sha256:"), strings.HasPrefix(digest, "sha512:"):
+		return &imageError{bare, "want an image without digest", "write " + bare + "; the version is chosen by versionfilter"}
+	case strings.Contains(image, "@"):
+		return &imageError{shown(image), "want [HOST/]REPOSITORY without tag or digest", example}
+	case strings.HasPrefix(image, "/"), strings.HasSuffix(image, "/"), strings.Contains(image, "//"):
+		return &imageError{image, "there is nothing before, after or between its slashes", example}
+	case refused && tagged && name != "":
+		return &imageError{image, "want an image without tag", "write " + strings.TrimSuffix(image, last) + name + "; the tag is chosen by versionfilter"}
+	case refused && lower != image:
+		return &imageError{image, "a repository is written in lower case", "write " + lower}
+	case refused:
+		return &imageError{image, "want [HOST/]REPOSITORY without tag or digest", example}
+	}
+	return nil
 }
 
 // ParseChart reads the URL of a Helm repository (http, https or oci) and the name of a chart in it.

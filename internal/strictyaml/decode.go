@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/agnivade/levenshtein"
@@ -38,7 +36,9 @@ func Documents(file string, data []byte) ([]*yaml.Node, []Problem) {
 			return docs, nil
 		}
 		if err != nil {
-			return docs, []Problem{syntaxProblem(file, data, err)}
+			p := Syntax(data, err)
+			p.File, p.Message = file, "reading YAML: "+p.Message
+			return docs, []Problem{p}
 		}
 		if root := n.Content[0]; root.Tag != "!!null" {
 			docs = append(docs, root)
@@ -60,25 +60,6 @@ func nextDocument(dec *yaml.Decoder) (n *yaml.Node, err error) {
 		return nil, err
 	}
 	return n, nil
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-const syntaxHint = "look at indentation, quotes and brackets, here and on the line before"
-
-// syntaxProblem turns an error of yaml.v3 into a problem with a place.
-func syntaxProblem(file string, data []byte, err error) Problem {
-	p := Problem{File: file, Line: 1, Column: 1, Message: "reading YAML: " + yamlLine.ReplaceAllString(err.Error(), ""), Hint: syntaxHint}
-	if m := yamlLine.FindStringSubmatch(err.Error()); m != nil && m[1] != "" {
-		p.Line, _ = strconv.Atoi(m[1])
-	}
-	lines := strings.Split(string(data), "\n")
-	for i := max(0, p.Line-2); i < min(len(lines), p.Line+1); i++ {
-		if _, value, ok := strings.Cut(lines[i], ":"); ok && strings.HasPrefix(strings.TrimSpace(value), "{{") {
-			p.Line, p.Hint = i+1, quoteHint
-		}
-	}
-	return p
 }
 
 // Decoder reads one document and collects its problems.
@@ -143,7 +124,7 @@ func (d *Decoder) enter(n *yaml.Node) *yaml.Node {
 
 func (d *Decoder) list(n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
-		d.Errorf(n, "", "want a list, have %s", kindName(n))
+		d.Errorf(n, "", "want a list, have %s", describe(n))
 		return
 	}
 	for _, item := range n.Content {
@@ -171,10 +152,11 @@ func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
 		d.Errorf(n, "", "want %s, have %s", want, describe(n))
 		return
 	}
-	present := map[string]bool{}
+	present, meant := map[string]bool{}, map[string]bool{}
 	d.pairs(n, func(key Text, value *yaml.Node) {
 		f, ok := d.field(v.Type(), key)
 		if !ok {
+			meant[f.name] = true
 			return
 		}
 		if present[f.name] {
@@ -185,7 +167,7 @@ func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
 		d.value(f, key, value, v.Field(f.index))
 	})
 	for _, name := range required(v.Type()) {
-		if !present[name] {
+		if !present[name] && !meant[name] {
 			d.Errorf(n, "", "missing key %q", name)
 		}
 	}
@@ -205,12 +187,28 @@ func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
 		d.Decode(n, v.Interface())
 		return
 	}
+	before := len(d.problems)
 	d.Decode(n, v.Addr().Interface())
+	d.nameKey(f.name, n, d.problems[before:])
 	if _, isMap := v.Addr().Interface().(interface{ schemaElem() any }); isMap && f.required && v.Len() == 0 && n.Kind == yaml.MappingNode {
 		d.Errorf(n, "", "%s is empty", f.name)
 	}
 	if t, ok := v.Interface().(Text); ok && t.Set() && len(f.enum) > 0 && !slices.Contains(f.enum, t.Value) {
 		d.Errorf(n, didYouMean(t.Value, f.enum), "%s: want %s, have %s", f.name, oneOf(f.enum), Quote(t.Value))
+	}
+}
+
+// nameKey adds the key to what is wrong with its value as a whole.
+func (d *Decoder) nameKey(key string, n *yaml.Node, problems []Problem) {
+	for i := range problems {
+		p := &problems[i]
+		if p.Line != n.Line || p.Column != n.Column || !strings.HasPrefix(p.Message, "want ") {
+			continue
+		}
+		if p.Hint == "" && strings.HasPrefix(p.Message, "want a list, have \"") {
+			p.Hint = fmt.Sprintf("write %s: [%s]", key, n.Value)
+		}
+		p.Message = key + ": " + p.Message
 	}
 }
 
@@ -233,7 +231,8 @@ func (d *Decoder) pairs(n *yaml.Node, yield func(key Text, value *yaml.Node)) {
 	}
 }
 
-// field finds the struct field of a key: by its name, else by its name in another case with a warning.
+// field finds the struct field of a key: by its name, else by its name in another case with a warning. Without one it
+// returns the name that was probably meant.
 func (d *Decoder) field(t reflect.Type, key Text) (field, bool) {
 	all := fields(t)
 	for _, f := range all {
@@ -257,13 +256,21 @@ func (d *Decoder) field(t reflect.Type, key Text) (field, bool) {
 		hint = "known here: " + strings.Join(names, ", ")
 	}
 	d.Errorf(at(key), hint, "unknown key %s", Quote(key.Value))
-	return field{}, false
+	return field{name: Nearest(key.Value, names)}, false
 }
 
 func at(t Text) *yaml.Node { return &yaml.Node{Line: t.Line, Column: t.Column} }
 
 // didYouMean returns a hint with the nearest word, empty when none is near.
 func didYouMean(have string, words []string) string {
+	if best := Nearest(have, words); best != "" {
+		return fmt.Sprintf("did you mean %q?", best)
+	}
+	return ""
+}
+
+// Nearest returns the word that was probably meant, empty when none is near.
+func Nearest(have string, words []string) string {
 	have = strings.ToLower(have)
 	best, distance := "", len(have)
 	for _, w := range words {
@@ -275,10 +282,7 @@ func didYouMean(have string, words []string) string {
 			best, distance = w, n
 		}
 	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", best)
+	return best
 }
 
 func oneOf(words []string) string {

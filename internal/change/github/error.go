@@ -18,6 +18,8 @@ var (
 	ErrMoved = errors.New("somebody else was faster")
 	// ErrForeign: somebody else pushed to the branch, which is theirs now.
 	ErrForeign = errors.New("somebody else pushed to the branch")
+	// ErrNoToken: the answer is no, and no token was sent.
+	ErrNoToken = errors.New("no token is set")
 	// ErrNoChange: the files are already what they should become.
 	ErrNoChange = errors.New("nothing would change")
 )
@@ -75,6 +77,9 @@ func (c *Client) fail(doing, permission string, err error) error {
 	if response := refusal(err); response != nil {
 		e.Status, e.Message = response.Status, c.redact(response.Message)
 		e.Err = &answered{Status: e.Status, Message: e.Message, Kind: response.Kind}
+		if c.config.Token == "" && e.Status == http.StatusUnauthorized {
+			e.Err = fmt.Errorf("%w: %w", ErrNoToken, e.Err)
+		}
 		e.Hint = c.advice(e.Status, permission)
 		return e
 	}
@@ -101,12 +106,16 @@ func contextError(err error) error {
 
 // advice says what a status usually means.
 func (c *Client) advice(status int, permission string) string {
-	switch status {
-	case http.StatusUnauthorized:
+	switch {
+	case status == http.StatusUnauthorized && c.config.Token == "":
+		return "no token is set and the host wants one: set MERGE_TOKEN"
+	case status == http.StatusNotFound && c.config.Token == "":
+		return c.config.Repository + " does not exist, or is private: no token is set, so set MERGE_TOKEN"
+	case status == http.StatusUnauthorized:
 		return "the token is unknown or expired: renew MERGE_TOKEN (or GITHUB_TOKEN)"
-	case http.StatusForbidden:
+	case status == http.StatusForbidden:
 		return fmt.Sprintf("the token needs the permission `%s` on %s", permission, c.config.Repository)
-	case http.StatusNotFound:
+	case status == http.StatusNotFound:
 		return fmt.Sprintf("%s does not exist, or the token cannot see it: it needs `%s`", c.config.Repository, permission)
 	default:
 		return ""

@@ -279,7 +279,7 @@ func TestNoConnection(t *testing.T) {
 		{"no such host", "http://gitlab.invalid" + path, "unknown host", 1},
 		{"silent host", "http://gitlab.silent" + path, "not sent", 3},
 		{"no trust", secure.URL + path, "certificate", 1},
-		{"no TLS", strings.Replace(newWorld(t).gitlab.TriggerURL(), "http:", "https:", 1), "TLS handshake", 1},
+		{"no TLS", strings.Replace(newWorld(t).gitlab.TriggerURL(), "http:", "https:", 1), "speaks HTTP where HTTPS was expected", 1},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

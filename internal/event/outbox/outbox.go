@@ -257,4 +257,6 @@ func (e *Error) Error() string { return fmt.Sprintf("%s: %v", e.doing, e.err) }
 func (e *Error) Unwrap() error { return e.err }
 
 // Advice returns the hint.
-func (e *Error) Advice() string { return e.hint }
+func (e *Error) Advice() string {
+	return cmp.Or(e.hint, "set events.outbox to a directory that can be read and written")
+}

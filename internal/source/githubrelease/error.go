@@ -2,6 +2,7 @@ package githubrelease
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -41,6 +42,8 @@ func (l lister) refused(res *http.Response) error {
 	e := httpx.StatusError(res)
 	host, token := res.Request.URL.Host, l.query.Token
 	switch {
+	case res.StatusCode == http.StatusUnauthorized && l.anonymous && token != "":
+		e.Hint = fmt.Sprintf("%s wants a token, and %s was not sent: it is not set, or not bound to %s under secrets in .pawl.yaml", host, token, host)
 	case res.StatusCode == http.StatusUnauthorized && l.anonymous:
 		e.Hint = host + " wants a token: name its variable with `token` in the manifest"
 	case res.StatusCode == http.StatusUnauthorized:

@@ -164,6 +164,7 @@ func TestFaults(t *testing.T) {
 		sent         int
 	}{
 		{"401 without token", fake.Fault{Status: 401, Body: `{"message":"` + token + `"}`}, "", 401, "401", "wants a token", 1},
+		{"401 with a token that is not set", fake.Fault{Status: 401, Body: "{}"}, "UNSET", 401, "401", "wants a token, and UNSET was not sent: it is not set, or not bound to", 1},
 		{"401 with token", fake.Fault{Status: 401, Body: "{}"}, "TOKEN", 401, "401", "does not accept the token in TOKEN", 1},
 		{"403 with token", fake.Fault{Status: 403, Body: "{}"}, "TOKEN", 403, "403", "does not allow", 1},
 		{"404 without token", fake.Fault{Status: 404, Body: "{}"}, "", 404, "404", "needs a token", 1},
