@@ -98,14 +98,15 @@ func usualDir(fsys fs.FS) []string {
 			continue
 		}
 		there = append(there, dir)
-		if files, err := list(fsys, dir); len(files) > 0 || err != nil {
+		if files, _, err := list(fsys, dir); len(files) > 0 || err != nil {
 			return []string{dir}
 		}
 	}
 	return append(there, defaultDirs[0])[:1]
 }
 
-// list returns the manifest files below dir, and the first of the others that are not hidden. Names that start with "_" are partials, which no manifest of ours is, and
+// list returns the manifest files below dir, and the first of the others that are not hidden. Names that start with "_"
+// are partials, which no manifest of ours is, and
 // those that start with "." belong to tools, pawl's own configuration among them.
 func list(fsys fs.FS, dir string) (files, others []string, err error) {
 	dir = path.Clean(strings.ReplaceAll(dir, "\\", "/"))
