@@ -6,6 +6,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,7 +54,7 @@ func Run(ctx context.Context, args []string, sys System) int {
 	root.SetOut(sys.Out)
 	root.SetErr(sys.Err)
 	err := root.ExecuteContext(ctx)
-	if ctx.Err() != nil {
+	if e, _ := errors.AsType[*exit](err); ctx.Err() != nil && (e == nil || e.code != Interrupted) {
 		err = &exit{code: Interrupted, err: errInterrupted}
 	}
 	return g.reporter().finish(err)

@@ -67,7 +67,11 @@ func (o *demoOptions) run(ctx context.Context) error {
 	defer stage.Close()
 	d := &demonstration{Stage: stage, globals: o.globals, dir: dir, tell: o.teller(), report: demoReport{Schema: demoSchema, Folder: dir}}
 	if err := d.story(ctx); err != nil {
-		return &exit{code: Failure, err: err, hint: "what was made so far is in " + dir}
+		hint := "what was made so far is in " + dir
+		if ctx.Err() != nil {
+			return &exit{code: Interrupted, err: errInterrupted, hint: hint}
+		}
+		return &exit{code: Failure, err: err, hint: hint}
 	}
 	d.report.Duration, d.report.Skipped = o.sys.Now().Sub(begin).Seconds(), stage.Skipped().Seconds()
 	if o.output == "json" {
@@ -86,6 +90,9 @@ func (o *demoOptions) run(ctx context.Context) error {
 func (o *demoOptions) folder() (string, error) {
 	if o.keep == "" {
 		dir, err := os.MkdirTemp("", "pawl-demo-")
+		if err == nil {
+			dir, err = filepath.Abs(dir) // the folder of temporary files may be a relative one
+		}
 		if err != nil {
 			return "", &exit{code: Failure, err: fmt.Errorf("making a folder: %w", err), hint: "name one with --keep"}
 		}
@@ -121,12 +128,12 @@ func (d *demonstration) story(ctx context.Context) error {
 	}
 
 	d.tell.heading("2. The workflow runs pawl: plan, pull request, check, merge, pipelines")
-	if err := d.workflow(ctx, demoRun{name: "merge", folder: ".", started: d.Dispatched(), merges: true}); err != nil {
+	if err := d.workflow(ctx, demoRun{name: "merge", file: "2-merge", started: d.Dispatched(), merges: true, first: true}); err != nil {
 		return err
 	}
 
 	d.tell.heading("3. The schedule runs pawl again: nothing is new, so nothing is done")
-	if err := d.workflow(ctx, demoRun{name: "nothing-new", folder: "step-3"}); err != nil {
+	if err := d.workflow(ctx, demoRun{name: "nothing-new", file: "3-nothing"}); err != nil {
 		return err
 	}
 
@@ -136,7 +143,7 @@ func (d *demonstration) story(ctx context.Context) error {
 	}
 	d.Remove(lostImage)
 	d.tell.heading("4. The registry loses %s, and nobody announces the chart %s %s: one fails, the rest goes on", lostImage, demoChart, version)
-	return d.workflow(ctx, demoRun{name: "failure", folder: "step-4", exit: Partial, merges: true})
+	return d.workflow(ctx, demoRun{name: "failure", file: "4-failure", exit: Partial, merges: true})
 }
 
 func (d *demonstration) introduce() {
@@ -146,4 +153,6 @@ func (d *demonstration) introduce() {
 	for _, p := range d.Places {
 		d.tell.line("  %-9s %-23s %s", p.Name, p.URL, p.What)
 	}
+	d.tell.line("DIR is %s. Each run prints its report as JSON there;", d.dir)
+	d.tell.line("what stands here is the table that it prints without --output json.")
 }

@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -131,9 +133,13 @@ func TestDemo(t *testing.T) {
 			servers++ // the receiver
 		}
 	}
-	if run := help(t, "run"); strings.Contains(run, "--report") {
-		if page, err := os.ReadFile(filepath.Join(d.dir, "report.html")); err != nil || !strings.Contains(string(page), sums.Steps[1].Commit) {
-			t.Errorf("the page of the merge: %v: %.200s", err, page)
+	for name, text := range map[string]string{
+		"report.html": sums.Steps[1].Commit, "reports/2-merge.html": sums.Steps[1].Commit, "reports/2-merge.json": sums.Steps[1].Commit,
+		"reports/3-nothing.html": "Everything is current", "reports/4-failure.html": "1 update merged, 1 failed", "reports/4-failure.json": sums.Steps[3].Commit,
+		"pull-1.md": "v19.13.0-infitx.2", "pull-2.md": "10.0.1", "workflow/2-merge.json": "mojaloop/central-ledger", "workflow/3-nothing.json": "schedule",
+	} {
+		if got := readText(t, filepath.Join(d.dir, filepath.FromSlash(name))); !strings.Contains(got, text) {
+			t.Errorf("%s: %.2000s", name, got)
 		}
 	}
 	d.checkHistory(sums)
@@ -143,20 +149,14 @@ func TestDemo(t *testing.T) {
 	}
 }
 
-// help is what a command says of itself.
-func help(t *testing.T, command string) string {
-	t.Helper()
-	var out strings.Builder
-	if code := cli.Run(t.Context(), []string{command, "--help"}, cli.System{Out: &out, Err: &out}); code != 0 {
-		t.Fatalf("exit code %d: %s", code, &out)
-	}
-	return out.String()
-}
-
 // checkStep holds the report of a run against what the servers counted, and returns how many events it told.
 func (d demoRun) checkStep(name string, events, pipelines int) int {
 	d.Helper()
 	report := d.report(name)
+	forge, err := url.Parse(report.Deploy.URL)
+	if err != nil || report.Plan.Requests[forge.Host] != report.Calls {
+		d.Errorf("%s: %d requests to the forge, the plan counts %v", name, report.Calls, report.Plan.Requests)
+	}
 	fired := 0
 	for _, trigger := range report.Deploy.Triggers {
 		if trigger.Fired {
@@ -244,11 +244,12 @@ func TestDemoInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	t.Cleanup(cancel)
 	var out, errs strings.Builder
-	code := cli.Run(ctx, []string{"demo", "--keep", filepath.Join(t.TempDir(), "kept")}, cli.System{
+	dir := filepath.Join(t.TempDir(), "kept")
+	code := cli.Run(ctx, []string{"demo", "--keep", dir}, cli.System{
 		Out: &out, Err: &errs, Now: time.Now, Sleep: bubbleSleep, Env: func(string) (string, bool) { return "", false },
 		Transport: interrupting{cancel},
 	})
-	if code != cli.Interrupted || strings.Contains(out.String(), "2. ") || !strings.HasPrefix(errs.String(), "pawl: error: interrupted\npawl: help: ") {
+	if code != cli.Interrupted || strings.Contains(out.String(), "2. ") || !strings.HasPrefix(errs.String(), "pawl: error: interrupted\npawl: hint: what was made so far is in "+dir+"\npawl: help: ") {
 		t.Errorf("exit code %d: %s%s", code, &out, &errs)
 	}
 }
@@ -259,6 +260,44 @@ type interrupting struct{ signal func() }
 func (i interrupting) RoundTrip(r *http.Request) (*http.Response, error) {
 	i.signal()
 	return nil, r.Context().Err()
+}
+
+// checkTold reads what was told step by step, to its end.
+func (d demoRun) checkTold() {
+	d.Helper()
+	plain := regexp.MustCompile(`\x1b\[[0-9]*m`).ReplaceAllString(d.out, "")
+	third, fourth := between(plain, "\n3. ", "\n4. "), between(plain, "\n4. ", "\nDone in ")
+	if !strings.Contains(third, "0 updates, 60 current") || strings.Contains(third, "deploy ") {
+		d.Errorf("step 3 tells of pipelines of step 2: %s", third)
+	}
+	failed, more := strings.Index(fourth, "quoting-service/yaml: failed"), strings.Index(fourth, "pawl: help: ")
+	if failed < 0 || more < failed || strings.Count(fourth, " accepted, pipeline ") != 2 || strings.Contains(fourth, " of ") && strings.Contains(fourth, "covered") {
+		d.Errorf("step 4: %s", fourth)
+	}
+	if d.out != plain && (!strings.Contains(d.out, "\x1b[1m--- a/profiles/") || !strings.Contains(d.out, "\x1b[1m+++ b/profiles/") || !strings.Contains(d.out, "\x1b[31m- ")) {
+		d.Errorf("the header of a patch is not told from its lines: %q", d.out)
+	}
+	_, next, _ := strings.Cut(plain, "\nTry next\n")
+	if !strings.HasPrefix(next, "  open file://"+filepath.ToSlash(d.dir)+"/report.html in a browser\n") {
+		d.Errorf("what to try first: %s", next)
+	}
+	entries, err := os.ReadDir(d.dir)
+	if err != nil || len(entries) != 10 {
+		d.Errorf("%d entries: %v", len(entries), err)
+	}
+	listed := between(plain, "\nDone in ", "\nTry next\n")
+	for _, e := range entries {
+		if !strings.Contains(listed, "\n  "+e.Name()+"  ") {
+			d.Errorf("%s is not listed: %s", e.Name(), listed)
+		}
+	}
+}
+
+// between is the text from one mark to another.
+func between(text, from, to string) string {
+	_, text, _ = strings.Cut(text, from)
+	text, _, _ = strings.Cut(text, to)
+	return text
 }
 
 // TestDemoTells shows that what is told is what was done, in plain text unless a person watches and wants colours.
@@ -283,13 +322,16 @@ func TestDemoTells(t *testing.T) {
 			report := d.report("report.json")
 			want := []string{
 				report.Plan.Changes[0].New, report.Pull.URL, report.Merge.SHA, report.Deploy.Triggers[0].URL, d.dir,
-				fmt.Sprintf("GitHub got %d requests", report.Calls), "step-4", "git -C ",
+				fmt.Sprintf("GitHub got %d requests", report.Calls), "git -C ", "DIR is " + d.dir,
+				"$ pawl run --root DIR/checkout --output json --report DIR/reports/2-merge.html > DIR/reports/2-merge.json",
+				"events to file DIR/events.jsonl: ", "events to http http://127.0.0.1:", "links lead to servers that are gone", "pawl events validate ",
 			}
 			for _, text := range want {
 				if !strings.Contains(d.out, text) {
 					t.Errorf("%q is not told: %s", text, d.out)
 				}
 			}
+			d.checkTold()
 		})
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -50,8 +51,8 @@ type demoStep struct {
 
 // dispatch is the job that built the image: it tells the profile's repository.
 func (d *demonstration) dispatch(ctx context.Context, tag string) error {
-	step, before := d.step("dispatch", "dispatch"), d.Counts()
-	out, err := d.pawl(ctx, &step, OK, d.Job(demoImage, tag))
+	step, before := d.step("dispatch", "", "dispatch"), d.Counts()
+	out, errs, err := d.pawl(ctx, &step, OK, d.Job(demoImage, tag))
 	if err != nil {
 		return err
 	}
@@ -59,33 +60,33 @@ func (d *demonstration) dispatch(ctx context.Context, tag string) error {
 	if started == nil {
 		return errors.New("pawl dispatch: GitHub was not told")
 	}
-	d.tell.text(out)
+	d.tell.text(out + errs)
 	d.tell.line("GitHub starts %s on %s: image=%s upstream=%s", started.Workflow, started.Ref, started.Inputs["image"], started.Inputs["upstream"])
 	d.done(step, before)
 	return nil
 }
 
-// demoRun is one run of the workflow: what started it, nil for the schedule, where its report goes, how it has to end,
-// and whether it merges something.
+// demoRun is one run of the workflow: what started it, nil for the schedule, what its files are called, how it has to end,
+// and whether it merges something. The report and the page of the first one are at the top of the folder as well.
 type demoRun struct {
-	name, folder string
-	started      *demo.Dispatch
-	exit         int
-	merges       bool
+	name, file    string
+	started       *demo.Dispatch
+	exit          int
+	merges, first bool
 }
 
 // workflow checks out the profile and runs pawl on it.
 func (d *demonstration) workflow(ctx context.Context, r demoRun) error {
-	env, err := d.Start(len(d.report.Steps), r.folder, r.started)
+	env, err := d.Start(len(d.report.Steps), r.file, r.started)
 	if err != nil {
 		return err
 	}
-	args := []string{"run", "--root", filepath.Join(d.dir, "checkout"), "--output", "json"}
-	if knows("run", "report") {
-		args = append(args, "--report", filepath.Join(d.dir, r.folder, "report.html"))
+	data, page := filepath.Join("reports", r.file+".json"), filepath.Join("reports", r.file+".html")
+	if err := d.Write(data, nil); err != nil { // as a shell does before the command
+		return err
 	}
-	step, before := d.step(r.name, args...), d.Counts()
-	out, err := d.pawl(ctx, &step, r.exit, env)
+	step, before := d.step(r.name, data, "run", "--root", filepath.Join(d.dir, "checkout"), "--output", "json", "--report", filepath.Join(d.dir, page)), d.Counts()
+	out, errs, err := d.pawl(ctx, &step, r.exit, env)
 	if err != nil {
 		return err
 	}
@@ -93,23 +94,47 @@ func (d *demonstration) workflow(ctx context.Context, r demoRun) error {
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
 		return fmt.Errorf("reading the report of pawl run: %w", err)
 	}
-	step.Report = filepath.Join(r.folder, "report.json")
-	if err := errors.Join(d.Write(step.Report, []byte(out)), d.Save()); err != nil {
+	step.Report = data
+	if err := errors.Join(d.Write(data, []byte(out)), d.Save()); err != nil {
 		return err
 	}
+	if r.first {
+		step.Report = "report.json"
+		if err := errors.Join(d.copy(data, "report.json"), d.copy(page, "report.html")); err != nil {
+			return err
+		}
+	}
 	step.sum(report)
-	d.show(report)
+	if err := d.show(report); err != nil {
+		return err
+	}
+	d.tell.text(errs)
 	d.done(step, before)
 	if !r.merges {
 		return nil
 	}
-	return d.showCommit(report)
+	return errors.Join(d.keepPull(report), d.showCommit(report))
 }
 
-// knows reports whether a command has a flag.
-func knows(command, flag string) bool {
-	cmd, _, err := newRoot(&globals{}).Find([]string{command})
-	return err == nil && cmd.Flags().Lookup(flag) != nil
+// copy makes a copy of a file of the folder.
+func (d *demonstration) copy(from, to string) error {
+	data, err := os.ReadFile(filepath.Join(d.dir, from))
+	if err != nil {
+		return fmt.Errorf("copying %s: %w", from, err)
+	}
+	return d.Write(to, data)
+}
+
+// keepPull writes the text of the pull request as a file.
+func (d *demonstration) keepPull(report pipeline.Report) error {
+	if report.Pull == nil {
+		return errors.New("pawl run opened no pull request")
+	}
+	text, err := d.Pull(report.Pull.Number)
+	if err != nil {
+		return err
+	}
+	return d.Write(fmt.Sprintf("pull-%d.md", report.Pull.Number), []byte(text))
 }
 
 // sum takes what the JSON form says of a report.
@@ -131,9 +156,13 @@ func (s *demoStep) sum(report pipeline.Report) {
 	}
 }
 
-// step begins one; a person would type less than the arguments.
-func (d *demonstration) step(name string, args ...string) demoStep {
-	d.tell.command("$ pawl " + args[0])
+// step begins one, whose output goes to a file of the folder when one is named.
+func (d *demonstration) step(name, output string, args ...string) demoStep {
+	line := "$ pawl " + strings.ReplaceAll(strings.Join(args, " "), d.dir, "DIR")
+	if output != "" {
+		line += " > " + filepath.Join("DIR", output)
+	}
+	d.tell.command(line)
 	return demoStep{Step: name, Command: append([]string{"pawl"}, args...)}
 }
 
@@ -154,8 +183,9 @@ func (d *demonstration) done(step demoStep, before demo.Counts) {
 	d.tell.line("%s", line)
 }
 
-// pawl runs a command of this program as its user does, in an environment that holds nothing but the stage's.
-func (d *demonstration) pawl(ctx context.Context, step *demoStep, want int, env map[string]string) (string, error) {
+// pawl runs a command of this program as its user does, in an environment that holds nothing but the stage's. It returns
+// what goes to stdout and to stderr.
+func (d *demonstration) pawl(ctx context.Context, step *demoStep, want int, env map[string]string) (said, warned string, err error) {
 	var out, errs strings.Builder
 	step.Exit = Run(ctx, step.Command[1:], System{
 		Out: &out, Err: &errs, Now: d.Now, Sleep: d.Sleep, Transport: d.transport(),
@@ -169,11 +199,10 @@ func (d *demonstration) pawl(ctx context.Context, step *demoStep, want int, env 
 		},
 	})
 	if ctx.Err() != nil {
-		return "", ctx.Err()
+		return "", "", ctx.Err()
 	}
 	if step.Exit != want {
-		return "", fmt.Errorf("%s ended with exit code %d, want %d: %s", strings.Join(step.Command, " "), step.Exit, want, strings.TrimSpace(errs.String()))
+		return "", "", fmt.Errorf("%s ended with exit code %d, want %d: %s", strings.Join(step.Command, " "), step.Exit, want, strings.TrimSpace(errs.String()))
 	}
-	d.tell.text(errs.String())
-	return out.String(), nil
+	return out.String(), errs.String(), nil
 }

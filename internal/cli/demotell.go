@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 
+	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
@@ -76,13 +81,19 @@ func (t teller) text(text string) {
 	}
 }
 
-// diff shows a patch.
+// diff shows a patch. Before the first @@ of a file its lines name the file.
 func (t teller) diff(patch string) {
 	for line := range strings.Lines(patch) {
 		colour := map[byte]string{'+': green, '-': red}[line[0]] // a line is never empty
+		if header.MatchString(line) {
+			colour = bold
+		}
 		fmt.Fprintf(t.out, "  %s\n", t.paint(colour, printable(strings.TrimRight(line, "\n"))))
 	}
 }
+
+// header is a line of a patch that names a file.
+var header = regexp.MustCompile(`^(--- a/|\+\+\+ b/)`)
 
 // transport keeps the demonstration on this machine.
 func (d *demonstration) transport() http.RoundTripper {
@@ -92,14 +103,51 @@ func (d *demonstration) transport() http.RoundTripper {
 	return d.Transport()
 }
 
-// show prints a report as pawl run does.
-func (d *demonstration) show(report pipeline.Report) {
+// show prints a report as pawl run does, but for what it says of earlier runs: sinks by what they are, and no pipelines but
+// its own.
+func (d *demonstration) show(report pipeline.Report) error {
 	var text strings.Builder
 	_ = writeTable(&text, report.Plan, false) // a strings.Builder never fails
 	d.tell.text(text.String())
+	sinks, err := d.sinks()
+	if err != nil {
+		return err
+	}
+	report.Delivery = slices.Clone(report.Delivery)
+	for i, to := range report.Delivery {
+		report.Delivery[i].Sink = cmp.Or(sinks[to.Sink], to.Sink)
+	}
+	report.Deploy = ownPart(report)
 	for _, line := range runLines(report) {
 		d.tell.line("%s", line)
 	}
+	return nil
+}
+
+// sinks are the receivers of events as people call them, by the names that reports have for them.
+func (d *demonstration) sinks() (map[string]string, error) {
+	data, err := os.ReadFile(filepath.Join(d.dir, "checkout", config.FileName))
+	if err != nil {
+		return nil, fmt.Errorf("reading configuration: %w", err)
+	}
+	c, _ := config.Parse(config.FileName, data) // pawl run has read it
+	names := map[string]string{}
+	for _, s := range c.Events.Sinks {
+		names[sinkName(s)] = s.Type + " " + strings.Replace(s.Path, d.dir, "DIR", 1) + s.URL
+	}
+	return names, nil
+}
+
+// ownPart is the deployment without what earlier runs did.
+func ownPart(report pipeline.Report) *pipeline.Deploy {
+	if report.Deploy == nil {
+		return nil
+	}
+	own := *report.Deploy
+	own.Triggers = slices.DeleteFunc(slices.Clone(own.Triggers), func(t pipeline.Trigger) bool {
+		return !t.Fired && !t.Failed() && (report.Merge == nil || t.Commit != report.Merge.SHA)
+	})
+	return &own
 }
 
 // showCommit shows what a merge changed, as the git repository has it.
@@ -118,11 +166,15 @@ func (d *demonstration) showCommit(report pipeline.Report) error {
 
 // things are those that may be in the folder.
 var things = []struct{ name, what string }{
+	{"report.html", "the page of the run of step 2; its links lead to servers that are gone now"},
+	{"report.json", "the same for programs"},
+	{"events.jsonl", "a CDEvent for each thing that the runs found or did; the receiver got the same"},
+	{"pull-1.md", "the text of the pull request of step 2"},
+	{"pull-2.md", "the text of the pull request of step 4"},
+	{"reports", "the reports and pages of all runs: 2-merge, 3-nothing, 4-failure"},
 	{"profile.git", "the git repository: main, the pull request's branch, and the ledger that pawl keeps there"},
 	{"checkout", "the profile as the workflow checked it out: manifests, the files they manage, .pawl.yaml"},
-	{"report.json", "what the run of step 2 did; step-3 and step-4 hold the reports of the others"},
-	{"report.html", "the same as a page for people"},
-	{"events.jsonl", "a CDEvent for each thing that the runs found or did; the receiver got the same"},
+	{"workflow", "what started each run, as GitHub tells a workflow"},
 	{"outbox", "where events wait that a receiver has not taken"},
 }
 
@@ -135,14 +187,34 @@ func (d *demonstration) end() {
 		}
 	}
 	d.tell.heading("Try next")
-	repository := shellWord(filepath.Join(d.dir, "profile.git"))
-	d.tell.line("git -C %s log -p main", repository)
-	d.tell.line("git -C %s log -p refs/pawl/ledger", repository)
-	if d.left("events.jsonl") {
-		d.tell.line("pawl events validate %s", shellWord(filepath.Join(d.dir, "events.jsonl")))
+	in := func(name string) string { return shellWord(filepath.Join(d.dir, name)) }
+	page := func(name string) string {
+		u := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(d.dir, name))}
+		return u.String()
 	}
-	d.tell.line("pawl validate --root %s", shellWord(filepath.Join(d.dir, "checkout")))
-	d.tell.line("pawl plan --root YOUR-PROFILE")
+	executable, _ := os.Executable() // without its path it is called as usual
+	pawl := called(executable)
+	d.tell.line("open %s in a browser", page("report.html"))
+	d.tell.line("%s report %s --file %s", pawl, in("reports"), in("history.html"))
+	d.tell.line("open %s, the history that these runs make", page("history.html"))
+	d.tell.line("git -C %s log -p main", in("profile.git"))
+	d.tell.line("git -C %s log -p refs/pawl/ledger", in("profile.git"))
+	if d.left("events.jsonl") {
+		d.tell.line("%s events validate %s", pawl, in("events.jsonl"))
+	}
+	d.tell.line("%s validate --root %s", pawl, in("checkout"))
+	d.tell.line("%s plan --root YOUR-PROFILE", pawl)
+}
+
+// built is where go run leaves programs: below a folder for temporary files, or in its cache.
+var built = regexp.MustCompile(`/go-build[0-9]+/b[0-9]+/exe/[^/]+$|/[0-9a-f]{2}/[0-9a-f]{64}-d/[^/]+$`)
+
+// called is how to call this program again, by its path.
+func called(executable string) string {
+	if built.MatchString(filepath.ToSlash(executable)) {
+		return "go run ./cmd/pawl"
+	}
+	return "pawl"
 }
 
 // left reports whether something of this name is in the folder.

@@ -91,7 +91,7 @@ func (o *runOptions) received() *pipeline.Incoming {
 	if in.ID == "" {
 		return nil
 	}
-	r := &pipeline.Incoming{ID: in.ID, Source: in.Source, Type: in.Name, Chain: in.Chain, Reason: in.Reason, Ignored: in.Ignored}
+	r := &pipeline.Incoming{ID: in.ID, Source: in.Source, Type: in.Name, At: in.At, Chain: in.Chain, Reason: in.Reason, Ignored: in.Ignored}
 	if in.Artifact.Name != "" {
 		r.Artifact = in.Artifact.String()
 	}

@@ -96,7 +96,7 @@ func TestIncomingPublished(t *testing.T) {
 			if code != cli.OK || s.value("a") != "v1.1.0" {
 				t.Fatalf("exit code %d, a is %s: %s", code, s.value("a"), errs)
 			}
-			want := &pipeline.Incoming{ID: "271069a8", Source: sender, Type: event.ArtifactPublished, Chain: upChain, Artifact: event.Image("docker.io/org/a", "v1.1.0", "").String()}
+			want := &pipeline.Incoming{ID: "271069a8", Source: sender, Type: event.ArtifactPublished, At: time.Date(2026, 3, 1, 11, 59, 0, 0, time.UTC), Chain: upChain, Artifact: event.Image("docker.io/org/a", "v1.1.0", "").String()}
 			if diff := cmp.Diff(want, report.Incoming); diff != "" {
 				t.Error(diff)
 			}
@@ -174,7 +174,7 @@ func TestIncomingReported(t *testing.T) {
 			if code != cli.OK || s.value("a") != "v1.0.0" || s.value("b") != "v1.2.0" || !strings.Contains(errs, "pawl: info: incoming event: ") || !strings.Contains(errs, c.said) {
 				t.Errorf("exit code %d, a is %s, b is %s, want %q: %s", code, s.value("a"), s.value("b"), c.said, errs)
 			}
-			c.want.ID, c.want.Chain = "271069a8", upChain
+			c.want.ID, c.want.Chain, c.want.At = "271069a8", upChain, time.Date(2026, 3, 1, 11, 59, 0, 0, time.UTC)
 			if c.want.Source == "" {
 				c.want.Source = sender
 			}

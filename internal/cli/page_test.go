@@ -47,11 +47,17 @@ func TestReportPage(t *testing.T) {
 	}
 	s.github.Heal()
 
-	// a directory stands where the page belongs: the run is done, and the failure is pawl's own
+	// a directory stands where the page belongs: nothing is done
 	if err := os.Mkdir(filepath.Join(dir, "taken"), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	code, out, errs := s.pawl(nil, "run", "--report", filepath.Join(dir, "taken"))
+	if code != cli.Usage || out != "" || !strings.Contains(errs, "taken is a directory") || !strings.Contains(errs, "hint: name a file") {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
+
+	// the page cannot be written in the end: the run is done, and the failure is pawl's own
+	code, out, errs = s.pawl(nil, "run", "--report", filepath.Join(dir, strings.Repeat("x", 300)))
 	if code != cli.Failure || !strings.Contains(out, "merge: merged") || !strings.Contains(errs, "writing the page") || !strings.Contains(errs, "hint: name a file") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
@@ -104,7 +110,7 @@ func TestReportGit(t *testing.T) {
 		args []string
 		says []string
 	}{
-		{[]string{"--git", bare}, append([]string{"2 versions merged", "<code>v1.2.0</code>", `<h3 id="h-m1">a `, "not merged</dt><dd>0<"}, commits...)},
+		{[]string{"--git", bare}, append([]string{"2 versions merged", "<code>v1.2.0</code>", `<h3 id="h-m1">a `, "<dt>commits</dt><dd>2<"}, commits...)},
 		{[]string{reports}, []string{"1 version merged", "<code>v1.2.0</code>", "org/a", commits[0]}},
 		{[]string{reports, "--git", bare}, append([]string{"2 versions merged", "<code>v1.2.0</code>", "org/a", `<h3 id="h-m1">a `}, commits...)},
 	} {

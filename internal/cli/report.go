@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -12,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,13 +39,13 @@ type reportOptions struct {
 func newReport(g *globals) *cobra.Command {
 	o := &reportOptions{globals: g}
 	cmd := &cobra.Command{
-		Use:   "report [DIR...]",
+		Use:   "report [DIR|FILE...]",
 		Short: "Write a page with the history of versions, lead times and failures",
 		Long: `Report reads the reports in the directories, which are the files *.json that run and deploy print with
---output json, and writes one HTML page: for each manifest its versions over time, the time from publication
-to merge, and what failed. With --git it reads what the commits of a profile's repository say as well, or
-alone: merges that happened after a run had ended are known from there. Other files are left out with a
-warning. The page loads nothing and runs no script.`,
+--output json, or files that are named, and writes one HTML page: for each manifest its versions over time,
+the time from publication to merge, and what failed. With --git it reads what the commits of a profile's
+repository say as well, or alone: merges that happened after a run had ended are known from there. Other
+files are left out with a warning. The page loads nothing and runs no script.`,
 		Example: `  pawl report reports --file history.html
   pawl report --git . > history.html`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
@@ -53,27 +55,29 @@ warning. The page loads nothing and runs no script.`,
 	return cmd
 }
 
-func (o *reportOptions) run(ctx context.Context, dirs []string) error {
-	if len(dirs) == 0 && o.git == "" {
+func (o *reportOptions) run(ctx context.Context, names []string) error {
+	if len(names) == 0 && o.git == "" {
 		return &exit{code: Usage, err: errors.New("there is nothing to read"), hint: "name a directory of reports, or a repository with --git"}
 	}
 	if err := writable(o.file); err != nil {
 		return err
 	}
-	reports, err := o.reports(dirs)
+	reports, err := o.reports(names)
 	if err != nil {
-		return failed(err)
+		return &exit{code: Usage, err: err, hint: cmp.Or(advice(err), "name a directory of reports, or a report")}
 	}
-	if len(dirs) > 0 && len(reports) == 0 && o.git == "" {
-		return &exit{code: Usage, err: errors.New("there is no report in " + strings.Join(dirs, ", ")), hint: "keep one with pawl run --output json > DIRECTORY/NAME.json"}
+	if len(names) > 0 && len(reports) == 0 && o.git == "" {
+		return &exit{code: Usage, err: errors.New("there is no report in " + strings.Join(names, ", ")), hint: "keep one with pawl run --output json > DIRECTORY/NAME.json"}
 	}
-	var commits []report.Commit
+	var past repository
 	if o.git != "" {
-		if commits, err = gitCommits(ctx, o.git); err != nil {
-			return failed(err)
+		if past, err = o.repository(ctx); err != nil {
+			return err
 		}
 	}
-	page, err := report.NewHistory(reports, commits).Page()
+	history := report.NewHistory(reports, past.commits)
+	history.Among, history.Profile = past.among, cmp.Or(history.Profile, past.profile)
+	page, err := history.Page()
 	if err != nil {
 		return &exit{code: Failure, err: err}
 	}
@@ -83,38 +87,58 @@ func (o *reportOptions) run(ctx context.Context, dirs []string) error {
 	return writePage(o.file, page)
 }
 
-// reports reads the reports of the directories, each one once.
-func (o *reportOptions) reports(dirs []string) ([]pipeline.Report, error) {
+// reports reads the reports in directories and files, each one once.
+func (o *reportOptions) reports(names []string) ([]pipeline.Report, error) {
+	files, err := reportFiles(names)
+	if err != nil {
+		return nil, fmt.Errorf("reading reports: %w", err)
+	}
 	var all []pipeline.Report
 	seen, size := map[[sha256.Size]byte]bool{}, 0
-	for _, dir := range dirs {
-		entries, err := os.ReadDir(dir) // in the order of their names
-		if err != nil {
-			return nil, &exit{code: Usage, err: fmt.Errorf("reading reports: %w", err), hint: "name a directory of reports"}
+	for _, file := range files {
+		data, err := readReport(file)
+		var r pipeline.Report
+		if err == nil {
+			r, err = parseReport(data)
 		}
-		for _, e := range entries {
-			if !strings.HasSuffix(e.Name(), ".json") || e.IsDir() {
-				continue
-			}
-			data, err := readReport(filepath.Join(dir, e.Name()))
-			var r pipeline.Report
-			if err == nil {
-				r, err = parseReport(data)
-			}
-			if err != nil {
-				o.reporter().say(slog.LevelWarn, fmt.Sprintf("left out %s: %v", filepath.Join(dir, e.Name()), err), "")
-				continue
-			}
-			if sum := sha256.Sum256(data); !seen[sum] {
-				seen[sum] = true
-				all = append(all, r)
-			}
-			if size += len(data); size > maxReports {
-				return nil, tooMuch{fmt.Sprintf("the reports have more than %d bytes", maxReports)}
-			}
+		if err != nil {
+			o.reporter().say(slog.LevelWarn, fmt.Sprintf("left out %s: %v", file, err), advice(err))
+			continue
+		}
+		if sum := sha256.Sum256(data); !seen[sum] {
+			seen[sum] = true
+			all = append(all, r)
+		}
+		if size += len(data); size > maxReports {
+			return nil, tooMuch{fmt.Sprintf("the reports have more than %d bytes", maxReports)}
 		}
 	}
 	return all, nil
+}
+
+// reportFiles are the files that are named, and those *.json of the directories that are.
+func reportFiles(names []string) ([]string, error) {
+	var files []string
+	for _, name := range names {
+		info, err := os.Stat(name)
+		if err != nil {
+			return nil, err
+		}
+		if !info.IsDir() {
+			files = append(files, name)
+			continue
+		}
+		entries, err := os.ReadDir(name) // in the order of their names
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if strings.HasSuffix(e.Name(), ".json") && !e.IsDir() {
+				files = append(files, filepath.Join(name, e.Name()))
+			}
+		}
+	}
+	return files, nil
 }
 
 // tooMuch is more than a history can hold.
@@ -149,13 +173,74 @@ func readReport(name string) ([]byte, error) {
 
 func parseReport(data []byte) (r pipeline.Report, err error) {
 	var head struct{ Schema string }
-	if json.Unmarshal(data, &head) != nil || head.Schema != pipeline.ReportSchema {
+	parsed := json.Unmarshal(data, &head)
+	if version, ok := strings.CutPrefix(head.Schema, "pawl.report/"); ok && parsed == nil && head.Schema != pipeline.ReportSchema {
+		if _, err := strconv.ParseUint(version, 10, 16); err == nil {
+			return r, newer{head.Schema}
+		}
+	}
+	if parsed != nil || head.Schema != pipeline.ReportSchema {
 		return r, errors.New("it is no " + pipeline.ReportSchema)
 	}
 	if err := json.Unmarshal(data, &r); err != nil {
 		return r, fmt.Errorf("it is no valid %s: %w", pipeline.ReportSchema, err)
 	}
 	return r, nil
+}
+
+// newer is a report in a form that this program does not know yet.
+type newer struct{ schema string }
+
+// Error says which form it is.
+func (e newer) Error() string { return "it is a " + e.schema + ", written by a newer pawl" }
+
+// Advice says what to do.
+func (e newer) Advice() string { return "read it with that version of pawl, or a later one" }
+
+// repository is what git tells of a profile.
+type repository struct {
+	commits []report.Commit
+	// among is how many commits there are when none of them counts, profile what the remote is called.
+	among   int
+	profile string
+}
+
+// repository asks git about the profile's repository.
+func (o *reportOptions) repository(ctx context.Context) (repository, error) {
+	var past repository
+	var err error
+	if past.commits, err = gitCommits(ctx, o.git); err != nil {
+		hint := "name the directory of a git repository that has commits"
+		if strings.Contains(err.Error(), "dubious ownership") {
+			hint = "the repository belongs to another user; if you trust it, run git config --global --add safe.directory " + shellWord(absolute(o.git))
+		}
+		return past, &exit{code: Usage, err: err, hint: hint}
+	}
+	past.profile = report.Repository(askGit(ctx, o.git, "config", "--get", "remote.origin.url"))
+	if len(past.commits) == 0 {
+		past.among, _ = strconv.Atoi(askGit(ctx, o.git, "rev-list", "--count", "--first-parent", "HEAD", "--"))
+	}
+	if askGit(ctx, o.git, "rev-parse", "--is-shallow-repository") == "true" {
+		o.reporter().say(slog.LevelWarn, "the clone in "+o.git+" is shallow: older commits are missing from the history",
+			"run git fetch --unshallow; a step actions/checkout takes the whole history with fetch-depth: 0")
+	}
+	return past, nil
+}
+
+func absolute(name string) string {
+	if whole, err := filepath.Abs(name); err == nil {
+		return whole
+	}
+	return name
+}
+
+// askGit returns git's answer, empty when it has none.
+func askGit(ctx context.Context, dir string, args ...string) string {
+	out, err := exec.CommandContext(ctx, "git", append([]string{"-C", dir}, args...)...).Output()
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // gitCommits asks git for the commits on the first line of HEAD whose messages name updates, the newest of them.
@@ -165,7 +250,7 @@ func gitCommits(ctx context.Context, dir string) ([]report.Commit, error) {
 	var errs strings.Builder
 	cmd := exec.CommandContext(ctx, "git", "-C", dir, "-c", "log.showSignature=false", "-c", "i18n.logOutputEncoding=UTF-8", "log", "-z", "--first-parent",
 		fmt.Sprintf("--max-count=%d", maxCommits), "--no-color", "--no-decorate", "--grep=^Pawl-Update: ", "--format=%H%n%cI%n%B", "HEAD", "--")
-	cmd.Stderr = &errs
+	cmd.Stderr, cmd.Env = &errs, append(os.Environ(), "LC_ALL=C") // what it says is looked at
 	out, err := cmd.StdoutPipe()
 	if err == nil {
 		err = cmd.Start()
@@ -180,7 +265,7 @@ func gitCommits(ctx context.Context, dir string) ([]report.Commit, error) {
 	}
 	if err = errors.Join(err, cmd.Wait()); err != nil {
 		first, _, _ := strings.Cut(errs.String(), "\n")
-		return nil, &exit{code: Usage, err: fmt.Errorf("asking git: %s (%w)", first, err), hint: "name the directory of a git repository that has commits"}
+		return nil, fmt.Errorf("asking git: %s (%w)", first, err)
 	}
 	var commits []report.Commit
 	for record := range strings.SplitSeq(string(data), "\x00") {
@@ -213,12 +298,17 @@ func writable(name string) error {
 	if name == "" {
 		return nil
 	}
-	info, err := os.Stat(filepath.Dir(name))
-	if err == nil && !info.IsDir() {
+	dir, err := os.Stat(filepath.Dir(name))
+	file, missing := os.Stat(name)
+	switch {
+	case err != nil:
+	case !dir.IsDir():
 		err = errors.New(filepath.Dir(name) + " is no directory")
+	case missing == nil && file.IsDir():
+		err = errors.New(name + " is a directory")
 	}
 	if err != nil {
-		return &exit{code: Failure, err: fmt.Errorf("writing the page: %w", err), hint: pageHint}
+		return &exit{code: Usage, err: fmt.Errorf("writing the page: %w", err), hint: pageHint}
 	}
 	return nil
 }

@@ -106,8 +106,8 @@ func (o *runOptions) run(ctx context.Context) error {
 	observe(&runner, story.Observer)
 	story.Started()
 	report, err := runner.Run(ctx, s.manifests)
-	report.Plan.Requests, report.Plan.Remaining = client.Requests(), client.Remaining()
 	missing := story.end(ctx, forge, &report, err)
+	report.Plan.Requests, report.Plan.Remaining = client.Requests(), client.Remaining() // the last writes included
 	report.Calls, report.Incoming = forge.Calls(), o.received()
 	if err := o.finish(job, report, err); err != nil {
 		return err

@@ -208,15 +208,15 @@ func (s *Stage) Dispatched() *Dispatch {
 	return &all[len(all)-1]
 }
 
-// Start does what GitHub's workflow does before it runs pawl: it checks out the tip of the base, and writes the event
-// into the folder of the run. It returns the environment of the job; without a dispatch, the schedule started it.
-func (s *Stage) Start(run int, folder string, started *Dispatch) (map[string]string, error) {
-	for _, name := range s.files {
-		data, ok := s.repo.File("main", name)
+// Start does what GitHub's workflow does before it runs pawl: it checks out the tip of the base, and writes the event that
+// started it into workflow/NAME.json. It returns the environment of the job; without a dispatch, the schedule started it.
+func (s *Stage) Start(run int, name string, started *Dispatch) (map[string]string, error) {
+	for _, path := range s.files {
+		data, ok := s.repo.File("main", path)
 		if !ok {
-			return nil, fmt.Errorf("checking out the profile: the base lost %s", name)
+			return nil, fmt.Errorf("checking out the profile: the base lost %s", path)
 		}
-		if err := s.Write(filepath.Join("checkout", filepath.FromSlash(name)), data); err != nil {
+		if err := s.Write(filepath.Join("checkout", filepath.FromSlash(path)), data); err != nil {
 			return nil, err
 		}
 	}
@@ -228,7 +228,7 @@ func (s *Stage) Start(run int, folder string, started *Dispatch) (map[string]str
 	if err != nil {
 		return nil, fmt.Errorf("writing the event: %w", err)
 	}
-	file := filepath.Join(folder, "workflow-event.json")
+	file := filepath.Join("workflow", name+".json")
 	env := maps.Clone(s.env)
 	maps.Copy(env, map[string]string{
 		"GITHUB_RUN_ID": fmt.Sprint(run), "GITHUB_RUN_ATTEMPT": "1", "GITHUB_EVENT_NAME": kind, "GITHUB_EVENT_PATH": s.path(file),
@@ -251,6 +251,15 @@ func (s *Stage) Write(name string, data []byte) error {
 func (s *Stage) Save() error { return s.repo.Save(s.path("profile.git")) }
 
 func (s *Stage) path(name string) string { return filepath.Join(s.dir, name) }
+
+// Pull is the text of a pull request: its title as a heading, and its description.
+func (s *Stage) Pull(number int) (string, error) {
+	p, ok := s.repo.Pull(number)
+	if !ok {
+		return "", fmt.Errorf("reading pull request #%d: there is none", number)
+	}
+	return "# " + p.Title + "\n\n" + strings.TrimRight(strings.ReplaceAll(p.Body, "\r\n", "\n"), "\n") + "\n", nil
+}
 
 // Diff is what a commit of the repository changed, as git shows it.
 func (s *Stage) Diff(sha string) (string, error) {

@@ -16,6 +16,8 @@ const MaxIncoming = 64 << 10
 // on one line where the field says so.
 type Incoming struct {
 	ID, Source, Chain string
+	// At is when it happened by its own timestamp, in UTC; zero for a time that JSON cannot hold.
+	At time.Time
 	// Name is the type without its version.
 	Name string
 	// Ignored says why the event is acknowledged and nothing is done about it, empty when something is.
@@ -43,6 +45,7 @@ func refuse(format string, args ...any) error {
 
 // foreign is what is read of an event; 0.4 calls its version otherwise.
 type foreign struct {
+	at      time.Time
 	Context *struct {
 		SpecVersion string `json:"specversion"`
 		Version     string `json:"version"`
@@ -70,7 +73,7 @@ func Parse(raw []byte, accept []string, own string) (Incoming, error) {
 		return Incoming{}, err
 	}
 	c := e.Context
-	in := Incoming{ID: c.ID, Source: c.Source, Chain: c.ChainID, Name: c.Type}
+	in := Incoming{ID: c.ID, Source: c.Source, Chain: c.ChainID, Name: c.Type, At: e.at}
 	if parts := typed.FindStringSubmatch(c.Type); parts != nil {
 		in.Name = parts[1]
 	}
@@ -130,8 +133,12 @@ func open(raw []byte) (foreign, error) {
 			return foreign{}, refuse("id, source, type and chainId of its context have to be visible ASCII, at most %d characters each", maxName)
 		}
 	}
-	if _, err := time.Parse(time.RFC3339Nano, c.Timestamp); err != nil {
+	at, err := time.Parse(time.RFC3339Nano, c.Timestamp)
+	if err != nil {
 		return foreign{}, refuse("its timestamp is no time as in RFC 3339")
+	}
+	if at = at.UTC(); at.Year() > 0 && at.Year() <= 9999 { // an offset may lead beyond
+		e.at = at
 	}
 	return e, nil
 }

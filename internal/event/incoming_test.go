@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 	"unicode"
 
 	"github.com/google/go-cmp/cmp"
@@ -38,7 +39,7 @@ func wrap(t string, data string) string {
 
 func TestParse(t *testing.T) {
 	t.Parallel()
-	want := event.Incoming{ID: incomingID, Source: ci, Chain: chain, Name: event.ArtifactPublished,
+	want := event.Incoming{ID: incomingID, Source: ci, Chain: chain, Name: event.ArtifactPublished, At: time.Date(2026, 3, 2, 7, 30, 0, 5e8, time.UTC),
 		Artifact: event.Image("docker.io/acme/ledger", "v1.3.0", digest), Image: "docker.io/acme/ledger", Tag: "v1.3.0", User: "ci bot <b>"}
 	v5 := published("0.5.1")
 	for name, raw := range map[string]string{
@@ -201,4 +202,15 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("%+v is written %s and read %+v, %v", in.Artifact, in.Artifact, again, err)
 		}
 	})
+}
+
+// TestParseTime shows that a time which no report can hold is left out, and the event counts all the same.
+func TestParseTime(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"} {
+		raw := strings.Replace(published("0.5.1"), "2026-03-02T08:30:00.5+01:00", at, 1)
+		if in, err := event.Parse([]byte(raw), []string{ci}, ""); err != nil || !in.At.IsZero() || in.Tag != "v1.3.0" {
+			t.Errorf("%s: %v %+v", at, err, in)
+		}
+	}
 }

@@ -45,15 +45,16 @@ type Report struct {
 }
 
 // Incoming is an event of somebody else; all of it is what the event says. Type is without version, Artifact a package URL.
-// Ignored is why nothing was done about the event.
+// At is when it happened by its own timestamp, Ignored why nothing was done about it.
 type Incoming struct {
-	ID       string `json:"id"`
-	Source   string `json:"source"`
-	Type     string `json:"type"`
-	Chain    string `json:"chain,omitempty"`
-	Artifact string `json:"artifact,omitempty"`
-	Reason   string `json:"reason,omitempty"`
-	Ignored  string `json:"ignored,omitempty"`
+	ID       string    `json:"id"`
+	Source   string    `json:"source"`
+	Type     string    `json:"type"`
+	At       time.Time `json:"at,omitzero"`
+	Chain    string    `json:"chain,omitempty"`
+	Artifact string    `json:"artifact,omitempty"`
+	Reason   string    `json:"reason,omitempty"`
+	Ignored  string    `json:"ignored,omitempty"`
 }
 
 // Delivery is how one sink stands at the end of a run: how many events it acknowledged and refused, how many wait for a

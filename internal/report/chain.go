@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
 // maxEvents is how many events a timeline shows, maxRaw how many bytes of them are shown as they are.
@@ -46,7 +47,9 @@ type told struct {
 			Updates                            []json.RawMessage
 		}
 	}
-	at time.Time
+	// at is when it happened, and no earlier than what it follows; coarse says that it was told in whole seconds.
+	at     time.Time
+	coarse bool
 }
 
 // read reads an event as far as it can.
@@ -56,6 +59,7 @@ func read(raw json.RawMessage) (t told, ok bool) {
 		return told{}, false
 	}
 	t.at, err = time.Parse(time.RFC3339Nano, t.Context.Timestamp)
+	t.coarse = t.at.Nanosecond() == 0
 	return t, err == nil && t.Context.ID != ""
 }
 
@@ -83,6 +87,8 @@ type chain struct {
 	// Count is the number of events, Omitted how many of them are not shown, Raw the events as they are told.
 	Count, Omitted int
 	Raw            []string
+	// ran is how long pipelines ran, by project and number.
+	ran map[string]string
 }
 
 // node is one event of the timeline, or several of one kind that were told in a row.
@@ -103,9 +109,9 @@ type edge struct{ Word, Anchor, Title, ID string }
 // leg is a part of the way, with its bar.
 type leg struct{ Name, Took, X, Width, Tone string }
 
-// newChain reads the events of a report.
-func newChain(events []json.RawMessage) chain {
-	c := chain{Count: len(events), Omitted: max(0, len(events)-maxEvents)}
+// newChain reads the events of a report of a run that began at a time, which is where the timeline's clock starts.
+func newChain(events []json.RawMessage, began time.Time) chain {
+	c := chain{Count: len(events), Omitted: max(0, len(events)-maxEvents), ran: map[string]string{}}
 	var all []told
 	for _, raw := range events[:len(events)-c.Omitted] {
 		if t, ok := read(raw); ok {
@@ -124,16 +130,106 @@ func newChain(events []json.RawMessage) chain {
 			c.ID = t.Context.ChainID
 		}
 	}
-	begin, end := span(all)
-	c.Took = took(end.Sub(begin).Seconds())
-	c.nodes(all, begin)
-	c.Legs = legs(all, begin, end)
+	settle(all)
+	first, last := all[0], all[len(all)-1]
+	c.Took = between(first, last)
+	c.nodes(all, zero(all, began))
+	c.Legs = legs(all, first.at, last.at)
+	c.pipelines(all)
 	return c
 }
 
-func span(all []told) (begin, end time.Time) {
-	byTime := func(a, b told) int { return a.at.Compare(b.at) }
-	return slices.MinFunc(all, byTime).at, slices.MaxFunc(all, byTime).at
+// settle moves each event to no earlier than those that it follows, and orders them by time: a forge reports whole seconds,
+// and clocks differ, but what a link says is sure.
+func settle(all []told) {
+	index := map[string]int{}
+	for i, t := range all {
+		index[t.Context.ID] = i
+	}
+	for moved := true; moved; { // times only grow, and not beyond the latest
+		moved = false
+		for i := range all {
+			for _, id := range all[i].follows() {
+				if before, ok := index[id]; ok && all[i].at.Before(all[before].at) {
+					all[i].at, moved = all[before].at, true
+				}
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b told) int { return a.at.Compare(b.at) })
+}
+
+// follows are the ids of the events that come before this one.
+func (t told) follows() []string {
+	var ids []string
+	for _, l := range t.Context.Links {
+		switch {
+		case l.LinkType == "PATH", l.LinkType == "END":
+			ids = append(ids, l.From.ContextID)
+		case l.LinkKind == "TRIGGER", l.LinkKind == "CAUSED_BY":
+			ids = append(ids, l.Target.ContextID)
+		}
+	}
+	return ids
+}
+
+// zero is where the timeline's clock starts: with the run.
+func zero(all []told, began time.Time) time.Time {
+	for _, t := range all {
+		if t.is(event.PipelineRunStarted, "run") {
+			return t.at
+		}
+	}
+	if began.IsZero() {
+		return all[0].at
+	}
+	return began
+}
+
+// between is how long it took from one event to another, no more exactly than both were told.
+func between(from, to told) string { return lasted(to.at.Sub(from.at), from.coarse || to.coarse) }
+
+// lasted is a duration, of which whole seconds are known when it is coarse.
+func lasted(d time.Duration, coarse bool) string {
+	switch {
+	case !coarse:
+		return took(d.Seconds())
+	case d < time.Second:
+		return "<\u00a01\u00a0s"
+	default:
+		return took(d.Round(time.Second).Seconds())
+	}
+}
+
+// offset is where on the clock something is, before or after its start.
+func offset(d time.Duration, coarse bool) string {
+	switch {
+	case coarse && d.Abs() < time.Second:
+		return lasted(0, true)
+	case d < 0:
+		return "−" + lasted(-d, coarse)
+	default:
+		return "+" + lasted(d, coarse)
+	}
+}
+
+// pipelines finds how long each pipeline ran.
+func (c *chain) pipelines(all []told) {
+	started := map[string]told{}
+	for _, t := range all {
+		key := t.Subject.Content.PipelineName + " " + t.Subject.ID[strings.LastIndex(t.Subject.ID, "/")+1:]
+		switch from, there := started[key]; {
+		case t.is(event.PipelineRunStarted, "deploy"):
+			started[key] = t
+		case t.is(event.PipelineRunFinished, "deploy") && there:
+			c.ran[key] = between(from, t)
+		}
+	}
+}
+
+// Ran is how long the pipeline of a trigger ran, by its events; empty when they do not say.
+func (c chain) Ran(t pipeline.Trigger) string {
+	return c.ran[fmt.Sprintf("%s %d", t.Project, t.PipelineID)]
 }
 
 // raws are the events as lines of indented JSON, as many as there is room for.
@@ -153,7 +249,7 @@ func raws(events []json.RawMessage) []string {
 }
 
 // nodes makes the timeline. Three or more questions, rewritten files or found versions in a row become one node.
-func (c *chain) nodes(all []told, begin time.Time) {
+func (c *chain) nodes(all []told, zero time.Time) {
 	type spot struct{ anchor, title string }
 	spots := map[string]spot{}
 	var runs [][]told
@@ -172,7 +268,7 @@ func (c *chain) nodes(all []told, begin time.Time) {
 		}
 		for _, group := range groups {
 			n := newNode(group)
-			n.Anchor, n.Offset = fmt.Sprintf("e%d", len(c.Nodes)+1), "+"+took(n.At.Sub(begin).Seconds())
+			n.Anchor, n.Offset = fmt.Sprintf("e%d", len(c.Nodes)+1), offset(n.At.Sub(zero), group[len(group)-1].coarse)
 			for _, t := range group {
 				spots[t.Context.ID] = spot{n.Anchor, n.Title}
 			}
@@ -349,7 +445,7 @@ func legs(all []told, begin, end time.Time) []leg {
 			return
 		}
 		d := to.at.Sub(from.at).Seconds()
-		out = append(out, leg{name, took(d), place(min(from.at.Sub(begin).Seconds(), whole*0.994), whole), percent(d, whole), tone})
+		out = append(out, leg{name, between(from, to), place(min(from.at.Sub(begin).Seconds(), whole*0.994), whole), percent(d, whole), tone})
 	}
 	queued, hasQueued := find(false, event.PipelineRunQueued, "run")
 	started, hasStarted := find(false, event.PipelineRunStarted, "run")

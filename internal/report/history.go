@@ -2,6 +2,7 @@ package report
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -21,10 +22,14 @@ type Commit struct {
 
 // History is how versions moved: one line for each manifest, ordered by name.
 type History struct {
-	Lines []Line
-	// Runs are the reports, the newest first; Commits counts the commits that name updates.
+	// Profile is whose history it is, as far as that is known.
+	Profile string
+	Lines   []Line
+	// Runs are the reports, the newest first; Commits counts the commits that name updates,
+	// Among how many there are in all, when that is known.
 	Runs    []pipeline.Report
 	Commits int
+	Among   int
 	// Begin and End are the first and the last time of which anything is known.
 	Begin, End time.Time
 }
@@ -98,7 +103,7 @@ func NewHistory(reports []pipeline.Report, commits []Commit) History {
 		b.commit(c)
 	}
 	slices.Reverse(reports)
-	b.history.Runs = reports
+	b.history.Runs, b.history.Profile = reports, profilesOf(reports)
 	for _, l := range b.lines {
 		slices.SortStableFunc(l.Moves, func(a, b Move) int { return a.at().Compare(b.at()) })
 		b.history.Lines = append(b.history.Lines, *l)
@@ -123,6 +128,24 @@ type builder struct {
 	published map[string]time.Time
 }
 
+// profilesOf names the profiles that reports, the newest first, are about.
+func profilesOf(reports []pipeline.Report) string {
+	var names []string
+	for _, r := range reports {
+		if name := profileOf(r); name != "" && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	switch len(names) {
+	case 0:
+		return ""
+	case 1:
+		return names[0]
+	default:
+		return fmt.Sprintf("%s and %d more", names[0], len(names)-1)
+	}
+}
+
 // published finds the events of others that tell when something was published.
 func published(reports []pipeline.Report) map[string]time.Time {
 	times := map[string]time.Time{}
@@ -131,6 +154,9 @@ func published(reports []pipeline.Report) map[string]time.Time {
 			if t, ok := read(raw); ok && t.is(event.ArtifactPublished, "") {
 				times[t.Context.ID] = t.at
 			}
+		}
+		if in := r.Incoming; in != nil && in.Type == event.ArtifactPublished && in.Ignored == "" && !in.At.IsZero() {
+			times[in.ID] = in.At
 		}
 	}
 	return times
@@ -207,7 +233,7 @@ func (b *builder) known(r pipeline.Report) map[string]seen {
 				if l.LinkKind != "CAUSED_BY" {
 					continue
 				}
-				if at, ok := b.published[l.Target.ContextID]; ok {
+				if at, ok := b.published[l.Target.ContextID]; ok && !at.After(t.at) {
 					s = seen{at, Published}
 				} else if !announced.IsZero() {
 					s = seen{announced, Announced}

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -60,6 +61,10 @@ func TestLead(t *testing.T) {
 	announced, published := merged, merged
 	announced.Events = dispatched(t, merged, 1)
 	published.Events = dispatched(t, merged, 1, artifact)
+	received, ignored, future := announced, announced, announced
+	received.Incoming = &pipeline.Incoming{ID: incoming, Type: event.ArtifactPublished, At: morning.Add(-2 * time.Hour)}
+	ignored.Incoming = &pipeline.Incoming{ID: incoming, Type: event.ArtifactPublished, At: morning.Add(-2 * time.Hour), Ignored: "it is our own"}
+	future.Incoming = &pipeline.Incoming{ID: incoming, Type: event.ArtifactPublished, At: hours(3)}
 	for name, c := range map[string]struct {
 		reports []pipeline.Report
 		commits []report.Commit
@@ -67,14 +72,17 @@ func TestLead(t *testing.T) {
 		lead    time.Duration
 		known   bool
 	}{
-		"the run that merged":        {reports: []pipeline.Report{merged}, how: report.FirstSeen, lead: 2 * time.Hour, known: true},
-		"an earlier run saw it":      {reports: []pipeline.Report{merged, pending}, how: report.FirstSeen, lead: 4 * time.Hour, known: true},
-		"announced":                  {reports: []pipeline.Report{announced}, how: report.Announced, lead: 3 * time.Hour, known: true},
-		"published":                  {reports: []pipeline.Report{published}, how: report.Published, lead: 7 * time.Hour, known: true},
-		"merged after the run":       {[]pipeline.Report{pending}, []report.Commit{commit("s", hours(9), []change.Update{move("1", "2")})}, report.FirstSeen, 9 * time.Hour, true},
-		"not merged":                 {reports: []pipeline.Report{pending}, how: report.FirstSeen},
-		"commits alone":              {commits: []report.Commit{commit("s", hours(9), []change.Update{move("1", "2")})}},
-		"a report and its own merge": {[]pipeline.Report{merged}, []report.Commit{commit("s", hours(5), []change.Update{move("1", "2")})}, report.FirstSeen, 2 * time.Hour, true},
+		"the run that merged":          {reports: []pipeline.Report{merged}, how: report.FirstSeen, lead: 2 * time.Hour, known: true},
+		"an earlier run saw it":        {reports: []pipeline.Report{merged, pending}, how: report.FirstSeen, lead: 4 * time.Hour, known: true},
+		"announced":                    {reports: []pipeline.Report{announced}, how: report.Announced, lead: 3 * time.Hour, known: true},
+		"published":                    {reports: []pipeline.Report{published}, how: report.Published, lead: 7 * time.Hour, known: true},
+		"the incoming event":           {reports: []pipeline.Report{received}, how: report.Published, lead: 6 * time.Hour, known: true},
+		"an event that is ignored":     {reports: []pipeline.Report{ignored}, how: report.Announced, lead: 3 * time.Hour, known: true},
+		"published after it was found": {reports: []pipeline.Report{future}, how: report.Announced, lead: 3 * time.Hour, known: true},
+		"merged after the run":         {[]pipeline.Report{pending}, []report.Commit{commit("s", hours(9), []change.Update{move("1", "2")})}, report.FirstSeen, 9 * time.Hour, true},
+		"not merged":                   {reports: []pipeline.Report{pending}, how: report.FirstSeen},
+		"commits alone":                {commits: []report.Commit{commit("s", hours(9), []change.Update{move("1", "2")})}},
+		"a report and its own merge":   {[]pipeline.Report{merged}, []report.Commit{commit("s", hours(5), []change.Update{move("1", "2")})}, report.FirstSeen, 2 * time.Hour, true},
 	} {
 		h := report.NewHistory(c.reports, c.commits)
 		if len(h.Lines) != 1 || h.Lines[0].Manifest != "app" || len(h.Lines[0].Moves) != 1 {
@@ -128,5 +136,38 @@ func TestTroubles(t *testing.T) {
 	}
 	if f := h.Lines[0].Failures[0]; !f.First().Equal(hours(1)) || !f.Last().Equal(hours(2)) {
 		t.Errorf("from %s to %s", f.First(), f.Last())
+	}
+}
+
+// TestSpan: a history of one day names that day once, one without reports says nothing that only reports tell, and one of a
+// repository in which nothing was found says among how many commits.
+func TestSpan(t *testing.T) {
+	t.Parallel()
+	day := string(history(t, report.NewHistory([]pipeline.Report{at(0, 1, "a", move("1", "2"))}, nil)))
+	days := string(history(t, report.NewHistory([]pipeline.Report{at(0, 40, "a", move("1", "2"))}, nil)))
+	commits := string(history(t, report.NewHistory(nil, []report.Commit{commit("d", hours(1), []change.Update{move("1", "2")})})))
+	none := report.NewHistory(nil, nil)
+	none.Among, none.Profile = 1234, "acme/profile"
+	nothing := string(history(t, none))
+	for name, c := range map[string]struct {
+		page       string
+		says, lies []string
+	}{
+		"one day":      {day, []string{`<p class="kind">History, 2 Mar 2026</p>`, "Each manifest, 2 Mar 2026<", "Lead time", "Failed runs"}, []string{"2 Mar 2026 to"}},
+		"two days":     {days, []string{`<p class="kind">History, 2 Mar 2026 to 4 Mar 2026</p>`, "Each manifest, 2 Mar 2026 to 4 Mar 2026<"}, nil},
+		"commits":      {commits, []string{"1 version merged", "<dt>Commits</dt><dd>1<", "Reports of runs tell"}, []string{"ead time</", "Failed runs", "<dt>Runs<", "<dt>Not merged<", "Known by"}},
+		"no commit":    {nothing, []string{"No commit of pawl among 1\u202f234 commits", "<title>History: No commit of pawl among 1\u202f234 commits – acme/profile – pawl</title>", `<span class="profile">acme/profile</span>`}, []string{"Nothing has"}},
+		"nothing read": {string(history(t, report.NewHistory(nil, nil))), []string{"Nothing has happened yet"}, nil},
+	} {
+		for _, text := range c.says {
+			if !strings.Contains(c.page, text) {
+				t.Errorf("%s: the page does not say %s", name, text)
+			}
+		}
+		for _, text := range c.lies {
+			if strings.Contains(c.page, text) {
+				t.Errorf("%s: the page says %s", name, text)
+			}
+		}
 	}
 }

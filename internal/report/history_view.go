@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"time"
-
-	"github.com/pawl-cd/pawl/internal/change"
 )
 
 // The most that a history page shows of one manifest, and of the runs.
@@ -22,14 +20,16 @@ type historyView struct {
 	Runs            []runLine
 	MoreRuns        int
 	Sections        []section
-	From, To        string
+	// Span are the days from the first to the last, Reported says that there are reports: commits tell merges alone.
+	Span     string
+	Reported bool
 }
 
 type stat struct{ Name, Value, Note string }
 
 type lineView struct {
 	Anchor, Manifest string
-	Source           change.Source
+	Source, Address  string
 	Now              string
 	Merged, Pending  int
 	Lead             string
@@ -60,7 +60,7 @@ type runLine struct {
 }
 
 func newHistoryView(h History) historyView {
-	v := historyView{History: h, From: day(h.Begin), To: day(h.End)}
+	v := historyView{History: h, Span: days(h.Begin, h.End), Reported: len(h.Runs) > 0}
 	moves, merged, failing := 0, 0, 0
 	var leads []time.Duration
 	for i, l := range h.Lines {
@@ -73,16 +73,19 @@ func newHistoryView(h History) historyView {
 		v.Lines = append(v.Lines, line)
 	}
 	v.Headline = count(merged, "version") + " merged"
-	if h.Begin.IsZero() {
+	switch {
+	case h.Begin.IsZero() && h.Among > 0:
+		v.Headline = "No commit of pawl among " + count(h.Among, "commit")
+	case h.Begin.IsZero():
 		v.Headline = "Nothing has happened yet"
 	}
-	v.Title = "History: " + v.Headline + " – pawl"
-	v.Stats = []stat{
-		{"Versions merged", thousands(merged), ""},
-		{"Not merged", thousands(moves - merged), ""},
-		{"Median lead time", median(leads), fmt.Sprintf("of %s", count(len(leads), "version"))},
-		{"Manifests that failed", thousands(failing), ""},
-		{"Runs", thousands(len(h.Runs)), ""},
+	v.Title = titled("History: "+v.Headline, h.Profile)
+	v.Stats = []stat{{"Versions merged", thousands(merged), ""}}
+	if v.Reported {
+		v.Stats = append(v.Stats, stat{"Not merged", thousands(moves - merged), ""},
+			stat{"Median lead time", median(leads), fmt.Sprintf("of %s", count(len(leads), "version"))},
+			stat{"Manifests that failed", thousands(failing), ""},
+			stat{"Runs", thousands(len(h.Runs)), ""})
 	}
 	if h.Commits > 0 {
 		v.Stats = append(v.Stats, stat{"Commits", thousands(h.Commits), ""})
@@ -119,7 +122,8 @@ func (v *historyView) runs() {
 }
 
 func newLine(h History, l Line) (lineView, []time.Duration) {
-	v := lineView{Manifest: l.Manifest, Source: l.Source, Failures: l.Failures, More: max(0, len(l.Moves)-maxMoves)}
+	v := lineView{Manifest: l.Manifest, Failures: l.Failures, More: max(0, len(l.Moves)-maxMoves)}
+	v.Source, v.Address = sourceName(l.Source)
 	var leads []time.Duration
 	whole := h.End.Sub(h.Begin).Seconds()
 	at := func(t time.Time) string {
@@ -181,9 +185,16 @@ func median(all []time.Duration) string {
 	return took(middle.Seconds())
 }
 
-func day(t time.Time) string {
-	if t.IsZero() {
+// days is a span of time as its first and last day, which may be one.
+func days(begin, end time.Time) string {
+	const form = "2 Jan 2006"
+	from, to := begin.UTC().Format(form), end.UTC().Format(form)
+	switch {
+	case begin.IsZero():
 		return ""
+	case from == to:
+		return from
+	default:
+		return from + " to " + to
 	}
-	return t.UTC().Format("2 Jan 2006")
 }

@@ -39,7 +39,7 @@ var policyText = sync.OnceValue(func() string {
 // pages are the templates. Like all that is made here once, they are made when a page is: most commands write none.
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
-		"t": visible, "long": visibleLines, "safe": link, "short": shortSHA, "took": took, "when": when, "stamp": stamp,
+		"t": visible, "parts": parts, "long": visibleLines, "safe": link, "short": shortSHA, "took": took, "when": when, "stamp": stamp,
 		"n": count, "tone": outcomeTone, "thousands": thousands, "add": func(n int) int { return n + 1 },
 	}).ParseFS(files, "*.tmpl"))
 })

@@ -31,6 +31,9 @@ func visible(text string) string {
 	return b.String()
 }
 
+// parts is visible in pieces that end with a slash, after which a line may break.
+func parts(text string) []string { return strings.SplitAfter(visible(text), "/") }
+
 // visibleLines is visible for each line of a longer text, which keeps its indentation; empty lines stay.
 func visibleLines(text string) []string {
 	const most = 500

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -68,18 +69,18 @@ func TestUnreadableEvents(t *testing.T) {
 	for _, text := range []string{"", "null", "[]", "7", `{"context": 7}`, `{"context": {"id": "b", "timestamp": "yesterday"}}`, good} {
 		events = append(events, json.RawMessage(text))
 	}
-	c := newChain(events)
+	c := newChain(events, time.Time{})
 	if c.Count != 7 || c.Omitted != 6 || len(c.Nodes) != 1 || c.Nodes[0].Title != "com.example.odd.1" || len(c.Nodes[0].Links) != 0 {
 		t.Errorf("%+v", c)
 	}
-	if c := newChain(events[:6]); len(c.Nodes) != 0 || c.Omitted != 6 {
+	if c := newChain(events[:6], time.Time{}); len(c.Nodes) != 0 || c.Omitted != 6 {
 		t.Errorf("%+v", c)
 	}
 	var many []json.RawMessage
 	for range maxEvents + 5 {
 		many = append(many, json.RawMessage(good))
 	}
-	if c := newChain(many); len(c.Nodes) != maxEvents || c.Omitted != 5 {
+	if c := newChain(many, time.Time{}); len(c.Nodes) != maxEvents || c.Omitted != 5 {
 		t.Errorf("%d nodes, %d omitted", len(c.Nodes), c.Omitted)
 	}
 }

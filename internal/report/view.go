@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -15,7 +16,7 @@ import (
 
 // runView is what the template of a run shows.
 type runView struct {
-	Title, Headline string
+	Title, Headline, Profile string
 	// Tone is good, wait or bad.
 	Tone    string
 	Notes   []string
@@ -66,9 +67,9 @@ type bar struct {
 }
 
 func newRunView(r pipeline.Report, failure Failure) runView {
-	v := runView{Report: r, Failure: failure, Changes: changes(r.Plan), Chain: newChain(r.Events)}
+	v := runView{Report: r, Failure: failure, Changes: changes(r.Plan), Chain: newChain(r.Events, r.Started), Profile: profileOf(r)}
 	v.Headline, v.Tone = headline(r, failure)
-	v.Title = v.Headline + " – pawl"
+	v.Title = titled(v.Headline, v.Profile)
 	v.Notes = notes(r)
 	v.Shares = shares(r.Plan)
 	for _, o := range r.Plan.Outcomes {
@@ -327,10 +328,43 @@ func kind(name string) string {
 	return name
 }
 
-// Page is the address of the source's page, for a source that is written as one.
-func (c changed) Page() string {
-	address, _, _ := strings.Cut(c.Source.Name, "#")
-	return link(address)
+// Name is what the source is called, without the address of a chart's repository.
+func (c changed) Name() string {
+	name, _ := sourceName(c.Source)
+	return name
+}
+
+// Address is where the chart's repository is.
+func (c changed) Address() string {
+	_, address := sourceName(c.Source)
+	return address
+}
+
+// sourceName splits the name of a chart from the address of its repository.
+func sourceName(s change.Source) (name, address string) {
+	if address, name, ok := strings.Cut(s.Name, "#"); ok && name != "" {
+		return name, address
+	}
+	return s.Name, ""
+}
+
+// CommitPage is the address of the merged commit at the forge, empty when it is not known.
+func (v runView) CommitPage() string {
+	r := v.Report
+	if r.Merge == nil || r.Merge.SHA == "" {
+		return ""
+	}
+	if d := r.Deploy; d != nil && d.Commit == r.Merge.SHA && link(d.URL) != "" {
+		return link(d.URL)
+	}
+	if r.Pull == nil {
+		return ""
+	}
+	base, _, ok := strings.Cut(r.Pull.URL, "/pull/")
+	if !ok {
+		return ""
+	}
+	return link(base + "/commit/" + url.PathEscape(r.Merge.SHA))
 }
 
 // Word names how the merge went.
@@ -367,10 +401,18 @@ func (v runView) State(t pipeline.Trigger) string {
 	switch {
 	case t.Failed():
 		return "bad"
-	case t.State == "accepted" && t.Status != "success":
-		return "wait"
-	case t.State == "accepted":
+	case t.State == "accepted" && t.Status == "success":
 		return "good"
+	case t.State == "accepted" && t.Status != "":
+		return "wait"
 	}
 	return "calm"
+}
+
+// Status names what became of a trigger; one that an earlier run fired and nobody asked about is of earlier.
+func (v runView) Status(t pipeline.Trigger) string {
+	if t.State == "accepted" && !t.Fired && t.Status == "" {
+		return "earlier"
+	}
+	return t.State
 }
