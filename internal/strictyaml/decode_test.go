@@ -100,7 +100,7 @@ func TestProblems(t *testing.T) {
 		"key is a map":      {"name: x\n? {a: b}\n: c\n", "g.yaml:2:3: want a name as key, have a map ()"},
 		"all at once":       {"beds: x\nopen: y\n", "g.yaml:1:7: beds: want a whole number, have \"x\" ()\ng.yaml:2:7: open: want true or false, have \"y\" ()\ng.yaml:1:1: missing key \"name\" ()"},
 		"template unquoted": {"name: x\nkind: {{ requiredEnv \"X\" }}\n", `g.yaml:2:7: kind: want text, have a map (put quotes around the expression: '{{ requiredEnv "NAME" }}')`},
-		"syntax":            {"name: [x\n", "g.yaml:1:1: reading YAML: a bracket is not closed (close the bracket that is opened here)"},
+		"syntax":            {"name: [x\n", "g.yaml:1:1: reading YAML: a bracket is not closed (close the bracket that is opened here, and put commas between what is in it)"},
 		"bomb":              {bomb + "name: x\nowners: [*e]\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

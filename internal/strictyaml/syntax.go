@@ -12,8 +12,12 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// maxSearch bounds the bytes that are parsed to find the place of one mistake: some hundred milliseconds.
-const maxSearch = 8 << 20
+// What is tried to find the place of one mistake: bytes that are parsed, and lines before the one where the parser stops.
+// Some texts of a few kB take 50 ms to parse.
+const (
+	maxSearch = 2 << 20
+	maxTries  = 16
+)
 
 // Syntax describes an error of yaml.v3 in a text: the line that does not go with those before it, why, and what to do.
 // yaml.v3 itself names the line where the enclosing block begins, often far above.
@@ -22,7 +26,7 @@ func Syntax(data []byte, err error) Problem {
 	if m := yamlLine.FindStringSubmatch(err.Error()); m[1] != "" {
 		line, _ = strconv.Atoi(m[1])
 	}
-	at, found := faultyLine(data)
+	at, found := faultyLine(data, line)
 	if !found {
 		return Problem{Line: line, Column: 1, Message: message, Hint: "look at indentation, quotes and brackets, on this line and after it"}
 	}
@@ -36,8 +40,9 @@ func Syntax(data []byte, err error) Problem {
 var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
 
 // faultyLine returns the index of the line after the most lines from the start that are YAML by themselves; false when
-// finding it takes too long. The parser is given one line at a time, and stops soon after the mistake.
-func faultyLine(data []byte) (int, bool) {
+// finding it takes too long. The parser is given one line at a time, and stops soon after a line that does not fit; of
+// what stays open it names the line itself, or the one before. So only lines near these two are tried.
+func faultyLine(data []byte, named int) (int, bool) {
 	lines := bytes.SplitAfter(data, []byte("\n"))
 	end := make([]int, len(lines)+1)
 	for i, l := range lines {
@@ -47,13 +52,16 @@ func faultyLine(data []byte) (int, bool) {
 	if parse(reader) == nil {
 		return 0, false
 	}
-	budget := maxSearch
-	for n := min(reader.line, len(lines)-1); n > 0; n-- {
+	stop, budget := min(reader.line, len(lines)-1), maxSearch
+	for n := stop; n > 0; n-- {
+		if near := n > stop-maxTries || n >= named-2 && n <= named+1 || n == 1; !near {
+			continue
+		}
 		if budget -= end[n]; budget < 0 {
 			return 0, false
 		}
 		if parse(bytes.NewReader(data[:end[n]])) == nil {
-			return n, true
+			return n, n > 1 || stop <= maxTries || named <= 3
 		}
 	}
 	return 0, true
@@ -98,7 +106,7 @@ var sayings = []struct{ says, message, hint string }{
 	{"did not find expected '-' indicator", "this line does not fit the list above it", "begin it with - like its neighbours, or indent it as part of the item above"},
 	{"mapping values are not allowed", "there is a colon where no key can be", "indent the line like its neighbours; put quotes around a value that holds a colon"},
 	{"could not find expected ':'", "there is no colon after a key", "look at this line and the one before: write key: value"},
-	{"did not find expected ',' or", "a bracket is not closed", "close the bracket that is opened here"},
+	{"did not find expected ',' or", "a bracket is not closed", "close the bracket that is opened here, and put commas between what is in it"},
 	{"found unexpected end of stream", "a quote is not closed", "close the quote that is opened here"},
 	{"found unexpected document indicator", "a quote is not closed", "close the quote that is opened here"},
 }
