@@ -21,6 +21,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/event/contract"
 	"github.com/pawl-cd/pawl/internal/manifest"
 )
 
@@ -217,11 +218,14 @@ func check(b block) error {
 	}
 }
 
-// checkJSON wants JSON; a list is one of projects.
+// checkJSON wants JSON; a list is one of projects, and what has a version of CDEvents is an event.
 func checkJSON(body string) error {
 	if strings.HasPrefix(body, "[") {
 		_, err := deploy.Parse([]byte(body))
 		return err
+	}
+	if strings.Contains(body, `"specversion"`) {
+		return contract.Validate([]byte(body))
 	}
 	if !json.Valid([]byte(body)) {
 		return errors.New("no JSON")

@@ -164,6 +164,7 @@ func mistakes() []mistake {
 		{"a bad range", app("^1.0.0", "'>>1.0'"), nil, "plan", 3, `manifests/app.yaml:6:22: .*>>1.0`, `write a semver range, e.g. \^1.2.0`, "manifest-invalid"},
 		{"no YAML", app("^1.0.0", ">1.0"), nil, "plan", 3, `manifests/app.yaml:6:7: reading YAML: > has a meaning`, `put quotes around the range: '>1.0'`, "manifest-invalid"},
 		{"an empty image", app("org/app", "''"), nil, "validate", 4, `manifests/app.yaml:5:14: error: image is empty`, `write e.g. ghcr.io/org/app`, "manifest-invalid"},
+		{"the address of a page at Docker Hub", app("org/app", "https://hub.docker.com/r/org/web"), nil, "plan", 3, `an image has no scheme`, `write org/web$`, "manifest-invalid"},
 		{"an image with a scheme", app("org/app", "https://ghcr.io/org/web"), nil, "plan", 3, `5:14: reading image "https://ghcr.io/org/web": an image has no scheme`, `write ghcr.io/org/web`, "manifest-invalid"},
 		{"a token that is not bound", app("dockerimage\n    spec:\n      image: org/app", "githubrelease\n    spec:\n      owner: o\n      repository: r\n      token: '{{ requiredEnv \"OTHER_TOKEN\" }}'"), nil, "validate", 4,
 			`manifests/app.yaml:7:14: error: the environment variable "OTHER_TOKEN" may not be read by a manifest`, `bind it to its host in .pawl.yaml: secrets: {OTHER_TOKEN: api.github.com}`, "manifest-invalid"},
@@ -183,7 +184,7 @@ func mistakes() []mistake {
 			if err := errors.Join(err, os.WriteFile(file, []byte(replaced(string(text), "http:", "https:")), 0o644)); err != nil {
 				s.Fatal(err)
 			}
-		}, "plan", 3, `the host speaks HTTP where HTTPS was expected`, `speaks HTTP: write http:// in its url or in mirrors$`, "tls"},
+		}, "plan", 3, `the host speaks HTTP where HTTPS was expected`, `speaks no TLS: write http:// in its url or in mirrors$`, "tls"},
 		{"a private image", nil, func(s *site) {
 			s.registry.Set("/v2/org/app", fake.Fault{Status: 401, Header: http.Header{"Www-Authenticate": {`Basic realm="x"`}}})
 		}, "plan", 3, `failed \(source-failed\): .*401`, `docker login`, "unauthorized"},

@@ -64,7 +64,7 @@ func (o *reportOptions) run(ctx context.Context, names []string) error {
 	}
 	reports, err := o.reports(names)
 	if err != nil {
-		return &exit{code: Usage, err: err, hint: cmp.Or(advice(err), "name a directory of reports, or a report")}
+		return &exit{code: Usage, err: err, hint: cmp.Or(advice(err), "name a directory of reports, or a report; keep one with pawl run --output json > DIRECTORY/NAME.json")}
 	}
 	if len(names) > 0 && len(reports) == 0 && o.git == "" {
 		return &exit{code: Usage, err: errors.New("there is no report in " + strings.Join(names, ", ")), hint: "keep one with pawl run --output json > DIRECTORY/NAME.json"}

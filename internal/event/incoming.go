@@ -40,7 +40,7 @@ func (e *IncomingError) Error() string { return "reading the incoming event: " +
 func (e *IncomingError) Advice() string { return e.Hint }
 
 func refuse(format string, args ...any) error {
-	return &IncomingError{fmt.Sprintf(format, args...), "send a CDEvent 0.4.1 or 0.5 as JSON, alone or as the data of a CloudEvent in structured mode"}
+	return &IncomingError{fmt.Sprintf(format, args...), "send a CDEvent 0.4.1 or 0.5 as JSON, alone or as the data of a CloudEvent in structured mode; pawl events validate FILE checks it"}
 }
 
 // foreign is what is read of an event; 0.4 calls its version otherwise.

@@ -168,10 +168,10 @@ func isTLS(err error) bool {
 		errors.As(err, &record) || errors.As(err, &alert)
 }
 
-// spokeHTTP reports whether a plain answer came on a TLS connection.
-func spokeHTTP(err error) bool {
+// spokePlainly reports whether something that is no TLS came on a TLS connection.
+func spokePlainly(err error) bool {
 	var record tls.RecordHeaderError
-	return errors.As(err, &record) && string(record.RecordHeader[:]) == "HTTP/"
+	return errors.As(err, &record)
 }
 
 // throughProxy says what is wrong with the proxy of a request, empty when it is not the proxy.

@@ -296,7 +296,7 @@ func TestNoConnection(t *testing.T) {
 	}{
 		{"refused", "http://" + closed, httpx.ErrRefused, 2, "port"},
 		{"unknown host", "http://no-such-host.invalid", httpx.ErrUnknownHost, 1, "spelling"},
-		{"plain server", strings.Replace(plain, "http:", "https:", 1), httpx.ErrTLS, 1, " speaks HTTP: write http:// in its url or in mirrors"},
+		{"plain server", strings.Replace(plain, "http:", "https:", 1), httpx.ErrTLS, 1, " speaks no TLS: write http:// in its url or in mirrors"},
 		{"unknown authority", secure.URL, httpx.ErrTLS, 1, "SSL_CERT_FILE"},
 	}
 	for _, tt := range tests {

@@ -196,9 +196,9 @@ func (t *Transport) failure(ctx context.Context, req *http.Request, cause error)
 		e.Reason = "no answer within " + t.client.config.Timeout.String()
 	case errors.Is(e.Err, ErrConnection):
 		e.Reason = Redact(cause.Error(), t.client.config.Secrets...)
-	case spokeHTTP(cause):
+	case spokePlainly(cause):
 		e.Reason = "the host speaks HTTP where HTTPS was expected"
-		e.Hint = e.Host + " speaks HTTP: write http:// in its url or in mirrors"
+		e.Hint = e.Host + " speaks no TLS: write http:// in its url or in mirrors"
 	}
 	if proxy := throughProxy(cause); proxy != "" {
 		e.Reason, e.Hint = proxy, "check HTTPS_PROXY and NO_PROXY"

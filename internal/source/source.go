@@ -96,7 +96,10 @@ func imageFault(image string, refused bool) error {
 	name, _, tagged := strings.Cut(last, ":")
 	switch lower := strings.ToLower(image); {
 	case strings.Contains(image, "://"):
-		_, rest, _ := strings.Cut(image, "://")
+		rest := withoutScheme(image)
+		if rest == "" {
+			return &imageError{shown(image), "an image has no scheme", example}
+		}
 		return &imageError{shown(image), "an image has no scheme", "write " + shown(rest)}
 	case strings.HasPrefix(digest, "sha256:"), strings.HasPrefix(digest, "sha512:"):
 		return &imageError{bare, "want an image without digest", "write " + bare + "; the version is chosen by versionfilter"}
@@ -112,6 +115,19 @@ func imageFault(image string, refused bool) error {
 		return &imageError{image, "want [HOST/]REPOSITORY without tag or digest", example}
 	}
 	return nil
+}
+
+// withoutScheme is the image that somebody meant who copied an address: that of a page at Docker Hub, or a name with a tag.
+func withoutScheme(address string) string {
+	_, image, _ := strings.Cut(address, "://")
+	if page, ok := strings.CutPrefix(image, "hub.docker.com/"); ok {
+		image = strings.TrimPrefix(strings.TrimPrefix(page, "r/"), "_/")
+	}
+	image = strings.Trim(image, "/")
+	if at := strings.LastIndexByte(image, ':'); at > strings.LastIndexByte(image, '/') && strings.Contains(image, "/") {
+		image = image[:at]
+	}
+	return image
 }
 
 // ParseChart reads the URL of a Helm repository (http, https or oci) and the name of a chart in it.

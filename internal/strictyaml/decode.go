@@ -206,7 +206,7 @@ func (d *Decoder) nameKey(key string, n *yaml.Node, problems []Problem) {
 			continue
 		}
 		if p.Hint == "" && strings.HasPrefix(p.Message, "want a list, have \"") {
-			p.Hint = fmt.Sprintf("write %s: [%s]", key, n.Value)
+			p.Hint = fmt.Sprintf("write %s: [%s]", key, strings.Trim(n.Value, "[] "))
 		}
 		p.Message = key + ": " + p.Message
 	}

@@ -88,6 +88,7 @@ func TestProblems(t *testing.T) {
 		"no map":            {"- a\n", "g.yaml:1:1: want a map with name, have a list ()"},
 		"missing":           {"kind: rose\n", `g.yaml:1:1: missing key "name" ()`},
 		"null is missing":   {"name:\n", `g.yaml:1:1: missing key "name" ()`},
+		"a lost bracket":    {"name: x\nowners: ann, bob]\n", `g.yaml:2:9: owners: want a list, have "ann, bob]" (write owners: [ann, bob])`},
 		"text for a list":   {"name: x\nowners: ann\n", `g.yaml:2:9: owners: want a list, have "ann" (write owners: [ann])`},
 		"URL for a list":    {"name: x\nowners: https://a.example\n", `g.yaml:2:9: owners: want a list, have a text with a URL ()`},
 		"misspelt key":      {"nmae: x\n", `g.yaml:1:1: unknown key "nmae" (did you mean "name"?)`},

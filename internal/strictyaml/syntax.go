@@ -102,7 +102,7 @@ func (r *lineReader) Read(p []byte) (int, error) {
 
 // sayings are what yaml.v3 says, what it means, and what to do.
 var sayings = []struct{ says, message, hint string }{
-	{"did not find expected key", "this line does not fit the block above it", "indent it like its neighbours"},
+	{"did not find expected key", "this line does not fit the block above it", "indent it like its neighbours, or correct the line above when that one is off"},
 	{"did not find expected '-' indicator", "this line does not fit the list above it", "begin it with - like its neighbours, or indent it as part of the item above"},
 	{"mapping values are not allowed", "there is a colon where no key can be", "indent the line like its neighbours; put quotes around a value that holds a colon"},
 	{"could not find expected ':'", "there is no colon after a key", "look at this line and the one before: write key: value"},

@@ -12,8 +12,8 @@ func TestSyntax(t *testing.T) {
 	t.Parallel()
 	const top = "sources:\n  web:\n    kind: dockerimage\n    spec:\n      image: org/app\n"
 	for name, c := range map[string]struct{ in, want string }{
-		"too far left":       {top + "     versionfilter: '*'\ntargets:\n  t: {}\n", "6:6: this line does not fit the block above it (indent it like its neighbours)"},
-		"too far left later": {top + "targets:\n  t:\n    kind: yaml\n   spec: {}\n", "9:4: this line does not fit the block above it (indent it like its neighbours)"},
+		"too far left":       {top + "     versionfilter: '*'\ntargets:\n  t: {}\n", "6:6: this line does not fit the block above it (indent it like its neighbours, or correct the line above when that one is off)"},
+		"too far left later": {top + "targets:\n  t:\n    kind: yaml\n   spec: {}\n", "9:4: this line does not fit the block above it (indent it like its neighbours, or correct the line above when that one is off)"},
 		"too far right":      {top + "        versionfilter: '*'\n", "6:9: there is a colon where no key can be (indent the line like its neighbours; put quotes around a value that holds a colon)"},
 		"a second colon":     {"a: 1\nb: c: d\n", "2:1: there is a colon where no key can be (indent the line like its neighbours; put quotes around a value that holds a colon)"},
 		"no colon":           {"a:\n- b\nc\nd: e\n", "3:1: there is no colon after a key (look at this line and the one before: write key: value)"},
@@ -24,7 +24,7 @@ func TestSyntax(t *testing.T) {
 		"a tab":              {"a: 1\nb:\n\tc: d\n", "3:2: a tab stands where indentation belongs (a tab cannot indent YAML: use spaces)"},
 		"a range":            {"a:\n  b: >=1.0.0 # or so\n  c: d\n", "2:3: > has a meaning of its own in YAML (put quotes around the range: '>=1.0.0')"},
 		"every version":      {"a:\n  b: *\n  c: d\n", "2:3: * has a meaning of its own in YAML (put quotes around the range: '*')"},
-		"folded text":        {"a: >\n  x\n y\nb: c\n", "3:2: this line does not fit the block above it (indent it like its neighbours)"},
+		"folded text":        {"a: >\n  x\n y\nb: c\n", "3:2: this line does not fit the block above it (indent it like its neighbours, or correct the line above when that one is off)"},
 		"another character":  {"a: @x\n", "1:1: @ has a meaning of its own in YAML (put quotes around the value)"},
 		"an expression":      {"a:\n  b: {{ env \"X\" }}-y\n", "2:3: did not find expected key (put quotes around the expression: '{{ requiredEnv \"NAME\" }}')"},
 		"no such anchor":     {"a: 1\nb: *x\n", "2:1: unknown anchor 'x' referenced (look at indentation, quotes and brackets, here and on the line before)"},
@@ -34,7 +34,7 @@ func TestSyntax(t *testing.T) {
 		"a first quote":      {"c: 'x\n" + strings.Repeat("  y\n", 100) + "d: e\n", "1:1: a quote is not closed (close the quote that is opened here)"},
 		"inside brackets":    {"a: 1\nc: [x,\n" + strings.Repeat("  y,\n", 50) + "  z: b: c]\n", "2:1: a bracket is not closed (close the bracket that is opened here, and put commas between what is in it)"},
 		"second document":    {"a: 1\n---\nb: [x\n", "3:1: a bracket is not closed (close the bracket that is opened here, and put commas between what is in it)"},
-		"CRLF":               {"a:\r\n  b: c\r\n d: e\r\n", "3:2: this line does not fit the block above it (indent it like its neighbours)"},
+		"CRLF":               {"a:\r\n  b: c\r\n d: e\r\n", "3:2: this line does not fit the block above it (indent it like its neighbours, or correct the line above when that one is off)"},
 		"long lines":         {"a: " + strings.Repeat("x", 5000) + "\n b: c\n", "2:2: there is a colon where no key can be (indent the line like its neighbours; put quotes around a value that holds a colon)"},
 	} {
 		t.Run(name, func(t *testing.T) {
