@@ -353,17 +353,20 @@ func (s *storyStage) dies(run, request int, after bool) {
 // counting counts requests that are not of the registry, and notes which of them merged.
 type counting struct {
 	next   http.RoundTripper
+	mu     sync.Mutex
 	n      int
 	merged int
 }
 
 func (c *counting) RoundTrip(req *http.Request) (*http.Response, error) {
+	c.mu.Lock()
 	if req.URL.Host != "index.docker.io" {
 		c.n++
 		if strings.HasSuffix(req.URL.Path, "/merge") {
 			c.merged = c.n
 		}
 	}
+	c.mu.Unlock()
 	return c.next.RoundTrip(req)
 }
 

@@ -483,7 +483,7 @@ func TestNotDisarmedIsAnError(t *testing.T) {
 	w.repo.Protect("main", fake.Protection{Checks: []string{"ci"}})
 	w.arm()
 	w.must(w.repo.Label(1, change.ReviewLabel))
-	once(disable, fake.Fault{Status: 403, Message: "Resource not accessible"})(w, "")
+	once(disable, fake.Fault{Status: 403, Message: "Resource not accessible", Times: 10})(w, "")
 	result, err := w.client.Merge(context.Background(), github.Order{Number: 1, Method: "squash",
 		Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)})
 	if err == nil || result.Outcome != github.Failed || result.Decision.Code != change.UnderReview || !strings.Contains(advice(err), "pull-requests: write") {

@@ -137,26 +137,32 @@ func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Resu
 	return m.repeat("the merge queue does not take it: "+m.redact(said.Message), Pending)
 }
 
+// disarms bounds how often an auto-merge is turned off that other runs turn on again.
+const disarms = 3
+
 // stop ends the order, after disarming what GitHub would still merge for pawl. An auto-merge that a person armed is
 // that person's word and stays.
 func (m *merge) stop(ctx context.Context, s state, end *Result) (*Result, error) {
-	armed, err := m.armed(ctx, s)
-	if err != nil || !armed {
-		return end, err
+	var cause error
+	for range disarms {
+		armed, err := m.armed(ctx, s)
+		if err != nil || !armed {
+			return end, err
+		}
+		if cause = m.disarm(ctx, s); cause == nil {
+			return end, nil
+		}
+		now, err := m.state(ctx, m.order.Number)
+		if err != nil {
+			return end, cause
+		}
+		if now.is("merged") {
+			m.adopt(s)
+			return m.merged(ctx, now)
+		}
+		s = now
 	}
-	cause := m.disarm(ctx, s)
-	if cause == nil {
-		return end, nil
-	}
-	now, err := m.state(ctx, m.order.Number)
-	if err != nil {
-		return end, cause
-	}
-	if now.is("merged") {
-		m.adopt(s)
-		return m.merged(ctx, now)
-	}
-	if armed, err = m.armed(ctx, now); err != nil || armed {
+	if armed, err := m.armed(ctx, s); err != nil || armed {
 		return end, cause
 	}
 	return end, nil
