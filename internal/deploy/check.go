@@ -5,6 +5,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -12,11 +13,13 @@ import (
 // maxName bounds a project's name, in bytes.
 const maxName = 100
 
+// Patterns are compiled when they are first used: most commands never do.
+//
 // variableName is how the name of an environment variable is written; shownName is one that is surely no token which
 // was written in its place, and may be repeated in a message.
 var (
-	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	shownName    = regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,99}$`)
+	variableName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`) })
+	shownName    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Z_][A-Z0-9_]{0,99}$`) })
 )
 
 // Check returns every fault of a list as Problems, nil when there is none: those of the list itself, and variables
@@ -53,7 +56,7 @@ func checkProject(index int, project Project) Problems {
 		p.add(`name the environment variable that holds the project's trigger token, such as "secret":"TOKEN_DEV"`, "secret is missing")
 	}
 	for _, field := range [][2]string{{"secret", project.Secret}, {"api", project.API}} {
-		if field[1] != "" && !variableName.MatchString(field[1]) {
+		if field[1] != "" && !variableName().MatchString(field[1]) {
 			p.add("put the token into an environment variable, and write the name of that variable", "%s: want the name of an environment variable", field[0])
 		}
 	}
@@ -121,11 +124,11 @@ func duplicates(list []Project) Problems {
 }
 
 func checkVariable(p *problems, field, name, what string, lookup func(string) (string, bool)) {
-	if name == "" || !variableName.MatchString(name) {
+	if name == "" || !variableName().MatchString(name) {
 		return // said by checkProject
 	}
 	shown := "it names"
-	if shownName.MatchString(name) {
+	if shownName().MatchString(name) {
 		shown = name
 	}
 	value, set := lookup(name)

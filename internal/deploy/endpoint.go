@@ -6,6 +6,7 @@ import (
 	"path"
 	"regexp"
 	"strings"
+	"sync"
 )
 
 const addressHint = "write https://HOST/api/v4/projects/ID/trigger/pipeline, where ID is the project's number or its path with %2F for each slash"
@@ -13,8 +14,8 @@ const addressHint = "write https://HOST/api/v4/projects/ID/trigger/pipeline, whe
 // The parts of a trigger endpoint's path, still URL-encoded; and a project's number or unescaped path
 // (https://docs.gitlab.com/ee/api/rest/#namespaced-paths).
 var (
-	endpointPath = regexp.MustCompile(`^(.*)/api/v4/projects/([^/]+)/trigger/pipeline/?$`)
-	projectID    = regexp.MustCompile(`^([1-9][0-9]{0,17}|[\w.-]+(/[\w.-]+)+)$`)
+	endpointPath = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.*)/api/v4/projects/([^/]+)/trigger/pipeline/?$`) })
+	projectID    = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^([1-9][0-9]{0,17}|[\w.-]+(/[\w.-]+)+)$`) })
 )
 
 // Endpoint splits the URL into the address of the GitLab, such as https://gitlab.example/sub, and the project's number
@@ -31,12 +32,12 @@ func (p Project) Endpoint() (base, project string, err error) {
 	case u.RawQuery != "" || u.ForceQuery || strings.Contains(p.URL, "#"):
 		return "", "", errors.New("it holds a query or fragment")
 	}
-	parts := endpointPath.FindStringSubmatch(u.EscapedPath())
+	parts := endpointPath().FindStringSubmatch(u.EscapedPath())
 	if parts == nil {
 		return "", "", errors.New("it is not the trigger endpoint of one project")
 	}
 	project, err = url.PathUnescape(parts[2])
-	if err != nil || !projectID.MatchString(project) || path.Clean(project) != project || strings.HasPrefix(project, "../") {
+	if err != nil || !projectID().MatchString(project) || path.Clean(project) != project || strings.HasPrefix(project, "../") {
 		return "", "", errors.New("it names no project by number or URL-encoded path")
 	}
 	if sub := parts[1]; sub != "" && (sub == "/" || sub != path.Clean(sub) || strings.Contains(sub, "%")) {

@@ -3,6 +3,7 @@ package deploy
 import (
 	"regexp"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -18,7 +19,9 @@ const (
 // skipMark is what makes a pipeline or a linter not run, in every order and spelling that any of them accepts:
 // [skip ci], [ci skip], [no ci], [skip lint], [ci-skip]...
 // (https://docs.gitlab.com/ee/ci/pipelines/#skip-a-pipeline).
-var skipMark = regexp.MustCompile(`(?i)\[([^\[\]]*skip[^\[\]]*|[^\[\]\pL\pN]*no[^\[\]\pL\pN]*ci[^\[\]\pL\pN]*)\]`)
+var skipMark = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\[([^\[\]]*skip[^\[\]]*|[^\[\]\pL\pN]*no[^\[\]\pL\pN]*ci[^\[\]\pL\pN]*)\]`)
+})
 
 // Message returns the first line of a commit message that says something, as one line that is safe as the title of
 // another commit: without control and invisible characters, with the brackets of a mark such as [skip ci] made round,
@@ -72,7 +75,7 @@ func cut(line string) string {
 // inert makes the brackets of skip marks round until none is left; each turn takes two away.
 func inert(line string) string {
 	for {
-		next := skipMark.ReplaceAllString(line, "($1)")
+		next := skipMark().ReplaceAllString(line, "($1)")
 		if next == line {
 			return line
 		}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"regexp"
+	"sync"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
@@ -28,7 +29,7 @@ const (
 var errDamaged = errors.New("damaged: not a whole event")
 
 // sinkName is what a sink may be called: its name is a directory's.
-var sinkName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`)
+var sinkName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$`) })
 
 // record is what a file holds.
 type record struct {
@@ -58,7 +59,7 @@ func (s *spool) file(kind, sink, key string) string {
 func (s *spool) prepare(sinks []string, now time.Time) error {
 	dirs := []string{filepath.Join(s.dir, dirNew)}
 	for _, sink := range sinks {
-		if !sinkName.MatchString(sink) {
+		if !sinkName().MatchString(sink) {
 			return fmt.Errorf("opening the outbox: %q is no name for a sink", sink)
 		}
 		dirs = append(dirs, filepath.Join(s.dir, dirWaiting, sink), filepath.Join(s.dir, dirDead, sink))
