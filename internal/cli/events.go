@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,13 +15,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl/internal/event"
-	"github.com/pawl-cd/pawl/internal/event/contract"
 	"github.com/pawl-cd/pawl/internal/event/outbox"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
-
-// maxEvents bounds a file of events, in bytes.
-const maxEvents = 64 << 20
 
 type eventsOptions struct {
 	*globals
@@ -82,20 +77,6 @@ func newEventsSchema(g *globals) *cobra.Command {
 	}
 }
 
-func newEventsValidate(g *globals) *cobra.Command {
-	o := &eventsOptions{globals: g}
-	return &cobra.Command{
-		Use:   "validate FILE",
-		Short: "Check a CDEvent, or each line of a file of them, offline",
-		Long: `Validate checks the event in a file, or each line of JSON Lines, by CDEvents 0.5.1 (incoming types by 0.4.1 too) and by
-our schemas. FILE may be - for stdin. It exits 4 when an event is invalid, the file cannot be read or holds none.`,
-		Example: `  pawl events validate events.jsonl
-  pawl events validate - < event.json`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error { return o.validate(args[0]) },
-	}
-}
-
 // schemaNames completes the name of a schema.
 func schemaNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 	var names []string
@@ -128,19 +109,26 @@ type keptEvent struct {
 	Event   json.RawMessage `json:"event,omitempty"`
 }
 
+// kept is what is in the outbox, and where that is.
+func (s *session) kept() (dir string, entries []outbox.Entry, err error) {
+	if dir, err = s.outboxDir(); err != nil {
+		return "", nil, err
+	}
+	if entries, err = outbox.List(dir); err != nil {
+		return "", nil, &exit{code: Failure, err: err}
+	}
+	return dir, entries, nil
+}
+
 func (o *eventsOptions) list() error {
 	s, err := o.open()
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	dir, err := s.outboxDir()
+	dir, entries, err := s.kept()
 	if err != nil {
 		return err
-	}
-	entries, err := outbox.List(dir)
-	if err != nil {
-		return &exit{code: Failure, err: err}
 	}
 	s.orphans(dir, entries)
 	kept := keptEvents{Schema: eventsSchema, Directory: dir, Events: []keptEvent{}}
@@ -213,7 +201,7 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	s.warn()
+	s.warnOfConfig()
 	box, err := s.outbox(nil)
 	if err != nil {
 		return failed(err)
@@ -254,13 +242,9 @@ func failed(err error) error {
 
 // leftovers ends with 3 when events wait for a sink that nobody delivers to.
 func (o *eventsOptions) leftovers(s *session) error {
-	dir, err := s.outboxDir()
+	dir, entries, err := s.kept()
 	if err != nil {
 		return err
-	}
-	entries, err := outbox.List(dir)
-	if err != nil {
-		return &exit{code: Failure, err: err}
 	}
 	if s.orphans(dir, entries) > 0 {
 		return &exit{code: Partial, topics: []topic{outboxTopic}}
@@ -296,94 +280,4 @@ func (o *eventsOptions) schema(args []string) error {
 		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("there is no schema %q", args[0]), hint: "pawl events schema lists them"}
 	}
 	return o.write(string(s.JSON))
-}
-
-func (o *eventsOptions) validate(name string) error {
-	data, err := o.read(name, maxEvents)
-	if err != nil {
-		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("reading the events: %w", err), hint: "name a file with a CDEvent, or with one on each line"}
-	}
-	all, invalid := split(name, data), 0
-	var b strings.Builder
-	var last error
-	for _, e := range all {
-		err := contract.Validate(e.text)
-		if err == nil {
-			if unknown := contract.Unknown(e.text); unknown != "" {
-				fmt.Fprintf(&b, "%s:%d: note: of the type %s only the envelope is known here\n", printable(name), e.line, printable(unknown))
-			}
-			continue
-		}
-		invalid, last = invalid+1, err
-		problems := []string{err.Error()}
-		if i, ok := errors.AsType[*contract.InvalidError](err); ok {
-			problems = i.Problems
-		}
-		for _, p := range problems {
-			fmt.Fprintf(&b, "%s:%d: error: %s\n", printable(name), e.line, printable(p))
-		}
-	}
-	fmt.Fprintf(&b, "%s, %d invalid\n", count(len(all), "event"), invalid)
-	if err := o.write(b.String()); err != nil {
-		return err
-	}
-	switch {
-	case len(all) == 0:
-		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("%s holds no event", name), hint: "name a file with a CDEvent, or with one on each line"}
-	case invalid > 0:
-		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("%s in %s", count(invalid, "invalid event"), name), hint: advice(last)}
-	default:
-		return nil
-	}
-}
-
-// line is a text and where it begins.
-type line struct {
-	text []byte
-	line int
-}
-
-// split takes a file apart: its lines when it is named JSON Lines or begins with a line that is JSON, else it is one event.
-func split(name string, data []byte) []line {
-	var all []line
-	for i, text := range bytes.Split(data, []byte("\n")) {
-		if text = bytes.TrimSpace(text); len(text) > 0 {
-			all = append(all, line{text, i + 1})
-		}
-	}
-	if len(all) > 0 && !strings.HasSuffix(name, ".jsonl") && !json.Valid(all[0].text) {
-		all = []line{{data, all[0].line}}
-	}
-	var events []line
-	for _, l := range all {
-		for _, text := range unwrap(l.text) {
-			events = append(events, line{text, l.line})
-		}
-	}
-	return events
-}
-
-// unwrap takes a batch apart, and a CDEvent out of a CloudEvent in structured mode
-// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md).
-func unwrap(text []byte) [][]byte {
-	var batch []json.RawMessage
-	if json.Unmarshal(text, &batch) == nil && len(batch) > 0 {
-		var all [][]byte
-		for _, one := range batch {
-			all = append(all, unwrapped(one))
-		}
-		return all
-	}
-	return [][]byte{unwrapped(text)}
-}
-
-func unwrapped(text []byte) []byte {
-	var envelope struct {
-		SpecVersion string
-		Data        json.RawMessage
-	}
-	if json.Unmarshal(text, &envelope) == nil && envelope.SpecVersion != "" && len(envelope.Data) > 0 {
-		return envelope.Data
-	}
-	return text
 }

@@ -45,9 +45,10 @@ func newRun(g *globals) *cobra.Command {
 		Short: "Plan on the base branch, open one pull request, merge it when it may, and deploy",
 		Long: `Run plans on the tip of the base branch as the forge has it, keeps one pull request with exactly the
 plan's bytes, merges it when every rule for a merge holds, and fires the pipelines of deploy.projects
-that consume what was merged. It needs a token: MERGE_TOKEN, else GITHUB_TOKEN. --image, --chart, --tag and --upstream say what an upstream build published; they are hints
-and come from the event in GITHUB_EVENT_PATH too. --event takes a CDEvent from a source of events.accept instead: a
-published image is such a hint, what was deleted or quarantined is reported, other types are ignored.
+that consume what was merged. It needs a token: MERGE_TOKEN, else GITHUB_TOKEN. --image, --chart, --tag and
+--upstream say what an upstream build published; they are hints and come from the event in
+GITHUB_EVENT_PATH too. --event takes a CDEvent from a source of events.accept instead: a published image is
+such a hint, what was deleted or quarantined is reported, other types are ignored.
 PAWL_PAUSE=reason plans and reports only.`,
 		Example: `  pawl run --dry-run
   pawl run --event published.json

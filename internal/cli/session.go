@@ -201,13 +201,17 @@ func (g *globals) logger() *slog.Logger {
 
 // warn says the warnings of what was loaded, and the faults of the manifests that cannot be used.
 func (s *session) warn() {
-	r := s.g.reporter()
-	for _, p := range s.problems {
-		r.problem(p)
-	}
+	s.warnOfConfig()
 	for _, m := range s.manifests {
 		for _, p := range m.Problems {
-			r.problem(p)
+			s.g.reporter().problem(p)
 		}
+	}
+}
+
+// warnOfConfig says those of the configuration alone.
+func (s *session) warnOfConfig() {
+	for _, p := range s.problems {
+		s.g.reporter().problem(p)
 	}
 }

@@ -113,6 +113,13 @@ func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pi
 	if fault != nil {
 		st.session.g.reporter().say(slog.LevelWarn, httpx.Redact(fault.Error(), st.session.secretValues()...), advice(fault))
 	}
+	if err != nil { // the report, which says the same, may never be seen
+		for _, d := range report.Delivery {
+			if d.Waiting+d.Dead > 0 {
+				st.session.g.reporter().say(slog.LevelWarn, eventLine(d), "pawl events list shows them, and pawl events flush sends what waits")
+			}
+		}
+	}
 	switch {
 	case !st.session.config.Events.Required:
 		return nil
@@ -189,19 +196,24 @@ func eventLines(report pipeline.Report) []string {
 		}
 	}
 	for _, d := range report.Delivery {
-		line := fmt.Sprintf("events to %s: %d delivered", d.Sink, d.Delivered)
-		if d.Waiting > 0 {
-			line += fmt.Sprintf(", %d wait for a later run", d.Waiting)
-		}
-		if d.Dead > 0 {
-			line += fmt.Sprintf(", %d refused", d.Dead)
-		}
-		if d.Detail != "" {
-			line += ": " + d.Detail
-		}
-		lines = append(lines, line)
+		lines = append(lines, eventLine(d))
 	}
 	return lines
+}
+
+// eventLine says how one receiver stands.
+func eventLine(d pipeline.Delivery) string {
+	line := fmt.Sprintf("events to %s: %d delivered", d.Sink, d.Delivered)
+	if d.Waiting > 0 {
+		line += fmt.Sprintf(", %d wait for a later run", d.Waiting)
+	}
+	if d.Dead > 0 {
+		line += fmt.Sprintf(", %d refused", d.Dead)
+	}
+	if d.Detail != "" {
+		line += ": " + d.Detail
+	}
+	return line
 }
 
 // nameOfEvent is an event's type and what it is about.

@@ -93,21 +93,16 @@ func (t *Teller) ChangeUpdated(c Change) Message {
 	return t.followsCreated(ChangeUpdated, c, timestamp(c.At), data, c.At)
 }
 
-// Strategy is who merges when nobody does it by hand.
-type Strategy string
-
-// AutoMerge is the only strategy that a forge shows afterwards.
-const AutoMerge Strategy = "auto"
-
-// enabledContent is the content of our automerge.enabled.
+// enabledContent is the content of our automerge.enabled. The strategy is "auto", the only one that a forge shows
+// afterwards.
 type enabledContent struct {
-	Strategy Strategy `json:"strategy"`
-	HeadSHA  string   `json:"headSha"`
+	Strategy string `json:"strategy"`
+	HeadSHA  string `json:"headSha"`
 }
 
 // AutoMergeEnabled tells that the forge was asked to merge a pull request by itself, as it is since the given time.
-func (t *Teller) AutoMergeEnabled(c Change, s Strategy, at time.Time) Message {
-	content := enabledContent{s, t.name(c.HeadSHA)}
+func (t *Teller) AutoMergeEnabled(c Change, at time.Time) Message {
+	content := enabledContent{"auto", t.name(c.HeadSHA)}
 	return t.ofChange(AutoMergeEnabled, c, timestamp(at), content, nil, t.afterCreated(c), at)
 }
 

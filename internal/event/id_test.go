@@ -42,7 +42,7 @@ func TestIDs(t *testing.T) {
 	for i, m := range []event.Message{
 		w.ChangeCreated(c), w.ChangeCreated(pull(8)), teller(t, another).ChangeCreated(c),
 		w.ChangeUpdated(c), w.ChangeUpdated(other),
-		w.AutoMergeEnabled(c, event.AutoMerge, at(0)), w.AutoMergeEnabled(c, event.AutoMerge, at(1)),
+		w.AutoMergeEnabled(c, at(0)), w.AutoMergeEnabled(c, at(1)),
 		w.ChangeMerged(c, event.Merge{Commit: "a"}), w.ChangeMerged(c, event.Merge{Commit: "b"}),
 		w.ChangeAbandoned(c, event.Abandon{At: at(0)}), w.ChangeAbandoned(c, event.Abandon{At: at(1)}),
 		w.BranchCreated(event.Branch{Name: "a", Change: 1}), w.BranchCreated(event.Branch{Name: "a", Change: 2}),

@@ -86,7 +86,7 @@ func infected(t *testing.T, a event.About, text string) []event.Message {
 	}
 	end.Errors[0] += text
 	return []event.Message{w.Queued(at), w.Started(at), w.Queried(q), w.Found(f), w.Rewritten(r), w.BranchCreated(b), w.ChangeCreated(c),
-		w.ChangeUpdated(c), w.AutoMergeEnabled(c, event.AutoMerge, at), w.ChangeMerged(c, merge),
+		w.ChangeUpdated(c), w.AutoMergeEnabled(c, at), w.ChangeMerged(c, merge),
 		w.ChangeAbandoned(c, event.Abandon{Reason: event.Withdrawn}), w.PipelineQueued(p, at), w.PipelineStarted(p, at),
 		w.PipelineFinished(p, "failed"+text, at), w.Finished(end), w.Finished(event.Finish{Outcome: event.Success, Result: event.Noop})}
 }

@@ -196,7 +196,7 @@ func TestReportSchemaText(t *testing.T) {
 		form any
 	}{
 		"report": {root.node, pipeline.Report{}}, "preview": {root.Defs["preview"], pipeline.Preview{}}, "pull": {root.Defs["pull"], pipeline.Pull{}},
-		"merge": {root.Defs["merge"], pipeline.Merge{}}, "decision": {root.Defs["decision"], change.Decision{}}, "incoming": {root.Defs["incoming"], pipeline.Incoming{}}, "step": {root.Defs["step"], pipeline.Step{}},
+		"merge": {root.Defs["merge"], pipeline.Merge{}}, "decision": {root.Defs["decision"], change.Decision{}}, "incoming": {root.Defs["incoming"], pipeline.Incoming{}}, "delivery": {root.Defs["delivery"], pipeline.Delivery{}}, "step": {root.Defs["step"], pipeline.Step{}},
 		"deploy": {root.Defs["deploy"], pipeline.Deploy{}}, "trigger": {root.Defs["trigger"], pipeline.Trigger{}}, "previewTrigger": {root.Defs["previewTrigger"], pipeline.PreviewTrigger{}},
 	} {
 		for field := range reflect.TypeOf(of.form).Fields() {

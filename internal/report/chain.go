@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,64 +18,6 @@ const (
 	maxEvents = 1000
 	maxRaw    = 512 << 10
 )
-
-// told is what is read of an event. A field of another type than expected stays empty.
-type told struct {
-	Context struct {
-		ID, Source, Type, Timestamp string
-		ChainID                     string `json:"chainId"`
-		Links                       []struct {
-			LinkType, LinkKind string
-			From, Target       struct {
-				ContextID string `json:"contextId"`
-			}
-		}
-	}
-	Subject struct {
-		ID, Source string
-		Content    struct {
-			URI, PipelineName, Outcome, Errors, Description, From, To string
-			Target                                                    struct{ Manifest, File, Key string }
-		}
-	}
-	CustomData struct {
-		Pawl struct {
-			Step, Result, URI, MergeCommit     string
-			Registry, Repository, File, Reason string
-			Listed                             int
-			Updates                            []json.RawMessage
-		}
-	}
-	// at is when it happened, and no earlier than what it follows; coarse says that it was told in whole seconds.
-	at     time.Time
-	coarse bool
-}
-
-// read reads an event as far as it can.
-func read(raw json.RawMessage) (t told, ok bool) {
-	err := json.Unmarshal(raw, &t)
-	if _, partly := errors.AsType[*json.UnmarshalTypeError](err); err != nil && !partly {
-		return told{}, false
-	}
-	t.at, err = time.Parse(time.RFC3339Nano, t.Context.Timestamp)
-	t.coarse = t.at.Nanosecond() == 0
-	return t, err == nil && t.Context.ID != ""
-}
-
-// is reports whether the event is of a type, whatever its version, and of a step when one is named.
-func (t told) is(name, step string) bool {
-	return strings.HasPrefix(t.Context.Type, name+".") && (step == "" || t.CustomData.Pawl.Step == step)
-}
-
-// of is the type without its version.
-func (t told) of() string {
-	for _, k := range event.Kinds() {
-		if strings.HasPrefix(t.Context.Type, k.Name+".") {
-			return k.Name
-		}
-	}
-	return t.Context.Type
-}
 
 // chain is the way from the first event to the last.
 type chain struct {
@@ -139,40 +80,6 @@ func newChain(events []json.RawMessage, began time.Time) chain {
 	return c
 }
 
-// settle moves each event to no earlier than those that it follows, and orders them by time: a forge reports whole seconds,
-// and clocks differ, but what a link says is sure.
-func settle(all []told) {
-	index := map[string]int{}
-	for i, t := range all {
-		index[t.Context.ID] = i
-	}
-	for moved := true; moved; { // times only grow, and not beyond the latest
-		moved = false
-		for i := range all {
-			for _, id := range all[i].follows() {
-				if before, ok := index[id]; ok && all[i].at.Before(all[before].at) {
-					all[i].at, moved = all[before].at, true
-				}
-			}
-		}
-	}
-	slices.SortStableFunc(all, func(a, b told) int { return a.at.Compare(b.at) })
-}
-
-// follows are the ids of the events that come before this one.
-func (t told) follows() []string {
-	var ids []string
-	for _, l := range t.Context.Links {
-		switch {
-		case l.LinkType == "PATH", l.LinkType == "END":
-			ids = append(ids, l.From.ContextID)
-		case l.LinkKind == "TRIGGER", l.LinkKind == "CAUSED_BY":
-			ids = append(ids, l.Target.ContextID)
-		}
-	}
-	return ids
-}
-
 // zero is where the timeline's clock starts: with the run.
 func zero(all []told, began time.Time) time.Time {
 	for _, t := range all {
@@ -184,33 +91,6 @@ func zero(all []told, began time.Time) time.Time {
 		return all[0].at
 	}
 	return began
-}
-
-// between is how long it took from one event to another, no more exactly than both were told.
-func between(from, to told) string { return lasted(to.at.Sub(from.at), from.coarse || to.coarse) }
-
-// lasted is a duration, of which whole seconds are known when it is coarse.
-func lasted(d time.Duration, coarse bool) string {
-	switch {
-	case !coarse:
-		return took(d.Seconds())
-	case d < time.Second:
-		return "<\u00a01\u00a0s"
-	default:
-		return took(d.Round(time.Second).Seconds())
-	}
-}
-
-// offset is where on the clock something is, before or after its start.
-func offset(d time.Duration, coarse bool) string {
-	switch {
-	case coarse && d.Abs() < time.Second:
-		return lasted(0, true)
-	case d < 0:
-		return "−" + lasted(-d, coarse)
-	default:
-		return "+" + lasted(d, coarse)
-	}
 }
 
 // pipelines finds how long each pipeline ran.
@@ -289,9 +169,6 @@ func (c *chain) nodes(all []told, zero time.Time) {
 	}
 }
 
-// kindOf is what events have in common that stand in a row.
-func kindOf(t told) string { return t.of() + " " + t.CustomData.Pawl.Step }
-
 // newNode describes one or more events of a kind.
 func newNode(group []told) node {
 	first := group[0]
@@ -320,110 +197,6 @@ func maxTime(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// relation is a link in a word.
-func relation(linkType, kind string) string {
-	switch linkType {
-	case "PATH":
-		return "after"
-	case "END":
-		return "ends the chain after"
-	}
-	switch kind {
-	case "TRIGGER":
-		return "triggered by"
-	case "CAUSED_BY":
-		return "caused by"
-	case "SUPERSEDES":
-		return "superseded by"
-	}
-	return "relates to"
-}
-
-// sum is the title of several events.
-func sum(group []told) (title, tone string) {
-	failed := 0
-	for _, t := range group {
-		if _, _, tone := say(t); tone == "bad" {
-			failed++
-		}
-	}
-	switch {
-	case group[0].is(event.VersionFound, ""):
-		title = "Found " + count(len(group), "version") + " to go to"
-	case group[0].CustomData.Pawl.Step == "rewrite":
-		title = "Rewrote " + count(len(group), "file")
-	default:
-		title = "Asked " + count(len(group), "source")
-	}
-	if failed > 0 {
-		return fmt.Sprintf("%s, %d failed", title, failed), "bad"
-	}
-	return title, ""
-}
-
-// say is an event in words.
-func say(t told) (title, detail, tone string) {
-	content, own := t.Subject.Content, t.CustomData.Pawl
-	name := cmp.Or(content.PipelineName, t.Subject.ID)
-	deploying := own.Step == "deploy"
-	switch t.of() {
-	case event.PipelineRunQueued:
-		if deploying {
-			return "Pipeline of " + name + " accepted", t.Subject.ID, ""
-		}
-		return "Dispatch received", t.Subject.ID, ""
-	case event.PipelineRunStarted:
-		if deploying {
-			return "Pipeline of " + name + " started", t.Subject.ID, ""
-		}
-		return "Run started", t.Subject.ID, ""
-	case event.PipelineRunFinished:
-		tone = ended(content.Outcome)
-		if deploying {
-			return "Pipeline of " + name + " ended: " + content.Outcome, cmp.Or(content.Errors, t.Subject.ID), tone
-		}
-		title = "Run ended: " + content.Outcome
-		if own.Result != "" {
-			title += ", " + map[string]string{"noop": "nothing to do", "updated": "values updated", "pending": "something is left"}[own.Result]
-		}
-		return title, cmp.Or(content.Errors, t.Subject.ID), tone
-	case event.TaskRunFinished:
-		if own.Step == "rewrite" {
-			return "Rewrote " + own.File, count(len(own.Updates), "value"), ended(content.Outcome)
-		}
-		if content.Errors != "" {
-			return "Asked " + own.Registry + " for " + own.Repository, content.Errors, ended(content.Outcome)
-		}
-		return "Asked " + own.Registry + " for " + own.Repository, count(own.Listed, "version") + " listed", ""
-	case event.VersionFound:
-		return "Found " + content.To, strings.TrimSpace("for " + content.Target.Manifest + ", now " + content.From), ""
-	case event.BranchCreated:
-		return "Branch pushed", t.Subject.ID, ""
-	case event.ChangeCreated:
-		return "Pull request opened", cmp.Or(content.Description, t.Subject.ID), ""
-	case event.ChangeUpdated:
-		return "Pull request updated", t.Subject.ID, ""
-	case event.AutoMergeEnabled:
-		return "Merge left to the forge", t.Subject.ID, ""
-	case event.ChangeMerged:
-		return "Merged", t.Subject.ID + ", commit " + shortSHA(own.MergeCommit), "good"
-	case event.ChangeAbandoned:
-		return "Pull request closed, not merged", strings.Trim(t.Subject.ID+", "+own.Reason, ", "), "wait"
-	}
-	return t.Context.Type, t.Subject.ID, ""
-}
-
-// ended is the tone of an outcome in CDEvents' words.
-func ended(outcome string) string {
-	switch outcome {
-	case string(event.Success):
-		return "good"
-	case string(event.Cancel):
-		return "wait"
-	}
-	return "bad"
 }
 
 // legs are the parts of the way that somebody waits for, on one scale.

@@ -69,7 +69,7 @@ func tell(t testing.TB, r pipeline.Report) []json.RawMessage {
 		c := event.Change{Number: p.Number, URI: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: r.Deploy.Message, Chain: chain, Updates: updates, Require: "named", At: at(12)}
 		add(w.BranchCreated(event.Branch{Name: p.Branch, Chain: chain, Updates: updates, At: at(11)}))
 		add(w.ChangeCreated(c))
-		add(w.AutoMergeEnabled(c, event.AutoMerge, at(13)))
+		add(w.AutoMergeEnabled(c, at(13)))
 		add(w.ChangeMerged(c, event.Merge{Commit: r.Merge.SHA, Auto: true, At: r.Merge.At}))
 		deployment := event.Pipeline{Server: "https://gitlab.example", Project: "19", Name: "dev", ID: 4711,
 			URI: "https://gitlab.example/acme/dev/-/pipelines/4711", Ref: "main", Commit: r.Merge.SHA, Change: p.Number, Chain: chain}

@@ -260,7 +260,7 @@ func TestWorkflows(t *testing.T) {
 `,
 	}
 	for name, lines := range want {
-		if diff := cmp.Diff(strings.TrimPrefix(lines, "\n"), changed(own(name), content(p, name))); diff != "" {
+		if diff := cmp.Diff(strings.TrimPrefix(lines, "\n"), changed(own(t, name), content(p, name))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
@@ -427,10 +427,11 @@ func TestTakenNames(t *testing.T) {
 }
 
 // own returns a workflow of this repository.
-func own(name string) string {
+func own(t testing.TB, name string) string {
+	t.Helper()
 	data, err := os.ReadFile("../../" + name)
 	if err != nil {
-		panic(err)
+		t.Fatal(err)
 	}
 	return string(data)
 }
