@@ -131,7 +131,7 @@ func inert(c, before rune) bool {
 // ParseMetadata returns the last metadata block of a body. ok is false when there is none, or none that is complete,
 // bounded and of this schema; unknown fields are ignored.
 func ParseMetadata(body string) (m Metadata, ok bool) {
-	at := strings.LastIndex(body, metadataOpen)
+	at := strings.LastIndex(body, metadataOpen+"{") // other marks of ours may follow
 	if at < 0 {
 		return Metadata{}, false
 	}

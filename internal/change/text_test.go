@@ -149,7 +149,7 @@ func checkBody(t *testing.T, s Set) {
 			t.Errorf("row: %q", line)
 		}
 	}
-	m, ok := ParseMetadata(body)
+	m, ok := ParseMetadata(body + "\n<!-- pawl:closed -->")
 	if !ok || m.Digest != s.Digest() || len(m.Updates)+m.Omitted != len(s.Updates) {
 		t.Errorf("metadata %v %+v", ok, m)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/pipeline"
@@ -199,8 +200,13 @@ func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forg
 }
 
 // look reads the ledger and, for the events of the commits, the pull requests that they were merged from. When those
-// cannot be read, the pipelines are fired all the same.
+// cannot be read, the pipelines are fired all the same; the chain stands in the commit's trailers as well.
 func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits []pipeline.Commit, pulls bool) (ledger.Ledger, []pipeline.Commit, error) {
+	for i, c := range commits {
+		if chain := change.ParseTrailers(c.Message).Chain; len(chain) <= change.MaxChain {
+			commits[i].Chain = chain
+		}
+	}
 	known, err := forge.Ledger(ctx)
 	if err != nil || !pulls {
 		return known, commits, err

@@ -65,6 +65,7 @@ func TestStoryDeployWithoutPulls(t *testing.T) {
 		if code != 0 || report.Deploy == nil || s.projects[0].Count(s.head()) != 1 {
 			t.Errorf("exit code %d: %s", code, printed)
 		}
+		s.oneChain()
 	})
 }
 

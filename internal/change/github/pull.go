@@ -95,10 +95,7 @@ func pull(p *gh.PullRequest, self change.Identity) Pull {
 	if found.Merged {
 		found.Closed = p.GetMergedAt().UTC()
 	}
-	text, marked := strings.CutSuffix(found.Body, closedByPawl)
-	if found.Withdrawn = marked && !found.Merged && !found.Closed.IsZero(); found.Withdrawn {
-		found.Body = text
-	}
+	found.Withdrawn = !found.Merged && !found.Closed.IsZero() && strings.HasSuffix(found.Body, closedByPawl)
 	by := p.GetAutoMerge().GetEnabledBy()
 	found.Armed = by != nil && self.Is(change.Identity{ID: by.GetID(), Login: by.GetLogin()})
 	for _, l := range p.Labels {
