@@ -174,7 +174,7 @@ func lessons(pulls []PullState, manifests []manifest.Manifest) ledger.Transition
 				continue
 			}
 			for _, v := range set.Written(p.SHA, digests, p.At) {
-				if known, ok := l.ValueOf(v.Place, v.Manifest); !ok || known.At.Before(v.At) {
+				if known, ok := l.ValueOf(v.Place, v.Manifest); !ok || known.Commit != v.Commit && known.At.Before(v.At) {
 					l = l.Written(v)
 				}
 			}

@@ -100,7 +100,7 @@ func (c *Client) inspect(ctx context.Context, base, tip string, files []change.F
 			return foreign, nil
 		}
 	}
-	if len(d.commits) == 1 && d.mergeBase == base && d.messages[0] == message && len(d.irregular) == 0 && sameFiles(d.files, files) {
+	if len(d.commits) == 1 && d.mergeBase == base && sameText(d.messages[0], message) && len(d.irregular) == 0 && sameFiles(d.files, files) {
 		return same, nil
 	}
 	return ours, nil

@@ -113,7 +113,7 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 	switch {
 	case s.is("merged"):
 		return m.merged(ctx, s)
-	case !s.is("open") && strings.HasSuffix(p.Body, closedByPawl):
+	case !s.is("open") && isWithdrawn(p.Body):
 		return m.ended(Rebuild, "another run closed it", "run again"), nil
 	case !s.is("open"):
 		r := m.ended(Closed, "a person closed it", "its versions are left alone until newer ones appear")

@@ -95,7 +95,7 @@ func pull(p *gh.PullRequest, self change.Identity) Pull {
 	if found.Merged {
 		found.Closed = p.GetMergedAt().UTC()
 	}
-	found.Withdrawn = !found.Merged && !found.Closed.IsZero() && strings.HasSuffix(found.Body, closedByPawl)
+	found.Withdrawn = !found.Merged && !found.Closed.IsZero() && isWithdrawn(found.Body)
 	by := p.GetAutoMerge().GetEnabledBy()
 	found.Armed = by != nil && self.Is(change.Identity{ID: by.GetID(), Login: by.GetLogin()})
 	for _, l := range p.Labels {
@@ -170,7 +170,7 @@ func (c *Client) create(ctx context.Context, branch string, text Text) (Pull, bo
 }
 
 func (c *Client) update(ctx context.Context, p Pull, text Text) (Pull, error) {
-	if p.Title == text.Title && sameText(p.Body, text.Body) {
+	if sameLine(p.Title, text.Title) && sameText(p.Body, text.Body) {
 		return p, nil
 	}
 	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{Title: &text.Title, Body: &text.Body})
@@ -178,19 +178,8 @@ func (c *Client) update(ctx context.Context, p Pull, text Text) (Pull, error) {
 	return p, c.fail(fmt.Sprintf("updating pull request %d", p.Number), writePulls, err)
 }
 
-// sameText compares bodies without regard to line ends, which GitHub may store as CRLF.
-func sameText(a, b string) bool {
-	return strings.ReplaceAll(a, "\r\n", "\n") == strings.ReplaceAll(b, "\r\n", "\n")
-}
-
 func (c *Client) label(ctx context.Context, p *Pull, wanted []string) error {
-	var missing []string
-	for _, l := range wanted {
-		has := func(have string) bool { return strings.EqualFold(have, l) }
-		if !slices.ContainsFunc(p.Labels, has) && !slices.ContainsFunc(missing, has) {
-			missing = append(missing, l)
-		}
-	}
+	missing := missingLabels(p.Labels, wanted)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -208,7 +197,7 @@ func (c *Client) Close(ctx context.Context, p Pull) (Pull, error) {
 	if err := c.stillOurs(ctx, p); err != nil {
 		return p, c.fail(doing, readContents, err)
 	}
-	body := strings.TrimSuffix(p.Body, closedByPawl) + closedByPawl
+	body := withdrawn(p.Body)
 	closed, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
 	if err != nil {
 		return p, c.fail(doing, writePulls, err)

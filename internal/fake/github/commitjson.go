@@ -47,12 +47,16 @@ func (r *Repo) parentLinks(c *commit, below string) []obj {
 	return links
 }
 
+// shown is a commit message as every answer of REST has it since 2013: without the white space at its end, which is
+// in the commit all the same.
+func shown(message string) string { return strings.TrimRight(message, " \t\r\n\v\f") }
+
 // gitCommitJSON is the commit as the git API shows it.
 func (r *Repo) gitCommitJSON(c *commit) obj {
 	return obj{
 		"sha": c.id, "node_id": nodeID("C", r.id, c.id), "url": r.api("/git/commits/" + c.id),
 		"html_url": r.web("/commit/" + c.id), "author": c.author.json(), "committer": c.committer.json(),
-		"tree": r.treeLink(c.tree), "message": c.message, "parents": r.parentLinks(c, "/git/commits/"),
+		"tree": r.treeLink(c.tree), "message": shown(c.message), "parents": r.parentLinks(c, "/git/commits/"),
 		"verification": r.verification(c.id),
 	}
 }
@@ -64,7 +68,7 @@ func (r *Repo) commitJSON(c *commit) obj {
 		"comments_url": r.api("/commits/" + c.id + "/comments"), "parents": r.parentLinks(c, "/commits/"),
 		"author": r.server.userOf(c.author), "committer": r.server.userOf(c.committer),
 		"commit": obj{
-			"author": c.author.json(), "committer": c.committer.json(), "message": c.message, "comment_count": 0,
+			"author": c.author.json(), "committer": c.committer.json(), "message": shown(c.message), "comment_count": 0,
 			"tree": r.treeLink(c.tree), "url": r.api("/git/commits/" + c.id), "verification": r.verification(c.id),
 		},
 	}
