@@ -1,5 +1,7 @@
 package policy
 
+import "strings"
+
 // current is the version that the value in the file stands for.
 type current struct {
 	// candidate is the listed tag that gives the value, else the value with its prefixes and suffixes undone.
@@ -55,15 +57,28 @@ func (r *Request) unlisted() current {
 // gives reports whether a tag's text for the file is the value.
 func (r *Request) gives(tag string) bool {
 	if r.Transform.Identity() {
-		return tag == r.Current
+		return r.holds(tag)
 	}
 	text, err := r.Transform.Apply(tag)
-	return err == nil && text == r.Current
+	return err == nil && r.holds(text)
+}
+
+// holds reports whether a text is the value in the file, whatever digest that is pinned to.
+func (r *Request) holds(text string) bool {
+	rest, ok := strings.CutPrefix(r.Current, text)
+	return ok && (rest == "" || rest == r.pin())
+}
+
+// pin is the value's digest with the @ before it.
+func (r *Request) pin() string {
+	text, _ := SplitDigest(r.Current)
+	return r.Current[len(text):]
 }
 
 // original is the first text that the value may come from and that is a version, else the first of all.
 func (r *Request) original() string {
-	originals := r.Transform.Undo(r.Current)
+	text, _ := SplitDigest(r.Current)
+	originals := append(r.Transform.Undo(r.Current), r.Transform.Undo(text)...)
 	for _, o := range originals {
 		text, _ := r.Filter.compared(o)
 		if _, ok := parse(text, r.Policy.Loose); ok {

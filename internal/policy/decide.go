@@ -27,7 +27,8 @@ type Decision struct {
 	Outcome Outcome `json:"outcome"`
 	Reason  Reason  `json:"reason"`
 	// Tag is the version chosen, in the source's spelling, and Value its text for the file; both are empty when
-	// nothing is to be written or confirmed.
+	// nothing is to be written or confirmed. The value in the file is compared without its digest (see SplitDigest): what
+	// is to be written has none, what is confirmed is the value as it stands.
 	Tag   string `json:"tag,omitempty"`
 	Value string `json:"value,omitempty"`
 	// From is the version that the present value stands for, empty when that is not known or nothing is to be written.
@@ -80,8 +81,8 @@ func (r *Request) weigh(now current, t tally) Decision {
 		rise = r.compare(t.best, now.candidate)
 	}
 	switch {
-	case value == r.Current:
-		return r.stay(Decision{Tag: t.best.tag, Value: value}, t)
+	case r.holds(value):
+		return r.stay(Decision{Tag: t.best.tag, Value: r.Current}, t)
 	case rise <= 0 && t.missing.tag != "" && r.compare(t.missing, now.candidate) >= 0 && r.exclusion(now.candidate) == nil:
 		return r.notPublished(t)
 	case rise == 0 && now.inside:

@@ -46,6 +46,7 @@ func TestDecide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pin := "@sha256:" + strings.Repeat("1d27fc59", 8)
 	yesterday, tomorrow := today.AddDate(0, 0, -1), today.AddDate(0, 0, 1)
 	for _, c := range []struct {
 		name    string
@@ -96,6 +97,12 @@ func TestDecide(t *testing.T) {
 		{"image, pinned down", Request{Listing: listing("v1.52.0", "v2.0.0"), Current: "ghcr.io/org/app:v2.0.0", Filter: filter(t, "^1"), Transform: image}, Update, PinnedDown, "ghcr.io/org/app:v1.52.0", ""},
 		{"image, withdrawn", Request{Listing: listing("v1.52.0", "v2.0.0"), Current: "ghcr.io/org/app:v1.53.0", Filter: filter(t, "^1"), Transform: image}, Held, NotListed, "", ""},
 		{"image, another name", Request{Listing: listing("v1.52.0"), Current: "ghcr.io/old/app:v1.53.0", Filter: filter(t, "^1"), Transform: image}, Update, NewestMatch, "ghcr.io/org/app:v1.52.0", ""},
+
+		{"pinned, newer", Request{Listing: listing("1.0.0", "1.1.0"), Current: "1.0.0" + pin, Filter: filter(t, "*")}, Update, NewestMatch, "1.1.0", ""},
+		{"pinned, newest already", Request{Listing: listing("1.0.0", "1.1.0"), Current: "1.1.0" + pin, Filter: filter(t, "*")}, Current, AlreadyNewest, "1.1.0" + pin, ""},
+		{"pinned and withdrawn", Request{Listing: listing("1.2.0", "1.3.0"), Current: "1.4.0" + pin, Filter: filter(t, "*")}, Held, LowerOnly, "", "higher than"},
+		{"pinned reference, newest already", Request{Listing: listing("v1.52.0"), Current: "ghcr.io/org/app:v1.52.0" + pin, Filter: filter(t, "^1"), Transform: image}, Current, AlreadyNewest, "ghcr.io/org/app:v1.52.0" + pin, ""},
+		{"pinned, held at it", Request{Listing: listing("1.0.0", "1.1.0"), Current: "1.0.0" + pin, Filter: filter(t, "*"), Policy: Policy{Hold: &Hold{Version: "1.0.0"}}}, Held, HeldByPolicy, "1.0.0" + pin, ""},
 
 		{"other channel counts as outside", Request{Listing: listing("1.0.0-infitx.4", "1.1.0"), Current: "1.1.0", Filter: filter(t, ">=1.0.0-0"), Policy: Policy{Channel: "infitx"}}, Update, PinnedDown, "1.0.0-infitx.4", "channel infitx"},
 		{"channel wants numbers", Request{Listing: listing("1.0.0-infitx.1.2", "1.0.0-infitx", "1.0.0-infitx-3", "1.0.0-infitx4", "1.0.0-infitx.x"), Current: "", Filter: filter(t, ">=1.0.0-0"), Policy: Policy{Channel: "infitx"}}, Update, NewestMatch, "1.0.0-infitx.1.2", "newest of 1 "},

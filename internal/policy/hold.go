@@ -19,8 +19,8 @@ func (r *Request) held(h Hold) Decision {
 		return emptyValue(tag, err)
 	}
 	d := Decision{Outcome: Update, Reason: HeldByPolicy, Tag: tag, Value: value, Detail: "held at " + tag + h.why()}
-	if value == r.Current {
-		d.Outcome = Held
+	if r.holds(value) {
+		d.Outcome, d.Value = Held, r.Current
 	}
 	return d
 }
