@@ -54,12 +54,12 @@ func besiege(s *stage) int {
 		file, image, tag := "data/"+strings.ReplaceAll(key[:min(len(key), 100)], "/", "-")+".yaml", fmt.Sprintf("h%d", i), "v1.1.0-"+text
 		if strings.ContainsFunc(text, unicode.IsControl) || len(text) > 4000 { // refused as a value
 			refused, file := fmt.Sprintf("r%d", i), fmt.Sprintf("data/%d.yaml", i)
-			releases["org/"+refused] = []fake.Release{{Tag: tag, Created: s.clock()}}
+			releases["org/"+refused] = []fake.Release{{Tag: tag, Published: s.clock()}}
 			files[file] = []byte("k: v1.0.0\n")
 			files["manifests/refused/"+name+".yaml"] = fmt.Appendf(nil, source+"targets: {t: {kind: yaml, spec: {file: %s, key: $.k}}}\n", "s", refused, file)
 			tag = "v1.1.0"
 		}
-		releases["org/"+image] = []fake.Release{{Tag: "v1.0.0"}, {Tag: tag, Created: s.clock()}}
+		releases["org/"+image] = []fake.Release{{Tag: "v1.0.0"}, {Tag: tag, Published: s.clock()}}
 		files[file] = []byte(quoted(key) + ": v1.0.0 # " + image + "\n")
 		target := fmt.Sprintf("{kind: yaml, spec: {file: %s, key: %s}}", quoted(file), quoted("$['"+strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(key)+"']"))
 		files["manifests/"+name+".yaml"] = fmt.Appendf(nil, source+"targets: {%s: %s}\n", quoted(key), image, quoted(key), target)

@@ -1,8 +1,10 @@
 package fake
 
 import (
+	"crypto/sha1"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -10,36 +12,77 @@ import (
 
 // Release is one release of a repository at GitHub.
 type Release struct {
-	ID         int64     `json:"id"`
-	Tag        string    `json:"tag_name"`
-	Prerelease bool      `json:"prerelease"`
-	Draft      bool      `json:"draft"`
-	Created    time.Time `json:"created_at"`
+	ID         int64  `json:"id"`
+	Tag        string `json:"tag_name"`
+	Prerelease bool   `json:"prerelease"`
+	Draft      bool   `json:"draft"`
+	// Published is when it was published; GitHub tells none of a draft.
+	Published time.Time `json:"published_at"`
+	// Committed is the date of the tagged commit, which GitHub calls created_at. Without one it is the same day for all,
+	// as it is for releases of one commit.
+	Committed time.Time `json:"created_at"`
 }
+
+// oneCommit is the date of the commit that releases without a date of their own tag.
+var oneCommit = time.Date(2019, 10, 8, 7, 32, 36, 0, time.UTC)
+
+// body is the release as GitHub writes it.
+func (r Release) body(repository string) map[string]any {
+	committed := r.Committed
+	if committed.IsZero() {
+		committed = oneCommit
+	}
+	var published any
+	if !r.Draft {
+		published = stamp(r.Published)
+	}
+	author := map[string]any{"login": "releaser", "id": 8149784, "node_id": "MDQ6VXNlcjgxNDk3ODQ=", "type": "User"}
+	return map[string]any{
+		"id": r.ID, "node_id": fmt.Sprintf("RE_%d", r.ID), "tag_name": r.Tag, "target_commitish": "main", "name": r.Tag, "body": "",
+		"url": fmt.Sprintf("https://api.github.com/repos/%s/releases/%d", repository, r.ID), "author": author, "assets": []any{},
+		"html_url": "https://github.com/" + repository + "/releases/tag/" + r.Tag,
+		"draft":    r.Draft, "prerelease": r.Prerelease, "created_at": stamp(committed), "published_at": published,
+	}
+}
+
+func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // ReleasesOptions describes the releases of a GitHub server.
 type ReleasesOptions struct {
 	// Releases are those of each owner/repository, listed in the order given.
 	Releases map[string][]Release
+	// Tags are those of each owner/repository, beside those of its releases.
+	Tags map[string][]string
 	// Token is the only one that is accepted; empty accepts requests without.
 	Token string
 	// Prefix is where the API begins, such as /api/v3.
 	Prefix string
 	// Remaining is the quota that the first answer reports, 0 for none.
 	Remaining int
-	// Links writes the Link header for the URL of the next page; the default is `<url>; rel="next"`.
+	// Links writes the Link header for the URL of the next page; the default is GitHub's: next and last.
 	Links func(url string) string
+	// Header is added to every answer.
+	Header http.Header
 }
 
-// NewReleases returns a handler with the part of GitHub's API that lists releases, paged by Link.
+// NewReleases returns a handler with the part of GitHub's API that lists releases and tags, paged by Link.
 func NewReleases(o ReleasesOptions) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+o.Prefix+"/repos/{owner}/{repository}/releases", o.list)
+	mux.HandleFunc("GET "+o.Prefix+"/repos/{owner}/{repository}/releases", func(w http.ResponseWriter, r *http.Request) {
+		o.serve(w, r, o.releases)
+	})
+	mux.HandleFunc("GET "+o.Prefix+"/repos/{owner}/{repository}/tags", func(w http.ResponseWriter, r *http.Request) {
+		o.serve(w, r, o.tags)
+	})
 	return mux
 }
 
-func (o ReleasesOptions) list(w http.ResponseWriter, r *http.Request) {
-	releases, ok := o.Releases[r.PathValue("owner")+"/"+r.PathValue("repository")]
+// serve checks the token and answers with one page of what the list holds of a repository.
+func (o ReleasesOptions) serve(w http.ResponseWriter, r *http.Request, list func(repository string) ([]map[string]any, bool)) {
+	all, ok := list(r.PathValue("owner") + "/" + r.PathValue("repository"))
+	for name, values := range o.Header {
+		w.Header()[name] = values
+	}
 	if o.Remaining > 0 {
 		w.Header().Set("X-Ratelimit-Remaining", strconv.Itoa(o.Remaining))
 	}
@@ -53,19 +96,64 @@ func (o ReleasesOptions) list(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	page, size := number(r, "page", 1), min(number(r, "per_page", 30), 100)
-	start := min((page-1)*size, len(releases))
-	end := min(start+size, len(releases))
-	if end < len(releases) {
-		w.Header().Set("Link", o.link(fmt.Sprintf("%s%s?page=%d&per_page=%d", ownURL(r), r.URL.Path, page+1, size)))
+	start := min((page-1)*size, len(all))
+	end := min(start+size, len(all))
+	if link := o.link(r, page, size, len(all)); link != "" {
+		w.Header().Add("Link", link)
 	}
-	writeJSON(w, releases[start:end])
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	writeJSON(w, all[start:end])
 }
 
-func (o ReleasesOptions) link(url string) string {
-	if o.Links != nil {
-		return o.Links(url)
+func (o ReleasesOptions) releases(repository string) ([]map[string]any, bool) {
+	releases, ok := o.Releases[repository]
+	_, tagged := o.Tags[repository]
+	all := []map[string]any{}
+	for _, r := range releases {
+		all = append(all, r.body(repository))
 	}
-	return "<" + url + `>; rel="next"`
+	return all, ok || tagged
+}
+
+func (o ReleasesOptions) tags(repository string) ([]map[string]any, bool) {
+	tags := slices.Clone(o.Tags[repository])
+	for _, r := range o.Releases[repository] {
+		if !r.Draft {
+			tags = append(tags, r.Tag)
+		}
+	}
+	all := []map[string]any{}
+	for _, tag := range tags {
+		sha := fmt.Sprintf("%x", sha1.Sum([]byte(tag)))
+		commit := map[string]any{"sha": sha, "url": "https://api.github.com/repos/" + repository + "/commits/" + sha}
+		all = append(all, map[string]any{"name": tag, "node_id": "REF_" + tag, "commit": commit})
+	}
+	_, ok := o.releases(repository)
+	return all, ok
+}
+
+// link is the Link header of a page: GitHub's order is prev, next, last, first, and one page has none.
+func (o ReleasesOptions) link(r *http.Request, page, size, all int) string {
+	last := (all + size - 1) / size
+	at := func(n int) string {
+		return fmt.Sprintf("%s%s?per_page=%d&page=%d", ownURL(r), r.URL.Path, size, n)
+	}
+	var links []string
+	add := func(n int, rel string) { links = append(links, "<"+at(n)+`>; rel="`+rel+`"`) }
+	if page > 1 {
+		add(page-1, "prev")
+	}
+	if page < last {
+		if o.Links != nil {
+			return o.Links(at(page + 1))
+		}
+		add(page+1, "next")
+		add(last, "last")
+	}
+	if page > 1 {
+		add(1, "first")
+	}
+	return strings.Join(links, ", ")
 }
 
 func number(r *http.Request, name string, usual int) int {
@@ -76,7 +164,9 @@ func number(r *http.Request, name string, usual int) int {
 }
 
 func gitHubError(w http.ResponseWriter, status int, message string) {
-	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.WriteHeader(status)
-	writeJSON(w, map[string]string{"message": message})
+	writeJSON(w, map[string]string{
+		"message": message, "documentation_url": "https://docs.github.com/rest/releases/releases#list-releases", "status": strconv.Itoa(status),
+	})
 }

@@ -59,13 +59,19 @@ type snapshot struct {
 	// missing are the listed tags that turned out not to exist; digests those of the tags that do.
 	missing map[string]bool
 	digests map[string]string
+	// empty says why the listing is empty, where that is known.
+	empty *source.EmptyError
 	// err says why there is no listing.
 	err error
 }
 
 func (p Pipeline) snapshot(ctx context.Context, q source.Query) *snapshot {
 	listing, err := p.Lister.List(ctx, q)
-	return &snapshot{query: q, listing: listing, missing: map[string]bool{}, digests: map[string]string{}, err: err}
+	s := &snapshot{query: q, listing: listing, missing: map[string]bool{}, digests: map[string]string{}, err: err}
+	if errors.As(err, &s.empty) {
+		s.err = nil
+	}
+	return s
 }
 
 // decide chooses a version for one value. An image's tag must exist before it is written: one that does not gives way
@@ -78,6 +84,9 @@ func (p Pipeline) decide(ctx context.Context, s *snapshot, j *job, v *value) err
 			return nil
 		}
 		v.decision = policy.Decide(request)
+		if v.decision.Reason == policy.EmptyListing && s.empty != nil {
+			v.decision.Detail, v.decision.Hint = s.empty.Detail, s.empty.Hint
+		}
 		if v.decision.Outcome == policy.Update {
 			p.ask(s, j, v)
 		}

@@ -164,6 +164,19 @@ func TestSourceFailureIsIsolated(t *testing.T) {
 	}
 }
 
+// TestEmptyForAReason shows that a source which knows why it lists nothing is an outcome with that reason, no failure.
+func TestEmptyForAReason(t *testing.T) {
+	t.Parallel()
+	w := &world{faults: map[string]error{"docker.io/o/app": &source.EmptyError{Detail: "o/app has tags and no releases", Hint: "publish one"}}}
+	got := plan(t, newPipeline(w, map[string]string{"a.yaml": "a: 1.0.0\n"}), map[string]string{"app": follow("o/app", "^1", "a.yaml:$.a")})
+	if diff := cmp.Diff([]string{"app/t0 none empty-listing"}, outcomes(got)); diff != "" || got.Failed() {
+		t.Errorf("failed: %t, %s", got.Failed(), diff)
+	}
+	if o := got.Outcomes[0]; o.Detail != "o/app has tags and no releases" || o.Hint != "publish one" {
+		t.Errorf("%+v", o)
+	}
+}
+
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

@@ -24,6 +24,15 @@ const (
 // ErrNotFound is returned by a client when the version asked for does not exist.
 var ErrNotFound = errors.New("not found")
 
+// EmptyError is an empty listing of which it is known why it is empty; it is no failure.
+type EmptyError struct {
+	// Detail says what there is instead, Hint what to do.
+	Detail, Hint string
+}
+
+// Error returns the detail.
+func (e *EmptyError) Error() string { return e.Detail }
+
 // GitHubAPI is where releases are asked when a manifest names no other place.
 const GitHubAPI = "https://api.github.com"
 
@@ -67,7 +76,7 @@ type Release struct {
 }
 
 // Listing is what exists at a source, in the order that the filter kinds "regex" and "latest" rely on: a registry's
-// own, Helm ascending by semver, GitHub ascending by creation.
+// own, Helm ascending by semver, GitHub ascending by publication.
 type Listing []Release
 
 // ParseImage reads an image reference without tag or digest as a manifest writes it. Its error has an Advice.

@@ -1,5 +1,5 @@
 // Package githubrelease asks GitHub, or a server with its API, for the releases of a repository: all pages, never a
-// draft, ascending by creation. A token goes to the host that it was resolved for and nowhere else.
+// draft, ascending by publication. A token goes to the host that it was resolved for and nowhere else.
 package githubrelease
 
 import (
@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/google/go-github/v60/github"
@@ -87,7 +88,8 @@ func withoutToken(q source.Query) source.Query {
 	return q
 }
 
-// List returns the releases of a repository, ascending by creation.
+// List returns the releases of a repository, ascending by publication. The error is a *source.EmptyError when there are
+// none and it is known why.
 func (c *Client) List(ctx context.Context, q source.Query) (source.Listing, error) {
 	listing, err := c.listings.Do(withoutToken(q), func() (source.Listing, error) {
 		if first, ok := c.asks[withoutToken(q)]; ok {
@@ -122,6 +124,12 @@ func (c *Client) list(ctx context.Context, q source.Query) (source.Listing, erro
 	if err != nil {
 		return nil, err
 	}
+	if len(releases) == 0 && l.tagged(ctx) {
+		return nil, &source.EmptyError{
+			Detail: q.Path + " has tags and no releases",
+			Hint:   "a tag is no release: publish one for it at GitHub, or follow what is built from it with `kind: dockerimage` or `helmchart`",
+		}
+	}
 	return ascending(releases), nil
 }
 
@@ -148,29 +156,46 @@ func (l lister) all(ctx context.Context) ([]*github.RepositoryRelease, error) {
 				all = append(all, slim(r))
 			}
 		}
-		if err := l.checkLinks(res.Response); err != nil {
-			return nil, err
-		}
+		next, err := l.next(res.Response)
 		switch {
-		case res.NextPage == 0:
+		case err != nil:
+			return nil, err
+		case next == 0:
 			return all, nil
-		case res.NextPage <= page:
+		case next <= page:
 			return nil, httpx.Malformed(res.Response, "the pages of releases form a loop", "")
-		case res.NextPage > maxPages:
+		case next > maxPages:
 			return nil, httpx.Malformed(res.Response, fmt.Sprintf("the pages of releases do not end (%d)", maxPages), "")
 		}
-		page = res.NextPage
+		page = next
 	}
+}
+
+// tagged reports whether a repository without releases has tags. One tag is asked for, once; not to know is no failure.
+func (l lister) tagged(ctx context.Context) bool {
+	owner, repository, _ := strings.Cut(l.query.Path, "/")
+	tags, _, err := l.api.Repositories.ListTags(ctx, owner, repository, &github.ListOptions{PerPage: 1})
+	return err == nil && len(tags) > 0
 }
 
 // slim keeps what is needed of a release, so that its notes and assets do not stay in memory.
 func slim(r *github.RepositoryRelease) *github.RepositoryRelease {
-	return &github.RepositoryRelease{ID: r.ID, TagName: r.TagName, Prerelease: r.Prerelease, CreatedAt: r.CreatedAt}
+	return &github.RepositoryRelease{ID: r.ID, TagName: r.TagName, Prerelease: r.Prerelease, PublishedAt: published(r)}
+}
+
+// published is when a release was published. GitHub's created_at is the date of the tagged commit
+// (https://docs.github.com/rest/releases/releases), older than releases before it for a release of an old commit, and
+// shared by those of one commit; it stands in only where a server has no other.
+func published(r *github.RepositoryRelease) *github.Timestamp {
+	if r.PublishedAt != nil {
+		return r.PublishedAt
+	}
+	return r.CreatedAt
 }
 
 func ascending(releases []*github.RepositoryRelease) source.Listing {
 	slices.SortStableFunc(releases, func(a, b *github.RepositoryRelease) int {
-		return cmp.Or(a.GetCreatedAt().Compare(b.GetCreatedAt().Time), cmp.Compare(a.GetID(), b.GetID()))
+		return cmp.Or(a.GetPublishedAt().Compare(b.GetPublishedAt().Time), cmp.Compare(a.GetID(), b.GetID()))
 	})
 	listing := make(source.Listing, len(releases))
 	for i, r := range releases {
@@ -179,20 +204,26 @@ func ascending(releases []*github.RepositoryRelease) source.Listing {
 	return listing
 }
 
-// checkLinks refuses an answer whose Link leads elsewhere. Only the number of the page is taken from a Link, so
-// nothing would be sent there; but a server that says so is not the one that was meant.
-func (l lister) checkLinks(res *http.Response) error {
-	for _, header := range res.Header.Values("Link") {
-		for _, link := range strings.Split(header, ",") {
-			target, _, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(link), "<"), ">")
-			if !ok {
-				continue
-			}
-			u, err := res.Request.URL.Parse(target)
-			if err != nil || !slices.ContainsFunc(append(l.places, res.Request.URL), func(p *url.URL) bool { return httpx.SamePlace(p, u) }) {
-				return httpx.Malformed(res, "the Link to the next page leads to another host", "nothing was sent there; check the API's url")
-			}
+// next returns the number of the next page, 0 at the end; the library reads the first of several Link headers only. An
+// answer whose Link to another page leads elsewhere is refused: nothing but the number is taken from it, so nothing would
+// be sent there, but a server that says so is not the one that was meant. Links that are no pages, such as the notice
+// of a deprecation, may lead anywhere.
+func (l lister) next(res *http.Response) (int, error) {
+	number := 0
+	for _, link := range httpx.Links(res.Header) {
+		if !link.Is("next", "prev", "first", "last") {
+			continue
+		}
+		u, err := res.Request.URL.Parse(link.Target)
+		if err != nil || !slices.ContainsFunc(append(l.places, res.Request.URL), func(p *url.URL) bool { return httpx.SamePlace(p, u) }) {
+			return 0, httpx.Malformed(res, "the Link to the next page leads to another host", "nothing was sent there; check the API's url")
+		}
+		if !link.Is("next") {
+			continue
+		}
+		if number, err = strconv.Atoi(u.Query().Get("page")); err != nil || number < 1 {
+			return 0, httpx.Malformed(res, "the Link to the next page has no number", "")
 		}
 	}
-	return nil
+	return number, nil
 }

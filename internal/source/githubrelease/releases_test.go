@@ -57,7 +57,7 @@ func query(t *testing.T, variable string) source.Query {
 func releases(n int) []fake.Release {
 	all := make([]fake.Release, n)
 	for i := range all {
-		all[i] = fake.Release{ID: int64(i), Tag: fmt.Sprintf("v1.%d.0", i), Created: day.AddDate(0, 0, i)}
+		all[i] = fake.Release{ID: int64(i), Tag: fmt.Sprintf("v1.%d.0", i), Published: day.AddDate(0, 0, i)}
 	}
 	slices.Reverse(all)
 	return all
@@ -66,11 +66,11 @@ func releases(n int) []fake.Release {
 func TestList(t *testing.T) {
 	t.Parallel()
 	list := []fake.Release{
-		{ID: 9, Tag: "v3.0.0-rc.1", Prerelease: true, Created: day.AddDate(0, 0, 3)},
-		{ID: 8, Tag: "v2.0.1", Created: day},
-		{ID: 7, Tag: "v2.0.0", Created: day},
-		{ID: 6, Tag: "v9.9.9", Draft: true, Created: day},
-		{ID: 5, Tag: "v1.0.0", Created: day.AddDate(0, 0, -1)},
+		{ID: 9, Tag: "v3.0.0-rc.1", Prerelease: true, Published: day.AddDate(0, 0, 3)},
+		{ID: 8, Tag: "v2.0.1", Published: day},
+		{ID: 7, Tag: "v2.0.0", Published: day},
+		{ID: 6, Tag: "v9.9.9", Draft: true, Published: day},
+		{ID: 5, Tag: "v1.0.0", Published: day.AddDate(0, 0, -1)},
 	}
 	faults, client, config := start(t, fake.ReleasesOptions{Releases: map[string][]fake.Release{"org/app": list}, Remaining: 41}, nil)
 	got, err := githubrelease.New(config).List(t.Context(), query(t, ""))
@@ -198,6 +198,94 @@ func TestFaults(t *testing.T) {
 				t.Errorf("%d requests, want %d", n, tt.sent)
 			}
 		})
+	}
+}
+
+// TestOrderIsThatOfPublication lists what the date of the tagged commit, GitHub's created_at, would put in another order:
+// a back-port, releases of one commit, and a release of an old one.
+func TestOrderIsThatOfPublication(t *testing.T) {
+	t.Parallel()
+	commit := func(days int) time.Time { return day.AddDate(0, 0, days-1000) }
+	list := []fake.Release{
+		{ID: 6, Tag: "0.80", Published: day.AddDate(0, 0, 9), Committed: commit(0)},
+		{ID: 5, Tag: "0.75.1", Published: day.AddDate(0, 0, 8), Committed: commit(1)},
+		{ID: 4, Tag: "0.79", Published: day.AddDate(0, 0, 7), Committed: commit(5)},
+		{ID: 3, Tag: "0.78", Published: day.AddDate(0, 0, 6), Committed: commit(5)},
+		{ID: 9, Tag: "0.78-same-second", Published: day.AddDate(0, 0, 6), Committed: commit(4)},
+		{ID: 7, Tag: "1.0.0", Draft: true, Committed: commit(9)},
+		{ID: 1, Tag: "0.77", Published: day.AddDate(0, 0, 5), Committed: commit(6)},
+	}
+	_, _, config := start(t, fake.ReleasesOptions{Releases: map[string][]fake.Release{"org/app": list}}, nil)
+	got, err := githubrelease.New(config).List(t.Context(), query(t, ""))
+	want := source.Listing{{Tag: "0.77"}, {Tag: "0.78"}, {Tag: "0.78-same-second"}, {Tag: "0.79"}, {Tag: "0.75.1"}, {Tag: "0.80"}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// TestServerWithoutPublication asks a server that knows created_at alone.
+func TestServerWithoutPublication(t *testing.T) {
+	t.Parallel()
+	faults, _, config := start(t, fake.ReleasesOptions{}, nil)
+	faults.Set("/", fake.Fault{Body: `[{"id":1,"tag_name":"v2","created_at":"2026-01-02T00:00:00Z"},{"id":2,"tag_name":"v1","created_at":"2026-01-01T00:00:00Z"}]`})
+	got, err := githubrelease.New(config).List(t.Context(), query(t, ""))
+	if diff := cmp.Diff(source.Listing{{Tag: "v1"}, {Tag: "v2"}}, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// TestNoticesInLinks answers with GitHub's notice of a deprecation, a Link to another host that is no page.
+func TestNoticesInLinks(t *testing.T) {
+	t.Parallel()
+	notice := http.Header{"Link": {`<https://github.blog/changelog/2025-03-06-x/>; rel="deprecation"; type="text/html"`}, "Deprecation": {"true"}}
+	faults, _, config := start(t, fake.ReleasesOptions{Releases: map[string][]fake.Release{"org/app": releases(150)}, Header: notice}, nil)
+	got, err := githubrelease.New(config).List(t.Context(), query(t, ""))
+	if err != nil || len(got) != 150 || len(faults.Requests()) != 2 {
+		t.Errorf("%d releases in %d requests, %v", len(got), len(faults.Requests()), err)
+	}
+}
+
+func TestTagsAndNoReleases(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name    string
+		options fake.ReleasesOptions
+		sent    int
+		tagged  bool
+	}{
+		{"tags", fake.ReleasesOptions{Tags: map[string][]string{"org/app": {"v1.0.0", "v1.1.0"}}}, 2, true},
+		{"nothing", fake.ReleasesOptions{Tags: map[string][]string{"org/app": {}}}, 2, false},
+		{"releases", fake.ReleasesOptions{Releases: map[string][]fake.Release{"org/app": releases(1)}}, 1, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			faults, _, config := start(t, tt.options, nil)
+			client := githubrelease.New(config)
+			for range 3 {
+				_, err := client.List(t.Context(), query(t, ""))
+				var empty *source.EmptyError
+				if errors.As(err, &empty) != tt.tagged || !tt.tagged && err != nil {
+					t.Errorf("error is %v", err)
+				}
+				if tt.tagged && empty.Detail != "org/app has tags and no releases" {
+					t.Errorf("it says %q", empty.Detail)
+				}
+			}
+			if n := len(faults.Requests()); n != tt.sent {
+				t.Errorf("%d requests, want %d", n, tt.sent)
+			}
+		})
+	}
+}
+
+// TestTagsThatCannotBeAsked shows that the question why a list is empty costs nothing but its answer.
+func TestTagsThatCannotBeAsked(t *testing.T) {
+	t.Parallel()
+	faults, _, config := start(t, fake.ReleasesOptions{Tags: map[string][]string{"org/app": {"v1"}}}, nil)
+	faults.Set("/api/v3/repos/org/app/tags", fake.Fault{Status: 403, Body: "{}"})
+	if got, err := githubrelease.New(config).List(t.Context(), query(t, "")); err != nil || len(got) != 0 {
+		t.Errorf("%v, %v", got, err)
 	}
 }
 
