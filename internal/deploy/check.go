@@ -110,8 +110,7 @@ func duplicates(list []Project) Problems {
 		} else {
 			names[project.Name] = i
 		}
-		if base, id, err := project.Endpoint(); err == nil {
-			place := strings.ToLower(base + " " + id)
+		if place, err := project.place(); err == nil {
 			if first, seen := places[place]; seen {
 				p.add("name each GitLab project once, with all its paths", "the url is also that of project #%d", first+1)
 			} else {

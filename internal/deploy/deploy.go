@@ -26,6 +26,16 @@ type Request struct {
 	Ref string
 	// Message is the merged commit's, as it is; CommitURL is its page.
 	Message, CommitURL string
+	// Until is when it is too late to begin sending it; zero is never.
+	Until time.Time
+}
+
+// Search says what to look for when nobody knows what became of a trigger.
+type Search struct {
+	CommitURL, Ref string
+	// Since is when it was sent at the earliest, by the GitLab's clock, give or take some minutes; Settled when a pipeline
+	// that is not there by then, by the own clock, will certainly never be.
+	Since, Settled time.Time
 }
 
 // The variables of a triggered pipeline.
@@ -69,4 +79,6 @@ type Answer struct {
 	Created, Started, Finished time.Time
 	// Detail says what happened, Hint what a person can do about it; both are one line.
 	Detail, Hint string
+	// Again is after which time a refused trigger is worth sending again; zero is not in this run.
+	Again time.Duration
 }

@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
@@ -75,6 +76,40 @@ func TestParseProblems(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+// TestSameProjectTwice refuses one GitLab project that is named twice, in whatever way its address is written.
+func TestSameProjectTwice(t *testing.T) {
+	t.Parallel()
+	const end = "/api/v4/projects/group%2Fname/trigger/pipeline"
+	for _, c := range []struct {
+		a, b string
+		same bool
+	}{
+		{"https://gitlab.example" + end, "https://gitlab.example:443" + end, true},
+		{"https://gitlab.example" + end, "https://gitlab.example." + end, true},
+		{"https://gitlab.example" + end, "https://GitLab.Example.:443" + end + "/", true},
+		{"https://gitlab.example" + end, "http://gitlab.example" + end, true},
+		{"https://gitlab.example" + end, "https://gitlab.example" + strings.Replace(end, "group", "Gr%6Fup", 1), true},
+		{"https://gitlab.example/sub" + end, "https://gitlab.example/Sub" + end, true},
+		{"http://localhost:8080" + end, "http://127.0.0.1:8080" + end, true},
+		{"http://localhost:8080" + end, "http://[::1]:8080" + end, true},
+		{"http://localhost:8080" + end, "http://[::ffff:127.0.0.1]:8080" + end, true},
+		{"http://localhost:8080" + end, "http://LOCALHOST.:8080" + end, true},
+		{"http://127.0.0.1" + end, "http://localhost:80" + end, true},
+		{"http://[fd00::1]" + end, "http://[FD00:0::1]:80" + end, true},
+		{"https://gitlab.example" + end, "https://gitlab.example:8443" + end, false},
+		{"https://gitlab.example" + end, "https://gitlab.example/sub" + end, false},
+		{"https://gitlab.example" + end, "https://git.lab.example" + end, false},
+		{"https://gitlab.example" + end, "https://gitlab.example" + strings.Replace(end, "name", "names", 1), false},
+		{"http://10.0.0.1" + end, "http://10.0.0.2" + end, false},
+	} {
+		data, _ := json.Marshal([]map[string]string{{"name": "a", "url": c.a, "secret": "S"}, {"name": "b", "url": c.b, "secret": "S"}})
+		_, err := deploy.Parse(data)
+		if same := err != nil && strings.Contains(err.Error(), `project "b": the url is also that of project #1`); same != c.same {
+			t.Errorf("%s and %s: %v", c.a, c.b, err)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
@@ -44,4 +45,32 @@ func (p Project) Endpoint() (base, project string, err error) {
 		return "", "", errors.New("its path holds empty, relative or encoded parts")
 	}
 	return u.Scheme + "://" + u.Host + parts[1], project, nil
+}
+
+// place names the GitLab project in one way, however its address is written: in any case, with or without the port that
+// the scheme has anyway, with the dot that ends a full name, by another name of this machine. Whether a number and a path
+// are the same project only that GitLab knows.
+func (p Project) place() (string, error) {
+	base, project, err := p.Endpoint()
+	if err != nil {
+		return "", err
+	}
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", err
+	}
+	host, port := strings.ToLower(strings.TrimRight(u.Hostname(), ".")), u.Port()
+	if ip, err := netip.ParseAddr(host); err == nil {
+		ip = ip.Unmap()
+		if host = ip.String(); ip.IsLoopback() || ip.IsUnspecified() {
+			host = "localhost"
+		}
+	}
+	if strings.HasSuffix(host, ".localhost") {
+		host = "localhost"
+	}
+	if port == "80" && u.Scheme == "http" || port == "443" && u.Scheme == "https" {
+		port = ""
+	}
+	return strings.ToLower(host + ":" + port + u.Path + " " + project), nil
 }

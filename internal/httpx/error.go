@@ -23,6 +23,8 @@ var (
 	ErrTooLarge    = errors.New("the answer is larger")
 	ErrTruncated   = errors.New("the answer ends too early")
 	ErrMalformed   = errors.New("the answer makes no sense")
+	// ErrLate says that it was not sent, because its time was over (see Transport.Until).
+	ErrLate = errors.New("not sent: its time is over")
 )
 
 // Error is a request that failed. Its text holds no query, header, user information or body.
@@ -108,6 +110,8 @@ func (e *Error) connectionAdvice() string {
 		return "check that " + e.Host + " is up and its port is right"
 	case errors.Is(e.Err, ErrTimeout), errors.Is(e.Err, ErrConnection), errors.Is(e.Err, ErrTruncated):
 		return e.Host + " does not answer properly: check the network and the proxy, or run again later"
+	case errors.Is(e.Err, ErrLate):
+		return "run again"
 	case errors.Is(e.Err, ErrTLS):
 		return "add the authority of " + e.Host + " with SSL_CERT_FILE; for a mirror without TLS write http://"
 	case errors.Is(e.Err, ErrTooLarge), errors.Is(e.Err, ErrMalformed):

@@ -18,12 +18,14 @@ type Transport struct {
 	label   string
 	maxBody int64
 	repeats bool
+	budget  time.Duration
+	until   time.Time
 }
 
 // Transport returns the transport for requests that are counted and limited under a label: the logical host, also
 // when a mirror or a token server is asked on its behalf.
 func (c *Client) Transport(label string) *Transport {
-	return &Transport{client: c, host: c.host(label), label: label, maxBody: c.config.MaxBody}
+	return &Transport{client: c, host: c.host(label), label: label, maxBody: c.config.MaxBody, budget: c.config.Budget}
 }
 
 // WithMaxBody returns a transport that bounds bodies at n bytes.
@@ -41,9 +43,16 @@ func (t *Transport) Repeating() *Transport {
 	return &c
 }
 
+// Until returns a transport that begins no attempt after a time: for a request that does harm when it comes late.
+func (t *Transport) Until(end time.Time) *Transport {
+	c := *t
+	c.budget, c.until = min(t.budget, max(0, end.Sub(t.client.config.Now()))), end
+	return &c
+}
+
 // RoundTrip sends the request, repeatedly if it is a GET or HEAD, or the transport is Repeating, and the failure may pass.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	budget := t.client.config.Budget
+	budget := t.budget
 	for attempt := 1; ; attempt++ {
 		if err := t.enter(req, &budget); err != nil {
 			return nil, err
@@ -132,10 +141,18 @@ func (t *Transport) enter(req *http.Request, budget *time.Duration) error {
 			closeBody(req)
 			return t.failure(req.Context(), req, err)
 		}
-		if t.host.paused(t.client.config.Now()) <= 0 {
+		now := t.client.config.Now()
+		late := !t.until.IsZero() && now.After(t.until)
+		if !late && t.host.paused(now) <= 0 {
 			return nil
 		}
 		t.host.release()
+		if late {
+			closeBody(req)
+			cause := newError(req, 0)
+			cause.Reason, cause.Err = ErrLate.Error(), ErrLate
+			return cause
+		}
 	}
 }
 

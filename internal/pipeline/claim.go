@@ -136,7 +136,7 @@ func (d Deployment) lookUp(ctx context.Context, l ledger.Ledger) []ledger.Claim 
 		if !known || !c.Open() || p.API == "" || c.CommitURL == "" {
 			continue
 		}
-		answer, found, err := d.Triggerer.Lookup(ctx, p, c.CommitURL, d.Ref, c.At.Add(-lease))
+		answer, found, err := d.Triggerer.Lookup(ctx, p, deploy.Search{CommitURL: c.CommitURL, Ref: d.Ref, Since: c.At.Add(-lease)})
 		switch {
 		case err != nil:
 			continue

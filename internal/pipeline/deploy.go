@@ -27,7 +27,7 @@ type Triggerer interface {
 	// Trigger fires one pipeline. It sends again only what certainly was not accepted.
 	Trigger(ctx context.Context, p deploy.Project, r deploy.Request) deploy.Answer
 	// Lookup finds the pipeline that was triggered for a commit; false is certain.
-	Lookup(ctx context.Context, p deploy.Project, commitURL, ref string, since time.Time) (deploy.Answer, bool, error)
+	Lookup(ctx context.Context, p deploy.Project, q deploy.Search) (deploy.Answer, bool, error)
 	// Follow waits for the end of a pipeline.
 	Follow(ctx context.Context, p deploy.Project, id int64, wait time.Duration) (deploy.Answer, error)
 }
@@ -194,7 +194,7 @@ func (d Deployment) trigger(ctx context.Context, c ledger.Claim) deploy.Answer {
 		answer.Hint = fmt.Sprintf("look at the project's pipelines; when there is none, run pawl deploy --project %s --retry-unknown", p.Name)
 		return answer
 	}
-	found, ok, err := d.Triggerer.Lookup(ctx, p, c.CommitURL, d.Ref, c.At)
+	found, ok, err := d.Triggerer.Lookup(ctx, p, deploy.Search{CommitURL: c.CommitURL, Ref: d.Ref, Since: c.At, Settled: c.At.Add(lease)})
 	switch {
 	case err != nil:
 		answer.Hint = "the next run looks for the pipeline again, and fires when there is certainly none"

@@ -33,8 +33,8 @@ func (p *pipelines) Trigger(_ context.Context, to deploy.Project, r deploy.Reque
 	return deploy.Answer{State: deploy.Accepted, PipelineID: int64(len(p.fired))}
 }
 
-func (p *pipelines) Lookup(_ context.Context, _ deploy.Project, page, _ string, _ time.Time) (deploy.Answer, bool, error) {
-	return deploy.Answer{State: deploy.Accepted, PipelineID: 99}, p.there[page], nil
+func (p *pipelines) Lookup(_ context.Context, _ deploy.Project, q deploy.Search) (deploy.Answer, bool, error) {
+	return deploy.Answer{State: deploy.Accepted, PipelineID: 99}, p.there[q.CommitURL], nil
 }
 
 func (p *pipelines) Follow(context.Context, deploy.Project, int64, time.Duration) (deploy.Answer, error) {

@@ -22,12 +22,13 @@ import (
 const (
 	// DefaultPatience is how long one trigger is repeated.
 	DefaultPatience = time.Minute
-	// DefaultSettle is how long after a trigger was begun its pipeline may still appear: the patience, the budget and the
-	// timeout of the last request (httpx.DefaultBudget, httpx.DefaultTimeout), and the minute that GitLab works on one
-	// after its client has left (https://docs.gitlab.com/omnibus/settings/puma.html#worker-timeout).
-	DefaultSettle = 4 * time.Minute
-	// DefaultPoll is how often a pipeline is looked at or for.
+	// DefaultLooking is how long one pipeline is looked for.
+	DefaultLooking = time.Minute
+	// DefaultPoll is how often a pipeline is looked at.
 	DefaultPoll = 10 * time.Second
+
+	// firstPause is the wait before a pipeline is looked for again; each further one is twice as long.
+	firstPause = 2 * time.Second
 
 	pageSize = 100
 	// maxPages bounds a listing, and so how many pipelines are looked at for one trigger.
@@ -48,8 +49,8 @@ type Config struct {
 	// Now and Sleep are the clock; the defaults are the real one.
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error
-	// Patience, Settle and Poll replace their defaults.
-	Patience, Settle, Poll time.Duration
+	// Patience, Looking and Poll replace their defaults.
+	Patience, Looking, Poll time.Duration
 }
 
 // Client talks to the GitLab of each project that it is given. It is safe for concurrent use and keeps no state.
@@ -74,8 +75,8 @@ func New(c Config) *Client {
 	if c.Patience <= 0 {
 		c.Patience = DefaultPatience
 	}
-	if c.Settle <= 0 {
-		c.Settle = DefaultSettle
+	if c.Looking <= 0 {
+		c.Looking = DefaultLooking
 	}
 	if c.Poll <= 0 {
 		c.Poll = DefaultPoll
@@ -95,8 +96,8 @@ func (c *Client) token(variable string) string {
 type library = gl.Client //nolint:staticcheck // deprecated upstream
 
 // connect returns the library's client for a project's GitLab, and the project's number or path there. The token may
-// be empty: a trigger carries its own.
-func (c *Client) connect(p deploy.Project, token string) (*library, string, error) {
+// be empty: a trigger carries its own, and is not sent after a time that is not zero.
+func (c *Client) connect(p deploy.Project, token string, until time.Time) (*library, string, error) {
 	base, id, err := p.Endpoint()
 	if err != nil {
 		return nil, "", err
@@ -105,7 +106,11 @@ func (c *Client) connect(p deploy.Project, token string) (*library, string, erro
 	if err != nil {
 		return nil, "", err
 	}
-	transport := &personal{next: c.config.HTTP.Transport(place.Host).WithMaxBody(maxBody), place: place, token: token}
+	way := c.config.HTTP.Transport(place.Host).WithMaxBody(maxBody)
+	if !until.IsZero() {
+		way = way.Until(until)
+	}
+	transport := &personal{next: way, place: place, token: token}
 	options := []gl.ClientOptionFunc{gl.WithBaseURL(base + "/api/v4/"), gl.WithoutRetries(), gl.WithCustomLimiter(unlimited{}),
 		gl.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: stay})}
 	api, err := gl.NewClient("", options...) //nolint:staticcheck // deprecated upstream

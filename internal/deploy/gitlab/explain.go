@@ -27,6 +27,10 @@ func refusedHint(p deploy.Project, r deploy.Request, status int, said string) st
 	switch {
 	case status/100 == 3:
 		return "correct `url` of the project: it has moved, or the address wants https"
+	case unverified(said):
+		return "GitLab wants to know who the owner of " + secret + " is before any job of theirs runs: they verify their identity at GitLab, or a verified owner creates the trigger token"
+	case tooManyPipelines(status, said):
+		return "run again later: GitLab makes only so many pipelines a minute in the project, and that lasts longer than is waited here; an administrator can raise the pipeline creation limit"
 	case status == http.StatusBadRequest:
 		return badRequestHint(r, said)
 	case status == http.StatusUnauthorized:
@@ -41,6 +45,17 @@ func refusedHint(p deploy.Project, r deploy.Request, status int, said string) st
 		return "run again later: GitLab wants fewer requests for longer than is waited here"
 	}
 	return "check that `url` of the project is GitLab's trigger endpoint"
+}
+
+// tooManyPipelines reports that GitLab refused one more pipeline in the same minute, which it says with 400: by project,
+// user and commit (https://docs.gitlab.com/administration/settings/rate_limit_on_pipelines_creation/).
+func tooManyPipelines(status int, said string) bool {
+	return status == http.StatusBadRequest && strings.Contains(strings.ToLower(said), "too many pipelines created in the last minute")
+}
+
+// unverified reports that gitlab.com wants to know the person before any job runs.
+func unverified(said string) bool {
+	return strings.Contains(strings.ToLower(said), "identity verification is required")
 }
 
 // badRequestHint tells GitLab's reasons apart by their texts; there is nothing else to tell them by.

@@ -3,10 +3,9 @@ package gitlab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
-
-	gl "github.com/xanzy/go-gitlab"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
 )
@@ -17,22 +16,23 @@ const following = "following the pipeline"
 // skipped), waits for a person (manual), or the time is over; the answer's Status tells which. A GitLab that is away
 // for a while is asked again until the time is over; the error comes with what was known last.
 func (c *Client) Follow(ctx context.Context, p deploy.Project, id int64, wait time.Duration) (deploy.Answer, error) {
-	last := c.accepted(p, id, "", "")
+	last := c.accepted(p, pipeline{ID: id})
 	token := c.token(p.API)
 	if token == "" {
 		return last, c.noReader(p, following)
 	}
-	api, project, err := c.connect(p, token)
+	api, project, err := c.connect(p, token, time.Time{})
 	if err != nil {
 		return last, c.fail(p, following, nil, err)
 	}
 	for {
-		one, res, err := api.Pipelines.GetPipeline(project, int(id), gl.WithContext(ctx))
+		var one pipeline
+		res, err := get(ctx, api, project, fmt.Sprintf("pipelines/%d", id), nil, &one)
 		var failed *Error
-		if err != nil || int64(one.ID) != id {
+		if err != nil || one.ID != id {
 			failed = c.fail(p, following, res, err)
 		} else {
-			last = c.seen(p, id, one)
+			last = c.seen(p, one)
 		}
 		if failed != nil && (wait <= 0 || !passing(ctx, failed)) {
 			return last, failed
@@ -49,9 +49,9 @@ func (c *Client) Follow(ctx context.Context, p deploy.Project, id int64, wait ti
 }
 
 // seen describes a pipeline at one look.
-func (c *Client) seen(p deploy.Project, id int64, one *gl.Pipeline) deploy.Answer {
-	a := c.accepted(p, id, one.WebURL, one.Status)
-	a.Created, a.Started, a.Finished = moment(one.CreatedAt), moment(one.StartedAt), moment(one.FinishedAt)
+func (c *Client) seen(p deploy.Project, one pipeline) deploy.Answer {
+	a := c.accepted(p, one)
+	a.Started, a.Finished = one.StartedAt.Time, one.FinishedAt.Time
 	switch a.Status {
 	case "manual":
 		a.Detail, a.Hint = "the pipeline waits for a person", "start its manual job at "+a.URL

@@ -2,6 +2,7 @@ package gitlab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,40 +14,47 @@ import (
 
 const searching = "looking up the pipeline"
 
+// ErrUnsettled says that no pipeline is there, and that one may still come.
+var ErrUnsettled = errors.New("no pipeline is there yet, and GitLab may still be making one")
+
 // Lookup finds out with the project's read token what became of a trigger whose answer never came: the pipeline that
-// was triggered on the ref and whose CD_COMMIT_URL is the one given, and true; or false when there certainly is none.
-// Since is when the trigger was claimed or sent. As GitLab may still be making a pipeline long after its client has
-// left, false is only said Config.Settle after that, and waited for. Anything else is an error, and nothing is known.
-// Pipelines that failed before any job (yaml_errors) do not count: GitLab refused their triggers.
-func (c *Client) Lookup(ctx context.Context, p deploy.Project, commitURL, ref string, since time.Time) (deploy.Answer, bool, error) {
+// was triggered on the ref and whose CD_COMMIT_URL is the one given, and true; or false when there certainly is none,
+// which nobody can say before Search.Settled. The list is asked with growing pauses, for at most Config.Looking in all;
+// when that is too short, the error is ErrUnsettled. Anything else is an error too, and nothing is known. Pipelines that
+// failed before any job (yaml_errors) do not count: GitLab refused their triggers.
+func (c *Client) Lookup(ctx context.Context, p deploy.Project, q deploy.Search) (deploy.Answer, bool, error) {
 	token := c.token(p.API)
 	if token == "" {
 		return deploy.Answer{}, false, c.noReader(p, searching)
 	}
-	api, id, err := c.connect(p, token)
+	end, pause := c.config.Now().Add(c.config.Looking), firstPause
+	api, id, err := c.connect(p, token, end)
 	if err != nil {
 		return deploy.Answer{}, false, c.fail(p, searching, nil, err)
 	}
-	s := search{client: c, project: p, api: api, id: id, commitURL: commitURL, seen: map[int]bool{}, options: conditions(ref, since)}
-	left := min(since.Add(c.config.Settle).Sub(c.config.Now()), c.config.Settle)
+	s := search{client: c, project: p, api: api, id: id, commitURL: q.CommitURL, seen: map[int64]bool{}, options: conditions(q.Ref, q.Since)}
 	for {
+		begun := c.config.Now()
 		found, err := s.look(ctx)
 		if err != nil {
 			return deploy.Answer{}, false, err
 		}
 		if found != nil {
-			a := c.accepted(p, int64(found.ID), found.WebURL, found.Status)
-			a.Created = moment(found.CreatedAt)
-			return a, true, nil
+			return c.accepted(p, *found), true, nil
 		}
-		if left <= 0 {
+		if !begun.Before(q.Settled) {
 			return deploy.Answer{}, false, nil
 		}
-		wait := min(left, c.config.Poll)
+		now := c.config.Now()
+		if !now.Before(end) {
+			return deploy.Answer{}, false, &Error{Doing: fmt.Sprintf("%s of project %q", searching, p.Name), Message: ErrUnsettled.Error(), Err: ErrUnsettled,
+				Hint: "run again: the next run looks for it again, and fires when there is certainly none"}
+		}
+		wait := max(min(pause, end.Sub(now), q.Settled.Sub(now)), time.Second)
 		if err := c.config.Sleep(ctx, wait); err != nil {
 			return deploy.Answer{}, false, &Error{Doing: searching, Message: "stopped", Err: err}
 		}
-		left -= wait
+		pause *= 2
 	}
 }
 
@@ -70,16 +78,17 @@ type search struct {
 	id        string
 	commitURL string
 	options   gl.ListProjectPipelinesOptions
-	seen      map[int]bool // pipelines that are another commit's
+	seen      map[int64]bool // pipelines that are another commit's
 }
 
 // look reads the list once, and the variables of what is new in it. One pipeline that may not be read is an error only
 // when the one looked for is not among the others.
-func (s *search) look(ctx context.Context) (*gl.PipelineInfo, error) {
+func (s *search) look(ctx context.Context) (*pipeline, error) {
 	var unread error
 	for page := 1; page <= maxPages; page++ {
 		s.options.Page = page
-		list, res, err := s.api.Pipelines.ListProjectPipelines(s.id, &s.options, gl.WithContext(ctx))
+		var list []*pipeline
+		res, err := get(ctx, s.api, s.id, "pipelines", &s.options, &list)
 		if err != nil {
 			return nil, s.client.fail(s.project, searching, res, err)
 		}
@@ -107,16 +116,17 @@ func (s *search) look(ctx context.Context) (*gl.PipelineInfo, error) {
 }
 
 // ours reports whether a pipeline was triggered for the commit.
-func (s *search) ours(ctx context.Context, one *gl.PipelineInfo) (bool, *Error) {
+func (s *search) ours(ctx context.Context, one *pipeline) (bool, *Error) {
 	if s.seen[one.ID] {
 		return false, nil
 	}
-	variables, res, err := s.api.Pipelines.GetPipelineVariables(s.id, one.ID, gl.WithContext(ctx))
+	var variables []*struct{ Key, Value text }
+	res, err := get(ctx, s.api, s.id, fmt.Sprintf("pipelines/%d/variables", one.ID), nil, &variables)
 	if err != nil {
 		return false, s.client.fail(s.project, "reading the variables of a pipeline", res, err)
 	}
 	for _, v := range variables {
-		if v != nil && v.Key == deploy.CommitURLVariable && v.Value == s.commitURL {
+		if v != nil && v.Key == deploy.CommitURLVariable && string(v.Value) == s.commitURL {
 			return true, nil
 		}
 	}

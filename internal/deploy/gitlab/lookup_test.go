@@ -17,6 +17,14 @@ import (
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
+// settle is after which time the test says that a pipeline will not come any more.
+const settle = 50 * time.Second
+
+// asked looks for the pipeline of a commit that was sent at a time.
+func asked(commitURL string, since time.Time) deploy.Search {
+	return deploy.Search{CommitURL: commitURL, Ref: "main", Since: since, Settled: since.Add(settle)}
+}
+
 // TestLookupSettlesEveryFault shows that a trigger of which nothing is known is settled rightly: fired again only when
 // it was not accepted, each project ends with one pipeline.
 func TestLookupSettlesEveryFault(t *testing.T) {
@@ -30,11 +38,11 @@ func TestLookupSettlesEveryFault(t *testing.T) {
 			w.gitlab.Inject(fault)
 			got := w.trigger()
 			if got.State == deploy.Unknown {
-				found, there, err := w.client.Lookup(t.Context(), w.project, commit, "main", since)
+				found, there, err := w.client.Lookup(t.Context(), w.project, asked(commit, since))
 				if err != nil {
 					t.Fatal(err)
 				}
-				if waited := w.time.now().Sub(since); !there && waited < gitlab.DefaultSettle {
+				if waited := w.time.now().Sub(since); !there && waited < settle {
 					t.Errorf("said that there is none after %s", waited)
 				}
 				if got = found; !there {
@@ -64,7 +72,7 @@ func TestLookupPages(t *testing.T) {
 	for i := range 230 {
 		w.gitlab.Add("trigger", "main", map[string]string{"CD_COMMIT_URL": fmt.Sprint(commit, i), "CD_MESSAGE": commit})
 	}
-	got, there, err := w.client.Lookup(t.Context(), w.project, commit, "main", since)
+	got, there, err := w.client.Lookup(t.Context(), w.project, asked(commit, since))
 	want := deploy.Answer{State: deploy.Accepted, PipelineID: ours.ID, Status: "created", Created: ours.Created.UTC(),
 		URL: strings.Replace(w.gitlab.TriggerURL(), "/api/v4/projects/19/trigger/pipeline", "/Group/sub.x/na-me/-/pipelines/1", 1)}
 	if diff := cmp.Diff(want, got); diff != "" || !there || err != nil {
@@ -94,7 +102,7 @@ func TestLookupIsBounded(t *testing.T) {
 	for range 501 {
 		w.gitlab.Add("trigger", "main", nil)
 	}
-	_, there, err := w.client.Lookup(t.Context(), w.project, commit, "main", w.time.now())
+	_, there, err := w.client.Lookup(t.Context(), w.project, asked(commit, w.time.now()))
 	if there || err == nil || !strings.Contains(w.advice(err), "pawl deploy --project dev --retry-unknown") {
 		t.Errorf("%t, %v", there, err)
 	}
@@ -104,18 +112,51 @@ func TestLookupDoesNotReadTwice(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	w.gitlab.Add("trigger", "main", nil)
-	_, there, err := w.client.Lookup(t.Context(), w.project, commit, "main", w.time.now())
+	_, there, err := w.client.Lookup(t.Context(), w.project, asked(commit, w.time.now()))
 	count := map[fake.Operation]int{}
 	for _, r := range w.fake.Requests() {
 		count[r.Operation]++
 	}
-	looks := int(gitlab.DefaultSettle/gitlab.DefaultPoll) + 1
+	looks := 6 // after 0, 2, 6, 14, 30 and 50 seconds
 	if diff := cmp.Diff(map[fake.Operation]int{fake.List: looks, fake.Variables: 1}, count); diff != "" || there || err != nil {
 		t.Errorf("%t, %v\n%s", there, err, diff)
 	}
 	w.time.slept = nil
-	if _, there, err = w.client.Lookup(t.Context(), w.project, commit, "main", w.time.now().Add(-time.Hour)); there || err != nil || w.time.total() != 0 {
+	if _, there, err = w.client.Lookup(t.Context(), w.project, asked(commit, w.time.now().Add(-time.Hour))); there || err != nil || w.time.total() != 0 {
 		t.Errorf("long ago: %t, %v after %s", there, err, w.time.total())
+	}
+}
+
+// TestLookupCostsAMinute shows that a pipeline is not looked for longer than a minute: what is open then stays open.
+func TestLookupCostsAMinute(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gitlab.Inject(fake.TimeoutLate(90 * time.Second))
+	w.client = w.connect(httpx.Config{Timeout: time.Second})
+	since := w.time.now()
+	if got := w.trigger(); got.State != deploy.Unknown {
+		t.Fatalf("answer %+v", got)
+	}
+	q := asked(commit, since)
+	q.Settled = since.Add(2 * time.Minute)
+	_, there, err := w.client.Lookup(t.Context(), w.project, q)
+	if there || !errors.Is(err, gitlab.ErrUnsettled) || !strings.Contains(w.advice(err), "run again") {
+		t.Errorf("%t, %v", there, err)
+	}
+	lists := len(w.fake.Requests()) - 1
+	if total := w.time.total(); total > time.Minute || total < 50*time.Second || lists > 8 {
+		t.Errorf("it cost %s and %d requests", total, lists)
+	}
+	if got, there, err := w.client.Lookup(t.Context(), w.project, q); !there || err != nil || got.PipelineID != 1 {
+		t.Errorf("the next run: %+v, %t, %v", got, there, err)
+	}
+	for _, slow := range []fake.Fault{{On: fake.List, Times: 99, Status: 500}, {On: fake.List, Times: 99, Status: 429, Header: http.Header{"Retry-After": {"25"}}}} {
+		w.time.slept = nil
+		w.gitlab.Inject(slow)
+		if _, there, err := w.client.Lookup(t.Context(), w.project, q); there || err == nil || w.time.total() > time.Minute {
+			t.Errorf("a GitLab that is down cost %s: %t, %v", w.time.total(), there, err)
+		}
+		w.gitlab.Heal()
 	}
 }
 
@@ -127,7 +168,7 @@ func TestLookupFindsNoBrokenPipeline(t *testing.T) {
 	if got := w.trigger(); got.State != deploy.Refused || !strings.Contains(got.Detail, "visible job") {
 		t.Errorf("answer %+v", got)
 	}
-	if _, there, err := w.client.Lookup(t.Context(), w.project, commit, "main", w.time.now()); there || err != nil || len(w.gitlab.Pipelines()) != 1 {
+	if _, there, err := w.client.Lookup(t.Context(), w.project, asked(commit, w.time.now())); there || err != nil || len(w.gitlab.Pipelines()) != 1 {
 		t.Errorf("%t, %v", there, err)
 	}
 }
@@ -166,7 +207,7 @@ func TestReadFailures(t *testing.T) {
 			if tt.fault.On != "" {
 				w.gitlab.Inject(tt.fault)
 			}
-			_, there, err := w.client.Lookup(t.Context(), w.project, commit, "main", w.time.now())
+			_, there, err := w.client.Lookup(t.Context(), w.project, asked(commit, w.time.now()))
 			if there || err == nil || !strings.Contains(err.Error(), tt.message) || !strings.Contains(w.advice(err), tt.hint) {
 				t.Errorf("%t, %v", there, err)
 			}
@@ -181,12 +222,12 @@ func TestOneUnreadablePipeline(t *testing.T) {
 	w.gitlab.Add("trigger", "main", map[string]string{"CD_COMMIT_URL": commit})
 	w.gitlab.Add("trigger", "main", nil)
 	w.gitlab.Inject(fake.Fault{On: fake.Variables, Status: 403})
-	got, there, err := w.client.Lookup(t.Context(), w.project, commit, "main", w.time.now())
+	got, there, err := w.client.Lookup(t.Context(), w.project, asked(commit, w.time.now()))
 	if !there || err != nil || got.PipelineID != 1 {
 		t.Errorf("%+v, %t, %v", got, there, err)
 	}
 	w.gitlab.Inject(fake.Fault{On: fake.Variables, Status: 403})
-	if _, there, err = w.client.Lookup(t.Context(), w.project, commit+"x", "main", w.time.now()); there || err == nil {
+	if _, there, err = w.client.Lookup(t.Context(), w.project, asked(commit+"x", w.time.now())); there || err == nil {
 		t.Errorf("%t, %v", there, err)
 	}
 }
@@ -247,7 +288,7 @@ func TestReadingStops(t *testing.T) {
 	if _, err := w.client.Follow(ctx, w.project, 1, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("follow: %v", err)
 	}
-	if _, there, err := w.client.Lookup(ctx, w.project, commit, "main", w.time.now()); there || !errors.Is(err, context.Canceled) {
+	if _, there, err := w.client.Lookup(ctx, w.project, asked(commit, w.time.now())); there || !errors.Is(err, context.Canceled) {
 		t.Errorf("lookup: %t, %v", there, err)
 	}
 }
@@ -260,7 +301,7 @@ func TestNoOtherLimit(t *testing.T) {
 	w.gitlab.Inject(fake.Fault{On: fake.List, Status: 200, Header: http.Header{"Ratelimit-Limit": {"6"}}, Body: `[{"id":1}]`})
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()
-	if _, there, err := w.client.Lookup(ctx, w.project, commit, "main", w.time.now()); !there || err != nil {
+	if _, there, err := w.client.Lookup(ctx, w.project, asked(commit, w.time.now())); !there || err != nil {
 		t.Errorf("%t, %v", there, err)
 	}
 }

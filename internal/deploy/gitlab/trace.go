@@ -32,5 +32,5 @@ func (t *trace) sent(err error) bool {
 	case errors.As(err, &failed) && failed.Status != 0:
 		return false // kept back: the host had said that there were too many
 	}
-	return !errors.Is(err, httpx.ErrRefused) && !errors.Is(err, httpx.ErrUnknownHost) && !errors.Is(err, httpx.ErrTLS)
+	return !errors.Is(err, httpx.ErrRefused) && !errors.Is(err, httpx.ErrUnknownHost) && !errors.Is(err, httpx.ErrTLS) && !errors.Is(err, httpx.ErrLate)
 }

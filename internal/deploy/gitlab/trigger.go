@@ -28,7 +28,7 @@ func (c *Client) Trigger(ctx context.Context, p deploy.Project, r deploy.Request
 	if token == "" {
 		return deploy.Answer{State: deploy.Refused, Detail: "not sent: there is no trigger token", Hint: "set the variable that `secret` of the project names"}
 	}
-	api, id, err := c.connect(p, "")
+	api, id, err := c.connect(p, "", r.Until)
 	if err != nil {
 		return deploy.Answer{State: deploy.Refused, Detail: "not sent: url: " + err.Error(), Hint: "correct `url` of the project"}
 	}
@@ -36,31 +36,43 @@ func (c *Client) Trigger(ctx context.Context, p deploy.Project, r deploy.Request
 		return deploy.Answer{State: deploy.Refused, Detail: "not sent: stopped", Hint: "run again"}
 	}
 	options := &gl.RunPipelineTriggerOptions{Ref: &r.Ref, Token: &token, Variables: r.Variables()}
-	left := c.config.Patience
+	left := c.patience(r)
 	for attempt := 1; ; attempt++ {
 		var t trace
 		start := c.config.Now()
-		made, res, err := api.PipelineTriggers.RunPipelineTrigger(id, options, gl.WithContext(t.context(ctx)))
+		var made pipeline
+		res, err := call(t.context(ctx), api, http.MethodPost, id, "trigger/pipeline", options, &made)
 		left -= c.config.Now().Sub(start)
 		wait, again := c.again(&t, res, err, attempt)
 		if !again || wait > left || ctx.Err() != nil {
-			return c.answer(p, r, attempted{made, res, err, t.sent(err)})
+			return c.answer(p, r, attempted{made, res, err, t.sent(err), wait})
 		}
 		left -= wait
 		if c.config.Sleep(ctx, wait) != nil {
-			return c.answer(p, r, attempted{made, res, err, false})
+			return c.answer(p, r, attempted{made, res, err, false, 0})
 		}
 	}
+}
+
+// patience is how long a trigger is repeated: no attempt begins after Request.Until.
+func (c *Client) patience(r deploy.Request) time.Duration {
+	if r.Until.IsZero() {
+		return c.config.Patience
+	}
+	return min(c.config.Patience, r.Until.Sub(c.config.Now()))
 }
 
 // again says whether an attempt is to be repeated, and after which wait.
 func (c *Client) again(t *trace, res *gl.Response, err error, attempt int) (time.Duration, bool) {
 	if res != nil {
+		if res.StatusCode != http.StatusTooManyRequests && !tooManyPipelines(res.StatusCode, said(err)) {
+			return 0, false
+		}
 		wait, said := httpx.RetryAfter(res.Header, c.config.Now())
 		if !said {
 			wait = unsaid
 		}
-		return max(wait, time.Second), res.StatusCode == http.StatusTooManyRequests
+		return max(wait, time.Second), true
 	}
 	var failed *httpx.Error
 	switch {
@@ -76,10 +88,12 @@ func (c *Client) again(t *trace, res *gl.Response, err error, attempt int) (time
 
 // attempted is the last attempt of a trigger.
 type attempted struct {
-	made *gl.Pipeline
+	made pipeline
 	res  *gl.Response
 	err  error
 	sent bool
+	// wait is after which time it may be repeated, zero when that is of no use.
+	wait time.Duration
 }
 
 // answer says what an attempt means.
@@ -91,10 +105,9 @@ func (c *Client) answer(p deploy.Project, r deploy.Request, a attempted) deploy.
 	case a.res == nil:
 		out.Detail = "no answer: " + reason(a.err)
 	case a.res.StatusCode/100 == 2 && a.err == nil && a.made.ID > 0:
-		out = c.accepted(p, int64(a.made.ID), a.made.WebURL, a.made.Status)
-		out.Created = moment(a.made.CreatedAt)
-		if a.made.YamlErrors != "" {
-			out.Detail, out.Hint = "the pipeline failed before any job: "+a.made.YamlErrors, "correct the project's .gitlab-ci.yml"
+		out = c.accepted(p, a.made)
+		if a.made.YAMLErrors != "" {
+			out.Detail, out.Hint = "the pipeline failed before any job: "+string(a.made.YAMLErrors), "correct the project's .gitlab-ci.yml"
 		}
 	case a.res.StatusCode/100 == 2:
 		out.Detail = fmt.Sprintf("the answer %d is no pipeline", a.res.StatusCode)
@@ -103,21 +116,16 @@ func (c *Client) answer(p deploy.Project, r deploy.Request, a attempted) deploy.
 	default:
 		out = refused(p, r, a.res, said(a.err))
 	}
+	if out.State == deploy.Refused {
+		out.Again = a.wait
+	}
 	out.Detail, out.Hint = c.clean(p, out.Detail), c.clean(p, out.Hint)
 	return out
 }
 
 // accepted describes a pipeline that exists. What GitLab says of it is taken only in the form that it has.
-func (c *Client) accepted(p deploy.Project, id int64, page, status string) deploy.Answer {
-	return deploy.Answer{State: deploy.Accepted, PipelineID: id, URL: c.page(p, id, page), Status: word(status)}
-}
-
-// moment is a time that GitLab may leave out.
-func moment(t *time.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.UTC()
+func (c *Client) accepted(p deploy.Project, one pipeline) deploy.Answer {
+	return deploy.Answer{State: deploy.Accepted, PipelineID: one.ID, URL: c.page(p, one.ID, string(one.WebURL)), Status: word(string(one.Status)), Created: one.CreatedAt.Time}
 }
 
 // unsettled reports whether a status leaves open if the trigger was applied: the server or a proxy in between gave up.

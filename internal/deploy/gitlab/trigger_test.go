@@ -65,24 +65,25 @@ func TestEveryFault(t *testing.T) {
 		hint      string
 		noAPIHint string
 	}{
-		"401":            {state: deploy.Refused, sent: 1, detail: "GitLab answers 401 Unauthorized: 401 Unauthorized", hint: "TOKEN_DEV is not accepted"},
-		"403":            {state: deploy.Refused, sent: 1, detail: "403 Forbidden", hint: "TOKEN_DEV may not run pipelines"},
-		"404":            {state: deploy.Refused, sent: 1, detail: "404 Not Found", hint: "TOKEN_DEV is revoked or of another project"},
-		"422":            {state: deploy.Refused, sent: 1, detail: "422 Unprocessable Entity: Reference not found", hint: "nothing ran"},
-		"429":            {state: deploy.Accepted, made: 1, sent: 2},
-		"500 before":     {state: deploy.Unknown, sent: 1, detail: "500 Internal Server Error"},
-		"500 after":      {state: deploy.Unknown, made: 1, sent: 1, detail: "500 Internal Server Error"},
-		"502 before":     {state: deploy.Unknown, sent: 1, detail: "502 Bad Gateway"},
-		"502 after":      {state: deploy.Unknown, made: 1, sent: 1, detail: "502 Bad Gateway"},
-		"timeout before": {state: deploy.Unknown, sent: 1, detail: "no answer within"},
-		"timeout after":  {state: deploy.Unknown, made: 1, sent: 1, detail: "no answer within"},
-		"timeout late":   {state: deploy.Unknown, sent: 1, detail: "no answer within"},
-		"cut before":     {state: deploy.Unknown, sent: 1, detail: "EOF"},
-		"cut after":      {state: deploy.Unknown, made: 1, sent: 1, detail: "EOF"},
-		"refused":        {state: deploy.Unknown, sent: 1, detail: "EOF"}, // a listener can only break the connection
-		"page before":    {state: deploy.Unknown, sent: 1, detail: "the answer 200 is no pipeline"},
-		"page after":     {state: deploy.Unknown, made: 1, sent: 1, detail: "the answer 200 is no pipeline"},
-		"truncated":      {state: deploy.Unknown, made: 1, sent: 1, detail: "the answer ends too early"},
+		"401":                {state: deploy.Refused, sent: 1, detail: "GitLab answers 401 Unauthorized: 401 Unauthorized", hint: "TOKEN_DEV is not accepted"},
+		"403":                {state: deploy.Refused, sent: 1, detail: "403 Forbidden", hint: "TOKEN_DEV may not run pipelines"},
+		"404":                {state: deploy.Refused, sent: 1, detail: "404 Not Found", hint: "TOKEN_DEV is revoked or of another project"},
+		"422":                {state: deploy.Refused, sent: 1, detail: "422 Unprocessable Entity: Reference not found", hint: "nothing ran"},
+		"429":                {state: deploy.Accepted, made: 1, sent: 2},
+		"too many pipelines": {state: deploy.Accepted, made: 1, sent: 2},
+		"500 before":         {state: deploy.Unknown, sent: 1, detail: "500 Internal Server Error"},
+		"500 after":          {state: deploy.Unknown, made: 1, sent: 1, detail: "500 Internal Server Error"},
+		"502 before":         {state: deploy.Unknown, sent: 1, detail: "502 Bad Gateway"},
+		"502 after":          {state: deploy.Unknown, made: 1, sent: 1, detail: "502 Bad Gateway"},
+		"timeout before":     {state: deploy.Unknown, sent: 1, detail: "no answer within"},
+		"timeout after":      {state: deploy.Unknown, made: 1, sent: 1, detail: "no answer within"},
+		"timeout late":       {state: deploy.Unknown, sent: 1, detail: "no answer within"},
+		"cut before":         {state: deploy.Unknown, sent: 1, detail: "EOF"},
+		"cut after":          {state: deploy.Unknown, made: 1, sent: 1, detail: "EOF"},
+		"refused":            {state: deploy.Unknown, sent: 1, detail: "EOF"}, // a listener can only break the connection
+		"page before":        {state: deploy.Unknown, sent: 1, detail: "the answer 200 is no pipeline"},
+		"page after":         {state: deploy.Unknown, made: 1, sent: 1, detail: "the answer 200 is no pipeline"},
+		"truncated":          {state: deploy.Unknown, made: 1, sent: 1, detail: "the answer ends too early"},
 	}
 	for name, fault := range fake.Faults() {
 		want, known := tests[name]
@@ -128,6 +129,8 @@ func TestRefusals(t *testing.T) {
 		{"no such ref", nil, nil, "400 Bad Request: Reference not found", "no branch or tag other: correct `deploy.ref`"},
 		{"filtered", base("Pipeline filtered out by workflow rules."), nil, "filtered out", `allow $CI_PIPELINE_SOURCE == "trigger"`},
 		{"no job", base("Pipeline will not run for the selected trigger. The rules configuration prevented any jobs from being added to the pipeline."), nil, "", `let no job run`},
+		{"who are you", base("Identity verification is required in order to run CI jobs"), nil, "Identity verification", "verify their identity"},
+		{"who are you, newer", body(422, `{"message":{"base":["Identity verification is required in order to run CI jobs"]}}`), nil, "Identity verification", "verify their identity"},
 		{"variables", base("Insufficient permissions to set pipeline variables"), nil, "", "may not set variables"},
 		{"protected", base("You do not have sufficient permission to run a pipeline on 'main'."), nil, "", "may not run pipelines on other"},
 		{"no file", base("Missing CI config file"), nil, "", ".gitlab-ci.yml"},
@@ -188,6 +191,84 @@ func TestTooManyRequestsIsBounded(t *testing.T) {
 	}
 }
 
+// TestPipelineInEveryForm reads what instances of other versions, languages and time zones say of a pipeline.
+func TestPipelineInEveryForm(t *testing.T) {
+	t.Parallel()
+	for name, settings := range map[string]fake.Settings{
+		"coverage is a number": {Coverage: 30.0}, "coverage is a text": {Coverage: "30.0"}, "an old version": {Old: true}, "no coverage": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			settings.Triggers, settings.Readers, settings.Statuses = []string{secret}, []string{reader}, []string{"success"}
+			w.gitlab = w.fake.Create("group/form", settings)
+			w.project.URL = w.gitlab.TriggerURL()
+			if got := w.trigger(); got.State != deploy.Accepted || got.PipelineID != 1 || !got.Created.Equal(w.time.now()) || got.Created.Location() != time.UTC {
+				t.Errorf("trigger: %+v", got)
+			}
+			if got, err := w.client.Follow(t.Context(), w.project, 1, time.Minute); err != nil || got.Status != "success" || got.Finished.IsZero() {
+				t.Errorf("follow: %+v, %v", got, err)
+			}
+			if got, there, err := w.client.Lookup(t.Context(), w.project, asked(commit, w.time.now())); err != nil || !there || got.PipelineID != 1 {
+				t.Errorf("look-up: %+v, %t, %v", got, there, err)
+			}
+		})
+	}
+	for name, body := range map[string]string{
+		"fields of other kinds": `{"id":7,"iid":"x","status":{"a":1},"web_url":5,"created_at":"yesterday","started_at":1,"detailed_status":"läuft","user":[],"coverage":{"x":1},"yaml_errors":false}`,
+		"nothing but the id":    `{"id":7}`,
+	} {
+		w := newWorld(t)
+		w.gitlab.Inject(fake.Fault{Status: 201, Body: body})
+		if got := w.trigger(); got.State != deploy.Accepted || got.PipelineID != 7 || got.Status != "" || !got.Created.IsZero() {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
+// TestTooManyPipelines waits for GitLab's own limit of pipelines in a minute, and says how long when that is too long.
+func TestTooManyPipelines(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.gitlab = w.fake.Create("group/busy", fake.Settings{Triggers: []string{secret}, PerMinute: 2})
+	w.project.URL = w.gitlab.TriggerURL()
+	for range 2 {
+		w.gitlab.Add("push", "main", nil)
+	}
+	if got := w.trigger(); got.State != deploy.Accepted || w.gitlab.Count(commit) != 1 || w.time.total() > time.Minute {
+		t.Errorf("after %s: %+v", w.time.total(), got)
+	}
+	begun := w.time.now()
+	w.gitlab.Inject(fake.Fault{Times: 99, Status: 400, Body: fake.TooManyPipelines().Body})
+	r := request()
+	r.Until = begun.Add(30 * time.Second)
+	got := w.client.Trigger(t.Context(), w.project, r)
+	if got.State != deploy.Refused || got.Again <= 0 || !strings.Contains(got.Hint, "pipeline creation limit") || w.time.now().After(r.Until) {
+		t.Errorf("after %s: %+v", w.time.now().Sub(begun), got)
+	}
+}
+
+// TestTriggerIsNotSentLate sends nothing after the time that it may be sent in, also when the host wants to be left alone.
+func TestTriggerIsNotSentLate(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	r := request()
+	r.Until = w.time.now().Add(-time.Second)
+	if got := w.client.Trigger(t.Context(), w.project, r); got.State != deploy.Refused || len(w.fake.Requests()) != 0 || !strings.Contains(got.Detail, "not sent") {
+		t.Errorf("%d requests: %+v", len(w.fake.Requests()), got)
+	}
+	w.gitlab.Inject(fake.TooMany("25")) // keeps everybody back
+	r.Until = w.time.now().Add(24 * time.Second)
+	for range 2 {
+		if got := w.client.Trigger(t.Context(), w.project, r); got.State != deploy.Refused || got.Again <= 0 {
+			t.Errorf("%+v", got)
+		}
+	}
+	if len(w.fake.Requests()) != 1 || w.time.total() > 24*time.Second {
+		t.Errorf("%d requests, %s", len(w.fake.Requests()), w.time.total())
+	}
+}
+
 func TestUnusableAnswers(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]fake.Fault{
@@ -243,7 +324,7 @@ func TestRedirectCarriesNothing(t *testing.T) {
 				t.Errorf("answer %+v", a)
 			}
 			w.gitlab.Inject(fake.Fault{On: fake.List, Status: status, Header: to})
-			_, _, err := w.client.Lookup(t.Context(), w.project, commit, "main", w.time.now())
+			_, _, err := w.client.Lookup(t.Context(), w.project, asked(commit, w.time.now()))
 			if err == nil || !strings.Contains(w.advice(err), "`url`") {
 				t.Errorf("lookup: %v", err)
 			}

@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // obj is a JSON object.
@@ -38,6 +40,7 @@ type call struct {
 	project  *Project
 	req      *http.Request
 	body     []byte
+	id       string
 	pipeline string
 	ref      string
 }
@@ -76,8 +79,19 @@ func (s *Server) exchange(req *http.Request, body []byte) outcome {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	out := c.perform(route, wrongMethod)
+	if out.header != nil {
+		limits(out.header, s.now())
+	}
 	s.requests[record.Number-1].Status = out.status
 	return out
+}
+
+// limits are the headers of the rate limit, which nearly every answer has.
+func limits(header http.Header, now time.Time) {
+	header.Set("RateLimit-Limit", "2000")
+	header.Set("RateLimit-Observed", "13")
+	header.Set("RateLimit-Remaining", "1987")
+	header.Set("RateLimit-Reset", strconv.FormatInt(now.Add(time.Minute).Unix(), 10))
 }
 
 // route finds the endpoint and the project of a request.
@@ -89,7 +103,7 @@ func (s *Server) route(req *http.Request, body []byte) (c *call, found endpoint,
 	}
 	id, rest, _ := strings.Cut(rest, "/")
 	if id, err := url.PathUnescape(id); err == nil {
-		c.project = s.project(id)
+		c.id, c.project = id, s.project(id)
 	}
 	for _, e := range endpoints() {
 		parts := e.path.FindStringSubmatch(rest)

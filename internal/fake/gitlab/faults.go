@@ -93,6 +93,11 @@ func Unprocessable() Fault {
 	return Fault{Status: http.StatusUnprocessableEntity, Body: `{"message":{"base":["Reference not found"]}}`}
 }
 
+// TooManyPipelines is what GitLab says when it made too many pipelines in a minute.
+func TooManyPipelines() Fault {
+	return Fault{Status: http.StatusBadRequest, Body: `{"message":{"base":["Too many pipelines created in the last minute. Try again later."]}}`}
+}
+
 // TooMany is GitLab's rate limit (https://docs.gitlab.com/ee/security/rate_limits.html); an empty text says no time.
 func TooMany(retryAfter string) Fault {
 	f := Fault{Status: http.StatusTooManyRequests, Header: http.Header{"Content-Type": {"text/plain"}}, Body: "Retry later\n"}
@@ -142,7 +147,7 @@ func Truncated() Fault { return Fault{Truncate: 40} }
 // Faults are all ways in which a trigger can fail, by name.
 func Faults() map[string]Fault {
 	return map[string]Fault{
-		"401": Unauthorized(), "403": Forbidden(), "404": NotFound(), "422": Unprocessable(), "429": TooMany("1"),
+		"401": Unauthorized(), "403": Forbidden(), "404": NotFound(), "422": Unprocessable(), "429": TooMany("1"), "too many pipelines": TooManyPipelines(),
 		"500 before": ErrorBefore(), "500 after": ErrorAfter(), "timeout before": TimeoutBefore(), "timeout after": TimeoutAfter(),
 		"timeout late": TimeoutLate(30 * time.Second), "cut before": CutBefore(), "cut after": CutAfter(), "refused": RefusedConnection(),
 		"page before": Page(false), "page after": Page(true), "502 before": BadGateway(false), "502 after": BadGateway(true), "truncated": Truncated(),

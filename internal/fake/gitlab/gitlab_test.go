@@ -233,7 +233,7 @@ func TestListing(t *testing.T) {
 		w.at = w.at.Add(time.Minute)
 	}
 	for query, want := range map[string]string{
-		"": "[7 6 5 4 3 2 1]", "source=trigger": "[7 5 3 1]", "ref=dev": "[6 3]", "source=push&ref=main": "[4 2]", "source=nonsense": "[7 6 5 4 3 2 1]",
+		"": "[7 6 5 4 3 2 1]", "source=trigger": "[7 5 3 1]", "ref=dev": "[6 3]", "source=push&ref=main": "[4 2]",
 		"sort=asc&per_page=3": "[1 2 3]", "per_page=3&page=3": "[1]", "per_page=3&page=4": "[]", "updated_after=2026-03-01T12:04:00Z": "[7 6]",
 		"created_before=2026-03-01T12:02:00Z": "[2 1]", "status=success": "[]", "yaml_errors=true": "[]", "yaml_errors=false&source=trigger": "[7 5 3 1]",
 	} {
@@ -252,12 +252,21 @@ func TestListing(t *testing.T) {
 	}
 	res, _ := w.get("19/pipelines?per_page=3&page=2", "reader")
 	want := map[string]string{"X-Page": "2", "X-Per-Page": "3", "X-Total": "7", "X-Total-Pages": "3", "X-Prev-Page": "1", "X-Next-Page": "3",
-		"Link": `<https://gitlab.example/sub/api/v4/projects/19/pipelines?page=1&per_page=3>; rel="prev", <https://gitlab.example/sub/api/v4/projects/19/pipelines?page=3&per_page=3>; rel="next", ` +
-			`<https://gitlab.example/sub/api/v4/projects/19/pipelines?page=1&per_page=3>; rel="first", <https://gitlab.example/sub/api/v4/projects/19/pipelines?page=3&per_page=3>; rel="last"`}
+		"Link": `<https://gitlab.example/sub/api/v4/projects/19/pipelines?id=19&order_by=id&page=1&per_page=3&sort=desc>; rel="prev", <https://gitlab.example/sub/api/v4/projects/19/pipelines?id=19&order_by=id&page=3&per_page=3&sort=desc>; rel="next", ` +
+			`<https://gitlab.example/sub/api/v4/projects/19/pipelines?id=19&order_by=id&page=1&per_page=3&sort=desc>; rel="first", <https://gitlab.example/sub/api/v4/projects/19/pipelines?id=19&order_by=id&page=3&per_page=3&sort=desc>; rel="last"`}
 	for name, value := range want {
 		if res.Header.Get(name) != value {
 			t.Errorf("%s: %s", name, res.Header.Get(name))
 		}
+	}
+}
+
+// TestSourceIsChecked refuses a source that is none, as newer versions do.
+func TestSourceIsChecked(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if res, body := w.get("19/pipelines?source=nonsense", "reader"); res.StatusCode != 400 || body != `{"error":"source does not have a valid value"}` {
+		t.Errorf("%d %s", res.StatusCode, body)
 	}
 }
 

@@ -72,7 +72,11 @@ func (c *call) list() reply {
 	return c.page(found, query)
 }
 
-// filters are the conditions of a list. An unknown source or status filters nothing, as GitLab has it.
+// sources are what a pipeline may come from; newer versions refuse any other word.
+var sources = []string{"push", "web", "trigger", "schedule", "api", "external", "pipeline", "chat", "webide", "merge_request_event",
+	"external_pull_request_event", "parent_pipeline", "ondemand_dast_scan", "ondemand_dast_validation", "security_orchestration_policy"}
+
+// filters are the conditions of a list.
 func filters(query url.Values) ([]func(*Pipeline) bool, *reply) {
 	var all []func(*Pipeline) bool
 	equal := func(name string, value func(*Pipeline) string) {
@@ -83,8 +87,10 @@ func filters(query url.Values) ([]func(*Pipeline) bool, *reply) {
 	equal("ref", func(p *Pipeline) string { return p.Ref })
 	equal("sha", func(p *Pipeline) string { return p.SHA })
 	equal("status", func(p *Pipeline) string { return p.Status })
-	if slices.Contains([]string{"push", "web", "trigger", "schedule", "api", "pipeline"}, query.Get("source")) {
-		equal("source", func(p *Pipeline) string { return p.Source })
+	equal("source", func(p *Pipeline) string { return p.Source })
+	if want := query.Get("source"); want != "" && !slices.Contains(sources, want) {
+		bad := fault("source does not have a valid value")
+		return nil, &bad
 	}
 	if want := query.Get("yaml_errors"); want != "" {
 		all = append(all, func(p *Pipeline) bool { return strconv.FormatBool(p.YAMLErrors != "") == want })
@@ -165,8 +171,14 @@ func within(page, last int) string {
 	return strconv.Itoa(page)
 }
 
+// links name the other pages. GitLab repeats in them what it took by default, and the project.
 func (c *call) links(query url.Values, number, last int) string {
 	var links []string
+	for name, value := range map[string]string{"id": c.id, "order_by": "id", "sort": "desc", "per_page": strconv.Itoa(defaultPage)} {
+		if query.Get(name) == "" {
+			query.Set(name, value)
+		}
+	}
 	for _, l := range []struct {
 		page int
 		name string

@@ -165,12 +165,22 @@ func (p *Project) pipeline(id string) *Pipeline {
 
 // basic is what a list says of a pipeline.
 func (p *Project) basic(one *Pipeline) obj {
-	return obj{
+	out := obj{
 		"id": one.ID, "iid": one.IID, "project_id": p.settings.ID, "sha": one.SHA, "ref": one.Ref, "status": one.Status,
-		"source": one.Source, "created_at": stamp(one.Created), "updated_at": stamp(one.Updated), "name": nil,
+		"source": one.Source, "created_at": p.stamp(one.Created), "updated_at": p.stamp(one.Updated), "name": nil,
 		"web_url": fmt.Sprintf("%s/%s/-/pipelines/%d", p.server.address, p.path, one.ID),
 	}
+	if p.settings.Old {
+		maps.DeleteFunc(out, func(name string, _ any) bool {
+			return slices.Contains([]string{"iid", "source", "name", "project_id"}, name)
+		})
+	}
+	return out
 }
+
+// translated are GitLab's words for a status as a person reads them, in a language of theirs.
+var translated = map[string]string{"created": "erstellt", "pending": "ausstehend", "running": "läuft", "success": "bestanden",
+	"failed": "fehlgeschlagen", "canceled": "abgebrochen", "skipped": "übersprungen", "manual": "manuelle Aktion"}
 
 // whole is everything of a pipeline.
 func (p *Project) whole(one *Pipeline) obj {
@@ -182,19 +192,22 @@ func (p *Project) whole(one *Pipeline) obj {
 	maps.Copy(out, obj{
 		"before_sha": strings.Repeat("0", 40), "tag": false, "yaml_errors": problem,
 		"user":       obj{"id": 1, "username": "root", "name": "Administrator", "state": "active", "avatar_url": nil, "web_url": p.server.address.String() + "/root"},
-		"started_at": stampOrNil(one.Started), "finished_at": stampOrNil(one.Finished), "committed_at": nil, "duration": nil, "queued_duration": nil, "coverage": nil,
-		"detailed_status": obj{"icon": "status_" + one.Status, "text": one.Status, "label": one.Status, "group": one.Status,
-			"tooltip": one.Status, "has_details": true, "details_path": fmt.Sprintf("/%s/-/pipelines/%d", p.path, one.ID),
+		"started_at": p.stampOrNil(one.Started), "finished_at": p.stampOrNil(one.Finished), "committed_at": nil, "duration": nil, "queued_duration": nil,
+		"coverage": p.settings.Coverage,
+		"detailed_status": obj{"icon": "status_" + one.Status, "text": translated[one.Status], "label": translated[one.Status], "group": one.Status,
+			"tooltip": translated[one.Status], "has_details": true, "details_path": fmt.Sprintf("/%s/-/pipelines/%d", p.path, one.ID),
 			"illustration": nil, "favicon": "/assets/ci_favicons/favicon_status_" + one.Status + ".png"},
 	})
 	return out
 }
 
-func stampOrNil(t time.Time) any {
+func (p *Project) stampOrNil(t time.Time) any {
 	if t.IsZero() {
 		return nil
 	}
-	return stamp(t)
+	return p.stamp(t)
 }
 
-func stamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+func (p *Project) stamp(t time.Time) string {
+	return t.In(p.server.options.Zone).Format("2006-01-02T15:04:05.000Z07:00")
+}

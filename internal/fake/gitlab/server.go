@@ -22,6 +22,8 @@ type Options struct {
 	Now func() time.Time
 	// Address is where the server is, by default https://gitlab.example; the API is below its path. It can be set later.
 	Address string
+	// Zone is the instance's time zone, in which it writes every date; by default three hours east, as many are.
+	Zone *time.Location
 	// Before is called before each request without any lock held.
 	Before func(Request)
 }
@@ -41,6 +43,9 @@ type Server struct {
 func New(options Options) *Server {
 	if options.Now == nil {
 		options.Now = time.Now
+	}
+	if options.Zone == nil {
+		options.Zone = time.FixedZone("", 3*60*60)
 	}
 	s := &Server{options: options}
 	s.SetAddress("https://gitlab.example")
@@ -76,6 +81,15 @@ type Settings struct {
 	Statuses []string
 	// Refusal makes GitLab refuse every trigger with this text, such as rules that let no job run.
 	Refusal string
+	// PerMinute is how many pipelines may be made in a minute, 0 = any number
+	// (https://docs.gitlab.com/administration/settings/rate_limit_on_pipelines_creation/).
+	PerMinute int
+	// Unverified says that the owner of the trigger tokens has not told gitlab.com yet who they are.
+	Unverified bool
+	// Coverage is what GitLab says of the tests, in the form in which it says it: null, a text, once a number.
+	Coverage any
+	// Old leaves out what versions before 14 did not say: iid, source, name.
+	Old bool
 	// YAMLErrors makes every trigger end as a pipeline that failed before any job, which GitLab answers with 422.
 	YAMLErrors string
 }

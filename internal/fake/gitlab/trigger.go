@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 )
 
 // parameters are what a trigger says; a field is absent, a text, or something else, which is wrong.
@@ -52,6 +53,12 @@ func (p *Project) trigger(sent parameters, variables map[string]string) reply {
 	if p.settings.Refusal != "" {
 		return refuse(http.StatusBadRequest, base(p.settings.Refusal))
 	}
+	if p.settings.Unverified {
+		return refuse(http.StatusBadRequest, base("Identity verification is required in order to run CI jobs"))
+	}
+	if n := p.settings.PerMinute; n > 0 && p.madeSince(p.server.now().Add(-time.Minute)) >= n {
+		return refuse(http.StatusBadRequest, base("Too many pipelines created in the last minute. Try again later."))
+	}
 	delete(sent, "token")
 	all, err := json.Marshal(sent)
 	if err != nil {
@@ -63,6 +70,17 @@ func (p *Project) trigger(sent parameters, variables map[string]string) reply {
 		return refuse(http.StatusUnprocessableEntity, base(one.YAMLErrors))
 	}
 	return answer(http.StatusCreated, p.whole(one))
+}
+
+// madeSince counts the pipelines since a time.
+func (p *Project) madeSince(at time.Time) int {
+	n := 0
+	for _, one := range p.pipelines {
+		if one.Created.After(at) {
+			n++
+		}
+	}
+	return n
 }
 
 // complete says which required parameters are missing or empty.
