@@ -27,6 +27,8 @@ func refusals() map[string]struct {
 		graphQL bool
 	}
 	limited := `{"data":null,"errors":[{"type":"RATE_LIMITED","message":"API rate limit already exceeded for user ID 1."}]}`
+	since2026 := `{"errors":[{"type":"RATE_LIMIT","code":"graphql_rate_limit","message":"API rate limit already exceeded for user ID 1."}]}`
+	someday := `{"errors":[{"type":"TOO_MANY","message":"API Rate Limit exceeded"}]}`
 	slower := `{"errors":[{"message":"` + secondary + `"}]}`
 	reset := func(after time.Duration) http.Header {
 		return http.Header{"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(time.Now().Add(after).Unix(), 10)}}
@@ -40,6 +42,9 @@ func refusals() map[string]struct {
 		"403 without a time":           {github.Fault{Status: 403, Message: secondary}, time.Minute, false},
 		"429 without a time":           {github.Fault{Status: 429}, time.Minute, false},
 		"GraphQL's 200 until reset":    {github.Fault{Status: 200, Message: limited, Header: reset(40 * time.Second)}, 39 * time.Second, true},
+		"GraphQL's 200 of 2026":        {github.Fault{Status: 200, Message: since2026, Header: reset(40 * time.Second)}, 39 * time.Second, true},
+		"GraphQL's 200 with some left": {github.Fault{Status: 200, Message: since2026, Header: http.Header{"X-Ratelimit-Remaining": {"4711"}}}, time.Minute, true},
+		"GraphQL's 200 of some day":    {github.Fault{Status: 200, Message: someday}, time.Minute, true},
 		"GraphQL's 200, Retry-After":   {github.Fault{Status: 200, Message: slower, Header: wait("13")}, 13 * time.Second, true},
 		"GraphQL's 200 without a time": {github.Fault{Status: 200, Message: slower}, time.Minute, true},
 	}
@@ -77,7 +82,7 @@ func TestRunLimits(t *testing.T) {
 					c.fault.Match = func(call github.Call) bool { return call.Number == struck.Number }
 					s.github.Inject(c.fault)
 					report := s.run(0)
-					if strings.HasPrefix(struck.Operation, "GET") && c.fault.Header == nil && c.fault.Status == http.StatusTooManyRequests {
+					if !struck.Writing && c.fault.Header == nil && c.fault.Status == http.StatusTooManyRequests {
 						c.waits = 0 // reading is tried again soon, see TestRunLimitsReading
 					}
 					if took := time.Since(begin); took < c.waits || took > c.waits+10*time.Second {

@@ -66,7 +66,8 @@ type Client struct {
 	config      Config
 	owner, name string
 	api         *gh.Client
-	graph       *http.Client
+	graph       *http.Client // of mutations
+	graphReads  *http.Client // of queries, which do no harm when they are repeated
 	graphURL    string
 	calls       atomic.Int64
 	writes      atomic.Int64
@@ -98,9 +99,10 @@ func New(c Config) (*Client, error) {
 	}
 	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{},
 		blobs: map[string][]byte{}, roots: map[string]string{}, made: map[string]bool{}}
-	client.api = gh.NewClient(client.httpClient(api))
+	client.api = gh.NewClient(client.httpClient(api, c.HTTP.Transport(api.Host)))
 	client.api.BaseURL = api
-	client.graph = client.httpClient(graph)
+	client.graph = client.httpClient(graph, c.HTTP.Transport(graph.Host))
+	client.graphReads = client.httpClient(graph, c.HTTP.Transport(graph.Host).Repeating())
 	return client, nil
 }
 
@@ -142,12 +144,12 @@ func endpoint(address string) (*url.URL, error) {
 }
 
 // httpClient is the way to one endpoint: the token is added for its host only, below the following of redirects.
-func (c *Client) httpClient(place *url.URL) *http.Client {
+func (c *Client) httpClient(place *url.URL, transport http.RoundTripper) *http.Client {
 	value := ""
 	if c.config.Token != "" {
 		value = "Bearer " + c.config.Token
 	}
-	return httpx.NewClient(httpx.Authorize(&patient{client: c, next: c.config.HTTP.Transport(place.Host)}, place, value))
+	return httpx.NewClient(httpx.Authorize(&patient{client: c, next: transport}, place, value))
 }
 
 // Calls returns how many calls were made so far; one that had to be repeated counts once.

@@ -75,7 +75,7 @@ func (c *Client) fail(doing, permission string, err error) error {
 	}
 	e := &Error{Doing: doing, Err: err}
 	if response := refusal(err); response != nil {
-		e.Status, e.Message = response.Status, c.redact(response.Message)
+		e.Status, e.Message = response.Status, c.line(response.Message)
 		e.Err = &answered{Status: e.Status, Message: e.Message, Kind: response.Kind}
 		if c.config.Token == "" && e.Status == http.StatusUnauthorized {
 			e.Err = fmt.Errorf("%w: %w", ErrNoToken, e.Err)
@@ -122,12 +122,8 @@ func (c *Client) advice(status int, permission string) string {
 	}
 }
 
-func (c *Client) redact(text string) string {
-	if c.config.Token == "" {
-		return text
-	}
-	return httpx.Redact(text, c.config.Token)
-}
+// line makes GitHub's words fit to stand in a message.
+func (c *Client) line(text string) string { return httpx.Line(text, c.config.Token) }
 
 // answered is an answer that says no, from REST or GraphQL.
 type answered struct {

@@ -202,7 +202,9 @@ func TestRateLimitBeyondTheBudget(t *testing.T) {
 	if err == nil || !strings.Contains(advice(err), "later") && !strings.Contains(advice(err), "again") {
 		t.Errorf("got %v, advice %q", err, advice(err))
 	}
-	err = w.connect(token).CreateRef(ctx, "refs/heads/x", w.repo.Head("main"))
+	for _, name := range []string{"a", "b", "c", "d"} { // writing is counted apart
+		err = w.connect(token).CreateRef(ctx, "refs/heads/"+name, w.repo.Head("main"))
+	}
 	if err == nil || !strings.Contains(advice(err), "asks to wait 3600 s") || w.time.slept > 10*time.Minute {
 		t.Errorf("got %v, advice %q after %v", err, advice(err), w.time.slept)
 	}

@@ -24,10 +24,12 @@ func (c *Client) query(ctx context.Context, text string, variables map[string]an
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
+	way := c.graphReads
 	if strings.HasPrefix(text, "mutation") {
 		c.writes.Add(1)
+		way = c.graph
 	}
-	res, err := c.graph.Do(req)
+	res, err := way.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,8 +18,8 @@ import (
 // (https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api#handle-rate-limit-errors-appropriately).
 const unsaid = time.Minute
 
-// secondaryLimit is how GitHub's texts call the limit that counts neither by hour nor by user.
-const secondaryLimit = "secondary rate limit"
+// limitWords is what all of GitHub's texts about too many requests hold, whichever limit they speak of.
+const limitWords = "rate limit"
 
 // patient repeats requests, writing ones too, that were refused because there were too many: such a request was never
 // applied. It also hides the quota's headers from the library, which would refuse requests by a clock of its own.
@@ -96,18 +97,29 @@ func mentionsLimit(res *http.Response) bool {
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	var refusal struct {
 		Message string
-		Errors  []struct{ Type, Message string }
+		Errors  []limitError
 	}
 	if err != nil || json.Unmarshal(body, &refusal) != nil {
 		return false
 	}
-	for _, e := range refusal.Errors {
-		if e.Type == "RATE_LIMITED" || strings.Contains(e.Message, secondaryLimit) {
-			return true
-		}
-	}
-	return strings.Contains(refusal.Message, secondaryLimit)
+	return slices.ContainsFunc(refusal.Errors, limitError.isLimit) || speaksOfLimit(refusal.Message)
 }
+
+// limitError is an error of GraphQL, of which GitHub changes the names: RATE_LIMITED until 2025, RATE_LIMIT with the
+// code graphql_rate_limit since 2026.
+type limitError struct{ Type, Code, Message string }
+
+func (e limitError) isLimit() bool {
+	switch e.Type {
+	case "RATE_LIMITED", "RATE_LIMIT":
+		return true
+	case "UNPROCESSABLE", "NOT_FOUND": // their texts hold people's words
+		return false
+	}
+	return e.Code == "graphql_rate_limit" || speaksOfLimit(e.Message)
+}
+
+func speaksOfLimit(text string) bool { return strings.Contains(strings.ToLower(text), limitWords) }
 
 func quiet(res *http.Response) *http.Response {
 	if res != nil {
@@ -124,5 +136,8 @@ func tooMany(req *http.Request, res *http.Response, err error, wait time.Duratio
 	res.Request = req
 	failed := httpx.StatusError(res)
 	failed.Wait = wait
+	if res.StatusCode == http.StatusOK {
+		failed.Status, failed.Reason = http.StatusTooManyRequests, "GitHub wants fewer requests"
+	}
 	return failed
 }

@@ -67,7 +67,7 @@ func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, err
 		m.enforced.Queue = true
 		return m.repeat("changes go through the merge queue", Pending)
 	default:
-		m.detail = "GitHub does not merge it: " + m.redact(said.Message)
+		m.detail = "GitHub does not merge it: " + m.line(said.Message)
 		m.failures = 0
 		return nil, nil
 	}
@@ -110,11 +110,11 @@ func (m *merge) arm(ctx context.Context, s state, grant change.Grant) (*Result, 
 	case said == nil || said.Status >= http.StatusInternalServerError:
 		return m.uncertain(err)
 	case has(said, "clean status"), has(said, "unstable status"), has(said, "was modified"):
-		return m.repeat("its state changed: "+m.redact(said.Message), Pending)
+		return m.repeat("its state changed: "+m.line(said.Message), Pending)
 	case has(said, "merge method"):
-		return m.ended(Failed, m.redact(said.Message), m.methodRefused(s).Hint), nil
+		return m.ended(Failed, m.line(said.Message), m.methodRefused(s).Hint), nil
 	}
-	m.noAuto = m.redact(said.Message) // then the checks are waited for here
+	m.noAuto = m.line(said.Message) // then the checks are waited for here
 	return m.wait()
 }
 
@@ -134,7 +134,7 @@ func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Resu
 	case said == nil || said.Status >= http.StatusInternalServerError:
 		return m.uncertain(err)
 	}
-	return m.repeat("the merge queue does not take it: "+m.redact(said.Message), Pending)
+	return m.repeat("the merge queue does not take it: "+m.line(said.Message), Pending)
 }
 
 // disarms bounds how often an auto-merge is turned off that other runs turn on again.

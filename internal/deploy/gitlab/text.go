@@ -10,17 +10,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	gl "github.com/xanzy/go-gitlab"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
-
-// maxText bounds what is repeated of an answer, in bytes.
-const maxText = 600
 
 // said returns the texts of GitLab's refusal, empty when the answer is none of GitLab's.
 func said(err error) string {
@@ -76,22 +71,7 @@ func target(res *http.Response) string {
 
 // clean makes a text that holds somebody else's words fit to be shown: one line, bounded, without tokens.
 func (c *Client) clean(p deploy.Project, text string) string {
-	text = httpx.Redact(strings.ToValidUTF8(text, "?"), append([]string{c.token(p.Secret), c.token(p.API)}, c.config.Secrets...)...)
-	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
-	text = strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
-	if len(text) <= maxText {
-		return text
-	}
-	end := maxText
-	for !utf8.RuneStart(text[end]) {
-		end--
-	}
-	return text[:end] + "..."
+	return httpx.Line(text, append([]string{c.token(p.Secret), c.token(p.API)}, c.config.Secrets...)...)
 }
 
 // page returns a pipeline's page: the one that GitLab names, else the one that it has by GitLab's custom.

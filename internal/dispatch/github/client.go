@@ -25,8 +25,6 @@ const (
 	DefaultAPI = "https://api.github.com"
 	// maxBody bounds an answer in bytes; GitHub's has some hundred.
 	maxBody = 64 << 10
-	// maxMessage is how much of GitHub's text is shown, in bytes.
-	maxMessage = 500
 	// maxRedirects is how many redirects within the API's host one request may take.
 	maxRedirects = 5
 )
@@ -142,11 +140,7 @@ func message(body []byte, token string) string {
 	if json.Unmarshal(body, &answer) != nil {
 		return ""
 	}
-	text := httpx.Redact(answer.Message, token)
-	if len(text) > maxMessage {
-		text = strings.ToValidUTF8(text[:maxMessage], "") + "..."
-	}
-	return text
+	return httpx.Line(answer.Message, token)
 }
 
 // failure describes why no answer came, or why none of several was good.

@@ -104,7 +104,7 @@ func (s *Server) handle(req *http.Request, body []byte, call Call, matched match
 	if refused != nil {
 		return *refused
 	}
-	if limited := s.limit(who, call); limited != nil {
+	if limited := s.limit(who, call, counter(req)); limited != nil {
 		return *limited
 	}
 	if matched.handler == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -75,17 +76,26 @@ func TestRateLimits(t *testing.T) {
 	}
 	limits, _, err := w.bot.RateLimit.Get(ctx)
 	must(t, err)
-	if limits.Core.Remaining != 1 {
-		t.Errorf("limits %v", limits.Core)
+	if limits.Core.Remaining != 4 || limits.GraphQL.Remaining != 4 {
+		t.Errorf("limits %v, %v", limits.Core, limits.GraphQL)
 	}
 	w.time.at = w.time.at.Add(time.Minute)
 	fresh := w.client(t, "bot-token") // go-github remembers the refusal by the real clock
 	_, _, err = fresh.Git.CreateBlob(ctx, "acme", "profile", &gh.Blob{Content: gh.String("x")})
 	must(t, err)
 	var primary *gh.RateLimitError
-	_, _, err = w.client(t, "bot-token").Git.GetRef(ctx, "acme", "profile", "heads/main")
+	_, _, err = fresh.Git.CreateBlob(ctx, "acme", "profile", &gh.Blob{Content: gh.String("x")})
 	if !errors.As(err, &primary) || primary.Rate.Remaining != 0 {
-		t.Errorf("fifth call: %v", err)
+		t.Errorf("fifth write: %v", err)
+	}
+	_, _, err = w.client(t, "bot-token").Git.GetRef(ctx, "acme", "profile", "heads/main") // reading is counted apart
+	must(t, err)
+	for want := 4; want >= 0; want-- {
+		res := w.send(t, http.MethodPost, "bot-token", "/graphql", `{"query":"{viewer{login}}"}`)
+		limited := strings.Contains(res.body, `"type":"RATE_LIMIT"`) && !strings.Contains(res.body, `"data"`)
+		if res.status != 200 || limited != (want == 0) || res.header.Get("X-Ratelimit-Resource") != "graphql" {
+			t.Errorf("query with %d left: %d %v %s", want, res.status, res.header, res.body)
+		}
 	}
 }
 

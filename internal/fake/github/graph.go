@@ -13,7 +13,7 @@ func (c *context) queryRoot() *node {
 		"repository": c.findRepository,
 		"node":       c.findNode,
 		"rateLimit": lazy(func() any {
-			limit, used, reset := c.server.limitOf(c.who.Login)
+			limit, used, reset := c.server.limitOf(c.who.Login, graphQL)
 			return &node{"RateLimit", map[string]resolver{
 				"limit": plain(limit), "used": plain(used), "remaining": plain(limit - used), "cost": plain(1), "resetAt": plain(stamp(reset)),
 			}}

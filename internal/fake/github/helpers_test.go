@@ -2,7 +2,9 @@ package github_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -39,4 +41,28 @@ func conform(t *testing.T) func(*http.Request, []byte, int, http.Header, []byte)
 func accepted(err error) bool {
 	var later *gh.AcceptedError
 	return errors.As(err, &later)
+}
+
+// answered is a raw answer.
+type answered struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// send asks without a library; redirects are not followed.
+func (w *world) send(t *testing.T, method, token, path, body string) answered {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, w.url+path, strings.NewReader(body))
+	must(t, err)
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	res, err := client.Do(req)
+	must(t, err)
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	must(t, err)
+	return answered{res.StatusCode, res.Header, string(data)}
 }

@@ -3,6 +3,7 @@ package github
 import (
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -12,7 +13,7 @@ const secondaryDocs = "https://docs.github.com/rest/overview/rate-limits-for-the
 // shownLimit is what the headers tell while there is no limit.
 const shownLimit = 5000
 
-// budget is what one identity has used of its limits.
+// budget is what one identity has used of one of its limits.
 type budget struct {
 	calls   int
 	reset   time.Time
@@ -20,12 +21,31 @@ type budget struct {
 	renewed time.Time
 }
 
-func (s *Server) budgetOf(login string) *budget {
+// The counters of an identity; as recorded in 2026, REST counts what reads and what writes apart, under one name.
+const (
+	coreReads  = "core"
+	coreWrites = "core writes"
+	graphQL    = "graphql"
+)
+
+// counter is the one that a request counts against.
+func counter(req *http.Request) string {
+	switch {
+	case isGraphQL(req):
+		return graphQL
+	case req.Method != http.MethodGet && req.Method != http.MethodHead:
+		return coreWrites
+	}
+	return coreReads
+}
+
+func (s *Server) budgetOf(login, counter string) *budget {
 	now := s.now()
-	b := s.budget[login]
+	key := login + " " + counter
+	b := s.budget[key]
 	if b == nil {
 		b = &budget{}
-		s.budget[login] = b
+		s.budget[key] = b
 	}
 	if !now.Before(b.reset) {
 		b.calls, b.reset = 0, now.Add(time.Hour)
@@ -37,16 +57,20 @@ func (s *Server) budgetOf(login string) *budget {
 }
 
 // limit counts the call and refuses it when a rate limit is used up. Reading the limits is free.
-func (s *Server) limit(who Identity, call Call) *reply {
-	b := s.budgetOf(who.Login)
+func (s *Server) limit(who Identity, call Call, counter string) *reply {
+	b := s.budgetOf(who.Login, counter)
 	if call.Operation == "GET /rate_limit" {
 		return nil
 	}
 	if s.options.CallsPerHour > 0 && b.calls >= s.options.CallsPerHour {
 		refused := fail(http.StatusForbidden, "API rate limit exceeded for user ID "+itoa(who.id)+".")
+		if counter == graphQL { // with 200 and without data
+			refused = ok(obj{"errors": []obj{{"type": "RATE_LIMIT", "code": "graphql_rate_limit", "message": "API rate limit already exceeded for user ID " + itoa(who.id) + "."}}})
+		}
 		return &refused
 	}
 	b.calls++
+	b = s.budgetOf(who.Login, coreWrites)
 	if !call.Writing || s.options.WritesPerMin == 0 {
 		return nil
 	}
@@ -61,8 +85,8 @@ func (s *Server) limit(who Identity, call Call) *reply {
 	return nil
 }
 
-func (s *Server) limitOf(login string) (limit, used int, reset time.Time) {
-	b := s.budgetOf(login)
+func (s *Server) limitOf(login, counter string) (limit, used int, reset time.Time) {
+	b := s.budgetOf(login, counter)
 	limit = s.options.CallsPerHour
 	if limit == 0 {
 		limit = shownLimit
@@ -73,19 +97,23 @@ func (s *Server) limitOf(login string) (limit, used int, reset time.Time) {
 // limitHeaders adds what GitHub tells with every answer.
 func (s *Server) limitHeaders(req *http.Request, header http.Header) {
 	who, _ := s.authenticate(req.Header)
-	limit, used, reset := s.limitOf(who.Login)
+	limit, used, reset := s.limitOf(who.Login, counter(req))
 	header.Set("X-Ratelimit-Limit", strconv.Itoa(limit))
 	header.Set("X-Ratelimit-Remaining", strconv.Itoa(limit-used))
 	header.Set("X-Ratelimit-Used", strconv.Itoa(used))
 	header.Set("X-Ratelimit-Reset", itoa(reset.Unix()))
-	header.Set("X-Ratelimit-Resource", "core")
+	resource, _, _ := strings.Cut(counter(req), " ")
+	header.Set("X-Ratelimit-Resource", resource)
 	if !who.ExpiresAt.IsZero() {
 		header.Set("Github-Authentication-Token-Expiration", who.ExpiresAt.UTC().Format("2006-01-02 15:04:05 UTC"))
 	}
 }
 
 func getRateLimit(c *context) reply {
-	limit, used, reset := c.server.limitOf(c.who.Login)
-	rate := obj{"limit": limit, "used": used, "remaining": limit - used, "reset": reset.Unix()}
-	return ok(obj{"rate": rate, "resources": obj{"core": rate, "search": rate, "graphql": rate}})
+	rate := func(counter string) obj {
+		limit, used, reset := c.server.limitOf(c.who.Login, counter)
+		return obj{"limit": limit, "used": used, "remaining": limit - used, "reset": reset.Unix()}
+	}
+	core := rate(coreReads)
+	return ok(obj{"rate": core, "resources": obj{"core": core, "search": core, "graphql": rate(graphQL)}})
 }

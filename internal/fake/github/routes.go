@@ -85,7 +85,7 @@ func routes() []route {
 // findRoute finds the operation of a request. The paths of Enterprise Server (/api/v3, /api/graphql) work as well.
 func (s *Server) findRoute(req *http.Request, body []byte) match {
 	path := strings.TrimPrefix(req.URL.EscapedPath(), "/api/v3")
-	if req.Method == http.MethodPost && (path == "/graphql" || path == "/api/graphql") {
+	if isGraphQL(req) {
 		operation, writing := describeQuery(body)
 		return match{operation: operation, writing: writing, handler: serveGraphQL}
 	}
@@ -99,6 +99,10 @@ func (s *Server) findRoute(req *http.Request, body []byte) match {
 		}
 	}
 	return match{operation: req.Method + " " + path, writing: req.Method != http.MethodGet}
+}
+
+func isGraphQL(req *http.Request) bool {
+	return req.Method == http.MethodPost && (req.URL.Path == "/graphql" || req.URL.Path == "/api/graphql")
 }
 
 // fit matches the segments of a path; a "..." variable takes as many as the rest leaves, at least one.
