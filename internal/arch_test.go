@@ -44,7 +44,7 @@ var allowed = map[string][]string{
 	"internal/worktree":   {},
 	"internal/strictyaml": {},
 	"internal/manifest":   {"internal/edit", "internal/policy", "internal/source", "internal/strictyaml"},
-	"internal/config":     {"internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
+	"internal/config":     {"internal/change", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
 
 	"internal/source/registry":      {"internal/httpx", "internal/source"},
 	"internal/source/helm":          {"internal/httpx", "internal/source"},

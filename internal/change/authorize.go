@@ -48,6 +48,7 @@ const (
 	CheckAbsent   Code = "check-absent"
 	ChecksSilent  Code = "checks-silent"
 	NotEnforced   Code = "not-enforced"
+	ArmIsOff      Code = "arm-off"
 )
 
 // Codes lists every code in the order in which Authorize and MayArm ask.
@@ -55,7 +56,7 @@ func Codes() []Code {
 	return []Code{
 		NothingToDo, MergeIsOff, Frozen, NotOpen, IsDraft, UnderReview, OtherAuthor, OtherRepo, OtherBranch, OtherBase,
 		ForeignCommit, BaseMoved, DiffDiffers, IsHeld, IsPeopleEdit, IsVetoed, RequireIsBare, CheckFailed, CheckPending,
-		CheckAbsent, ChecksSilent, NotEnforced, Authorized,
+		CheckAbsent, ChecksSilent, ArmIsOff, NotEnforced, Authorized,
 	}
 }
 
@@ -118,29 +119,30 @@ func Authorize(plan Set, pull PullRequest, checks Checks, view View, rules Rules
 
 // MayArm says whether the forge may be told to merge the pull request later by itself. Beyond everything that Authorize
 // asks, except for checks that have not reported yet, each required check must be enforced by the repository, for the
-// forge asks nobody else.
+// forge asks nobody else; where the configuration says that no check is required there is nothing to enforce.
 func MayArm(plan Set, pull PullRequest, checks Checks, view View, rules Rules) Decision {
 	d := Authorize(plan, pull, checks, view, rules)
-	if d.Verdict == Refused {
+	switch {
+	case d.Verdict == Refused:
 		return d
+	case rules.NoArm:
+		return Decision{Verdict: Waiting, Code: ArmIsOff, Detail: "the configuration says `merge: {arm: false}`",
+			Hint: "let pawl wait with merge.wait, or remove `arm: false`"}
+	case checks.Require.Mode == RequireNone:
+		return armed(pull, "no check is required")
 	}
 	for _, name := range checks.Require.Names {
 		if !slices.Contains(checks.Enforced, name) {
-			return notEnforced(fmt.Sprintf("check %q is not enforced by the repository", name))
+			return Decision{Verdict: Waiting, Code: NotEnforced, Detail: fmt.Sprintf("check %q is not enforced by the repository", name),
+				Hint: "require the check in the branch's protection, or let pawl wait with merge.wait"}
 		}
 	}
-	if len(checks.Enforced) == 0 {
-		return notEnforced("the repository enforces no check")
-	}
-	return Decision{
-		Verdict: Granted, Code: Authorized, Detail: "the repository enforces every required check",
-		grant: Grant{pull: pull.Number, head: pull.HeadSHA, auto: true},
-	}
+	return armed(pull, "the repository enforces every required check")
 }
 
-func notEnforced(detail string) Decision {
-	return Decision{Verdict: Waiting, Code: NotEnforced, Detail: detail,
-		Hint: "require the check in the branch's protection, or let pawl wait with merge.wait"}
+// armed is the grant to let the forge merge.
+func armed(pull PullRequest, detail string) Decision {
+	return Decision{Verdict: Granted, Code: Authorized, Detail: detail, grant: Grant{pull: pull.Number, head: pull.HeadSHA, auto: true}}
 }
 
 func refuse(code Code, hint, format string, args ...any) Decision {

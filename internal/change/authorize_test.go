@@ -139,7 +139,7 @@ var flips = []struct {
 
 func TestAuthorizeFlips(t *testing.T) {
 	t.Parallel()
-	seen := map[Code]bool{Authorized: true, NotEnforced: true}
+	seen := map[Code]bool{Authorized: true, NotEnforced: true, ArmIsOff: true}
 	for _, tt := range flips {
 		q := granted()
 		tt.flip(&q)
@@ -221,7 +221,10 @@ func TestMayArm(t *testing.T) {
 		{"absent and enforced", func(q *question) { q.checks.Runs = nil }, Authorized, true},
 		{"failed", func(q *question) { q.checks.Runs[0].Conclusion = "failure" }, CheckFailed, false},
 		{"required but not enforced", func(q *question) { q.checks.Enforced = []string{"other"} }, NotEnforced, false},
-		{"nothing enforced", func(q *question) { q.checks.Enforced, q.checks.Require = nil, Requirement{Mode: RequireNone} }, NotEnforced, false},
+		{"nothing enforced", func(q *question) { q.checks.Enforced = nil }, NotEnforced, false},
+		{"nothing required, nothing enforced", func(q *question) { q.checks.Enforced, q.checks.Require = nil, Requirement{Mode: RequireNone} }, Authorized, true},
+		{"arming is off", func(q *question) { q.rules.NoArm = true }, ArmIsOff, false},
+		{"arming is off and nothing is required", func(q *question) { q.rules.NoArm, q.checks.Require = true, Requirement{Mode: RequireNone} }, ArmIsOff, false},
 		{"nothing required, something enforced", func(q *question) { q.checks.Require = Requirement{Mode: RequireNone} }, Authorized, true},
 	}
 	for _, tt := range tests {

@@ -123,6 +123,8 @@ type Rules struct {
 	// Freeze is the reason why nothing is merged now, Holds the scalars that policy or a person holds.
 	Freeze string
 	Holds  []Hold
+	// NoArm keeps the forge from merging by itself: no auto-merge and no merge queue.
+	NoArm bool
 }
 
 // Hold keeps one manifest from changing, or one of its scalars when Place is set.

@@ -37,7 +37,7 @@ The commit is --commit, else that of the push event in GITHUB_EVENT_PATH, else t
 repository; its message, page and changed paths come from the same place, or from GitHub. Each trigger is
 claimed in the ledger first, so that no run fires the same project twice for one commit, and triggers that
 earlier runs were refused are fired again. One whose answer never came stays unknown until it is found with
-the project's api token, or until --retry-unknown says that it may fire twice.`,
+the project's api token, or until --retry-unknown says that it may fire twice. PAWL_PAUSE=reason fires nothing.`,
 		Example: `  pawl deploy
   pawl deploy --commit 2f1c8b9 --project dev
   pawl deploy --project dev --retry-unknown`,
@@ -81,6 +81,9 @@ func (o *deployOptions) run(ctx context.Context) error {
 	if s.forgeToken() == "" {
 		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN or GITHUB_TOKEN (contents: write): the ledger keeps what was fired", topics: []topic{noTokenTopic}}
 	}
+	if reason := s.env("PAWL_PAUSE"); reason != "" {
+		return o.paused(reason)
+	}
 	_, client := s.pipeline()
 	forge, err := s.forge(client)
 	if err != nil {
@@ -101,6 +104,23 @@ func (o *deployOptions) run(ctx context.Context) error {
 		deployment.Wait = o.wait
 	}
 	return o.deploy(ctx, deployment, forge, story, commits)
+}
+
+// paused tells that nothing is fired, and why.
+func (o *deployOptions) paused(reason string) error {
+	report := pipeline.Report{Schema: pipeline.ReportSchema, Paused: reason, Started: o.sys.Now()}
+	lines := runLines(report)
+	text := strings.Join(append(lines, "  hint: run pawl deploy again when the pause is over"), "\n") + "\n"
+	said := errors.Join(actions{o.sys}.summary("\n"+cell(lines[0])+"\n"), writeReport(o.page, report, nil))
+	if o.output == "json" {
+		said = errors.Join(said, writeJSON(o.sys.Out, report))
+	} else {
+		said = errors.Join(said, o.write(printableLines(text)))
+	}
+	if said != nil {
+		return &exit{code: Failure, err: said}
+	}
+	return nil
 }
 
 // projectsHint names the projects that there are.
@@ -189,6 +209,9 @@ func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forg
 	report.Duration, report.Calls = o.sys.Now().Sub(report.Started).Seconds(), forge.Calls()
 	if said := o.tell(report, len(commits) == 0, err); err == nil {
 		err = said
+	}
+	if is[*change.RefError](err) {
+		return &exit{code: Usage, err: err}
 	}
 	if err != nil {
 		return &exit{code: Failure, err: err}

@@ -57,7 +57,21 @@ func (s *session) forge(client *httpx.Client) (*gitHub, error) {
 // Open reads the tip of the base branch.
 func (g *gitHub) Open(ctx context.Context) (pipeline.Profile, error) {
 	r, err := g.client.Open(ctx)
+	if err == nil {
+		err = g.distinct(r)
+	}
 	return pipeline.Profile{Repository: r.Name, Base: r.Base, BaseSHA: r.BaseSHA, Self: r.Self, Expires: r.Expires}, err
+}
+
+// distinct refuses a pull request's branch and a ledger that are the branch that is updated, or the repository's default
+// one: the configuration may leave it to the forge which that is.
+func (g *gitHub) distinct(r github.Repository) error {
+	for _, base := range []string{r.Base, r.Default} {
+		if err := (change.Refs{Base: base, Branch: g.client.Branch(), Ledger: g.ref}).Check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Read reads files of a commit.
@@ -215,14 +229,29 @@ func (g *gitHub) Merge(ctx context.Context, pull pipeline.Pull, message change.M
 	return merge, err
 }
 
+// opened asks for the base, once, and refuses refs that are not distinct: nothing is written to the ledger's before.
+func (g *gitHub) opened(ctx context.Context) error {
+	r, err := g.client.Opened(ctx)
+	if err != nil {
+		return err
+	}
+	return g.distinct(r)
+}
+
 // Ledger reads the ledger.
 func (g *gitHub) Ledger(ctx context.Context) (ledger.Ledger, error) {
+	if err := g.opened(ctx); err != nil {
+		return ledger.Ledger{}, err
+	}
 	l, _, err := g.client.LoadLedger(ctx, g.ref)
 	return l, err
 }
 
 // Record adds to the ledger.
 func (g *gitHub) Record(ctx context.Context, next ledger.Transition) error {
+	if err := g.opened(ctx); err != nil {
+		return err
+	}
 	_, err := g.client.UpdateLedger(ctx, g.ref, next)
 	return err
 }

@@ -100,6 +100,8 @@ func topicOf(err error) topic {
 	switch {
 	case is[*pipeline.StaleError](err):
 		return differsTopic
+	case is[*change.RefError](err):
+		return configurationTopic
 	case is[deploy.Problems](err):
 		return projectsTopic
 	case is[*dispatch.VariableError](err):

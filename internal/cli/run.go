@@ -49,7 +49,7 @@ that consume what was merged. It needs a token: MERGE_TOKEN, else GITHUB_TOKEN. 
 --upstream say what an upstream build published; they are hints and come from the event in
 GITHUB_EVENT_PATH too. --event takes a CDEvent from a source of events.accept instead: a published image is
 such a hint, what was deleted or quarantined is reported, other types are ignored.
-PAWL_PAUSE=reason plans and reports only.`,
+PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an earlier run left.`,
 		Example: `  pawl run --dry-run
   pawl run --event published.json
   pawl run --image org/app:v1.2.3 --upstream https://ci.example/build/7`,
@@ -149,7 +149,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 	}
 	return pipeline.Runner{
 		Pipeline: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		NoMerge: o.noMerge, DryRun: o.dryRun, Upstream: httpx.Redact(hints.Upstream, s.secretValues()...), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
+		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, DryRun: o.dryRun, Upstream: httpx.Redact(hints.Upstream, s.secretValues()...), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
 		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() pipeline.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }
@@ -216,7 +216,7 @@ func (o *runOptions) finish(job actions, report pipeline.Report, err error) erro
 		return said
 	}
 	job.annotate("error", "pawl", err.Error())
-	if _, stale := errors.AsType[*pipeline.StaleError](err); stale {
+	if is[*pipeline.StaleError](err) || is[*change.RefError](err) {
 		return &exit{code: Usage, err: err}
 	}
 	return &exit{code: Failure, err: errors.Join(err, said)}
@@ -274,7 +274,7 @@ func (o *runOptions) outputs(job actions, report pipeline.Report) error {
 func runLines(report pipeline.Report) []string {
 	var lines []string
 	if report.Paused != "" {
-		lines = append(lines, "paused: "+report.Paused+": nothing is written")
+		lines = append(lines, "paused: "+report.Paused+": nothing is merged and nothing is fired")
 	}
 	if p := report.Preview; p != nil {
 		lines = append(lines, proposal(*p)...)

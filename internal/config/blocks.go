@@ -25,7 +25,8 @@ func (c *checker) merge(m *mergeBlock) Merge {
 	if m == nil {
 		m = &mergeBlock{}
 	}
-	merge := Merge{Off: m.off, Method: orElse(m.block.Method, "squash"), Wait: c.duration(m.block.Wait, 10*time.Minute)}
+	merge := Merge{Off: m.off, Method: orElse(m.block.Method, "squash"), Wait: c.duration(m.block.Wait, 10*time.Minute),
+		NoArm: m.block.Arm.Set() && !m.block.Arm.Value}
 	if r := m.block.Require; r != nil {
 		merge.None, merge.Require = r.none, texts(r.names)
 	}

@@ -3,11 +3,13 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
@@ -58,6 +60,8 @@ type Merge struct {
 	// repository's branch protection requires.
 	None    bool
 	Require []string
+	// NoArm keeps the forge from merging by itself.
+	NoArm bool
 }
 
 // Deploy says which pipelines a merge fires.
@@ -142,13 +146,33 @@ func (c *checker) config(f fileFormat) Config {
 	for _, s := range f.Secrets {
 		config.Secrets[c.variable(s.Key)] = c.host(s.Value)
 	}
-	if strings.Count(config.Ledger, "/") < 2 || !strings.HasPrefix(config.Ledger, "refs/") {
-		c.errorf(f.Ledger, "write refs/pawl/ledger or refs/heads/pawl-ledger", "the ledger is no full name of a ref: %s", strictyaml.Quote(config.Ledger))
-	}
+	c.refs(f, config)
 	var faults []strictyaml.Problem
 	config.Policy, faults = manifest.TranslatePolicy(c.file, f.Policy, policy.Policy{})
 	c.problems = append(c.problems, faults...)
 	return config
+}
+
+// refs checks that base, branch and ledger are three refs. Where the base is not written a run asks the forge for it.
+func (c *checker) refs(f fileFormat, config Config) {
+	err := change.Refs{Base: config.Forge.Base, Branch: config.Forge.Branch, Ledger: config.Ledger}.Check()
+	wrong, ok := errors.AsType[*change.RefError](err)
+	if !ok {
+		return
+	}
+	at := f.Ledger
+	if f.Forge != nil && wrong.Key == "forge.base" {
+		at = f.Forge.Base
+	}
+	if f.Forge != nil && wrong.Key == "forge.branch" {
+		if at = f.Forge.Branch; !at.Set() {
+			at = f.Forge.Base
+		}
+	}
+	if !at.Set() && f.Forge != nil { // the default ledger can only be the other one's fault
+		at = f.Forge.Branch
+	}
+	c.errorf(at, wrong.Hint, "%s", wrong.Error())
 }
 
 // mirrors are parsed one by one, so that each fault has its place.

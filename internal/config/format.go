@@ -44,6 +44,7 @@ type mergeBlock struct {
 type mergeMap struct {
 	Method  strictyaml.Text `yaml:"method" enum:"squash,merge,rebase" doc:"How to merge; squash when absent."`
 	Wait    strictyaml.Text `yaml:"wait" doc:"How long a run waits for the merge; 10m when absent."`
+	Arm     strictyaml.Flag `yaml:"arm" doc:"Whether GitHub may be told to merge by itself, by auto-merge or merge queue; true when absent."`
 	Require *requireBlock   `yaml:"require" doc:"The checks that must be green; none merges without any; the branch protection's when absent."`
 }
 

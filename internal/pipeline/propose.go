@@ -145,7 +145,7 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 	view := change.View{Ledger: r.Ledger, Manifests: digests(manifests), Order: policy.Compare}
 	merged, err := r.Forge.Merge(ctx, pull, change.CommitMessage(set), func(s State) (now, later change.Decision) {
 		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent}
-		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze}
+		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm}
 		return change.Authorize(set, s.Pull, checks, view, rules), change.MayArm(set, s.Pull, checks, view, rules)
 	})
 	if err != nil {

@@ -36,6 +36,8 @@ type Runner struct {
 	Freeze  string
 	// Review labels the pull request for people and leaves the merge to them; NoMerge just leaves it.
 	Review, NoMerge bool
+	// NoArm keeps the forge from merging by itself.
+	NoArm bool
 	// DryRun writes nothing.
 	DryRun bool
 	// Own are the manifests and the configuration as they were read, by path; the base has to hold the same.

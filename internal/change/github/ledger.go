@@ -11,6 +11,7 @@ import (
 
 	gh "github.com/google/go-github/v60/github"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
@@ -33,7 +34,11 @@ func (c *Client) LoadLedger(ctx context.Context, ref string) (l ledger.Ledger, p
 	if err != nil {
 		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
 	}
-	read, err := c.ReadFiles(ctx, parent, slices.Sorted(maps.Keys(files)))
+	paths := slices.Sorted(maps.Keys(files))
+	if !ledger.IsLedger(paths) {
+		return ledger.Ledger{}, "", &change.RefError{Key: "ledger", Message: ref + " holds " + paths[0] + " and no ledger", Hint: "name a ref that is the ledger's alone, as in `ledger: refs/heads/pawl-ledger`"}
+	}
+	read, err := c.ReadFiles(ctx, parent, paths)
 	if err != nil {
 		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
 	}

@@ -59,10 +59,21 @@ func (m *merge) run(ctx context.Context) (Result, error) {
 		if m.waited() >= max(m.order.Wait, m.grace()) {
 			return m.end(Pending, m.detail, m.decision.Hint), nil
 		}
+		if err := m.before(ctx, true); err != nil {
+			return Result{}, err
+		}
 		if err := m.config.Sleep(ctx, m.pause()); err != nil {
 			return Result{}, err
 		}
 	}
+}
+
+// before lets the order's owner do what has to be done first.
+func (m *merge) before(ctx context.Context, later bool) error {
+	if m.order.Before == nil {
+		return nil
+	}
+	return m.order.Before(ctx, later)
 }
 
 func value(r *Result) Result {
@@ -175,9 +186,10 @@ func (m *merge) merged(ctx context.Context, s state) (*Result, error) {
 	}
 	r := m.ended(Merged, "", "")
 	r.At, r.By = s.PullRequest.MergedAt.UTC(), m.way
-	if s.PullRequest.MergeCommit != nil {
-		r.SHA = s.PullRequest.MergeCommit.Oid
+	if s.PullRequest.MergeCommit == nil || s.PullRequest.MergeCommit.Oid == "" {
+		return m.repeat("GitHub says that it is merged and shows no commit", Pending)
 	}
+	r.SHA = s.PullRequest.MergeCommit.Oid
 	by := s.PullRequest.MergedBy.identity()
 	switch {
 	case strings.HasPrefix(by.Login, "github-merge-queue"):
@@ -235,6 +247,9 @@ func (m *merge) proceed(ctx context.Context, s state, answer Answer) (*Result, e
 		return m.stop(ctx, s, m.methodRefused(s))
 	case granted && !queue:
 		return m.direct(ctx, s, now)
+	case !armable && (m.auto || s.PullRequest.IsInMergeQueue && answer.Later.Code == change.ArmIsOff):
+		m.auto = false
+		return m.stop(ctx, s, nil)
 	case s.PullRequest.IsInMergeQueue, s.PullRequest.AutoMergeRequest != nil && !granted:
 		m.adopt(s)
 		return m.wait()

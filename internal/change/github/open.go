@@ -12,8 +12,8 @@ import (
 type Repository struct {
 	// ID is the node id, Name OWNER/NAME as GitHub spells it.
 	ID, Name string
-	// Base is the branch that is updated, BaseSHA its tip.
-	Base, BaseSHA string
+	// Base is the branch that is updated, BaseSHA its tip; Default is the repository's default branch.
+	Base, BaseSHA, Default string
 	// Methods are the ways of merging that are allowed: squash, merge, rebase.
 	Methods []string
 	// AutoMerge reports whether pull requests may be told to merge by themselves.
@@ -104,6 +104,9 @@ repository(owner:$owner,name:$name){`+settingsFields+` defaultBranchRef{name tar
 	r := out.Repository
 	found := Repository{ID: r.ID, Name: r.NameWithOwner, Methods: r.methods(), AutoMerge: r.AutoMergeAllowed,
 		Self: out.Viewer.identity(), Expires: expiry(header), Base: c.config.Base, BaseSHA: r.Ref.oid()}
+	if r.DefaultBranchRef != nil {
+		found.Default = r.DefaultBranchRef.Name
+	}
 	if found.Base == "" && r.DefaultBranchRef != nil {
 		found.Base, found.BaseSHA = r.DefaultBranchRef.Name, r.DefaultBranchRef.oid()
 	}
@@ -115,7 +118,7 @@ func (c *Client) openAnonymously(ctx context.Context) (Repository, error) {
 	if err != nil {
 		return Repository{}, err
 	}
-	found := Repository{ID: r.GetNodeID(), Name: r.GetFullName(), Base: c.config.Base}
+	found := Repository{ID: r.GetNodeID(), Name: r.GetFullName(), Base: c.config.Base, Default: r.GetDefaultBranch()}
 	if found.Base == "" {
 		found.Base = r.GetDefaultBranch()
 	}
@@ -133,6 +136,9 @@ func expiry(header http.Header) time.Time {
 	}
 	return time.Time{}
 }
+
+// Opened returns what Open found, opening the repository when nobody has.
+func (c *Client) Opened(ctx context.Context) (Repository, error) { return c.repository(ctx) }
 
 // repository returns what Open found, opening it when nobody has.
 func (c *Client) repository(ctx context.Context) (Repository, error) {

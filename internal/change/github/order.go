@@ -59,6 +59,9 @@ type Order struct {
 	Wait time.Duration
 	// Authority is asked before every way of merging, and again whenever anything may have changed.
 	Authority func(ctx context.Context, q Question) (Answer, error)
+	// Before is called before each request that may end in a merge, and before each wait; later says that GitHub may merge
+	// after the order has ended. Its error ends the order. Nil is no call.
+	Before func(ctx context.Context, later bool) error
 }
 
 // Result is the end of a merge.

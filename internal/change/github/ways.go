@@ -27,11 +27,17 @@ func (m *merge) direct(ctx context.Context, s state, grant change.Grant) (*Resul
 	if err := m.permits(grant, false); err != nil {
 		return nil, err
 	}
+	if err := m.before(ctx, false); err != nil {
+		return nil, err
+	}
 	done, res, err := m.api.PullRequests.Merge(ctx, m.owner, m.name, m.order.Number, m.order.Message.Body, &gh.PullRequestOptions{
 		CommitTitle: m.order.Message.Subject, SHA: grant.Head(), MergeMethod: m.order.Method,
 	})
 	if err != nil {
 		return m.notMerged(ctx, s, err)
+	}
+	if !done.GetMerged() || done.GetSHA() == "" {
+		return m.repeat("GitHub's answer to the merge names no commit", Pending) // what became of it is read
 	}
 	r := m.ended(Merged, "", "")
 	r.SHA, r.By, r.At = done.GetSHA(), Direct, m.answered(res)
@@ -101,6 +107,9 @@ func (m *merge) arm(ctx context.Context, s state, grant change.Grant) (*Result, 
 	if m.order.Method != "rebase" {
 		input["commitHeadline"], input["commitBody"] = m.order.Message.Subject, m.order.Message.Body
 	}
+	if err := m.before(ctx, true); err != nil {
+		return nil, err
+	}
 	err := m.mutate(ctx, "enablePullRequestAutoMerge", "EnablePullRequestAutoMergeInput", input)
 	said := refusal(err)
 	switch {
@@ -123,6 +132,9 @@ func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Resu
 	if err := m.permits(grant, true); err != nil {
 		return nil, err
 	}
+	if err := m.before(ctx, true); err != nil {
+		return nil, err
+	}
 	err := m.mutate(ctx, "enqueuePullRequest", "EnqueuePullRequestInput", map[string]any{
 		"pullRequestId": s.PullRequest.ID, "expectedHeadOid": grant.Head(),
 	})
@@ -135,6 +147,22 @@ func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Resu
 		return m.uncertain(err)
 	}
 	return m.repeat("the merge queue does not take it: "+m.line(said.Message), Pending)
+}
+
+// Disarm takes back what pawl told GitHub about a pull request: auto-merge and the place in the merge queue. disarmed
+// reports whether there was anything to take back. What a person armed stays.
+func (c *Client) Disarm(ctx context.Context, number int) (disarmed bool, err error) {
+	doing := fmt.Sprintf("turning off the auto-merge of pull request %d", number)
+	m := &merge{Client: c, order: Order{Number: number}, began: c.config.Now()}
+	s, err := m.state(ctx, number)
+	if err != nil {
+		return false, c.fail(doing, readPulls, err)
+	}
+	if armed, err := m.armed(ctx, s); err != nil || !armed || !s.is("open") {
+		return false, c.fail(doing, readPulls, err)
+	}
+	end, err := m.stop(ctx, s, m.ended(Refused, "", ""))
+	return err == nil && end != nil && end.Outcome == Refused, c.fail(doing, writePulls, err)
 }
 
 // disarms bounds how often an auto-merge is turned off that other runs turn on again.
