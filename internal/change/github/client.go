@@ -1,7 +1,7 @@
 // Package github is the change stage's client of GitHub: it reads files at a commit, commits without a clone, moves
 // refs, keeps one pull request, reads checks, merges with a grant, and stores the ledger on a ref of its own.
 //
-// It promises: a ref is only moved from the value that was read (compare-and-swap, also where history is replaced);
+// It promises: a ref is only moved from the value that was read, which every move names (compare-and-swap);
 // nothing that a person pushed is overwritten; no way of merging exists without a change.Grant; every call may be
 // repeated after a crash and then converges; refusals for too many requests are waited for within a budget; and no
 // text holds the token, which goes to the API's own hosts only. What to merge, and whether, is decided by its caller.

@@ -2,9 +2,11 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	gh "github.com/google/go-github/v60/github"
 )
@@ -23,65 +25,105 @@ func (c *Client) Ref(ctx context.Context, ref string) (string, error) {
 
 // CreateRef makes a ref; it is ErrMoved when it exists and points elsewhere.
 func (c *Client) CreateRef(ctx context.Context, ref, to string) error {
-	_, _, err := c.api.Git.CreateRef(ctx, c.owner, c.name, &gh.Reference{Ref: &ref, Object: &gh.GitObject{SHA: &to}})
-	return c.settled(ctx, "creating "+ref, ref, "", to, err)
+	return c.settled(ctx, move{"creating", ref, "", to}, func() error {
+		_, _, err := c.api.Git.CreateRef(ctx, c.owner, c.name, &gh.Reference{Ref: &ref, Object: &gh.GitObject{SHA: &to}})
+		return err
+	})
 }
 
-// ForwardRef moves a ref from a commit to a descendant of it; it is ErrMoved when the ref is no longer there. GitHub
-// refuses what is no fast-forward, which makes it a compare-and-swap.
+// ForwardRef moves a ref from a commit to a descendant of it; it is ErrMoved when the ref is no longer there. What is
+// written over is named, so that it needs no forge that refuses what is no fast-forward.
 func (c *Client) ForwardRef(ctx context.Context, ref, from, to string) error {
-	_, _, err := c.api.Git.UpdateRef(ctx, c.owner, c.name, &gh.Reference{Ref: &ref, Object: &gh.GitObject{SHA: &to}}, false)
-	return c.settled(ctx, "moving "+ref, ref, from, to, err)
+	return c.settled(ctx, move{"moving", ref, from, to}, func() error { return c.swap(ctx, ref, from, to, false) })
 }
 
 // ReplaceRef moves a ref from one commit to any other, history of it or not; it is ErrMoved when the ref is no longer
 // there. REST can only force, which would overwrite what was pushed a moment ago; GraphQL's updateRefs compares with
 // the old value in the same step, so that no window is left.
 func (c *Client) ReplaceRef(ctx context.Context, ref, from, to string) error {
-	return c.settled(ctx, "replacing "+ref, ref, from, to, c.swap(ctx, ref, from, to))
+	return c.settled(ctx, move{"replacing", ref, from, to}, func() error { return c.swap(ctx, ref, from, to, true) })
 }
 
 // DeleteRef deletes a ref that points to a commit; it is ErrMoved when it points elsewhere, and no error when it is
 // gone.
 func (c *Client) DeleteRef(ctx context.Context, ref, from string) error {
-	return c.settled(ctx, "deleting "+ref, ref, from, "", c.swap(ctx, ref, from, nowhere))
+	return c.settled(ctx, move{"deleting", ref, from, ""}, func() error { return c.swap(ctx, ref, from, nowhere, true) })
 }
 
-func (c *Client) swap(ctx context.Context, ref, from, to string) error {
+// swap moves a ref that has to be at a commit now (https://docs.github.com/graphql/reference/mutations#updaterefs). It
+// takes every fully qualified name, not only branches and tags.
+func (c *Client) swap(ctx context.Context, ref, from, to string, force bool) error {
 	repository, err := c.repository(ctx)
 	if err != nil {
 		return err
 	}
-	update := map[string]any{"name": ref, "beforeOid": from, "afterOid": to, "force": true}
-	var out struct{}
+	update := map[string]any{"name": ref, "beforeOid": from, "afterOid": to, "force": force}
+	var out struct{ UpdateRefs *struct{} }
 	_, err = c.query(ctx, `mutation($input:UpdateRefsInput!){updateRefs(input:$input){clientMutationId}}`,
 		map[string]any{"input": map[string]any{"repositoryId": repository.ID, "refUpdates": []any{update}}}, &out)
+	if err == nil && out.UpdateRefs == nil {
+		return &answered{Status: http.StatusUnprocessableEntity, Message: somethingWrong + " the answer names no result"}
+	}
 	return err
 }
 
-// settled finds out what became of a ref whose change failed: when it is where it should go, the answer got lost; when
-// it is not where it was, or GitHub says that it was not, somebody else was faster; else the failure is what it seems.
-func (c *Client) settled(ctx context.Context, doing, ref, from, to string, cause error) error {
-	if cause == nil {
-		return nil
-	}
-	now, err := c.Ref(ctx, ref)
-	switch {
-	case err != nil:
-		return c.fail(doing, writeContents, cause)
-	case now == to:
-		return nil
-	case now != from || raced(cause):
-		return fmt.Errorf("%s: it is at %q: %w", doing, now, ErrMoved)
-	default:
-		return c.fail(doing, writeContents, cause)
+// move is a change of a ref: an empty from makes it, an empty to deletes it.
+type move struct{ verb, ref, from, to string }
+
+// rereads bounds how often a refused move is looked at again and repeated.
+const rereads = 3
+
+// settled moves a ref and finds out what became of it when that fails: when it is where it should go, the answer got
+// lost; when it is not where it was, or GitHub says that it was not, somebody else was faster. GitHub's word for that may
+// say nothing at all, and what it shows a moment later may be old: such a move, which is bound to the old value, is
+// repeated after a pause until one of them tells. Every other failure is what it seems.
+func (c *Client) settled(ctx context.Context, m move, try func() error) error {
+	doing := m.verb + " " + m.ref
+	for attempt := 0; ; attempt++ {
+		cause := try()
+		if cause == nil {
+			return nil
+		}
+		now, err := c.Ref(ctx, m.ref)
+		switch {
+		case err != nil:
+			return c.refRefused(doing, m, cause)
+		case now == m.to:
+			return nil
+		case now != m.from || raced(cause):
+			return fmt.Errorf("%s: it is at %q: %w", doing, now, ErrMoved)
+		case !vague(cause) || attempt >= rereads:
+			return c.refRefused(doing, m, cause)
+		}
+		if err := c.config.Sleep(ctx, time.Second<<attempt); err != nil {
+			return c.fail(doing, writeContents, err)
+		}
 	}
 }
 
 // raced reports that GitHub found a ref elsewhere, though it may be back by now.
 func raced(err error) bool {
+	return saysAny(refusal(err), "already exists", "does not point to", "fast forward")
+}
+
+// somethingWrong begins GitHub's text for a mutation that failed, whatever the reason.
+const somethingWrong = "Something went wrong while executing your query."
+
+// vague reports that GitHub does not say why a ref was not moved: a lost race looks so, and a rule or a time-out may.
+func vague(err error) bool {
 	said := refusal(err)
-	return said != nil && (has(said, "already exists") || has(said, "does not point to") || has(said, "fast forward"))
+	return said != nil && said.Status >= http.StatusInternalServerError ||
+		saysAny(said, somethingWrong, "reference cannot be updated", "reference update failed")
+}
+
+// refRefused describes the failure to move a ref.
+func (c *Client) refRefused(doing string, m move, cause error) error {
+	err := c.fail(doing, writeContents, cause)
+	var refused *Error
+	if errors.As(err, &refused) && refused.Hint == "" && vague(cause) {
+		refused.Hint = "run again; if it stays so, look for a rule of the repository that guards " + m.ref
+	}
+	return err
 }
 
 // branches returns the branches whose names begin with a text, by name.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,6 +82,11 @@ func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, err
 
 func has(said *answered, text string) bool {
 	return strings.Contains(strings.ToLower(said.Message), strings.ToLower(text))
+}
+
+// saysAny reports whether an answer holds one of the texts; no answer holds none.
+func saysAny(said *answered, texts ...string) bool {
+	return said != nil && slices.ContainsFunc(texts, func(text string) bool { return has(said, text) })
 }
 
 // uncertain looks again after a request whose answer is unknown: it may have been applied. One that GitHub wants to hear

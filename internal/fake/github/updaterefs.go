@@ -38,6 +38,12 @@ func (c *context) updateRefs(args map[string]any) (any, *queryError) {
 	return &node{"UpdateRefsPayload", map[string]resolver{"clientMutationId": plain(textOrNil(in.Mutation))}}, nil
 }
 
+// somethingWrong is GitHub's answer to a lost race of refs, as measured in September 2026: without a type.
+func somethingWrong() *queryError {
+	return &queryError{"", "Something went wrong while executing your query. This may be the result of a timeout, or it could be a GitHub bug. " +
+		"Please include `ABCD:1234:5678` when reporting this issue."}
+}
+
 // refuseUpdate says why a ref must not move so; nil when it may.
 func (r *Repo) refuseUpdate(update refUpdate, who Identity) *queryError {
 	old, after := r.refs[update.Name], strings.TrimPrefix(update.AfterOid, nowhere)
@@ -45,7 +51,7 @@ func (r *Repo) refuseUpdate(update refUpdate, who Identity) *queryError {
 	case !validRef(update.Name):
 		return unprocessableQuery(update.Name + " is not a valid ref name.")
 	case update.BeforeOid != "" && strings.TrimPrefix(update.BeforeOid, nowhere) != old:
-		return &queryError{"STALE_DATA", "Reference update failed: " + update.Name + " does not point to " + update.BeforeOid}
+		return somethingWrong()
 	case after == "" && old == "":
 		return unprocessableQuery("Reference does not exist")
 	case after == "":
