@@ -2,11 +2,12 @@ package cli
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
+
+	"github.com/pawl-cd/pawl/internal/redact"
 )
 
 // maxEvent bounds the event file; GitHub's payloads have at most 25 MB.
@@ -18,7 +19,12 @@ type inputs struct{ Image, Chart, Tag, Upstream string }
 // actions is the side of a run that GitHub Actions sees
 // (https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands). Outside Actions every file is
 // absent and nothing is written.
-type actions struct{ sys System }
+type actions struct {
+	sys  System
+	door *redact.Redactor
+}
+
+func (g *globals) job() actions { return actions{g.sys, g.door} }
 
 func (a actions) env(name string) string {
 	value, _ := a.sys.Env(name)
@@ -77,12 +83,7 @@ func (a actions) add(variable, text string) error {
 	if name == "" {
 		return nil
 	}
-	f, err := os.OpenFile(name, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("writing $%s: %w", variable, err)
-	}
-	_, err = f.WriteString(text)
-	if err := errors.Join(err, f.Close()); err != nil {
+	if err := through(name, []byte(a.door.Text(text)), os.O_APPEND); err != nil {
 		return fmt.Errorf("writing $%s: %w", variable, err)
 	}
 	return nil

@@ -12,7 +12,7 @@ import (
 func workflow(t *testing.T, env map[string]string) (actions, *strings.Builder) {
 	t.Helper()
 	var errs strings.Builder
-	return actions{System{Err: &errs, Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}}, &errs
+	return actions{sys: System{Err: &errs, Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }}}, &errs
 }
 
 func TestInputs(t *testing.T) {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/redact"
 )
 
 // System is what the process has from outside.
@@ -48,16 +49,16 @@ func OS() System {
 
 // Run runs the command line and returns the exit code.
 func Run(ctx context.Context, args []string, sys System) int {
-	g := &globals{sys: sys}
+	g := newGlobals(sys)
 	root := newRoot(g)
 	root.SetArgs(args)
-	root.SetOut(sys.Out)
-	root.SetErr(sys.Err)
+	root.SetOut(g.sys.Out)
+	root.SetErr(g.sys.Err)
 	err := root.ExecuteContext(ctx)
 	if e, _ := errors.AsType[*exit](err); ctx.Err() != nil && (e == nil || e.code != Interrupted) {
 		err = &exit{code: Interrupted, err: errInterrupted}
 	}
-	return g.reporter().finish(err)
+	return g.close(g.reporter().finish(err))
 }
 
 // Command returns the command line for what describes it: man pages and completions.
@@ -65,7 +66,10 @@ func Command() *cobra.Command { return newRoot(&globals{}) }
 
 // globals are the flags that every command has.
 type globals struct {
-	sys       System
+	sys System
+	// door is what every text passes that leaves the process; sys.Out and sys.Err lead through it, screen does not.
+	door      *redact.Redactor
+	screen    io.Writer
 	root      string
 	manifests []string
 	config    string

@@ -65,7 +65,7 @@ func (o *deployOptions) run(ctx context.Context) error {
 	if err := writable(o.page); err != nil {
 		return err
 	}
-	event, err := actions{o.sys}.push()
+	event, err := o.job().push()
 	if err != nil {
 		return &exit{code: Usage, err: err, topics: []topic{eventFileTopic}}
 	}
@@ -111,7 +111,7 @@ func (o *deployOptions) paused(reason string) error {
 	report := pipeline.Report{Schema: pipeline.ReportSchema, Paused: reason, Started: o.sys.Now()}
 	lines := runLines(report)
 	text := strings.Join(append(lines, "  hint: run pawl deploy again when the pause is over"), "\n") + "\n"
-	said := errors.Join(actions{o.sys}.summary("\n"+cell(lines[0])+"\n"), writeReport(o.page, report, nil))
+	said := errors.Join(o.job().summary("\n"+cell(lines[0])+"\n"), o.writeReport(o.page, report, nil))
 	if o.output == "json" {
 		said = errors.Join(said, writeJSON(o.sys.Out, report))
 	} else {
@@ -261,13 +261,13 @@ func (o *deployOptions) tell(report pipeline.Report, nothing bool, ended error) 
 		fmt.Fprintf(&markdown, "\n%s\n", cell(line))
 		fmt.Fprintln(&text, printable(line))
 	}
-	job := actions{o.sys}
+	job := o.job()
 	for _, t := range report.Deploy.Triggers {
 		if t.Failed() {
 			job.annotate("error", t.Project, t.Detail+" "+t.Hint)
 		}
 	}
-	said := errors.Join(job.summary(markdown.String()), writeReport(o.page, report, ended))
+	said := errors.Join(job.summary(markdown.String()), o.writeReport(o.page, report, ended))
 	switch o.output {
 	case "json":
 		return errors.Join(said, writeJSON(o.sys.Out, report))

@@ -88,12 +88,16 @@ func (o *dispatchOptions) run(ctx context.Context) error {
 		o.reporter().say(slog.LevelInfo, fmt.Sprintf("no variable starts with %s: there is nobody to tell", o.prefix), "")
 		return o.print(report)
 	}
-	if report.Request.Inputs, err = o.inputs.Fill(actions{o.sys}.env); err != nil {
+	if report.Request.Inputs, err = o.inputs.Fill(o.job().env); err != nil {
 		return &exit{code: Usage, err: err, hint: "give --image or --chart, or set CIRCLE_PROJECT_REPONAME and PACKAGE_VERSION", topics: []topic{publishedTopic}}
 	}
 	client, err := o.client(targets)
 	if err != nil {
 		return &exit{code: Usage, err: err, hint: "run pawl dispatch --help"}
+	}
+	in := &report.Request.Inputs
+	for _, text := range []*string{&in.Image, &in.Chart, &in.Tag, &in.Upstream} {
+		*text = o.door.Text(*text)
 	}
 	for _, t := range targets {
 		if ctx.Err() != nil {
@@ -129,14 +133,13 @@ func (o *dispatchOptions) targets() ([]dispatch.Target, error) {
 }
 
 func (o *dispatchOptions) client(targets []dispatch.Target) (*github.Client, error) {
-	secrets := make([]string, len(targets))
-	for i, t := range targets {
-		secrets[i] = t.Token
+	for _, t := range targets {
+		o.door.Add(t.Token)
 	}
 	return github.New(github.Config{
-		API: actions{o.sys}.env("GITHUB_API_URL"), Workflow: o.workflow,
+		API: o.job().env("GITHUB_API_URL"), Workflow: o.workflow,
 		HTTP: httpx.New(httpx.Config{
-			Timeout: o.timeout, UserAgent: "pawl/" + buildVersion(), Secrets: secrets, Log: o.logger(),
+			Timeout: o.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: o.door, Log: o.logger(),
 			Transport: o.sys.Transport, Sleep: o.sys.Sleep, Now: o.sys.Now,
 		}),
 	})
@@ -152,7 +155,7 @@ func (o *dispatchOptions) tell(ctx context.Context, client *github.Client, t dis
 	if err != nil {
 		d.Outcome, d.Error, d.Hint, d.err = "failed", err.Error(), advice(err), err
 		o.reporter().say(slog.LevelError, d.Error, d.Hint)
-		actions{o.sys}.annotate("error", t.Repository, d.Error+" "+d.Hint)
+		o.job().annotate("error", t.Repository, d.Error+" "+d.Hint)
 		return d
 	}
 	d.Outcome = "dispatched"

@@ -16,7 +16,6 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/outbox"
-	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
 type eventsOptions struct {
@@ -137,7 +136,7 @@ func (o *eventsOptions) list() error {
 		if e.Dead {
 			state = "dead"
 		}
-		k := keptEvent{State: state, Sink: e.Sink, ID: m.ID, Type: m.Type, Subject: m.Subject, Chain: m.Chain, Time: m.Time, Reason: httpx.Redact(e.Reason, s.secretValues()...)}
+		k := keptEvent{State: state, Sink: e.Sink, ID: m.ID, Type: m.Type, Subject: m.Subject, Chain: m.Chain, Time: m.Time, Reason: e.Reason}
 		if json.Valid(m.Body) {
 			k.Event = m.Body
 		}

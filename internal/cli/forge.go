@@ -21,6 +21,8 @@ import (
 // gitHub is the profile's repository at GitHub, in the words of the pipeline.
 type gitHub struct {
 	client *github.Client
+	// clean removes secrets from what others are told.
+	clean func(text string) string
 	// ref is the ledger's; method and wait are how to merge.
 	ref, method string
 	wait        time.Duration
@@ -51,7 +53,7 @@ func (s *session) forge(client *httpx.Client) (*gitHub, error) {
 		}
 		return nil, &exit{code: Usage, err: err, hint: hint, topics: []topic{noRepositoryTopic}}
 	}
-	return &gitHub{client: c, ref: s.config.Ledger, method: s.config.Merge.Method, wait: s.config.Merge.Wait}, nil
+	return &gitHub{client: c, clean: s.g.door.Text, ref: s.config.Ledger, method: s.config.Merge.Method, wait: s.config.Merge.Wait}, nil
 }
 
 // Open reads the tip of the base branch.
@@ -115,7 +117,8 @@ func blobName(data []byte) string {
 
 // Propose publishes the branch and brings the pull request up to date.
 func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.PullText) (pipeline.Pull, error) {
-	head, err := g.client.Publish(ctx, set.Base, set.Files, text.Message.String())
+	text.Title, text.Body = g.clean(text.Title), g.clean(text.Body)
+	head, err := g.client.Publish(ctx, set.Base, set.Files, g.clean(text.Message.String()))
 	if err != nil {
 		return pipeline.Pull{}, moved(err)
 	}
@@ -212,6 +215,7 @@ func pullState(p github.Pull) (pipeline.PullState, bool) {
 
 // Merge brings the pull request to its end.
 func (g *gitHub) Merge(ctx context.Context, pull pipeline.Pull, message change.Message, authorize pipeline.Authorizer) (pipeline.Merge, error) {
+	message = change.Message{Subject: g.clean(message.Subject), Body: g.clean(message.Body)}
 	r, err := g.client.Merge(ctx, github.Order{
 		Number: pull.Number, Head: pull.HeadSHA, Method: g.method, Message: message, Wait: g.wait,
 		Authority: func(_ context.Context, q github.Question) (github.Answer, error) {

@@ -7,7 +7,6 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
-	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
@@ -25,22 +24,22 @@ func (o *runOptions) receive(s *session) error {
 		o.incoming, err = event.Parse(raw, s.config.Events.Accept, s.eventSource())
 	}
 	if err != nil {
-		return &exit{code: Usage, topics: []topic{eventsTopic}, err: errors.New("--event: " + httpx.Redact(err.Error(), s.secretValues()...)),
+		return &exit{code: Usage, topics: []topic{eventsTopic}, err: errors.New("--event: " + err.Error()),
 			hint: cmp.Or(advice(err), "name a file with a CDEvent of at most 64 KiB, or - for stdin")}
 	}
-	redact(&o.incoming, s.secretValues())
+	o.clean(&o.incoming)
 	text := "incoming event: " + o.describe()
 	o.reporter().say(slog.LevelInfo, text, "")
-	actions{o.sys}.annotate("notice", "pawl", text)
+	o.job().annotate("notice", "pawl", text)
 	return nil
 }
 
-// redact removes secrets from all that comes out of an event.
-func redact(in *event.Incoming, secrets []string) {
+// clean removes secrets from all that comes out of an event.
+func (g *globals) clean(in *event.Incoming) {
 	a := &in.Artifact
 	for _, text := range []*string{&in.ID, &in.Source, &in.Chain, &in.Name, &in.Image, &in.Tag, &in.User, &in.Reason,
 		&a.Type, &a.Namespace, &a.Name, &a.Version, &a.Repository, &a.Tag} {
-		*text = httpx.Redact(*text, secrets...)
+		*text = g.door.Text(*text)
 	}
 }
 

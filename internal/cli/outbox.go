@@ -105,7 +105,7 @@ func (s *session) fromRoot(name string) string {
 // sinks are the configured receivers by their names. With an error it returns those that are to be closed.
 func (s *session) sinks() (map[string]outbox.Sink, error) {
 	client := httpx.New(httpx.Config{
-		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Secrets: s.secretValues(), Log: s.g.logger(), Transport: s.g.sys.Transport,
+		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(), Transport: s.g.sys.Transport,
 		Sleep: s.g.sys.Sleep, Now: s.g.sys.Now,
 		Budget: time.Nanosecond, // when to try again is the outbox's business
 	})
@@ -223,22 +223,13 @@ func resolved(name string) string {
 	}
 }
 
-// sinkSecrets are the variables that hold the tokens and keys of sinks.
-func (s *session) sinkSecrets() []string {
-	var names []string
-	for _, c := range s.config.Events.Sinks {
-		names = append(names, c.Token, c.HMAC)
-	}
-	return names
-}
-
 // delivery is how each sink stands, for a report.
 func (s *session) delivery(sum outbox.Summary) []pipeline.Delivery {
 	var all []pipeline.Delivery
 	for _, state := range sum {
 		d := pipeline.Delivery{Sink: state.Sink, Delivered: state.Delivered, Dead: state.Dead, Waiting: state.Waiting}
 		if state.Err != nil {
-			d.Detail = httpx.Redact(state.Err.Error(), s.secretValues()...)
+			d.Detail = s.g.door.Text(state.Err.Error())
 		}
 		all = append(all, d)
 	}

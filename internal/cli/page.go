@@ -3,12 +3,20 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/pipeline"
 	"github.com/pawl-cd/pawl/internal/report"
+	"github.com/pawl-cd/pawl/internal/worktree"
 )
+
+// patience is how long a pipe or another place that is no file may take to accept what is written.
+const patience = 30 * time.Second
 
 // writable fails when a page cannot be written there, before anything else is done; an empty name is no page.
 func writable(name string) error {
@@ -30,21 +38,74 @@ func writable(name string) error {
 	return nil
 }
 
-// writePage writes a file as a whole or not at all.
-func writePage(name string, page []byte) error {
-	if err := replace(name, page); err != nil {
+// save writes a page: a regular file as a whole or not at all, through whatever else stands there.
+func (g *globals) save(name string, page []byte) error {
+	page = []byte(g.door.Text(string(page)))
+	target, there, err := landing(name)
+	switch {
+	case err != nil:
+	case target == "":
+		err = through(name, page, 0)
+	default:
+		err = replace(target, page, there)
+	}
+	if err != nil {
 		return &exit{code: Failure, err: fmt.Errorf("writing the page: %w", err), hint: pageHint}
 	}
 	return nil
 }
 
-func replace(name string, data []byte) error {
+// landing is the regular file that a name stands for and what is known of it, nil when there is none yet. It is empty for
+// what must not be replaced: a device, a pipe, a link to nothing, a descriptor of this process.
+func landing(name string) (target string, there fs.FileInfo, err error) {
+	link, err := os.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return name, nil, nil
+	}
+	if err != nil {
+		return "", nil, err
+	}
+	if there, err = os.Stat(name); err != nil {
+		return "", nil, nil
+	}
+	absolute, err := filepath.Abs(name)
+	if err != nil || !there.Mode().IsRegular() || strings.HasPrefix(absolute, "/dev/") || strings.HasPrefix(absolute, "/proc/") {
+		return "", nil, nil
+	}
+	if link.Mode()&fs.ModeSymlink == 0 {
+		return name, there, nil
+	}
+	target, err = filepath.EvalSymlinks(name)
+	return target, there, err
+}
+
+// through writes to what is there, which stays what it is. A pipe that nobody reads is an error, not a wait for ever.
+func through(name string, data []byte, flags int) error {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|syscall.O_NONBLOCK|flags, 0o600)
+	if errors.Is(err, syscall.ENXIO) {
+		return fmt.Errorf("nobody reads %s", name)
+	}
+	if err != nil {
+		return err
+	}
+	_ = f.SetWriteDeadline(time.Now().Add(patience)) // a device has none
+	_, err = f.Write(data)
+	return errors.Join(err, f.Close())
+}
+
+// replace writes the file beside its place and renames it over; one that is there keeps its mode and its owner.
+func replace(name string, data []byte, there fs.FileInfo) error {
 	f, err := os.CreateTemp(filepath.Dir(name), ".pawl-*")
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(0o644), f.Sync(), f.Close())
+	if there == nil {
+		err = errors.Join(err, f.Chmod(0o644))
+	} else {
+		err = errors.Join(err, worktree.Keep(f, there))
+	}
+	err = errors.Join(err, f.Sync(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), name)
 	}
@@ -55,7 +116,7 @@ func replace(name string, data []byte) error {
 }
 
 // writeReport writes the page of a run; err is what ended it early.
-func writeReport(name string, r pipeline.Report, err error) error {
+func (g *globals) writeReport(name string, r pipeline.Report, err error) error {
 	if name == "" {
 		return nil
 	}
@@ -67,5 +128,5 @@ func writeReport(name string, r pipeline.Report, err error) error {
 	if rendering != nil {
 		return &exit{code: Failure, err: rendering}
 	}
-	return writePage(name, page)
+	return g.save(name, page)
 }

@@ -95,6 +95,9 @@ func (o *applyOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
+	if err := s.tree.Sweep(s.targets()); err != nil {
+		o.reporter().say(slog.LevelWarn, "removing what a killed run left: "+err.Error(), "")
+	}
 	written, errs := pipeline.Apply(plan.Files, s.tree)
 	if err := render(o.sys.Out, o.output, plan, o.verbose); err != nil {
 		return &exit{code: Failure, err: err}

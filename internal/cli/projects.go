@@ -45,7 +45,7 @@ func (s *session) deployment(client *httpx.Client, recorder pipeline.Recorder, r
 	}
 	return &pipeline.Deployment{
 		Projects: s.projects, Recorder: recorder, Ref: s.config.Deploy.Ref, Extra: s.config.Deploy.ExtraPaths, Wait: s.config.Deploy.Wait,
-		Triggerer: gitlab.New(gitlab.Config{HTTP: client, Token: s.env, Secrets: s.secretValues(), Now: s.g.sys.Now, Sleep: s.g.sys.Sleep}),
+		Triggerer: gitlab.New(gitlab.Config{HTTP: client, Token: s.env, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep}),
 		Targets:   s.targets(), Run: run, Clock: s.g.sys.Now,
 	}
 }

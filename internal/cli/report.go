@@ -81,7 +81,7 @@ func (o *reportOptions) run(ctx context.Context, names []string) error {
 	if o.file == "" {
 		return o.write(string(page))
 	}
-	return writePage(o.file, page)
+	return o.save(o.file, page)
 }
 
 // reports reads the reports in directories and files, each one once.

@@ -79,7 +79,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err := writable(o.page); err != nil {
 		return err
 	}
-	job := actions{o.sys}
+	job := o.job()
 	dispatched, err := job.inputs()
 	if err != nil {
 		return &exit{code: Usage, err: err, topics: []topic{eventFileTopic}}
@@ -149,7 +149,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 	}
 	return pipeline.Runner{
 		Pipeline: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, DryRun: o.dryRun, Upstream: httpx.Redact(hints.Upstream, s.secretValues()...), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
+		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
 		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() pipeline.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }
@@ -234,7 +234,7 @@ func (o *runOptions) tell(job actions, report pipeline.Report, ended error) erro
 			job.annotate("error", out.Manifest, out.Detail+" "+out.Hint)
 		}
 	}
-	if err := errors.Join(o.print(report, markdown.String()), job.summary(markdown.String()), o.outputs(job, report), writeReport(o.page, report, ended)); err != nil {
+	if err := errors.Join(o.print(report, markdown.String()), job.summary(markdown.String()), o.outputs(job, report), o.writeReport(o.page, report, ended)); err != nil {
 		return &exit{code: Failure, err: err}
 	}
 	return nil

@@ -55,6 +55,7 @@ func (s *session) load() error {
 		return &exit{code: Usage, err: err, topics: []topic{configurationTopic}}
 	}
 	s.config, s.problems = config.Parse(file, data)
+	s.learn(string(data))
 	if strictyaml.Failed(s.problems) {
 		for _, p := range s.problems {
 			s.g.reporter().problem(p)
@@ -152,7 +153,7 @@ func (s *session) env(name string) string {
 // pipeline wires the real clients.
 func (s *session) pipeline() (pipeline.Pipeline, *httpx.Client) {
 	client := httpx.New(httpx.Config{
-		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Secrets: s.secretValues(), Log: s.g.logger(), Transport: s.g.sys.Transport,
+		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(), Transport: s.g.sys.Transport,
 	})
 	sources := s.sources(client)
 	return pipeline.Pipeline{Lister: s.lister(sources), Digester: sources.registry, Files: s.tree, Now: s.g.sys.Now()}, client
@@ -161,7 +162,7 @@ func (s *session) pipeline() (pipeline.Pipeline, *httpx.Client) {
 // lister shows a person at a terminal how far the sources are.
 func (s *session) lister(sources *sources) pipeline.Lister {
 	if s.g.sys.Terminal && s.g.log == "text" {
-		return &progress{Lister: sources, out: s.g.sys.Err}
+		return &progress{Lister: sources, out: s.g.screen}
 	}
 	return sources
 }
@@ -171,20 +172,6 @@ func (s *session) concurrency(host string) int {
 		return n
 	}
 	return config.DefaultConcurrency
-}
-
-func (s *session) secretValues() []string {
-	var values []string
-	names := append(s.secrets(), s.sinkSecrets()...)
-	for _, p := range s.projects {
-		names = append(names, p.Secret, p.API)
-	}
-	for _, name := range names {
-		if v := s.env(name); name != "" && v != "" {
-			values = append(values, v)
-		}
-	}
-	return values
 }
 
 // logger is where clients say what they do, nil without --verbose.

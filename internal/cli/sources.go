@@ -3,6 +3,8 @@ package cli
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"slices"
 
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/source"
@@ -13,6 +15,7 @@ import (
 
 // sources hands each query to the client of its kind.
 type sources struct {
+	g        *globals
 	registry *registry.Client
 	helm     *helm.Client
 	releases *githubrelease.Client
@@ -21,14 +24,25 @@ type sources struct {
 func (s *session) sources(client *httpx.Client) *sources {
 	mirrors := s.config.Mirrors
 	return &sources{
+		g:        s.g,
 		registry: registry.New(registry.Config{HTTP: client, Mirrors: mirrors}),
 		helm:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors}),
 		releases: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: s.token, Queries: s.queries()}),
 	}
 }
 
-// List lists the versions of any kind of source.
+// List lists the versions of any kind of source, but for those that hold a secret: they would be written.
 func (s *sources) List(ctx context.Context, q source.Query) (source.Listing, error) {
+	listing, err := s.list(ctx, q)
+	holds := func(r source.Release) bool { return s.g.door.Holds(r.Tag) }
+	if !slices.ContainsFunc(listing, holds) {
+		return listing, err
+	}
+	s.g.reporter().say(slog.LevelWarn, q.String()+" lists a version that holds a secret of this run: it is left out", "make a new secret: whoever runs that source knows the old one")
+	return slices.DeleteFunc(slices.Clone(listing), holds), err
+}
+
+func (s *sources) list(ctx context.Context, q source.Query) (source.Listing, error) {
 	switch {
 	case q.OCI():
 		return s.registry.List(ctx, q)

@@ -16,7 +16,6 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/outbox"
-	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
@@ -91,7 +90,7 @@ func (s *session) about(run told) event.About {
 	a := event.About{
 		Source: s.eventSource(), Run: s.g.runName(run.runID), Pipeline: s.env("GITHUB_WORKFLOW"), Trigger: run.incoming.ID, Dispatched: run.dispatched,
 		Chain: run.incoming.Chain, Forge: server, Repository: repository, RepositoryURL: server + "/" + repository, TraceParent: s.env("TRACEPARENT"),
-		Redact: func(text string) string { return httpx.Redact(text, s.secretValues()...) },
+		Redact: s.g.door.Text,
 	}
 	if id := s.env("GITHUB_RUN_ID"); id != "" {
 		a.URI = a.RepositoryURL + "/actions/runs/" + id
@@ -111,7 +110,7 @@ func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pi
 	sum := st.mail.close(ctx)
 	report.Delivery = st.session.delivery(sum)
 	if fault != nil {
-		st.session.g.reporter().say(slog.LevelWarn, httpx.Redact(fault.Error(), st.session.secretValues()...), advice(fault))
+		st.session.g.reporter().say(slog.LevelWarn, fault.Error(), advice(fault))
 	}
 	if err != nil { // the report, which says the same, may never be seen
 		for _, d := range report.Delivery {

@@ -48,6 +48,7 @@ func (t *Transport) send(ctx context.Context, req *http.Request, number int) (*h
 		}
 		out.Body = body
 	}
+	t.client.learn(out)
 	return t.client.config.Transport.RoundTrip(out)
 }
 
@@ -89,7 +90,7 @@ func (t *Transport) log(req *http.Request, res *http.Response, err error, number
 	if res != nil {
 		status = res.StatusCode
 	}
-	path := Redact(req.URL.Path, t.client.config.Secrets...)
+	path := t.client.Clean(req.URL.Path)
 	log.DebugContext(req.Context(), "request", "method", req.Method, "host", req.URL.Host, "path", path,
 		"status", status, "duration", duration, "attempt", number, "failed", err != nil)
 }

@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/pawl-cd/pawl/internal/redact"
 )
 
 // The defaults of Config.
@@ -45,8 +47,8 @@ type Config struct {
 	Now   func() time.Time
 	// Transport sends the requests; the default is NewTransport.
 	Transport http.RoundTripper
-	// Secrets are removed from the text of errors and log lines, should a host or library bring them there.
-	Secrets []string
+	// Redactor removes secrets from texts and learns those that requests carry; nil is one that knows no other.
+	Redactor *redact.Redactor
 	// Log receives one debug line for each attempt; nil is silence.
 	Log *slog.Logger
 }
@@ -75,6 +77,9 @@ func New(c Config) *Client {
 	if c.Transport == nil {
 		c.Transport = NewTransport()
 	}
+	if c.Redactor == nil {
+		c.Redactor = redact.New()
+	}
 	if c.Log == nil {
 		c.Log = slog.New(slog.DiscardHandler)
 	}
@@ -95,6 +100,15 @@ func NewTransport() *http.Transport {
 		ExpectContinueTimeout: time.Second,
 	}
 }
+
+// Clean returns a text without secrets: what somebody else wrote, before any of it is cut off, kept or sent on.
+func (c *Client) Clean(text string) string { return c.config.Redactor.Text(text) }
+
+// Known is Clean without the tokens that servers handed out, for what decides about later runs.
+func (c *Client) Known(text string) string { return c.config.Redactor.Known(text) }
+
+// Learn makes secrets known to Clean.
+func (c *Client) Learn(secrets ...string) { c.config.Redactor.Add(secrets...) }
 
 // Requests returns how many requests were sent for each label, repeated ones included.
 func (c *Client) Requests() map[string]int {

@@ -10,9 +10,9 @@ import (
 const MaxLine = 600
 
 // Line makes a text that holds somebody else's words fit to stand in a message: one line, bounded, printable, and without
-// the secrets.
-func Line(text string, secrets ...string) string {
-	text = Redact(strings.ToValidUTF8(text, "?"), secrets...)
+// secrets, which are removed before it is cut.
+func (c *Client) Line(text string) string {
+	text = c.Clean(strings.ToValidUTF8(text, "?"))
 	text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.IsSpace(r) }), " ")
 	text = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {

@@ -212,7 +212,7 @@ func (t *Transport) failure(ctx context.Context, req *http.Request, cause error)
 	case errors.Is(e.Err, ErrTimeout):
 		e.Reason = "no answer within " + t.client.config.Timeout.String()
 	case errors.Is(e.Err, ErrConnection):
-		e.Reason = Redact(cause.Error(), t.client.config.Secrets...)
+		e.Reason = t.client.Clean(cause.Error())
 	case spokePlainly(cause):
 		e.Reason = "the host speaks HTTP where HTTPS was expected"
 		e.Hint = e.Host + " speaks no TLS: write http:// in its url or in mirrors"

@@ -11,6 +11,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
 )
 
 // MaxSize is the largest file that is read, in bytes.
@@ -130,21 +133,19 @@ func (t *Tree) CreateFile(name string, data []byte) error {
 	if err := t.root.MkdirAll(filepath.FromSlash(path.Dir(name)), 0o755); err != nil {
 		return explain(name, err)
 	}
-	if err := t.create(name, data, 0o644); err != nil {
+	if err := t.create(name, data, func(f *os.File) error { return f.Chmod(0o644) }); err != nil {
 		return explain(name, err)
 	}
 	return nil
 }
 
 // ReplaceFile writes the new content beside the file and renames it over, provided that the file still holds the bytes
-// before. Nothing happens when nothing would change.
+// before, also when the new content is ready: what somebody saves in the meantime stays. Only what is saved in the moment
+// of the renaming itself, or by a program that opened the file before, is lost. Mode and owner stay as they are, the
+// owner as far as the process may. Nothing happens when nothing would change.
 func (t *Tree) ReplaceFile(name string, before, after []byte) error {
-	now, err := t.ReadFile(name)
-	if err != nil {
+	if err := t.unchanged(name, before); err != nil {
 		return err
-	}
-	if !bytes.Equal(now, before) {
-		return &Error{Path: name, Message: "changed while the plan was made", Hint: "run again"}
 	}
 	if bytes.Equal(before, after) {
 		return nil
@@ -153,33 +154,99 @@ func (t *Tree) ReplaceFile(name string, before, after []byte) error {
 	if err != nil {
 		return err
 	}
-	temp := path.Join(path.Dir(name), "."+path.Base(name)+".pawl-new")
-	if err := t.write(temp, after, info.Mode().Perm()); err != nil {
+	temp := path.Join(path.Dir(name), fmt.Sprintf(".%s%s-%d", path.Base(name), tempMark, os.Getpid()))
+	if err := t.write(temp, after, info); err != nil {
 		return explain(name, err)
 	}
-	if err := t.root.Rename(filepath.FromSlash(temp), filepath.FromSlash(name)); err != nil {
-		return explain(name, errors.Join(err, t.root.Remove(filepath.FromSlash(temp))))
+	err = t.unchanged(name, before)
+	if err == nil {
+		if err = t.root.Rename(filepath.FromSlash(temp), filepath.FromSlash(name)); err != nil {
+			err = explain(name, err)
+		}
+	}
+	if err != nil {
+		return errors.Join(err, t.root.Remove(filepath.FromSlash(temp)))
 	}
 	return nil
 }
 
-// write makes a new file with its content on disk; what a killed run left behind is replaced.
-func (t *Tree) write(name string, data []byte, mode fs.FileMode) error {
+// unchanged fails when the file does not hold these bytes.
+func (t *Tree) unchanged(name string, before []byte) error {
+	now, err := t.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	if !bytes.Equal(now, before) {
+		return &Error{Path: name, Message: "changed while the plan was made", Hint: "run again"}
+	}
+	return nil
+}
+
+// tempMark stands in the names of files that are not ready yet, .NAME.pawl-new-PID, before the process that writes them.
+const tempMark = ".pawl-new"
+
+// Sweep removes what killed processes left beside the files: their new contents that were never renamed.
+func (t *Tree) Sweep(names []string) error {
+	var errs []error
+	dirs := map[string]map[string]bool{}
+	for _, name := range names {
+		dir := path.Dir(name)
+		if dirs[dir] == nil {
+			dirs[dir] = map[string]bool{}
+		}
+		dirs[dir]["."+path.Base(name)] = true
+	}
+	for dir, bases := range dirs {
+		entries, err := fs.ReadDir(t.root.FS(), dir)
+		if err != nil {
+			continue // a directory that cannot be listed is told of by whoever reads its files
+		}
+		for _, e := range entries {
+			base, owner, found := strings.Cut(e.Name(), tempMark)
+			if found && bases[base] && e.Type().IsRegular() && !(alive(strings.TrimPrefix(owner, "-")) && recent(e)) {
+				errs = append(errs, t.root.Remove(filepath.FromSlash(path.Join(dir, e.Name()))))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// recent reports that a file was written within the hour; later the number of its process may be another one's.
+func recent(e fs.DirEntry) bool {
+	info, err := e.Info()
+	return err == nil && time.Since(info.ModTime()) < time.Hour
+}
+
+// alive reports whether a process writes, other than this one.
+func alive(pid string) bool {
+	n, err := strconv.Atoi(pid)
+	return err == nil && n > 0 && n != os.Getpid() && running(n)
+}
+
+// write makes a new file with its content on disk, and the mode and owner of another one; what a killed run left behind is
+// replaced.
+func (t *Tree) write(name string, data []byte, like fs.FileInfo) error {
 	if err := t.root.Remove(filepath.FromSlash(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return t.create(name, data, mode)
+	return t.create(name, data, func(f *os.File) error { return Keep(f, like) })
 }
 
-// create makes a new file with its content on disk and this mode, whatever the process's mask.
-func (t *Tree) create(name string, data []byte, mode fs.FileMode) error {
+// Keep gives a file the mode of another one, and its owner and group as far as the process may.
+func Keep(f *os.File, like fs.FileInfo) error {
+	chown(f, like) // first: it takes bits away from the mode
+	return f.Chmod(like.Mode().Perm())
+}
+
+// create makes a new file with its content on disk.
+func (t *Tree) create(name string, data []byte, finish func(*os.File) error) error {
 	name = filepath.FromSlash(name)
-	f, err := t.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, mode)
+	f, err := t.root.OpenFile(name, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = f.Write(data)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	err = errors.Join(err, finish(f), f.Sync(), f.Close())
 	if err != nil {
 		return errors.Join(err, t.root.Remove(name))
 	}

@@ -5,12 +5,15 @@ package worktree_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -212,7 +215,7 @@ func TestLeftover(t *testing.T) {
 			t.Parallel()
 			tree, dir := open(t)
 			write(t, filepath.Join(dir, "other.yaml"), "o: 1\n")
-			if err := leave(filepath.Join(dir, ".values.yaml.pawl-new"), filepath.Join(dir, "other.yaml")); err != nil {
+			if err := leave(filepath.Join(dir, temporary("values.yaml")), filepath.Join(dir, "other.yaml")); err != nil {
 				t.Fatal(err)
 			}
 			if err := tree.ReplaceFile("values.yaml", []byte("a: 1\n"), []byte("a: 2\n")); err != nil {
@@ -223,6 +226,81 @@ func TestLeftover(t *testing.T) {
 				t.Errorf("mode %v", info.Mode())
 			}
 		})
+	}
+}
+
+// temporary is the name under which this process writes the new content of a file.
+func temporary(name string) string { return fmt.Sprintf(".%s.pawl-new-%d", name, os.Getpid()) }
+
+// TestSweepOfAKilledApply removes what killed processes left beside targets, and nothing else: not the file of a process
+// that lives, nor what somebody else named alike.
+func TestSweepOfAKilledApply(t *testing.T) {
+	t.Parallel()
+	tree, dir := open(t)
+	child := exec.CommandContext(t.Context(), "true")
+	if err := child.Run(); err != nil {
+		t.Fatal(err)
+	}
+	dead, living := child.Process.Pid, os.Getppid()
+	for _, name := range []string{fmt.Sprintf(".values.yaml.pawl-new-%d", dead), ".values.yaml.pawl-new", temporary("values.yaml"),
+		fmt.Sprintf(".values.yaml.pawl-new-%d", living), fmt.Sprintf(".mine.yaml.pawl-new-%d", dead), "values.yaml.pawl-new-1"} {
+		write(t, filepath.Join(dir, name), "x")
+	}
+	old := fmt.Sprintf(".other.yaml.pawl-new-%d", living)
+	write(t, filepath.Join(dir, old), "x")
+	long := time.Now().Add(-2 * time.Hour)
+	if err := os.Chtimes(filepath.Join(dir, old), long, long); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Sweep([]string{"values.yaml", "other.yaml", "absent/v.yaml", "../values.yaml"}); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, dir, map[string]string{"values.yaml": "a: 1\n", "values.yaml.pawl-new-1": "x",
+		fmt.Sprintf(".values.yaml.pawl-new-%d", living): "x", fmt.Sprintf(".mine.yaml.pawl-new-%d", dead): "x"})
+}
+
+// TestSaveBetweenCompareAndRename has somebody save the file as soon as the new content begins to be written: it stays.
+func TestSaveBetweenCompareAndRename(t *testing.T) {
+	t.Parallel()
+	tree, dir := open(t)
+	file, temp := filepath.Join(dir, "values.yaml"), filepath.Join(dir, temporary("values.yaml"))
+	saved := make(chan error, 1)
+	go func() {
+		for t.Context().Err() == nil {
+			if _, err := os.Lstat(temp); err == nil {
+				saved <- os.WriteFile(file, []byte("a: mine\n"), 0o644)
+				return
+			}
+		}
+		saved <- errors.New("the new content was never seen")
+	}()
+	err := tree.ReplaceFile("values.yaml", []byte("a: 1\n"), bytes.Repeat([]byte("a: 2\n"), worktree.MaxSize/5)) // it takes a while to write
+	if failed := <-saved; failed != nil {
+		t.Fatal(failed)
+	}
+	if err == nil || !strings.Contains(err.Error(), "changed while") {
+		t.Errorf("error %v", err)
+	}
+	holds(t, dir, map[string]string{"values.yaml": "a: mine\n"})
+}
+
+// TestApplyAsRootKeepsTheOwner replaces somebody else's file.
+func TestApplyAsRootKeepsTheOwner(t *testing.T) {
+	t.Parallel()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may give files away")
+	}
+	tree, dir := open(t)
+	file := filepath.Join(dir, "values.yaml")
+	if err := errors.Join(os.Chown(file, 1234, 4321), os.Chmod(file, 0o640)); err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.ReplaceFile("values.yaml", []byte("a: 1\n"), []byte("a: 2\n")); err != nil {
+		t.Fatal(err)
+	}
+	_, info := inode(t, file)
+	if owner := info.Sys().(*syscall.Stat_t); owner.Uid != 1234 || owner.Gid != 4321 || info.Mode().Perm() != 0o640 {
+		t.Errorf("owner %d:%d, mode %v", owner.Uid, owner.Gid, info.Mode())
 	}
 }
 
@@ -309,7 +387,7 @@ func TestFailureLeavesNothing(t *testing.T) {
 	t.Run("place taken", func(t *testing.T) {
 		t.Parallel()
 		tree, dir := open(t)
-		write(t, filepath.Join(dir, ".values.yaml.pawl-new/x"), "")
+		write(t, filepath.Join(dir, temporary("values.yaml"), "x"), "")
 		if err := tree.ReplaceFile("values.yaml", []byte("a: 1\n"), []byte("a: 2\n")); err == nil {
 			t.Error("no error")
 		}

@@ -97,6 +97,7 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	c.HTTP.Learn(c.Token)
 	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{},
 		blobs: map[string][]byte{}, roots: map[string]string{}, made: map[string]bool{}}
 	client.api = gh.NewClient(client.httpClient(api, c.HTTP.Transport(api.Host)))
@@ -149,7 +150,7 @@ func (c *Client) httpClient(place *url.URL, transport http.RoundTripper) *http.C
 	if c.config.Token != "" {
 		value = "Bearer " + c.config.Token
 	}
-	return httpx.NewClient(httpx.Authorize(&patient{client: c, next: transport}, place, value))
+	return httpx.NewClient(&door{client: c, next: httpx.Authorize(&patient{client: c, next: transport}, place, value)})
 }
 
 // Calls returns how many calls were made so far; one that had to be repeated counts once.

@@ -123,7 +123,7 @@ func (c *Client) advice(status int, permission string) string {
 }
 
 // line makes GitHub's words fit to stand in a message.
-func (c *Client) line(text string) string { return httpx.Line(text, c.config.Token) }
+func (c *Client) line(text string) string { return c.config.HTTP.Line(text) }
 
 // answered is an answer that says no, from REST or GraphQL.
 type answered struct {

@@ -112,7 +112,7 @@ func (w *world) connect(as string, adjust ...func(*github.Config)) *github.Clien
 func (w *world) over(transport http.RoundTripper, as string, adjust ...func(*github.Config)) *github.Client {
 	w.Helper()
 	c := github.Config{
-		HTTP:       httpx.New(httpx.Config{Transport: transport, Sleep: w.time.sleep, Now: w.time.now, Secrets: []string{as}}),
+		HTTP:       httpx.New(httpx.Config{Transport: transport, Sleep: w.time.sleep, Now: w.time.now}),
 		Repository: "acme/profile", Token: as, Labels: []string{"dependencies"}, Now: w.time.now, Sleep: w.time.sleep,
 	}
 	for _, a := range adjust {

@@ -57,6 +57,9 @@ func (c *Client) StoreLedger(ctx context.Context, ref, parent string, next ledge
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", doing, err)
 	}
+	for path, text := range snapshot {
+		snapshot[path] = []byte(c.config.HTTP.Known(string(text)))
+	}
 	known := tree{}
 	if parent != "" {
 		if known, err = c.tree(ctx, parent); err != nil {

@@ -44,8 +44,6 @@ type Config struct {
 	HTTP *httpx.Client
 	// Token returns the value of an environment variable, empty when it has none.
 	Token func(variable string) string
-	// Secrets are further values that no text may hold.
-	Secrets []string
 	// Now and Sleep are the clock; the defaults are the real one.
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error
@@ -89,7 +87,9 @@ func (c *Client) token(variable string) string {
 	if variable == "" {
 		return ""
 	}
-	return strings.TrimSpace(c.config.Token(variable))
+	token := strings.TrimSpace(c.config.Token(variable))
+	c.config.HTTP.Learn(token)
+	return token
 }
 
 // library is frozen, and stays: it is known here only.

@@ -71,7 +71,7 @@ func target(res *http.Response) string {
 
 // clean makes a text that holds somebody else's words fit to be shown: one line, bounded, without tokens.
 func (c *Client) clean(p deploy.Project, text string) string {
-	return httpx.Line(text, append([]string{c.token(p.Secret), c.token(p.API)}, c.config.Secrets...)...)
+	return c.config.HTTP.Line(text)
 }
 
 // page returns a pipeline's page: the one that GitLab names, else the one that it has by GitLab's custom.

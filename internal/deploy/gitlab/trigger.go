@@ -35,7 +35,7 @@ func (c *Client) Trigger(ctx context.Context, p deploy.Project, r deploy.Request
 	if ctx.Err() != nil {
 		return deploy.Answer{State: deploy.Refused, Detail: "not sent: stopped", Hint: "run again"}
 	}
-	options := &gl.RunPipelineTriggerOptions{Ref: &r.Ref, Token: &token, Variables: r.Variables()}
+	options := &gl.RunPipelineTriggerOptions{Ref: &r.Ref, Token: &token, Variables: c.variables(r)}
 	left := c.patience(r)
 	for attempt := 1; ; attempt++ {
 		var t trace
@@ -60,6 +60,15 @@ func (c *Client) patience(r deploy.Request) time.Duration {
 		return c.config.Patience
 	}
 	return min(c.config.Patience, r.Until.Sub(c.config.Now()))
+}
+
+// variables are what the pipeline is told, without secrets.
+func (c *Client) variables(r deploy.Request) map[string]string {
+	all := r.Variables()
+	for name, value := range all {
+		all[name] = c.config.HTTP.Clean(value)
+	}
+	return all
 }
 
 // again says whether an attempt is to be repeated, and after which wait.

@@ -87,7 +87,7 @@ func (c *Client) Dispatch(ctx context.Context, t dispatch.Target, r dispatch.Req
 		return Run{}, fmt.Errorf("reading the answer of %s: %w", t, err)
 	}
 	if res.StatusCode < 200 || res.StatusCode > 299 {
-		return Run{}, c.refusal(t, r, res.StatusCode, message(body, t.Token))
+		return Run{}, c.refusal(t, r, res.StatusCode, c.message(body))
 	}
 	run, ok := accepted(body)
 	if !ok {
@@ -98,6 +98,7 @@ func (c *Client) Dispatch(ctx context.Context, t dispatch.Target, r dispatch.Req
 
 // post sends the request. Its requests are counted and held back by target: each has a token, and so limits, of its own.
 func (c *Client) post(ctx context.Context, t dispatch.Target, r dispatch.Request) (*http.Response, error) {
+	c.config.HTTP.Learn(t.Token)
 	body, err := json.Marshal(r)
 	if err != nil {
 		return nil, err
@@ -134,13 +135,13 @@ func accepted(body []byte) (Run, bool) {
 	return run, true
 }
 
-// message is GitHub's text in an answer, cut and without the token; empty when it is not GitHub's.
-func message(body []byte, token string) string {
+// message is GitHub's text in an answer, without secrets and cut; empty when it is not GitHub's.
+func (c *Client) message(body []byte) string {
 	var answer struct{ Message string }
 	if json.Unmarshal(body, &answer) != nil {
 		return ""
 	}
-	return httpx.Line(answer.Message, token)
+	return c.config.HTTP.Line(answer.Message)
 }
 
 // failure describes why no answer came, or why none of several was good.
@@ -149,7 +150,7 @@ func (c *Client) failure(t dispatch.Target, r dispatch.Request, err error) error
 	if !errors.As(httpx.Clean(err), &failed) {
 		return c.doing(t, err)
 	}
-	failed.Reason = httpx.Redact(failed.Reason, t.Token) // a Location that cannot be read is quoted
+	failed.Reason = c.config.HTTP.Clean(failed.Reason) // a Location that cannot be read is quoted
 	if failed.Status != 0 {
 		refusal := c.refusal(t, r, failed.Status, "")
 		refusal.Wait = failed.Wait

@@ -86,7 +86,7 @@ func (s *Sink) describe(res *http.Response) string {
 
 // clean makes foreign text fit for one line: secrets are removed before it is cut, so that none is cut in two.
 func (s *Sink) clean(text string) string {
-	text = httpx.Redact(text, s.config.Token, s.config.Key)
+	text = s.config.Client.Clean(text)
 	text = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
 			return ' '

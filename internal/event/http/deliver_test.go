@@ -215,7 +215,7 @@ func TestUnreachable(t *testing.T) {
 	t.Parallel()
 	for _, address := range []string{"http://127.0.0.1:1/hook", "https://events.invalid/hook"} {
 		s := sink(t, eventhttp.Config{URL: address + "/" + token, Token: token, Key: key, Client: httpx.New(httpx.Config{
-			Transport: unreachable{}, Secrets: []string{token, key}})})
+			Transport: unreachable{}})})
 		err := s.Deliver(t.Context(), []event.Message{message("a", 1)})[0]
 		var advice interface{ Advice() string }
 		if !errors.As(err, &advice) || advice.Advice() == "" || strings.Contains(err.Error(), "hook") {

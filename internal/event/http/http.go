@@ -83,6 +83,7 @@ func New(c Config) (*Sink, error) {
 	if c.Token != "" {
 		authorization = "Bearer " + c.Token
 	}
+	c.Client.Learn(c.Token, c.Key)
 	client := httpx.NewClient(httpx.Authorize(c.Client.Transport(u.Host), u, authorization))
 	// A redirected POST becomes a GET and its 200 would acknowledge what was never read.
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
