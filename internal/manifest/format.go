@@ -100,9 +100,9 @@ type versionFilter struct {
 }
 
 type versionFilterBlock struct {
-	Kind    strictyaml.Text `yaml:"kind" enum:"semver,regex,regex/semver,latest" doc:"How versions are compared; semver when absent."`
-	Pattern strictyaml.Text `yaml:"pattern" doc:"The semver range, or the regular expression of kind regex, or the exact tag of kind latest."`
-	Regex   strictyaml.Text `yaml:"regex" doc:"For regex/semver: the expression whose first group is compared."`
+	Kind    strictyaml.Text `yaml:"kind" enum:"semver,like,regex,regex/semver,regex/numeric,regex/alphabetical,latest" doc:"How versions are compared; semver when absent."`
+	Pattern strictyaml.Text `yaml:"pattern" doc:"The semver range, or the leading numbers of kind like as 16.x, or the regular expression of kind regex, or the exact tag of kind latest."`
+	Regex   strictyaml.Text `yaml:"regex" doc:"For the kinds regex/...: the expression whose first group is compared."`
 
 	Strict         strictyaml.Unsupported `yaml:"strict" hint:"remove it: versions are strict unless policy.loose is true"`
 	ReplaceAll     strictyaml.Unsupported `yaml:"replaceall" hint:"use transformers"`

@@ -97,7 +97,7 @@ func newPipeline(w *world, files map[string]string) pipeline.Pipeline {
 }
 
 // load reads manifests by their names.
-func load(t *testing.T, texts map[string]string) []manifest.Manifest {
+func load(t testing.TB, texts map[string]string) []manifest.Manifest {
 	t.Helper()
 	fsys := fstest.MapFS{}
 	for name, text := range texts {

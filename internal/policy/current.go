@@ -80,8 +80,7 @@ func (r *Request) original() string {
 	text, _ := SplitDigest(r.Current)
 	originals := append(r.Transform.Undo(r.Current), r.Transform.Undo(text)...)
 	for _, o := range originals {
-		text, _ := r.Filter.compared(o)
-		if _, ok := parse(text, r.Policy.Loose); ok {
+		if c, _ := r.read(o, -1); c.isVersion {
 			return o
 		}
 	}

@@ -62,6 +62,7 @@ func (r *Request) choose() Decision {
 		return Decision{Outcome: None, Reason: EmptyListing, Detail: "the source lists no version at all",
 			Hint: "check the name of the source; a new repository fills with its first release"}
 	}
+	r.bind()
 	now := r.current()
 	t := r.survey(now)
 	if t.best.tag == "" {
@@ -184,8 +185,8 @@ func (r *Request) passedOver(t tally) string {
 // rule names the filter with its channel.
 func (r *Request) rule() string {
 	text := r.Filter.pattern
-	if !r.Filter.ordered() {
-		text = r.Filter.String()
+	if !r.Filter.versions() {
+		text = r.Filter.named()
 	}
 	if r.Policy.Channel != "" {
 		text += " in channel " + r.Policy.Channel
@@ -203,7 +204,10 @@ func (r *Request) nothing(t tally) Decision {
 		d.Reason = Excluded
 		d.Detail = fmt.Sprintf("all that satisfy %s are excluded, %s among them", r.rule(), t.excluded.tag)
 		d.Hint = "widen the filter or shorten policy.exclude"
-	case !r.Filter.ordered():
+	case r.Filter.kind == kindLike && r.Filter.shape == nil:
+		d.Detail = fmt.Sprintf("%q has no number to go on from", r.Current)
+		d.Hint = "write the tag that others are to be like by hand, e.g. 1.25-alpine"
+	case !r.Filter.versions():
 		d.Hint = "pawl explain shows every tag"
 	case t.top.tag == "":
 		d.Hint = "no tag is a version; use kind: regex, or policy.loose: true for tags like 1.2 or 20260101"

@@ -26,6 +26,7 @@ type judged struct {
 // without an order give the last listed first.
 func Explain(r Request) []Verdict {
 	d := Decide(r)
+	r.bind()
 	all := r.judgeAll()
 	verdicts := make([]Verdict, 0, len(all))
 	for _, j := range all {

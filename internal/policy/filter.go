@@ -12,6 +12,10 @@ const (
 	kindRegex       = "regex"
 	kindRegexSemVer = "regex/semver"
 	kindLatest      = "latest"
+	kindLike        = "like"
+	// Flux's policies "numerical" and "alphabetical".
+	kindRegexNumeric      = "regex/numeric"
+	kindRegexAlphabetical = "regex/alphabetical"
 )
 
 const rangeHint = "write a semver range, e.g. ^1.2.0, ~1.2 or >=1.2.0-rc.0 <2.0.0"
@@ -41,21 +45,25 @@ func (e *Error) Unwrap() error { return e.Err }
 type Filter struct {
 	kind, pattern string
 	span          span
-	// regex selects tags; for regex/semver its first group is what is compared.
+	// regex selects tags; for the kinds regex/... its first group is what is compared.
 	regex *regexp.Regexp
+	// lead limits kind like; shape is what its tags have in common, once it is known which they are like.
+	lead  lead
+	shape *shape
 	// tags must match before anything else, nil for all.
 	tags *regexp.Regexp
 }
 
-// ParseFilter compiles a version filter of the kinds semver (also when kind is empty), regex, regex/semver and latest.
-// The pattern is the range, the expression of kind regex, or the exact tag of kind latest; regex is the expression of
-// regex/semver, whose first group, or the whole match when it has none, is compared. The pattern "latest" of kind latest
-// is the last listed tag, as without a pattern. The zero Filter matches nothing.
+// ParseFilter compiles a version filter of the kinds semver (also when kind is empty), like, regex, regex/semver,
+// regex/numeric, regex/alphabetical and latest. The pattern is the range, the leading numbers of kind like, the
+// expression of kind regex, or the exact tag of kind latest; regex is the expression of the kinds regex/..., whose first
+// group, or the whole match when it has none, is compared. The pattern "latest" of kind latest is the last listed tag,
+// as without a pattern. The zero Filter matches nothing.
 func ParseFilter(kind, pattern, regex string) (Filter, error) {
 	if kind == "" {
 		kind = kindSemVer
 	}
-	if regex != "" && kind != kindRegexSemVer {
+	if regex != "" && !strings.HasPrefix(kind, "regex/") {
 		return Filter{}, &Error{Message: fmt.Sprintf("kind %s reads no regex", kind), Hint: "write kind: regex/semver, or the expression as pattern of kind: regex"}
 	}
 	f := Filter{kind: kind, pattern: pattern}
@@ -66,13 +74,23 @@ func ParseFilter(kind, pattern, regex string) (Filter, error) {
 	case kindRegex:
 		f.regex, err = compile("pattern", pattern)
 		return f, err
+	case kindLike:
+		f.lead, err = parseLead(pattern)
+		return f, err
+	case kindRegexNumeric, kindRegexAlphabetical:
+		if pattern != "" {
+			return Filter{}, &Error{Message: "kind " + kind + " reads no pattern", Hint: "write the expression as regex; its first group is compared"}
+		}
+		f.regex, err = compile("regex", regex)
+		return f, err
 	case kindRegexSemVer:
 		if f.regex, err = compile("regex", regex); err != nil {
 			return Filter{}, err
 		}
 	case kindSemVer:
 	default:
-		return Filter{}, &Error{Message: fmt.Sprintf("unknown kind of version filter %q", kind), Hint: "write semver, regex, regex/semver or latest"}
+		return Filter{}, &Error{Message: fmt.Sprintf("unknown kind of version filter %q", kind),
+			Hint: "write semver, like, regex, regex/semver, regex/numeric, regex/alphabetical or latest"}
 	}
 	if pattern == "" {
 		f.pattern = "*"
@@ -111,9 +129,12 @@ func (f Filter) WithTags(re *regexp.Regexp) Filter {
 
 // String describes the filter as people write it.
 func (f Filter) String() string {
-	text := f.kind + " " + f.pattern
-	if f.kind == kindRegexSemVer {
+	text := strings.TrimSuffix(f.kind+" "+f.pattern, " ")
+	switch f.kind {
+	case kindRegexSemVer:
 		text = fmt.Sprintf("%s %s of %s", f.kind, f.pattern, f.regex)
+	case kindRegexNumeric, kindRegexAlphabetical:
+		text = fmt.Sprintf("%s %s", f.kind, f.regex)
 	}
 	if f.tags != nil {
 		text += fmt.Sprintf(" among tags like %s", f.tags)
@@ -122,7 +143,10 @@ func (f Filter) String() string {
 }
 
 // ordered reports whether the versions that compete have an order; if not, the last one listed wins.
-func (f *Filter) ordered() bool { return f.kind == kindSemVer || f.kind == kindRegexSemVer }
+func (f *Filter) ordered() bool { return f.kind != kindRegex && f.kind != kindLatest && f.kind != "" }
+
+// versions reports whether what is compared are semantic versions.
+func (f *Filter) versions() bool { return f.kind == kindSemVer || f.kind == kindRegexSemVer }
 
 // compared is the part of a tag that is read as a version, and whether the filter looks at the tag at all.
 func (f *Filter) compared(tag string) (string, bool) {
@@ -133,7 +157,9 @@ func (f *Filter) compared(tag string) (string, bool) {
 		return tag, f.regex.MatchString(tag)
 	case kindLatest:
 		return tag, f.pattern == "" || f.pattern == kindLatest || f.pattern == tag
-	case kindRegexSemVer:
+	case kindLike:
+		return tag, true
+	case kindRegexSemVer, kindRegexNumeric, kindRegexAlphabetical:
 		m := f.regex.FindStringSubmatch(tag)
 		if m == nil {
 			return "", false

@@ -15,7 +15,7 @@ func TestParseFilterErrors(t *testing.T) {
 		{"bad range", "semver", "xyz", "", `"xyz" is no semver range`, "write a semver range"},
 		{"range of another kind of tool", "", "minor", "", `"minor" is no semver range`, "write a semver range"},
 		{"range too long", "semver", strings.Repeat("1 ", 400), "", "too long", "write a semver range"},
-		{"unknown kind", "time", "", "", `unknown kind of version filter "time"`, "write semver, regex, regex/semver or latest"},
+		{"unknown kind", "time", "", "", `unknown kind of version filter "time"`, "write semver, like, regex, regex/semver, regex/numeric, regex/alphabetical or latest"},
 		{"regex without pattern", "regex", "", "", "pattern is empty", "write a regular expression"},
 		{"bad pattern", "regex", "(", "", "pattern is no regular expression", "syntax"},
 		{"regex/semver without regex", "regex/semver", "*", "", "regex is empty", "write a regular expression"},

@@ -27,7 +27,8 @@ func (r *Request) held(h Hold) Decision {
 
 // find returns the listed tag with the text, else the one of the same version whose spelling is closest to the file's.
 func (r *Request) find(text string) string {
-	want, isVersion := parse(text, r.Policy.Loose)
+	r.bind()
+	want, _ := r.read(text, 0)
 	now := r.current().tag
 	var best candidate
 	for i := range r.Listing {
@@ -35,9 +36,8 @@ func (r *Request) find(text string) string {
 		if tag == text {
 			return tag
 		}
-		compared, _ := r.Filter.compared(tag)
-		if v, ok := parse(compared, r.Policy.Loose); ok && isVersion && v.compare(want) == 0 {
-			r.keepBetter(&best, candidate{tag: tag, version: v, isVersion: true}, now)
+		if c, _ := r.read(tag, i); c.isVersion && want.isVersion && r.Filter.compare(c, want) == 0 {
+			r.keepBetter(&best, c, now)
 		}
 	}
 	return best.tag

@@ -20,20 +20,47 @@ const (
 	missing
 )
 
-// candidate is one tag with its version, if it is one, and its place in the listing; without a tag it is none.
+// candidate is one tag with its place in the listing; without a tag it is none.
 type candidate struct {
-	tag       string
+	tag string
+	// text is the part of the tag that is compared, version what it is as a semantic one. isVersion means that the
+	// filter's order can place it.
+	text      string
 	version   version
 	isVersion bool
 	index     int
 }
 
+// read finds out what a tag is compared by, and whether the filter looks at it at all.
+func (r *Request) read(tag string, index int) (candidate, bool) {
+	f := &r.Filter
+	text, ok := f.compared(tag)
+	c := candidate{tag: tag, text: text, index: index}
+	switch f.kind {
+	case kindLike:
+		c.isVersion = f.shape.fits(tag)
+	case kindRegexNumeric:
+		c.isVersion = ok && isNumber(text)
+	case kindRegexAlphabetical:
+		c.isVersion = ok && text != ""
+	default:
+		c.version, c.isVersion = parse(text, r.Policy.Loose)
+	}
+	return c, ok
+}
+
+// semantic reads a candidate as a version also where the filter compares something else.
+func (r *Request) semantic(c candidate) (version, bool) {
+	if f := &r.Filter; f.ordered() && !f.versions() {
+		return parse(c.text, true)
+	}
+	return c.version, c.isVersion
+}
+
 // judge holds one tag against the filter and the policy.
 func (r *Request) judge(tag string, index int) (candidate, rule) {
 	f := &r.Filter
-	text, ok := f.compared(tag)
-	c := candidate{tag: tag, index: index}
-	c.version, c.isVersion = parse(text, r.Policy.Loose)
+	c, ok := r.read(tag, index)
 	switch {
 	case f.tags != nil && !f.tags.MatchString(tag):
 		return c, otherTag
@@ -41,9 +68,11 @@ func (r *Request) judge(tag string, index int) (candidate, rule) {
 		return c, otherText
 	case f.ordered() && !c.isVersion:
 		return c, noVersion
-	case r.Policy.Channel != "" && !(c.isVersion && inChannel(c.version.pre, r.Policy.Channel)):
+	case r.Policy.Channel != "" && !r.inChannel(c):
 		return c, otherChannel
-	case f.ordered() && !f.span.admits(c.version):
+	case f.kind == kindLike && !f.lead.admits(f.shape, tag):
+		return c, outsideRange
+	case f.versions() && !f.span.admits(c.version):
 		if c.version.pre != "" && f.span.releasesOnly() {
 			return c, prereleaseOnly
 		}
@@ -56,20 +85,29 @@ func (r *Request) judge(tag string, index int) (candidate, rule) {
 	return c, accepted
 }
 
+func (r *Request) inChannel(c candidate) bool {
+	v, ok := r.semantic(c)
+	return ok && inChannel(v.pre, r.Policy.Channel)
+}
+
 // exclusion returns what excludes the candidate, or nil.
 func (r *Request) exclusion(c candidate) *Exclusion {
+	if len(r.Policy.Exclude) == 0 {
+		return nil
+	}
+	v, ok := r.semantic(c)
 	for i := range r.Policy.Exclude {
-		if r.Policy.Exclude[i].covers(c.tag, c.version, c.isVersion) {
+		if r.Policy.Exclude[i].covers(c.tag, v, ok) {
 			return &r.Policy.Exclude[i]
 		}
 	}
 	return nil
 }
 
-// compare orders two candidates that satisfy the filter: by precedence, else by their place in the listing.
+// compare orders two candidates that satisfy the filter: by the filter's order, else by their place in the listing.
 func (r *Request) compare(a, b candidate) int {
 	if r.Filter.ordered() {
-		return a.version.compare(b.version)
+		return r.Filter.compare(a, b)
 	}
 	return cmp.Compare(a.index, b.index)
 }
@@ -123,6 +161,12 @@ func (r *Request) describe(c candidate, rule rule) string {
 	case otherText:
 		return fmt.Sprintf("does not match %s", r.Filter)
 	case noVersion:
+		switch r.Filter.kind {
+		case kindLike:
+			return "not " + r.rule() + ": other text, or another count of numbers"
+		case kindRegexNumeric, kindRegexAlphabetical:
+			return fmt.Sprintf("%q is nothing to compare by %s", c.text, r.Filter.kind)
+		}
 		if r.Policy.Loose {
 			return "not a version"
 		}

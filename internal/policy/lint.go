@@ -17,7 +17,7 @@ const shortCounter = 999
 // prerelease to its release is what such ranges are for. A channel in a range without prereleases can never match.
 func (f Filter) Lint(p Policy) []Warning {
 	var all []Warning
-	if p.Channel != "" && f.ordered() && f.span.releasesOnly() {
+	if p.Channel != "" && f.versions() && f.span.releasesOnly() {
 		all = append(all, Warning{
 			Message: fmt.Sprintf("%s admits no prerelease, so nothing of the channel %s can match", f.pattern, p.Channel),
 			Hint:    fmt.Sprintf("name a prerelease in the range, e.g. >=1.0.0-%s.0", p.Channel),

@@ -20,12 +20,14 @@ func (f Filter) Order(loose bool, listing source.Listing) func(a, b string) int 
 		}
 	}
 	return func(a, b string) int {
-		x, ok1 := f.version(a, loose)
-		y, ok2 := f.version(b, loose)
-		if !ok1 || !ok2 {
+		r := Request{Listing: listing, Current: a, Filter: f, Policy: Policy{Loose: loose}}
+		r.bind()
+		x, ok1 := r.read(a, 0)
+		y, ok2 := r.read(b, 0)
+		if !ok1 || !ok2 || !x.isVersion || !y.isVersion {
 			return 0
 		}
-		return x.compare(y)
+		return r.compare(x, y)
 	}
 }
 
@@ -34,17 +36,10 @@ func place(listing source.Listing, tag string) int {
 	return slices.IndexFunc(listing, func(r source.Release) bool { return r.Tag == tag })
 }
 
-func (f Filter) version(tag string, loose bool) (version, bool) {
-	text, ok := f.compared(tag)
-	if !ok {
-		return version{}, false
-	}
-	return parse(text, loose)
-}
-
 // Admits reports whether a tag would compete if it were listed.
 func (f Filter) Admits(tag string, p Policy) bool {
-	r := Request{Filter: f, Policy: p}
+	r := Request{Filter: f, Policy: p, Current: tag}
+	r.bind()
 	_, rule := r.judge(tag, 0)
 	return rule == accepted
 }
