@@ -14,33 +14,34 @@ import (
 	"sync"
 )
 
-// Auth is how a registry wants to be asked.
-type Auth string
-
-// The ways in which a registry wants to be asked.
-const (
-	NoAuth     Auth = ""
-	BasicAuth  Auth = "basic"
-	BearerAuth Auth = "bearer"
-)
-
 // RegistryOptions describes a registry.
 type RegistryOptions struct {
-	// Tags are the tags of each repository, listed in the order given.
+	// Product is whose manners it has; the default is the reference registry.
+	Product Product
+	// Tags are the tags of each repository, listed in the order given. Nil tags are written as null.
 	Tags map[string][]string
-	// Auth is how it wants to be asked; User and Password are the only credentials. With BearerAuth and no User,
-	// everyone gets a token.
-	Auth           Auth
-	User, Password string
-	// PageSize is the most tags of a page, 0 for all; with OddPages their number changes from page to page.
+	// Auth is how it wants to be asked; User and Password are the only credentials, Identity the only identity token.
+	// With BearerAuth and no User, everyone gets a token.
+	Auth                     Auth
+	User, Password, Identity string
+	// OpenPing lets everyone in at /v2/; Public are the repositories that everyone may read.
+	OpenPing bool
+	Public   []string
+	// PageSize is the most tags of a page, 0 for the product's; with OddPages their number changes from page to page.
 	PageSize int
 	OddPages bool
 	// Strict refuses to be asked for more than PageSize, as the reference registry does.
 	Strict bool
+	// IgnoreLast gives the first page whatever it is asked for.
+	IgnoreLast bool
 	// Links writes the Link of a next page, a path with a query; the default is `<path>; rel="next"`.
 	Links func(path string) string
 	// Missing are tags, as repository:tag, that are listed but do not exist.
 	Missing []string
+	// RefuseHEAD is the status with which HEAD of a manifest is refused, 0 for not.
+	RefuseHEAD int
+	// NoDigest leaves the digest of manifests to be computed.
+	NoDigest bool
 }
 
 // Registry is a container registry with the part of the OCI distribution protocol that reads.
@@ -50,18 +51,21 @@ type Registry struct {
 
 	mu     sync.Mutex
 	tags   map[string][]string
-	tokens map[string]string
+	tokens map[string][]string
+	given  int
 }
 
 // NewRegistry returns a registry.
 func NewRegistry(o RegistryOptions) *Registry {
-	r := &Registry{options: o, mux: http.NewServeMux(), tags: map[string][]string{}, tokens: map[string]string{}}
+	r := &Registry{options: o, mux: http.NewServeMux(), tags: map[string][]string{}, tokens: map[string][]string{}}
 	for repository, tags := range o.Tags {
 		r.SetTags(repository, tags...)
 	}
-	r.mux.HandleFunc("GET /token", r.token)
+	r.mux.HandleFunc("GET "+o.Product.tokenPath(), r.token)
+	r.mux.HandleFunc("POST "+o.Product.tokenPath(), r.token)
 	r.mux.HandleFunc("GET /v2/{$}", r.ping)
 	r.mux.HandleFunc("/v2/", r.serve)
+	r.mux.HandleFunc("/repository/", func(w http.ResponseWriter, _ *http.Request) { r.refuse(w, http.StatusBadRequest, unsupported) })
 	return r
 }
 
@@ -89,8 +93,8 @@ func (r *Registry) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 }
 
 func (r *Registry) ping(w http.ResponseWriter, req *http.Request) {
-	if r.allowed(w, req, "") {
-		writeJSON(w, struct{}{})
+	if r.allowed(w, req, "", false) {
+		r.write(w, struct{}{})
 	}
 }
 
@@ -106,21 +110,28 @@ func (r *Registry) serve(w http.ResponseWriter, req *http.Request) {
 		r.manifest(w, req, path[:i], path[i+len("/manifests/"):])
 		return
 	}
-	refuse(w, http.StatusNotFound, "UNSUPPORTED")
+	r.refuse(w, http.StatusNotFound, unsupported)
 }
 
 func (r *Registry) manifest(w http.ResponseWriter, req *http.Request, repository, tag string) {
-	if !r.allowed(w, req, repository) {
+	if req.Method == http.MethodHead && r.options.RefuseHEAD != 0 {
+		r.refuse(w, r.options.RefuseHEAD, unsupported)
+		return
+	}
+	if !r.allowed(w, req, repository, false) {
 		return
 	}
 	tags, _ := r.find(repository)
 	if !slices.Contains(tags, tag) || slices.Contains(r.options.Missing, repository+":"+tag) {
-		refuse(w, http.StatusNotFound, "MANIFEST_UNKNOWN")
+		r.refuse(w, http.StatusNotFound, manifestUnknown(tag))
 		return
 	}
 	body := manifest(repository, tag)
 	w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
-	w.Header().Set("Docker-Content-Digest", Digest(repository, tag))
+	if !r.options.NoDigest {
+		w.Header().Set("Docker-Content-Digest", Digest(repository, tag))
+		w.Header().Set("Etag", `"`+Digest(repository, tag)+`"`)
+	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body)
 }
@@ -133,35 +144,49 @@ func (r *Registry) find(repository string) ([]string, bool) {
 }
 
 func (r *Registry) list(w http.ResponseWriter, req *http.Request, repository string) {
-	if !r.allowed(w, req, repository) {
+	if !r.allowed(w, req, repository, true) {
 		return
 	}
 	tags, ok := r.find(repository)
 	if !ok {
-		refuse(w, http.StatusNotFound, "NAME_UNKNOWN")
+		r.refuse(w, http.StatusNotFound, nameUnknown(repository))
 		return
 	}
 	n, err := strconv.Atoi(req.URL.Query().Get("n"))
 	if err != nil {
 		n = 0
 	}
-	if r.options.Strict && n > r.options.PageSize {
-		refuse(w, http.StatusBadRequest, "PAGINATION_NUMBER_INVALID")
+	most, status, fault := r.options.Product.limit()
+	if r.options.Strict {
+		most, status, fault = r.options.PageSize, http.StatusBadRequest, registryFault{Code: "PAGINATION_NUMBER_INVALID", Message: "invalid number of results requested", Detail: map[string]int{"n": n}}
+	}
+	if status != 0 && n > most {
+		if strings.Contains(fault.Message, "%d") {
+			fault.Message = fmt.Sprintf(fault.Message, n, most)
+		}
+		r.refuse(w, status, fault)
 		return
 	}
-	start, end := r.page(tags, req.URL.Query().Get("last"), n)
+	start, end := r.page(tags, req.URL.Query(), n, most)
 	if end < len(tags) {
-		next := fmt.Sprintf("/v2/%s/tags/list?last=%s&n=%d", repository, url.QueryEscape(strconv.Itoa(end)), n)
-		w.Header().Set("Link", r.link(next))
+		if next := r.options.Product.next(req, repository, tags[end-1], end, n); next != "" {
+			w.Header().Set("Link", r.link(next))
+		}
 	}
-	writeJSON(w, map[string]any{"name": repository, "tags": tags[start:end]})
+	r.write(w, map[string]any{"name": repository, "tags": tags[start:end]})
 }
 
-// page finds a page's place in the list. The cursor is opaque to clients: the number of tags before the page.
-func (r *Registry) page(tags []string, last string, n int) (start, end int) {
-	start, _ = strconv.Atoi(last)
-	start = min(max(start, 0), len(tags))
+// page finds a page's place in the list.
+func (r *Registry) page(tags []string, query url.Values, n, most int) (start, end int) {
+	if !r.options.Product.ordered() {
+		return 0, len(tags)
+	}
+	start = r.after(tags, query)
 	size := r.options.PageSize
+	limited := most > 0 && (n > 0 || r.options.Product != Distribution) // which gives all to those who name no number
+	if limited && (size == 0 || most < size) {
+		size = most
+	}
 	if n > 0 && (size == 0 || n < size) {
 		size = n
 	}
@@ -174,6 +199,39 @@ func (r *Registry) page(tags []string, last string, n int) (start, end int) {
 	return start, min(start+size, len(tags))
 }
 
+// after is the index of the first tag after those that were given: `last` is a tag, also one that is no longer there, and
+// `next_page` is nobody's business but the registry's.
+func (r *Registry) after(tags []string, query url.Values) int {
+	last := query.Get("last")
+	if r.options.Product == OldQuay {
+		text, _ := base64.RawURLEncoding.DecodeString(query.Get("next_page"))
+		n, _ := strconv.Atoi(strings.TrimPrefix(string(text), "page:"))
+		return min(max(n, 0), len(tags))
+	}
+	if last == "" || r.options.IgnoreLast {
+		return 0
+	}
+	if i := slices.Index(tags, last); i >= 0 {
+		return i + 1
+	}
+	if i := slices.IndexFunc(tags, func(t string) bool { return t > last }); i >= 0 {
+		return i
+	}
+	return len(tags)
+}
+
+func opaque(end int) string {
+	return base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "page:%d", end))
+}
+
+func nextQuery(last string, n int) string {
+	query := "last=" + url.QueryEscape(last)
+	if n > 0 {
+		query += fmt.Sprintf("&n=%d", n)
+	}
+	return query
+}
+
 func (r *Registry) link(next string) string {
 	if r.options.Links != nil {
 		return r.options.Links(next)
@@ -181,78 +239,10 @@ func (r *Registry) link(next string) string {
 	return "<" + next + `>; rel="next"`
 }
 
-// allowed checks the credentials, and challenges a request without.
-func (r *Registry) allowed(w http.ResponseWriter, req *http.Request, repository string) bool {
-	switch r.options.Auth {
-	case BasicAuth:
-		if r.known(req) {
-			return true
-		}
-		w.Header().Set("WWW-Authenticate", `Basic realm="fake"`)
-	case BearerAuth:
-		token, _ := strings.CutPrefix(req.Header.Get("Authorization"), "Bearer ")
-		if r.granted(token, repository) {
-			return true
-		}
-		challenge := fmt.Sprintf(`Bearer realm="%s/token",service="fake"`, ownURL(req))
-		if repository != "" {
-			challenge += fmt.Sprintf(`,scope="repository:%s:pull"`, repository)
-		}
-		w.Header().Set("WWW-Authenticate", challenge)
-	default:
-		return true
-	}
-	refuse(w, http.StatusUnauthorized, "UNAUTHORIZED")
-	return false
-}
-
-func (r *Registry) known(req *http.Request) bool {
-	user, password, ok := req.BasicAuth()
-	return ok && user == r.options.User && password == r.options.Password
-}
-
-func (r *Registry) granted(token, repository string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	scope, ok := r.tokens[token]
-	return ok && repository != "" && scope == "repository:"+repository+":pull"
-}
-
-// Expire makes the registry forget every token that it gave.
-func (r *Registry) Expire() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	clear(r.tokens)
-}
-
-func (r *Registry) token(w http.ResponseWriter, req *http.Request) {
-	q := req.URL.Query()
-	switch {
-	case r.options.Auth != BearerAuth || q.Get("service") != "fake" || q.Get("scope") == "":
-		refuse(w, http.StatusBadRequest, "UNSUPPORTED")
-		return
-	case r.options.User != "" && !r.known(req):
-		refuse(w, http.StatusUnauthorized, "UNAUTHORIZED")
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	token := base64.RawURLEncoding.EncodeToString(fmt.Appendf(nil, "token-%d-%s", len(r.tokens), q.Get("scope")))
-	r.tokens[token] = q.Get("scope")
-	writeJSON(w, map[string]any{"token": token, "expires_in": 300})
-}
-
-func ownURL(req *http.Request) string {
-	if req.TLS != nil {
-		return "https://" + req.Host
-	}
-	return "http://" + req.Host
-}
-
-func refuse(w http.ResponseWriter, status int, code string) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	writeJSON(w, map[string]any{"errors": []map[string]string{{"code": code, "message": strings.ToLower(code)}}})
+// write answers with a value in the product's content type.
+func (r *Registry) write(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", r.options.Product.json())
+	writeJSON(w, v)
 }
 
 func writeJSON(w http.ResponseWriter, v any) {

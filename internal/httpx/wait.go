@@ -38,8 +38,9 @@ func backoff(attempt int) time.Duration {
 	return 500 * time.Millisecond << min(attempt-1, 6)
 }
 
+// transient reports whether a status may pass. 501 does not: the host does not know the method.
 func transient(status int) bool {
-	return status == http.StatusRequestTimeout || status >= 500
+	return status == http.StatusRequestTimeout || status >= 500 && status != http.StatusNotImplemented
 }
 
 // limited reports whether the answer says that there were too many requests. GitHub says so with 403, and either

@@ -1,7 +1,8 @@
 // Package registry asks container registries which tags a repository has and which digest a tag stands for, by the
 // OCI distribution protocol. A registry is pinged once, a token is exchanged once for each repository, tags are paged
-// by Link, and a manifest is never fetched: the one HEAD of Digest does not count as a pull. Credentials are those of
-// the docker config for the host that is really asked. Repetition, limits and counting are left to httpx.
+// by Link or by the last tag, and a manifest is fetched only where its HEAD, which does not count as a pull, is refused.
+// Credentials are those of the docker config for the host that is really asked, and go to whoever asks for them there:
+// the registry or a repository of it. Repetition, limits and counting are left to httpx.
 package registry
 
 import (
@@ -96,7 +97,7 @@ func (c *Client) digest(ctx context.Context, q source.Query, tag string) (string
 		return "", err
 	}
 	repo := repository(q)
-	res, err := s.do(ctx, http.MethodHead, repo, s.url(repo, "manifests/"+tag), manifests)
+	res, err := s.manifest(ctx, repo, tag)
 	if err != nil {
 		return "", err
 	}
@@ -104,15 +105,38 @@ func (c *Client) digest(ctx context.Context, q source.Query, tag string) (string
 	case http.StatusOK:
 		return digestOf(res)
 	case http.StatusNotFound:
-		return "", fmt.Errorf("%w: %w", source.ErrNotFound, s.refused(res, repo))
+		return "", fmt.Errorf("%w: %w", source.ErrNotFound, s.refused(ctx, res, repo))
 	default:
-		return "", s.refused(res, repo)
+		return "", s.refused(ctx, res, repo)
 	}
 }
 
+// manifest asks for a tag with HEAD, and with GET where HEAD is refused: some registries and the proxies before them let
+// only GET through. A tag that is not there, and credentials that are not accepted, are answers to either.
+func (s *session) manifest(ctx context.Context, repo, tag string) (*http.Response, error) {
+	of, at := part{repo, manifestsOf}, s.url(repo, "manifests/"+tag)
+	res, err := s.do(ctx, http.MethodHead, of, at, manifests)
+	if err != nil {
+		return nil, err
+	}
+	switch res.StatusCode {
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusNotImplemented:
+		return s.do(ctx, http.MethodGet, of, at, manifests)
+	default:
+		return res, nil
+	}
+}
+
+// digestOf reads the digest, or computes it from a manifest that was fetched. That of schema 1, which carries its own
+// signature, is not the digest of its bytes.
 func digestOf(res *http.Response) (string, error) {
 	text := res.Header.Get("Docker-Content-Digest")
-	if text == "" {
+	fetched := res.Request.Method == http.MethodGet && !strings.Contains(res.Header.Get("Content-Type"), "prettyjws")
+	switch {
+	case text == "" && fetched:
+		hash, _, err := v1.SHA256(res.Body)
+		return hash.String(), err
+	case text == "":
 		return "", nil
 	}
 	hash, err := v1.NewHash(text)

@@ -301,7 +301,7 @@ func TestListedTagThatIsMissing(t *testing.T) {
 			t.Errorf("%s: error is %v, want %v", tag, err, source.ErrNotFound)
 		}
 	}
-	w.Set("/v2/org/app/manifests/v1.0.0", fake.Fault{Status: 403, Times: 1})
+	w.Set("/v2/org/app/manifests/v1.0.0", fake.Fault{Status: 403, Times: 2})
 	if _, err := w.client.Digest(t.Context(), image(t, "org/app"), "v1.0.0"); err == nil || errors.Is(err, source.ErrNotFound) {
 		t.Errorf("403 is %v", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -26,11 +27,24 @@ type session struct {
 	place     *url.URL
 	prefix    string
 	registry  name.Registry
+	keychain  authn.Keychain
 	transport http.RoundTripper
+	// challenge is what the registry as a whole asks for; own are those of parts that ask for something else.
 	challenge *transport.Challenge
-	auth      authn.Authenticator
-	tokens    httpx.Once[string, string]
+	mu        sync.Mutex
+	own       map[part]*transport.Challenge
+	auth      httpx.Once[struct{}, authn.Authenticator]
+	tokens    httpx.Once[grant, string]
 }
+
+// part is what may be protected in a way of its own: the tags or the manifests of a repository.
+type part struct{ repo, kind string }
+
+// The kinds of part.
+const (
+	tagsOf      = "tags"
+	manifestsOf = "manifests"
+)
 
 // session returns the session of a logical host; the first to ask for it pings the registry.
 func (c *Client) session(ctx context.Context, host string) (*session, error) {
@@ -42,13 +56,6 @@ func (c *Client) session(ctx context.Context, host string) (*session, error) {
 		if err := s.ping(ctx); err != nil {
 			return nil, err
 		}
-		s.auth = authn.Anonymous
-		if s.challenge.Scheme == "" {
-			return s, nil // nobody asked for credentials, so nobody gets any
-		}
-		if s.auth, err = authn.Resolve(ctx, c.config.Keychain, s.registry); err != nil {
-			return nil, &credentialsError{host: s.registry.RegistryStr(), err: err}
-		}
 		return s, nil
 	})
 }
@@ -56,7 +63,10 @@ func (c *Client) session(ctx context.Context, host string) (*session, error) {
 // locate finds out where a logical host is really asked. Only a mirror's scheme is fixed; otherwise it is https, or
 // what the ping finds for a host on this machine or in a private network.
 func (c *Client) locate(host string) (*session, error) {
-	s := &session{transport: c.config.HTTP.Transport(host).WithMaxBody(maxPageBody)}
+	s := &session{
+		transport: c.config.HTTP.Transport(host).WithMaxBody(maxPageBody), keychain: c.config.Keychain,
+		own: map[part]*transport.Challenge{},
+	}
 	endpoint, mirrored := c.config.Mirrors.Registry(host)
 	if !mirrored {
 		endpoint = source.Endpoint{Host: host}
@@ -81,7 +91,7 @@ func (c *Client) locate(host string) (*session, error) {
 func (s *session) ping(ctx context.Context) error {
 	challenge, err := transport.Ping(ctx, s.registry, s.transport)
 	if err != nil {
-		return s.clean(err, "/v2/")
+		return s.clean(ctx, err, "/v2/")
 	}
 	if s.place.Scheme == "" {
 		s.place.Scheme = "https"
@@ -101,22 +111,26 @@ func (s *session) url(repo, rest string) *url.URL {
 	return &u
 }
 
-// do sends one request about a repository with what the registry wants for it. A token that is no longer accepted is
-// replaced once.
-func (s *session) do(ctx context.Context, method, repo string, u *url.URL, accept string) (*http.Response, error) {
-	header, fresh, err := s.authorization(ctx, repo)
+// do sends one request about a part of a repository with what is wanted for it. When that is not accepted, the answer
+// says what is: a registry may let everyone in and a repository not, and listing may need another scope than pulling. A
+// token that is no longer accepted is replaced. Either happens once.
+func (s *session) do(ctx context.Context, method string, of part, u *url.URL, accept string) (*http.Response, error) {
+	first, err := s.authorization(ctx, of)
 	if err != nil {
 		return nil, err
 	}
-	res, err := s.send(ctx, method, u, accept, header)
-	if err != nil || res.StatusCode != http.StatusUnauthorized || fresh {
+	res, err := s.send(ctx, method, u, accept, first.header)
+	if err != nil || res.StatusCode != http.StatusUnauthorized || !s.learn(of, res) && first.fresh {
 		return res, err
 	}
-	s.tokens.Forget(repo)
-	if header, _, err = s.authorization(ctx, repo); err != nil {
-		return nil, err
+	if !first.fresh {
+		s.tokens.Forget(first.grant)
 	}
-	return s.send(ctx, method, u, accept, header)
+	second, err := s.authorization(ctx, of)
+	if err != nil || second.header == first.header && second.grant == (grant{}) {
+		return res, err
+	}
+	return s.send(ctx, method, u, accept, second.header)
 }
 
 func (s *session) send(ctx context.Context, method string, u *url.URL, accept, authorization string) (*http.Response, error) {
