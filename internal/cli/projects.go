@@ -30,6 +30,9 @@ func (s *session) resolveProjects() error {
 		if err != nil {
 			return &exit{code: Usage, err: fmt.Errorf("the variable %s: %w", c.Variable, err)}
 		}
+		if wrong := s.misplaced(append(s.config.Uses, usesOf(projects)...)); len(wrong) > 0 {
+			return &exit{code: Usage, err: fmt.Errorf("the variable %s: %s", c.Variable, wrong[0].Message), hint: wrong[0].Hint, topics: []topic{projectsTopic}}
+		}
 		s.projects = projects
 	}
 	if err := deploy.Check(s.projects, s.g.sys.Env); err != nil {

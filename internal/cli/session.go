@@ -56,6 +56,7 @@ func (s *session) load() error {
 	}
 	s.config, s.problems = config.Parse(file, data)
 	s.learn(string(data))
+	s.problems = append(s.problems, s.misplaced(s.config.Uses)...)
 	if strictyaml.Failed(s.problems) {
 		for _, p := range s.problems {
 			s.g.reporter().problem(p)

@@ -37,6 +37,17 @@ type Config struct {
 	Ledger string
 	Deploy Deploy
 	Events Events
+	// Uses are all places that the file sends a variable's value to, in its order.
+	Uses []Use
+}
+
+// Use is one place that the value of a variable is sent to, or signs what is sent.
+type Use struct {
+	Variable string
+	// To is a URL, or a host as secrets names it; Setting what says so, in words.
+	To, Setting string
+	// At is where it stands, for messages.
+	At strictyaml.Problem
 }
 
 // DefaultConcurrency is the number of requests in flight at one host.
@@ -122,6 +133,7 @@ func Parse(file string, data []byte) (Config, []strictyaml.Problem) {
 // checker turns the file's text into values and collects what is wrong with them.
 type checker struct {
 	file     string
+	uses     []Use
 	problems []strictyaml.Problem
 }
 
@@ -145,7 +157,9 @@ func (c *checker) config(f fileFormat) Config {
 	}
 	for _, s := range f.Secrets {
 		config.Secrets[c.variable(s.Key)] = c.host(s.Value)
+		c.uses = append([]Use{c.use(s.Key, s.Value.Value, "secrets")}, c.uses...)
 	}
+	config.Uses = c.uses
 	c.refs(f, config)
 	var faults []strictyaml.Problem
 	config.Policy, faults = manifest.TranslatePolicy(c.file, f.Policy, policy.Policy{})
@@ -215,6 +229,11 @@ func (c *checker) variable(t strictyaml.Text) string {
 		return ""
 	}
 	return t.Value
+}
+
+// use notes where the value of a variable goes.
+func (c *checker) use(variable strictyaml.Text, to, setting string) Use {
+	return Use{variable.Value, to, setting, strictyaml.Problem{File: c.file, Line: variable.Line, Column: variable.Column}}
 }
 
 // host checks a host with its port, which may have a scheme before it.
