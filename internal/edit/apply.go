@@ -75,7 +75,7 @@ func (f *File) refuse(n *yaml.Node, err error, hint string) error {
 
 // plan finds the bytes of each scalar and writes its new text.
 func (f *File) plan(edits []Edit) ([]change, error) {
-	at := &cursor{file: f}
+	at := &cursor{file: f, odd: oddLines(f.data)}
 	changes := make([]change, 0, len(edits))
 	for _, e := range edits {
 		c, err := f.change(at, e)
@@ -102,7 +102,7 @@ func (f *File) change(at *cursor, e Edit) (change, error) {
 		return change{}, f.refuse(n, errLost, "write the scalar on one line, in quotes")
 	}
 	place, err := locate(f.data, offset, n)
-	if err == nil && hasOddBreak(f.data, place) {
+	if err == nil && place.touches(at.odd) {
 		err = errOddBreak
 	}
 	if err != nil {

@@ -70,3 +70,61 @@ func BenchmarkParser(b *testing.B) {
 		}
 	}
 }
+
+// flat is a map of so many versions, as a block or on one line.
+func flat(keys int, flow bool) []byte {
+	var out strings.Builder
+	if flow {
+		out.WriteString("versions: {")
+		for i := range keys {
+			fmt.Fprintf(&out, "service-%05d: 1.0.0, ", i)
+		}
+		out.WriteString("}\n")
+		return []byte(out.String())
+	}
+	out.WriteString("versions:\n")
+	for i := range keys {
+		fmt.Fprintf(&out, "  service-%05d: 1.0.0\n", i)
+	}
+	return []byte(out.String())
+}
+
+// writeAll changes every value that a wildcard selects, and looks beside each.
+func writeAll(tb testing.TB, data []byte, wildcard Path) {
+	tb.Helper()
+	f, err := Parse("in.yaml", data)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	scalars, err := f.Find(wildcard)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	edits := make([]Edit, 0, len(scalars))
+	for _, s := range scalars {
+		if len(f.Beside(s, "digest")) > 0 {
+			tb.Fatal("a digest beside a version")
+		}
+		edits = append(edits, Edit{s, "1.1.0"})
+	}
+	if _, err := f.Apply(edits); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+func BenchmarkWildcard(b *testing.B) {
+	wildcard, err := ParsePath("$.versions.*")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, keys := range []int{1000, 4000, 16_000} {
+		for _, flow := range []bool{false, true} {
+			b.Run(fmt.Sprintf("keys=%d/flow=%t", keys, flow), func(b *testing.B) {
+				data := flat(keys, flow)
+				for b.Loop() {
+					writeAll(b, data, wildcard)
+				}
+			})
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"sync"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -28,6 +29,7 @@ type File struct {
 	docs   []*yaml.Node
 	places map[*yaml.Node]place
 	depth  int
+	keys   sync.Map // of large maps, by node: map[string][]int, the slots of each name
 }
 
 // place says where a node hangs.

@@ -125,8 +125,8 @@ func (f *File) checkName(m *yaml.Node, slot int) error {
 	case isMerge(key):
 		return f.at(key, fmt.Sprintf("expected a path without merge keys, found << in %s", f.key(m)), "write the value in the map itself, or give the merged map a place of its own")
 	}
-	for i := 0; i < len(m.Content); i += 2 {
-		if other := m.Content[i]; other != key && other.Kind == yaml.ScalarNode && other.Value == key.Value {
+	for _, i := range f.slots(m, key.Value) {
+		if i != slot-1 {
 			later := m.Content[max(i, slot-1)]
 			first := m.Content[min(i, slot-1)]
 			return f.at(later, fmt.Sprintf("expected the key %q once in %s, found it at line %d too", key.Value, f.key(m), first.Line), "remove one of the two")

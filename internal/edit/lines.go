@@ -47,6 +47,7 @@ type cursor struct {
 	file         *File
 	line, column int
 	offset       int
+	odd          []span // the lines with odd breaks
 }
 
 // seek returns the offset of a position, counted from 1 in characters.

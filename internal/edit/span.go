@@ -3,6 +3,7 @@ package edit
 import (
 	"bytes"
 	"errors"
+	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -230,12 +231,30 @@ func spaces(data []byte, at int) int {
 	return count
 }
 
-// hasOddBreak reports whether the lines of the span hold a character that is a line break in YAML 1.1 and none in 1.2.
-func hasOddBreak(data []byte, s span) bool {
-	start := bytes.LastIndexAny(data[:s.start], "\r\n") + 1
-	end := len(data)
-	if length := bytes.IndexAny(data[s.end:], "\r\n"); length >= 0 {
-		end = s.end + length
+// oddLines returns the lines that hold a character that is a line break in YAML 1.1 and none in 1.2, each once.
+func oddLines(data []byte) []span {
+	var lines []span
+	if !bytes.Contains(data, []byte("\u0085")) && !bytes.Contains(data, []byte("\u2028")) && !bytes.Contains(data, []byte("\u2029")) {
+		return nil
 	}
-	return bytes.ContainsAny(data[start:end], "\u0085\u2028\u2029")
+	for at := 0; at < len(data); {
+		found := bytes.IndexAny(data[at:], "\u0085\u2028\u2029")
+		if found < 0 {
+			break
+		}
+		found += at
+		line := span{start: bytes.LastIndexAny(data[:found], "\r\n") + 1, end: len(data)}
+		if length := bytes.IndexAny(data[found:], "\r\n"); length >= 0 {
+			line.end = found + length
+		}
+		lines = append(lines, line)
+		at = line.end
+	}
+	return lines
+}
+
+// touches reports whether the span has a part, or its place, in one of the ascending lines.
+func (s span) touches(lines []span) bool {
+	i := sort.Search(len(lines), func(i int) bool { return lines[i].end >= s.start })
+	return i < len(lines) && lines[i].start <= s.end
 }
