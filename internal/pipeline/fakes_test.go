@@ -2,10 +2,12 @@ package pipeline_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +24,9 @@ type world struct {
 	// listings are the tags by the source's canonical name, faults what a listing or "name:tag" fails with.
 	listings map[string][]string
 	faults   map[string]error
+	// unlisted are tags, as name:tag, that exist and are not listed; mute is a registry that tells no digest.
+	unlisted []string
+	mute     bool
 	// jitter makes each answer come at another time.
 	jitter bool
 
@@ -47,8 +52,20 @@ func (w *world) Digest(ctx context.Context, q source.Query, tag string) (string,
 	if err := errors.Join(ctx.Err(), w.faults[name]); err != nil {
 		return "", fmt.Errorf("looking at %s: %w", name, err)
 	}
-	return fmt.Sprintf("sha256:%064x", len(name)), nil
+	if !slices.Contains(w.listings[q.String()], tag) && !slices.Contains(w.unlisted, name) {
+		return "", fmt.Errorf("looking at %s: %w", name, source.ErrNotFound)
+	}
+	if w.mute {
+		return "", nil
+	}
+	return sumOf(name), nil
 }
+
+// sumOf is the digest that the world gives an image's tag, by its full name.
+func sumOf(name string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(name))) }
+
+// digestOf is that of an image at Docker Hub.
+func digestOf(name string) string { return sumOf("docker.io/" + name) }
 
 func (w *world) note(in *map[string]int, name string) {
 	if w.jitter {

@@ -104,6 +104,7 @@ func find(m manifest.Manifest, t manifest.Target, d document) *job {
 	for _, s := range scalars {
 		j.values = append(j.values, &value{scalar: s})
 	}
+	j.failure = j.guard()
 	return j
 }
 

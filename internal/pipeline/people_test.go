@@ -92,6 +92,7 @@ func TestAnnounced(t *testing.T) {
 			t.Parallel()
 			w := &late{tag: "1.2.0", looks: c.looks}
 			w.listings = map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0"}}
+			w.unlisted = []string{"docker.io/o/app:1.2.0"}
 			p := newPipeline(&w.world, map[string]string{"a.yaml": "a: 1.0.0\n"})
 			p.Digester = w
 			waited := time.Duration(0)

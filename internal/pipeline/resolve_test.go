@@ -37,7 +37,7 @@ func TestOneListingForEachSource(t *testing.T) {
 		t.Error(diff)
 	}
 	for _, c := range got.Changes {
-		if c.Digest != fmt.Sprintf("sha256:%064x", len("docker.io/library/nginx:1.1.0")) || c.Version != "1.1.0" {
+		if c.Digest != digestOf("library/nginx:1.1.0") || c.Version != "1.1.0" {
 			t.Errorf("digest %q of version %q", c.Digest, c.Version)
 		}
 	}

@@ -34,6 +34,10 @@ const (
 	ManifestInvalid Reason = "manifest-invalid"
 	TargetInvalid   Reason = "target-invalid"
 	EmptyValue      Reason = "empty-value"
+	DigestMoved     Reason = "digest-moved"
+	DigestBeside    Reason = "digest-beside"
+	TargetMismatch  Reason = "target-mismatch"
+	TargetEncrypted Reason = "target-encrypted"
 )
 
 // Reasons lists every reason code, in the order of the contract.
@@ -41,5 +45,6 @@ func Reasons() []Reason {
 	return []Reason{
 		NewestMatch, AlreadyNewest, PinnedDown, HeldByPolicy, HoldExpired, NotListed, LowerOnly, Excluded, NotPublished,
 		PeopleEdit, Vetoed, NoMatch, EmptyListing, SourceFailed, ManifestInvalid, TargetInvalid, EmptyValue,
+		DigestMoved, DigestBeside, TargetMismatch, TargetEncrypted,
 	}
 }

@@ -1,6 +1,9 @@
 package source
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // maxUndone bounds how many texts Undo returns.
 const maxUndone = 16
@@ -50,4 +53,27 @@ func (t Transform) Undo(value string) []string {
 		return nil
 	}
 	return texts
+}
+
+// Prefix returns the text that everything which Apply returns begins with, as far as the prefix and suffix transformers
+// alone tell, and whether they are all there is.
+func (t Transform) Prefix() (prefix string, literal bool) {
+	literal = true
+	for _, op := range t.ops {
+		switch op.kind {
+		case addPrefix:
+			prefix = op.text + prefix
+		case trimPrefix:
+			rest, ok := strings.CutPrefix(prefix, op.text)
+			if !ok && strings.HasPrefix(op.text, prefix) {
+				rest = "" // it reaches into the version
+			}
+			prefix = rest
+		case semverInc:
+			prefix = ""
+		case replace, find:
+			prefix, literal = "", false
+		}
+	}
+	return prefix, literal
 }
