@@ -176,6 +176,7 @@ func (f *findSubMatch) Alternatives() []any { return []any{strictyaml.Text{}, fi
 type targetBlock struct {
 	Name         strictyaml.Text  `yaml:"name" doc:"What this target is, for people."`
 	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"yaml" doc:"The kind of file."`
+	Writes       strictyaml.Text  `yaml:"writes" enum:"tag,digest" doc:"What of an image is written: its tag, which is meant when absent, or the tag's digest."`
 	SourceID     strictyaml.Text  `yaml:"sourceid" doc:"The source that is followed; not needed when there is one."`
 	Spec         *yamlSpec        `yaml:"spec" required:"true" doc:"The value in the file."`
 	Transformers []transformBlock `yaml:"transformers" doc:"Applied after the source's own."`
@@ -206,6 +207,7 @@ type PolicyBlock struct {
 	Channel   strictyaml.Text `yaml:"channel" doc:"Only prereleases with this label and a number compete, e.g. infitx for 1.2.3-infitx.4."`
 	Exclude   textList        `yaml:"exclude" doc:"Versions or ranges that never compete."`
 	Downgrade strictyaml.Text `yaml:"downgrade" enum:"hold,follow" doc:"When only lower versions are left: hold keeps the value, follow goes down."`
+	Digest    strictyaml.Text `yaml:"digest" enum:"hold,follow" doc:"When the registry gives a pinned version another digest: hold keeps the value, follow writes the new one."`
 	Hold      *holdBlock      `yaml:"hold" doc:"Keeps a version for a while."`
 	Loose     strictyaml.Flag `yaml:"loose" doc:"Also takes tags without three numeric parts as versions, e.g. 1.2 or 20260101."`
 }

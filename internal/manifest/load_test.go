@@ -308,3 +308,28 @@ func TestFileThatCannotBeRead(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestWritesDigest reads what a target writes; only what a registry holds has a digest.
+func TestWritesDigest(t *testing.T) {
+	t.Parallel()
+	const targets = "targets: {t: {kind: yaml, writes: digest, spec: {file: a.yaml, key: $.digest}}}\npolicy: {digest: follow}\n"
+	for kind, want := range map[string]string{
+		"dockerimage, spec: {image: org/app, versionfilter: ^1}":                           "",
+		"helmchart, spec: {url: 'oci://h.example/charts', name: app, versionfilter: ^1}":   "",
+		"helmchart, spec: {url: 'https://h.example/charts', name: app, versionfilter: ^1}": "writes: digest: a helmchart has no digest",
+		"githubrelease, spec: {owner: org, repository: app, versionfilter: ^1}":            "writes: digest: a githubrelease has no digest",
+	} {
+		all, err := Load(fstest.MapFS{"manifests/app.yaml": {Data: []byte("sources: {s: {kind: " + kind + "}}\n" + targets)}}, nil,
+			Options{Env: func(string) (string, bool) { return "", false }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := all[0]
+		if !m.Targets[0].Digest || m.Policy.Digest != policy.FollowDigest {
+			t.Errorf("%s: %+v %+v", kind, m.Targets[0], m.Policy)
+		}
+		if m.Valid() != (want == "") || want != "" && (!strings.Contains(m.Problems[0].Message, want) || m.Problems[0].Hint == "") {
+			t.Errorf("%s: %v", kind, m.Problems)
+		}
+	}
+}

@@ -64,8 +64,10 @@ type Target struct {
 	// File is the path of the YAML file below the root, with forward slashes.
 	File string
 	Key  edit.Path
-	// Transform is applied after the source's own.
+	// Transform is applied after the source's own, and to a digest alone.
 	Transform source.Transform
+	// Digest writes the digest of the version's tag instead of the tag.
+	Digest bool
 	// Place is where the key stands, FilePlace where the file does, for messages.
 	Place, FilePlace strictyaml.Problem
 }

@@ -37,6 +37,9 @@ func TranslatePolicy(file string, b *PolicyBlock, defaults policy.Policy) (polic
 	if b.Downgrade.Set() {
 		p.Downgrade = policy.Downgrade(b.Downgrade.Value)
 	}
+	if b.Digest.Set() {
+		p.Digest = policy.DigestRule(b.Digest.Value)
+	}
 	if b.Loose.Set() {
 		p.Loose = b.Loose.Value
 	}

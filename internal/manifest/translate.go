@@ -59,7 +59,11 @@ func translate(name, file string, n *yaml.Node, opt Options) Manifest {
 		m.Sources = append(m.Sources, t.source(e.Key.Value, e.Value))
 	}
 	for _, e := range d.Targets {
-		m.Targets = append(m.Targets, t.target(e.Key, e.Value, d.Sources))
+		target := t.target(e.Key, e.Value, d.Sources)
+		if target.Digest && target.SourceID != "" {
+			t.digestOf(m.Source(target.SourceID), e.Value.Writes)
+		}
+		m.Targets = append(m.Targets, target)
 	}
 	var faults []strictyaml.Problem
 	m.Policy, faults = TranslatePolicy(file, d.Policy, opt.Defaults)
@@ -194,7 +198,8 @@ func (t *translator) filter(spec *yaml.Node, clean bool, f *versionFilter, s *So
 }
 
 func (t *translator) target(id strictyaml.Text, b targetBlock, sources strictyaml.Map[sourceBlock]) Target {
-	target := Target{ID: id.Value, SourceID: t.sourceID(id, b.SourceID, sources), Transform: t.transform(b.Transformers)}
+	target := Target{ID: id.Value, SourceID: t.sourceID(id, b.SourceID, sources), Transform: t.transform(b.Transformers),
+		Digest: b.Writes.Value == "digest"}
 	if b.Spec == nil || !b.Spec.File.Set() || !b.Spec.Key.Set() {
 		return target
 	}
@@ -207,6 +212,13 @@ func (t *translator) target(id strictyaml.Text, b targetBlock, sources strictyam
 	}
 	target.Key = key
 	return target
+}
+
+// digestOf reports a source whose versions have no digest.
+func (t *translator) digestOf(s Source, at strictyaml.Text) {
+	if s.Query.Kind != "" && !s.Query.OCI() {
+		t.errorf(at, "remove it: images, and charts at oci://, have a digest", "writes: digest: a %s has no digest", s.Query.Kind)
+	}
 }
 
 // sourceID finds the source that a target follows.

@@ -38,7 +38,7 @@ func (a Announcement) tag(q source.Query) string {
 // late. One that does not appear is known to be missing.
 func (p Pipeline) settle(ctx context.Context, s *snapshot, jobs []*job) {
 	tag := p.Announced.tag(s.query)
-	if tag == "" || listed(s.listing, tag) || !slices.ContainsFunc(jobs, func(j *job) bool {
+	if s.err != nil || tag == "" || listed(s.listing, tag) || !slices.ContainsFunc(jobs, func(j *job) bool {
 		return j.source.Filter.Admits(tag, j.manifest.Policy)
 	}) {
 		return

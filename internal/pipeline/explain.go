@@ -32,13 +32,14 @@ type Explanation struct {
 // Explain resolves one manifest and returns an explanation for each of its values. The error is the context's.
 func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest) ([]Explanation, error) {
 	var all []Explanation
+	jobs := p.open([]manifest.Manifest{m})
 	snapshots := map[source.Query]*snapshot{}
-	for _, j := range p.open([]manifest.Manifest{m}) {
-		q := j.source.Query
-		if j.failure == nil && snapshots[q] == nil {
-			snapshots[q] = p.snapshot(ctx, q)
-		}
-		all = append(all, p.explain(ctx, snapshots[q], j)...)
+	for q, group := range bySource(jobs) {
+		snapshots[q] = p.snapshot(ctx, q)
+		p.decideAll(ctx, snapshots[q], group)
+	}
+	for _, j := range jobs {
+		all = append(all, p.explain(snapshots[j.source.Query], j)...)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("explaining %s: %w", m.Name, err)
@@ -46,27 +47,9 @@ func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest) ([]Explanati
 	return all, nil
 }
 
-func (p Pipeline) explain(ctx context.Context, s *snapshot, j *job) []Explanation {
+func (p Pipeline) explain(s *snapshot, j *job) []Explanation {
 	base := Explanation{Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Key: j.target.Key.String(),
 		Source: j.source.Name, Filter: j.source.Filter.String(), Verdicts: []policy.Verdict{}}
-	if j.failure == nil && s.err != nil {
-		j.failure = fail(policy.SourceFailed, s.err)
-	}
-	var all []Explanation
-	for _, v := range j.values {
-		if j.failure == nil {
-			if err := p.decide(ctx, s, j, v); err != nil {
-				j.failure = fail(policy.SourceFailed, err)
-			}
-		}
-		if j.failure != nil {
-			break
-		}
-		e := base
-		e.Document, e.Key, e.Current, e.Decision = v.scalar.Document, v.scalar.Key, v.scalar.Value, v.decision
-		e.Verdicts = policy.Explain(p.request(s, j, v))
-		all = append(all, e)
-	}
 	if j.failure != nil {
 		base.Decision = policy.Decision{Outcome: policy.Failed, Reason: j.failure.reason, Detail: j.failure.detail, Hint: j.failure.hint}
 		base.Err = j.failure.err
@@ -75,6 +58,13 @@ func (p Pipeline) explain(ctx context.Context, s *snapshot, j *job) []Explanatio
 			base.Document, base.Key, base.Current = first.Document, first.Key, first.Value
 		}
 		return []Explanation{base}
+	}
+	all := make([]Explanation, 0, len(j.values))
+	for _, v := range j.values {
+		e := base
+		e.Document, e.Key, e.Current, e.Decision = v.scalar.Document, v.scalar.Key, v.scalar.Value, v.decision
+		e.Verdicts = policy.Explain(p.request(s, j, v))
+		all = append(all, e)
 	}
 	return all
 }

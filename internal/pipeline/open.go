@@ -22,6 +22,9 @@ type job struct {
 	// values are the scalars that the target's key resolves to, in the order of the file.
 	values     []*value
 	candidates int
+	// missing are the listed tags of which transformers make one that does not exist; unmade is the first of them.
+	missing map[string]bool
+	unmade  unmade
 	// failure ends the job; the other jobs go on.
 	failure *failure
 }
@@ -30,7 +33,11 @@ type job struct {
 type value struct {
 	scalar   edit.Scalar
 	decision policy.Decision
-	digest   string
+	// tag is the image's tag that was asked for, and digest what the registry said.
+	tag, digest string
+	// beside are the values in the same map that say the same version: of a tag the digests, of a digest the tag.
+	beside []*value
+	job    *job
 }
 
 // failure says why a job ended.
@@ -102,7 +109,7 @@ func find(m manifest.Manifest, t manifest.Target, d document) *job {
 		return j
 	}
 	for _, s := range scalars {
-		j.values = append(j.values, &value{scalar: s})
+		j.values = append(j.values, &value{scalar: s, job: j})
 	}
 	j.failure = j.guard()
 	return j

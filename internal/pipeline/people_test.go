@@ -196,7 +196,8 @@ func TestPeopleAheadTransformed(t *testing.T) {
 			texts := map[string]string{"app": "sources: {image: {kind: dockerimage, spec: {image: o/app, versionfilter: {pattern: '^1'}}, transformers: [" + c.transformers + "]}}\n" +
 				"targets: {t0: {kind: yaml, spec: {file: a.yaml, key: $.a}}}\n"}
 			asker := ledger.Asker{Manifest: "app", Digest: load(t, texts)[0].Digest}
-			p := newPipeline(&world{listings: map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0"}}}, map[string]string{"a.yaml": "a: \"" + c.base + "\"\n"})
+			w := &world{listings: map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0"}}, unlisted: []string{"docker.io/o/app:1-1-0"}}
+			p := newPipeline(w, map[string]string{"a.yaml": "a: \"" + c.base + "\"\n"})
 			version := "1.0.0"
 			if strings.Contains(strings.ReplaceAll(c.wrote, "-", "."), "1.1.0") {
 				version = "1.1.0"

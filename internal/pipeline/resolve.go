@@ -17,37 +17,61 @@ const maxMissing = 10
 // resolve lists each distinct source once, all at the same time (the clients limit the requests in flight for each
 // host), and decides about every value that follows it.
 func (p Pipeline) resolve(ctx context.Context, jobs []*job) {
+	var wg sync.WaitGroup
+	for q, group := range bySource(jobs) {
+		wg.Go(func() {
+			s := p.snapshot(ctx, q)
+			candidates := len(s.listing)
+			p.settle(ctx, s, group)
+			for _, j := range group {
+				j.candidates = candidates
+			}
+			p.decideAll(ctx, s, group)
+		})
+	}
+	wg.Wait()
+}
+
+// bySource returns the jobs that did not fail by what they follow.
+func bySource(jobs []*job) map[source.Query][]*job {
 	groups := map[source.Query][]*job{}
 	for _, j := range jobs {
 		if j.failure == nil {
 			groups[j.source.Query] = append(groups[j.source.Query], j)
 		}
 	}
-	var wg sync.WaitGroup
-	for q, group := range groups {
-		wg.Go(func() { p.resolveSource(ctx, q, group) })
-	}
-	wg.Wait()
+	return groups
 }
 
-// resolveSource decides about all values that follow one source.
-func (p Pipeline) resolveSource(ctx context.Context, q source.Query, jobs []*job) {
-	s := p.snapshot(ctx, q)
+// decideAll decides about every value that follows a source: the versions first, then the digests that stand beside them.
+func (p Pipeline) decideAll(ctx context.Context, s *snapshot, jobs []*job) {
 	if s.err != nil {
 		for _, j := range jobs {
 			j.failure = fail(policy.SourceFailed, s.err)
 		}
 		return
 	}
-	candidates := len(s.listing)
-	p.settle(ctx, s, jobs)
-	for _, j := range jobs {
-		j.candidates = candidates
-		for _, v := range j.values {
-			if err := p.decide(ctx, s, j, v); err != nil {
-				j.failure = fail(policy.SourceFailed, err)
-				break
+	pair(jobs)
+	for _, digests := range []bool{false, true} {
+		for _, j := range jobs {
+			if j.target.Digest == digests {
+				p.decideJob(ctx, s, j)
 			}
+		}
+	}
+	holdUnpaired(jobs)
+	together(jobs)
+}
+
+func (p Pipeline) decideJob(ctx context.Context, s *snapshot, j *job) {
+	decide := p.decide
+	if j.target.Digest {
+		decide = p.decideDigest
+	}
+	for _, v := range j.values {
+		if err := decide(ctx, s, j, v); err != nil {
+			j.failure = fail(policy.SourceFailed, err)
+			return
 		}
 	}
 }
@@ -59,6 +83,8 @@ type snapshot struct {
 	// missing are the listed tags that turned out not to exist; digests those of the tags that do.
 	missing map[string]bool
 	digests map[string]string
+	// tags are those of the listing, once somebody has asked for one.
+	tags map[string]bool
 	// empty says why the listing is empty, where that is known.
 	empty *source.EmptyError
 	// err says why there is no listing.
@@ -87,21 +113,20 @@ func (p Pipeline) decide(ctx context.Context, s *snapshot, j *job, v *value) err
 		if v.decision.Reason == policy.EmptyListing && s.empty != nil {
 			v.decision.Detail, v.decision.Hint = s.empty.Detail, s.empty.Hint
 		}
-		if v.decision.Outcome == policy.Update {
-			p.ask(s, j, v)
-		}
-		if v.decision.Outcome != policy.Update || s.query.Kind != source.Image {
+		j.sayUnmade(v)
+		p.objections(s, j, v)
+		if !v.unconfirmed(s.query) {
 			return nil
 		}
-		digest, err := p.digest(ctx, s, v.decision.Tag)
+		v.tag = s.asked(v.decision.Value, v.scalar.Value, v.decision.Tag)
+		digest, err := p.digest(ctx, s, v.tag)
 		if err == nil {
-			v.digest = digest
-			return nil
+			return p.pin(s, j, v, digest)
 		}
 		if !errors.Is(err, source.ErrNotFound) {
 			return err
 		}
-		s.missing[v.decision.Tag] = true
+		j.forget(s, v, v.tag)
 	}
 	return fmt.Errorf("resolving %s: %d listed tags do not exist", s.query, maxMissing)
 }
@@ -113,7 +138,7 @@ func (p Pipeline) request(s *snapshot, j *job, v *value) policy.Request {
 	}
 	return policy.Request{
 		Listing: listing, Current: v.scalar.Value, Transform: j.transform(), Filter: j.source.Filter,
-		Policy: j.manifest.Policy, Missing: s.missing, Now: p.Now,
+		Policy: j.manifest.Policy, Missing: j.absent(s), Now: p.Now,
 	}
 }
 
@@ -123,10 +148,13 @@ func otherTypes(listed int) policy.Decision {
 		Hint: "set typefilter: {prerelease: true} to follow prereleases, or {release: true} for full releases"}
 }
 
-// ask holds an update that people object to.
-func (p Pipeline) ask(s *snapshot, j *job, v *value) {
+// objections hold an update that people object to.
+func (p Pipeline) objections(s *snapshot, j *job, v *value) {
+	if !v.updated() {
+		return
+	}
 	verdict := p.Ledger.Judge(ledger.Proposal{
-		Place: ledger.Place{File: j.target.File, Document: v.scalar.Document, Key: v.scalar.Key},
+		Place: ledgerPlace(v.place()),
 		Asker: ledger.Asker{Manifest: j.manifest.Name, Digest: j.manifest.Digest},
 		Base:  v.scalar.Value, Current: v.decision.From, Value: v.decision.Value, Version: v.decision.Tag,
 	}, j.source.Filter.Order(j.manifest.Policy.Loose, s.listing))
@@ -135,8 +163,14 @@ func (p Pipeline) ask(s *snapshot, j *job, v *value) {
 	}
 }
 
-// transform is the source's transformers followed by the target's.
-func (j *job) transform() source.Transform { return j.source.Transform.Then(j.target.Transform) }
+// transform makes the text of a version: the source's transformers, followed by the target's. Those of a target that
+// writes a digest apply to the digest.
+func (j *job) transform() source.Transform {
+	if j.target.Digest {
+		return j.source.Transform
+	}
+	return j.source.Transform.Then(j.target.Transform)
+}
 
 // digest asks for each tag of a source once.
 func (p Pipeline) digest(ctx context.Context, s *snapshot, tag string) (string, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/policy"
 )
 
@@ -16,6 +17,10 @@ type place struct {
 	file     string
 	document int
 	key      string
+}
+
+func ledgerPlace(at place) ledger.Place {
+	return ledger.Place{File: at.file, Document: at.document, Key: at.key}
 }
 
 // wanted is what one target wants in a scalar.
@@ -43,6 +48,7 @@ func refuseConflicts(jobs []*job) {
 			}
 		}
 	}
+	together(jobs)
 }
 
 // wants is the text that the decision wants in the file; none when it wants nothing.
@@ -93,12 +99,13 @@ func apply(own []*job) (after []byte, ok bool) {
 	if err == nil {
 		return after, true
 	}
-	own = slices.DeleteFunc(slices.Clone(own), func(j *job) bool {
+	for _, j := range own {
 		if _, err := file.Apply(edits([]*job{j})); err != nil {
 			j.failure = fail(policy.TargetInvalid, err)
 		}
-		return j.failure != nil
-	})
+	}
+	together(own)
+	own = slices.DeleteFunc(slices.Clone(own), func(j *job) bool { return j.failure != nil })
 	if after, err = file.Apply(edits(own)); err == nil {
 		return after, true
 	}

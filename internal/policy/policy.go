@@ -17,6 +17,8 @@ type Policy struct {
 	Downgrade Downgrade
 	// Hold keeps a version; nil holds nothing.
 	Hold *Hold
+	// Digest says what happens to a pinned value when its tag gets another digest.
+	Digest DigestRule
 	// Loose also takes tags without three numeric parts as versions.
 	Loose bool
 }
@@ -28,6 +30,15 @@ type Downgrade string
 const (
 	Keep   Downgrade = "hold"
 	Follow Downgrade = "follow"
+)
+
+// DigestRule says what happens to a value that is pinned to a digest when the registry gives its version another one.
+type DigestRule string
+
+// The two ways; the empty text is KeepDigest as well.
+const (
+	KeepDigest   DigestRule = "hold"
+	FollowDigest DigestRule = "follow"
 )
 
 // Hold keeps a version for a while.
