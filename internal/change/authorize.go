@@ -51,13 +51,13 @@ const (
 	ArmIsOff      Code = "arm-off"
 )
 
-// Codes lists every code in the order in which Authorize and MayArm ask.
+// Codes lists every code those of the forge first, then in the order in which Authorize and MayArm ask.
 func Codes() []Code {
-	return []Code{
+	return append(ForgeCodes(), []Code{
 		NothingToDo, MergeIsOff, Frozen, NotOpen, IsDraft, UnderReview, OtherAuthor, OtherRepo, OtherBranch, OtherBase,
 		ForeignCommit, BaseMoved, DiffDiffers, IsHeld, IsPeopleEdit, IsVetoed, RequireIsBare, CheckFailed, CheckPending,
 		CheckAbsent, ChecksSilent, ArmIsOff, NotEnforced, Authorized,
-	}
+	}...)
 }
 
 // Decision is a verdict with its reason. Anything refused must not stay armed for an automatic merge.

@@ -67,6 +67,9 @@ const (
 	outboxTopic topic = "events-undelivered"
 	eventsTopic topic = "event-invalid"
 
+	actionsTopic topic = "actions-not-permitted"
+	guardedTopic topic = "ref-guarded"
+
 	movedTopic       topic = "moved"
 	writeTopic       topic = "cannot-write"
 	failureTopic     topic = "failure"
@@ -90,6 +93,12 @@ var causes = []struct {
 	{httpx.ErrUnknownHost, unknownHostTopic}, {httpx.ErrTLS, tlsTopic}, {httpx.ErrRefused, noConnectionTopic}, {httpx.ErrTimeout, noConnectionTopic},
 	{httpx.ErrConnection, noConnectionTopic}, {httpx.ErrTruncated, noConnectionTopic}, {httpx.ErrTooLarge, strangeTopic}, {httpx.ErrMalformed, strangeTopic},
 	{forge.ErrNoToken, noTokenTopic}, {pipeline.ErrMoved, movedTopic}, {forge.ErrMoved, movedTopic},
+}
+
+// obstacles are the topics of what a person has to change at GitHub.
+var obstacles = map[forge.Obstacle]topic{
+	forge.ActionsMayNot: actionsTopic, forge.RefIsGuarded: guardedTopic, forge.Unsigned: topicOfCode(change.Unsigned),
+	forge.Archived: topicOfCode(change.RepoArchived), forge.Unapproved: topicOfCode(change.ApprovalNeeded), forge.RuleBroken: topicOfCode(change.RuleBroken),
 }
 
 // exits are the topics of ends of which nothing more is known.
@@ -132,6 +141,9 @@ func topicOfAnswer(err error) topic {
 		status = low.Status
 	}
 	if e, ok := errors.AsType[*forge.Error](err); ok {
+		if known, listed := obstacles[e.Obstacle]; listed {
+			return known
+		}
 		status = cmp.Or(e.Status, status)
 	}
 	if e, ok := errors.AsType[*gitlab.Error](err); ok {

@@ -44,7 +44,9 @@ type Error struct {
 	Message string
 	// Hint is the advice.
 	Hint string
-	Err  error
+	// Obstacle is what has to be changed at GitHub, where its words tell; else empty.
+	Obstacle Obstacle
+	Err      error
 }
 
 // Error returns the step and what went wrong with it.
@@ -81,6 +83,9 @@ func (c *Client) fail(doing, permission string, err error) error {
 			e.Err = fmt.Errorf("%w: %w", ErrNoToken, e.Err)
 		}
 		e.Hint = c.advice(e.Status, permission)
+		if b, found := barrierOf(response); found {
+			e.Obstacle, e.Hint = b.obstacle, b.hint
+		}
 		return e
 	}
 	if ctx := contextError(err); ctx != nil {

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -57,7 +58,7 @@ func (m *merge) run(ctx context.Context) (Result, error) {
 			return value(result), err
 		}
 		if m.waited() >= max(m.order.Wait, m.grace()) {
-			return m.end(Pending, m.detail, m.decision.Hint), nil
+			return m.end(Pending, m.detail, cmp.Or(m.decision.Hint, m.noAutoHint())), nil
 		}
 		if err := m.before(ctx, true); err != nil {
 			return Result{}, err

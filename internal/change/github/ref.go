@@ -120,7 +120,12 @@ func vague(err error) bool {
 func (c *Client) refRefused(doing string, m move, cause error) error {
 	err := c.fail(doing, writeContents, cause)
 	var refused *Error
-	if errors.As(err, &refused) && refused.Hint == "" && vague(cause) {
+	b, found := barrierOf(refusal(cause))
+	switch {
+	case !errors.As(err, &refused):
+	case found:
+		refused.Hint = c.refHint(m.ref, b)
+	case refused.Hint == "" && vague(cause):
 		refused.Hint = "run again; if it stays so, look for a rule of the repository that guards " + m.ref
 	}
 	return err

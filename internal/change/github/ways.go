@@ -57,9 +57,12 @@ func (m *merge) answered(res *gh.Response) time.Time {
 // (https://docs.github.com/rest/pulls/pulls#merge-a-pull-request; the texts are not documented).
 func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, error) {
 	said := refusal(err)
+	b, barred := barrierOf(said)
 	switch {
 	case said == nil || said.Status >= http.StatusInternalServerError:
 		return m.uncertain(err)
+	case barred:
+		return m.barred(ctx, s, said, b)
 	case said.Status == http.StatusConflict:
 		return m.repeat("its head was moved", Pending)
 	case said.Status != http.StatusMethodNotAllowed:
@@ -68,6 +71,9 @@ func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, err
 		return m.repeat("its base was modified", Rebuild)
 	case has(said, "not mergeable"):
 		return m.repeat("GitHub says that it is not mergeable", Rebuild)
+	case has(said, "draft"):
+		m.decision = change.Decision{Verdict: change.Refused, Code: change.IsDraft, Detail: "GitHub says that it is a draft", Hint: "mark it as ready for review"}
+		return m.stop(ctx, s, m.refused())
 	case has(said, "not allowed"):
 		return m.stop(ctx, s, m.methodRefused(s))
 	case has(said, "merge queue"):
@@ -75,9 +81,20 @@ func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, err
 		return m.repeat("changes go through the merge queue", Pending)
 	default:
 		m.detail = "GitHub does not merge it: " + m.line(said.Message)
+		m.decision.Hint = "look at what the pull request's page says about merging it, and run again"
 		m.failures = 0
 		return nil, nil
 	}
+}
+
+// barred is the end, or the wait, after a rule of the repository said no.
+func (m *merge) barred(ctx context.Context, s state, said *answered, b barrier) (*Result, error) {
+	m.decision = change.Decision{Verdict: change.Refused, Code: b.code, Detail: "GitHub does not merge it: " + m.rule(said), Hint: b.hint}
+	if !b.waits {
+		return m.stop(ctx, s, m.refused())
+	}
+	m.decision.Verdict, m.detail, m.failures = change.Waiting, m.decision.Detail, 0
+	return nil, nil
 }
 
 func has(said *answered, text string) bool {
@@ -118,19 +135,40 @@ func (m *merge) arm(ctx context.Context, s state, grant change.Grant) (*Result, 
 	}
 	err := m.mutate(ctx, "enablePullRequestAutoMerge", "EnablePullRequestAutoMergeInput", input)
 	said := refusal(err)
+	b, barred := barrierOf(said)
 	switch {
 	case err == nil:
 		m.way, m.auto = Auto, true
 		return m.wait()
 	case said == nil || said.Status >= http.StatusInternalServerError:
 		return m.uncertain(err)
-	case has(said, "clean status"), has(said, "unstable status"), has(said, "was modified"):
+	case saysAny(said, "clean status", "unstable status", "draft status", "was modified"):
 		return m.repeat("its state changed: "+m.line(said.Message), Pending)
 	case has(said, "merge method"):
 		return m.ended(Failed, m.line(said.Message), m.methodRefused(s).Hint), nil
 	}
+	if barred && !b.waits && b.obstacle != RuleBroken {
+		return m.barred(ctx, s, said, b)
+	}
 	m.noAuto = m.line(said.Message) // then the checks are waited for here
 	return m.wait()
+}
+
+// noAutoHint is what makes GitHub take an auto-merge, empty when it was not refused.
+func (m *merge) noAutoHint() string {
+	said := &answered{Message: m.noAuto}
+	const or = ", or raise merge.wait so that pawl sees the checks turn green"
+	switch {
+	case m.noAuto == "":
+		return ""
+	case has(said, "auto merge is not allowed"):
+		return "allow auto-merge in the repository's settings" + or
+	case has(said, "verified email"):
+		return "verify the e-mail address of the token's user at GitHub" + or
+	case has(said, "protected branch rules not configured"):
+		return "require checks in the branch's protection" + or
+	}
+	return "GitHub takes no auto-merge (" + m.noAuto + "): raise merge.wait so that pawl sees the checks turn green"
 }
 
 // enqueue puts it into the merge queue.
@@ -151,6 +189,9 @@ func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Resu
 		return m.wait()
 	case said == nil || said.Status >= http.StatusInternalServerError:
 		return m.uncertain(err)
+	}
+	if b, barred := barrierOf(said); barred {
+		return m.barred(ctx, s, said, b)
 	}
 	return m.repeat("the merge queue does not take it: "+m.line(said.Message), Pending)
 }

@@ -62,7 +62,7 @@ func (s *Server) exchange(req *http.Request, body []byte) answer {
 	out := s.answer(req, body, call, matched)
 	s.calls[call.Number-1].Status = out.status
 	s.calls[call.Number-1].Dropped = out.drop
-	if s.options.Check != nil && out.status != 0 {
+	if s.options.Check != nil && out.status != 0 && !out.invented {
 		s.options.Check(req, body, out.status, out.header, out.data)
 	}
 	return out
@@ -99,6 +99,9 @@ func (s *Server) answer(req *http.Request, body []byte, call Call, matched match
 	return out
 }
 
+// archived is said to every change of an archived repository.
+const archived = "Repository was archived so is read-only."
+
 func (s *Server) handle(req *http.Request, body []byte, call Call, matched match) reply {
 	who, refused := s.authenticate(req.Header)
 	if refused != nil {
@@ -119,6 +122,9 @@ func (s *Server) handle(req *http.Request, body []byte, call Call, matched match
 	}
 	if call.Writing && (who.Login == "" || who.ReadOnly) {
 		return forbidden(who)
+	}
+	if call.Writing && c.repo != nil && c.repo.settings.Archived {
+		return fail(http.StatusForbidden, archived)
 	}
 	return matched.handler(c)
 }

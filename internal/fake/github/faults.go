@@ -52,6 +52,7 @@ func (f *Fault) answer(real *answer) answer {
 		return answer{drop: true}
 	}
 	out := fail(f.Status, f.Message).encode()
+	out.invented = f.Status < 300
 	if json.Valid([]byte(f.Message)) && len(f.Message) > 0 && f.Message[0] == '{' {
 		out.data = []byte(f.Message)
 	}

@@ -8,16 +8,17 @@ import (
 
 // Identity is who a token stands for.
 type Identity struct {
-	Login     string
-	Name      string    // shown as author, default Login
-	Email     string    // default <id>+<login>@users.noreply.github.com
-	App       bool      // a GitHub App's installation token: it has no user, and /user is refused
-	Actions   bool      // the workflow's own GITHUB_TOKEN: what it pushes or opens starts no check
-	Admin     bool      // may read branch protection, and may push past it
-	ReadOnly  bool      // every write is refused
-	NoActions bool      // may start no workflow
-	ExpiresAt time.Time // told in a header, and refused afterwards
-	id        int64
+	Login      string
+	Name       string    // shown as author, default Login
+	Email      string    // default <id>+<login>@users.noreply.github.com
+	App        bool      // a GitHub App's installation token: it has no user, and /user is refused
+	Actions    bool      // the workflow's own GITHUB_TOKEN: what it pushes or opens starts no check
+	Admin      bool      // may read branch protection, and may push past it
+	ReadOnly   bool      // every write is refused
+	NoActions  bool      // may start no workflow
+	Unverified bool      // has no verified e-mail address, which auto-merge wants
+	ExpiresAt  time.Time // told in a header, and refused afterwards
+	id         int64
 }
 
 func (i Identity) kind() string {

@@ -65,7 +65,7 @@ func (p *pull) mergeState(tree string) string {
 		return "draft"
 	case tree == "":
 		return "dirty"
-	case p.repo.missingChecks(protection, p.headSHA) != "":
+	case p.repo.missingChecks(protection, p.headSHA) != "", len(p.repo.beyondChecks(protection, p.commits())) > 0:
 		return "blocked"
 	case protection.Strict && !p.repo.store.contains(p.headSHA, p.baseSHA):
 		return "behind"
@@ -136,10 +136,8 @@ func (p *pull) refusal(sha string, how landing) *reply {
 		return refuse(http.StatusMethodNotAllowed, "Pull Request is not mergeable")
 	case how.by.Admin:
 		return nil
-	case protection.Queue:
-		return refuse(http.StatusMethodNotAllowed, "Changes must be made through the merge queue")
-	case now.state == "blocked":
-		return refuse(http.StatusMethodNotAllowed, p.repo.missingChecks(protection, p.headSHA))
+	case protection.Queue, now.state == "blocked":
+		return refuse(http.StatusMethodNotAllowed, p.repo.unmetRules(protection, p.commits(), p.headSHA))
 	case now.state == "behind":
 		return refuse(http.StatusMethodNotAllowed, "Head branch is out of date with the base branch")
 	}

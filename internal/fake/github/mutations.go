@@ -55,6 +55,8 @@ func (c *context) onPull(payload string, do func(*pull, pullMutation) *queryErro
 			return nil, unresolved(in.PullRequestID)
 		case c.who.ReadOnly:
 			return nil, &queryError{"FORBIDDEN", "Resource not accessible by integration"}
+		case p.repo.settings.Archived:
+			return nil, unprocessableQuery(strings.TrimSuffix(archived, "."))
 		case in.ExpectedHeadOid != "" && in.ExpectedHeadOid != p.headSHA:
 			return nil, unprocessableQuery("Head branch was modified. Review and try the merge again.")
 		}
@@ -79,10 +81,14 @@ func (c *context) enableAutoMerge(p *pull, in pullMutation) *queryError {
 	}
 	state := p.judge().state
 	switch {
+	case c.who.Unverified:
+		return unprocessableQuery(c.who.Login + " does not have a verified email, which is required to enable auto-merging.")
 	case !p.repo.settings.AutoMerge:
-		return unprocessableQuery("Auto merge is not allowed for this repository")
+		return unprocessableQuery("Pull request Auto merge is not allowed for this repository")
 	case !p.open():
 		return unprocessableQuery("Pull request Pull request is closed")
+	case !p.repo.protected(p.baseRef) && state != "clean" && state != "unstable":
+		return unprocessableQuery("Pull request Protected branch rules not configured for this branch")
 	case p.repo.protections[p.baseRef].Queue:
 	case p.repo.methodRefused(method) != "":
 		return unprocessableQuery("Merge method " + methodName(method) + " is not allowed on this repository")
@@ -117,7 +123,7 @@ func (c *context) enqueuePull(p *pull, _ pullMutation) *queryError {
 	case !p.repo.protections[p.baseRef].Queue:
 		return unprocessableQuery("Pull request Merge queue is not enabled for the base branch")
 	case !p.queuedAt.IsZero():
-		return unprocessableQuery("Pull request Pull request is already in the queue")
+		return unprocessableQuery("Pull request is already in the queue")
 	case !p.open() || state == "dirty" || state == "draft" || state == "blocked":
 		return unprocessableQuery("Pull request Pull request is not mergeable")
 	}

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"net/http"
 	"sort"
 	"strconv"
 	"strings"
@@ -139,6 +140,9 @@ func createPull(c *context) reply {
 	var in pullInput
 	if wrong := c.decode(&in); wrong != nil {
 		return *wrong
+	}
+	if c.who.Actions && c.repo.settings.NoActionsPulls {
+		return fail(http.StatusForbidden, "GitHub Actions is not permitted to create or approve pull requests.")
 	}
 	made, refused := c.repo.openPull(in, c.who)
 	if refused != nil {

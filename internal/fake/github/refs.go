@@ -1,6 +1,7 @@
 package github
 
 import (
+	"fmt"
 	"net/http"
 	"sort"
 	"strings"
@@ -80,6 +81,9 @@ func createRef(c *context) reply {
 	case c.repo.clashes(in.Ref):
 		return unprocessable("Reference update failed")
 	}
+	if refused := c.repo.nameRefused(in.Ref, in.SHA, c.who); refused != "" {
+		return unprocessable(refused)
+	}
 	c.repo.setRef(in.Ref, in.SHA, c.who)
 	return created(c.repo.refJSON(in.Ref))
 }
@@ -114,6 +118,9 @@ func deleteRef(c *context) reply {
 	if c.repo.refs[ref] == "" {
 		return unprocessable("Reference does not exist")
 	}
+	if refused := c.repo.nameRefused(ref, "", c.who); refused != "" {
+		return unprocessable(refused)
+	}
 	if _, protected := c.repo.protections[strings.TrimPrefix(ref, headsPrefix)]; protected {
 		return unprocessable("Cannot delete this branch")
 	}
@@ -123,6 +130,9 @@ func deleteRef(c *context) reply {
 
 // guard is what branch protection says against pushing a commit to a branch, empty when it may be pushed.
 func (r *Repo) guard(ref, sha string, who Identity) string {
+	if refused := r.nameRefused(ref, sha, who); refused != "" {
+		return refused
+	}
 	protection, protected := r.protections[strings.TrimPrefix(ref, headsPrefix)]
 	if !protected || !isBranch(ref) || who.Admin {
 		return ""
@@ -130,10 +140,76 @@ func (r *Repo) guard(ref, sha string, who Identity) string {
 	if !r.store.contains(sha, r.refs[ref]) {
 		return "Cannot force-push to this branch"
 	}
-	if protection.Queue {
-		return "Changes must be made through the merge queue"
+	return r.unmetRules(protection, []string{sha}, sha)
+}
+
+// nameRefused is what a ruleset on the ref's name says against moving it there (empty: deleting it).
+func (r *Repo) nameRefused(ref, sha string, who Identity) string {
+	for prefix, rule := range r.guarded {
+		switch old := r.refs[ref]; {
+		case !strings.HasPrefix(ref, prefix) || who.Admin:
+		case old == "" && rule.Create:
+			return violation("Cannot create ref due to creations being restricted.")
+		case old != "" && sha != "" && rule.Update:
+			return violation("Cannot update this protected ref.")
+		case sha == "" && rule.Delete:
+			return violation("Cannot delete this protected ref.")
+		case sha != "" && rule.Signed && !r.store.signed[sha]:
+			return violation("Commits must have verified signatures.")
+		}
 	}
-	return r.missingChecks(protection, sha)
+	return ""
+}
+
+// violation is how rulesets say no.
+func violation(texts ...string) string {
+	return "Repository rule violations found\n\n" + strings.Join(texts, "\n\n") + "\n\n"
+}
+
+// unmetRules is what a branch's protection says against having the commits, of which the last is the head; empty when
+// nothing does.
+func (r *Repo) unmetRules(protection Protection, commits []string, head string) string {
+	var texts []string
+	if protection.Queue {
+		texts = append(texts, "Changes must be made through the merge queue")
+	}
+	texts = append(texts, r.beyondChecks(protection, commits)...)
+	if missing := r.missingChecks(protection, head); missing != "" {
+		texts = append(texts, missing)
+	}
+	switch {
+	case len(texts) == 0:
+		return ""
+	case protection.Ruleset:
+		return violation(texts...)
+	}
+	return texts[0]
+}
+
+// beyondChecks are the demands for reviews and signatures that are not met.
+func (r *Repo) beyondChecks(protection Protection, commits []string) []string {
+	var texts []string
+	switch protection.Reviews {
+	case 0:
+	case 1:
+		texts = append(texts, "At least 1 approving review is required by reviewers with write access.")
+	default:
+		texts = append(texts, fmt.Sprintf("At least %d approving reviews are required by reviewers with write access.", protection.Reviews))
+	}
+	signed := func(sha string) bool { return r.store.signed[sha] }
+	if protection.Signed && !all(commits, signed) {
+		texts = append(texts, "Commits must have verified signatures.")
+	}
+	return texts
+}
+
+func all(list []string, good func(string) bool) bool {
+	for _, one := range list {
+		if !good(one) {
+			return false
+		}
+	}
+	return true
 }
 
 // setRef moves, creates or (empty id) deletes a ref and lets everything follow that GitHub does then.

@@ -23,6 +23,8 @@ type answer struct {
 	header http.Header
 	data   []byte
 	drop   bool
+	// invented is a success that a Fault made up.
+	invented bool
 }
 
 func ok(body any) reply      { return reply{status: http.StatusOK, body: body} }

@@ -11,6 +11,8 @@ type Settings struct {
 	AutoMerge           bool
 	DeleteBranchOnMerge bool
 	Private             bool
+	Archived            bool // read-only
+	NoActionsPulls      bool // workflows may open no pull requests
 	RunDetails          bool // an accepted dispatch is answered with 200 and its run instead of 204
 	// CI says which checks start on a new head that was not pushed with the workflow's own token. It must not call back.
 	CI func(sha string) []Check
@@ -23,6 +25,21 @@ type Protection struct {
 	Ruleset bool          // shown as a ruleset instead of classic branch protection
 	Queue   bool          // merges go through the merge queue
 	Build   time.Duration // how long the queue takes for one entry
+	Reviews int           // how many approvals are required; nobody ever approves
+	Signed  bool          // commits must have verified signatures
+}
+
+// NameRule is a ruleset on the names of refs.
+type NameRule struct{ Create, Update, Delete, Signed bool }
+
+// Guard sets the rule for all refs whose full names begin with a text.
+func (r *Repo) Guard(prefix string, rule NameRule) {
+	r.lock()
+	defer r.unlock()
+	if r.guarded == nil {
+		r.guarded = map[string]NameRule{}
+	}
+	r.guarded[prefix] = rule
 }
 
 // Repo is one repository. Its methods are what persons and CI systems do; each takes the server's lock.
@@ -39,6 +56,7 @@ type Repo struct {
 	live        map[int]*pull // the open ones
 	last        int           // highest number of an issue or pull request
 	protections map[string]Protection
+	guarded     map[string]NameRule // by the beginning of full names
 	checks      map[string][]*check // by commit
 	labels      map[string]*label
 	comments    []*comment
@@ -63,11 +81,16 @@ func (r *Repo) Configure(change func(*Settings)) {
 func (r *Repo) Protect(branch string, protection Protection) {
 	r.lock()
 	defer r.unlock()
-	if len(protection.Checks) == 0 && !protection.Strict && !protection.Queue {
+	if len(protection.Checks) == 0 && !protection.Strict && !protection.Queue && protection.Reviews == 0 && !protection.Signed {
 		delete(r.protections, branch)
 		return
 	}
 	r.protections[branch] = protection
+}
+
+func (r *Repo) protected(branch string) bool {
+	_, found := r.protections[branch]
+	return found
 }
 
 // Fork makes a fork of the repository, with all its branches, that belongs to the given owner.

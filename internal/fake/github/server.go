@@ -28,7 +28,8 @@ type Options struct {
 	CallsPerHour   int                 // primary rate limit of each identity, 0 = none
 	WritesPerMin   int                 // secondary rate limit of each identity, 0 = none
 	Before         func(Call)          // called before each request, without any lock held: wait, or act as a person
-	// Check sees each request and the answer to it, even when the answer is then dropped.
+	// Check sees each request and the answer to it, even when the answer is then dropped; but for a success that a Fault
+	// made up.
 	Check func(req *http.Request, body []byte, status int, header http.Header, answer []byte)
 }
 

@@ -24,8 +24,11 @@ func (c *context) updateRefs(args map[string]any) (any, *queryError) {
 		return nil, failed
 	}
 	r := c.server.repoByID(in.RepositoryID)
-	if r == nil {
+	switch {
+	case r == nil:
 		return nil, unresolved(in.RepositoryID)
+	case r.settings.Archived:
+		return nil, unprocessableQuery(strings.TrimSuffix(archived, "."))
 	}
 	for _, update := range in.RefUpdates {
 		if refused := r.refuseUpdate(update, c.who); refused != nil {
@@ -55,6 +58,9 @@ func (r *Repo) refuseUpdate(update refUpdate, who Identity) *queryError {
 	case after == "" && old == "":
 		return unprocessableQuery("Reference does not exist")
 	case after == "":
+		if refused := r.nameRefused(update.Name, "", who); refused != "" {
+			return unprocessableQuery(refused)
+		}
 		return nil
 	case r.store.objects[after].kind == "":
 		return unprocessableQuery("Object does not exist")
