@@ -71,19 +71,20 @@ func (l Ledger) Claim(c Claim, projects ...string) (next Ledger, fresh, taken []
 			continue
 		}
 		c.Project, c.Extra = project, old.Extra
-		l.Claims = put(l.Claims, c, compareClaims, func(_, c Claim) Claim { return c })
 		fresh = append(fresh, c)
 	}
+	l.Claims = put(l.Claims, fresh, compareClaims, func(_, c Claim) Claim { return c })
 	return l, fresh, taken
 }
 
 // Answer records what became of a trigger. An accepted pipeline is never forgotten, whoever reports it; any other
 // answer counts only for the run that holds the claim, so that a late word of an old run changes nothing.
 func (l Ledger) Answer(answers ...Claim) Ledger {
-	for _, a := range answers {
-		a.At, a.Detail = a.At.UTC(), cut(a.Detail)
-		l.Claims = put(l.Claims, a, compareClaims, settle)
+	answers = slices.Clone(answers)
+	for i, a := range answers {
+		answers[i].At, answers[i].Detail = a.At.UTC(), cut(a.Detail)
 	}
+	l.Claims = put(l.Claims, answers, compareClaims, settle)
 	return l
 }
 

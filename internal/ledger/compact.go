@@ -21,7 +21,7 @@ type Limits struct {
 // hold a version.
 func (l Ledger) Compact(now time.Time, limits Limits) Ledger {
 	limits = limits.withDefaults()
-	l.Vetoes = slices.DeleteFunc(slices.Clone(l.Vetoes), func(v Veto) bool { return l.dead(v, limits.Order) })
+	l.Vetoes = l.living(limits.Order)
 	l.Claims = compactClaims(l.Claims, now.Add(-limits.ClaimAge), limits.MaxClaims)
 	l.Values = newest(l.Values, limits.MaxValues, func(v Value) time.Time { return v.At }, func(Value) bool { return true })
 	return l
@@ -40,16 +40,51 @@ func (m Limits) withDefaults() Limits {
 	return m
 }
 
-// dead reports whether another entry makes a veto needless: a veto or written value of the same manifest text with a
+// maxNewest bounds with how many vetoes of one scalar another one is compared: of versions in order there is one newest
+// one, and those that are in no order are kept.
+const maxNewest = 16
+
+// living are the vetoes that no other entry makes needless: a veto or written value of the same manifest text with a
 // newer version.
-func (l Ledger) dead(v Veto, order Order) bool {
-	for _, w := range l.Vetoes {
-		if w.Place == v.Place && w.Asker == v.Asker && order.newer(w.Version, v.Version) {
-			return true
+func (l Ledger) living(order Order) []Veto {
+	var kept []Veto
+	for rest := l.Vetoes; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].Place == rest[0].Place && rest[n].Asker == rest[0].Asker {
+			n++
+		}
+		newest := l.newest(rest[:n], order)
+		for _, v := range rest[:n] {
+			if !slices.ContainsFunc(newest, func(version string) bool { return order.newer(version, v.Version) }) {
+				kept = append(kept, v)
+			}
+		}
+		rest = rest[n:]
+	}
+	return kept
+}
+
+// newest are versions of a scalar that none of the others is newer than: of its vetoes, and the written one.
+func (l Ledger) newest(vetoes []Veto, order Order) (newest []string) {
+	add := func(version string) {
+		if slices.ContainsFunc(newest, func(n string) bool { return order.newer(n, version) }) {
+			return
+		}
+		newest = slices.DeleteFunc(newest, func(n string) bool { return order.newer(version, n) })
+		if len(newest) < maxNewest {
+			newest = append(newest, version)
 		}
 	}
-	written, found := l.ValueOf(v.Place, v.Manifest)
-	return found && written.Digest == v.Digest && order.newer(written.Version, v.Version)
+	if order == nil {
+		return nil
+	}
+	if written, found := l.ValueOf(vetoes[0].Place, vetoes[0].Manifest); found && written.Digest == vetoes[0].Digest {
+		add(written.Version)
+	}
+	for _, v := range vetoes {
+		add(v.Version)
+	}
+	return newest
 }
 
 // compactClaims drops settled claims from before the given time, then the oldest settled ones above the limit.

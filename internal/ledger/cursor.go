@@ -14,7 +14,7 @@ const cursorAge = 15 * 24 * time.Hour
 // to them any more. Nothing else is taken back, so racing runs end at the same place.
 func (l Ledger) Advance(cursors ...Cursor) Ledger {
 	for _, c := range cursors {
-		l.Cursors = put(l.Cursors, c, compareCursors, union)
+		l.Cursors = put(l.Cursors, []Cursor{c}, compareCursors, union)
 	}
 	var latest time.Time
 	for _, c := range l.Cursors {

@@ -25,9 +25,12 @@ const (
 
 // IsLedger reports whether a tree with these paths can be a ledger: an empty one, or one that holds a file of it.
 func IsLedger(paths []string) bool {
-	return len(paths) == 0 || slices.ContainsFunc(paths, func(path string) bool {
-		return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile}, path)
-	})
+	return len(paths) == 0 || slices.ContainsFunc(paths, IsFile)
+}
+
+// IsFile reports whether a path is that of a file of a ledger.
+func IsFile(path string) bool {
+	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile}, path)
 }
 
 // rest is what this version does not know: whole files, and fields beside a file's list.

@@ -106,14 +106,26 @@ func compareVetoes(a, b Veto) int {
 
 func compareCursors(a, b Cursor) int { return cmp.Compare(a.Sink, b.Sink) }
 
-// put returns the ordered list with the entry in it: a new one in its place, or one of the same key replaced by what
-// merge makes of both.
-func put[T any](list []T, entry T, compare func(a, b T) int, merge func(old, new T) T) []T {
-	at, found := slices.BinarySearchFunc(list, entry, compare)
-	list = slices.Clone(list)
-	if !found {
-		return slices.Insert(list, at, entry)
+// put returns the ordered list with the entries in it: new ones in their places, and those of a key that is there
+// replaced by what merge makes of both, in the order given. It takes one walk over the list, however many they are.
+func put[T any](list, entries []T, compare func(a, b T) int, merge func(old, new T) T) []T {
+	if len(entries) == 0 {
+		return list
 	}
-	list[at] = merge(list[at], entry)
-	return list
+	entries = slices.Clone(entries)
+	slices.SortStableFunc(entries, compare)
+	next := make([]T, 0, len(list)+len(entries))
+	for _, entry := range entries {
+		at, _ := slices.BinarySearchFunc(list, entry, compare)
+		next, list = append(next, list[:at]...), list[at:]
+		if len(list) > 0 && compare(list[0], entry) == 0 {
+			next, list = append(next, list[0]), list[1:]
+		}
+		if n := len(next); n > 0 && compare(next[n-1], entry) == 0 {
+			next[n-1] = merge(next[n-1], entry)
+			continue
+		}
+		next = append(next, entry)
+	}
+	return append(next, list...)
 }

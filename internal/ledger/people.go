@@ -45,28 +45,30 @@ func (v Verdict) Held() bool { return v.Reason != "" }
 
 // Written records the values that a merged commit wrote; the latest word on a scalar replaces the one before.
 func (l Ledger) Written(values ...Value) Ledger {
-	for _, v := range values {
-		v.At = v.At.UTC()
-		l.Values = put(l.Values, v, compareValues, func(old, v Value) Value {
-			if v.Extra == nil {
-				v.Extra = old.Extra
-			}
-			return v
-		})
+	values = slices.Clone(values)
+	for i := range values {
+		values[i].At = values[i].At.UTC()
 	}
+	l.Values = put(l.Values, values, compareValues, func(old, v Value) Value {
+		if v.Extra == nil {
+			v.Extra = old.Extra
+		}
+		return v
+	})
 	return l
 }
 
 // Confirmed records values that were found right as they are, so that a person's edit of them is recognized later. A
 // scalar of which another run recorded something since the ledger was seen is left to that run.
 func (l Ledger) Confirmed(seen Ledger, values ...Value) Ledger {
+	var free []Value
 	for _, v := range values {
 		before, _ := seen.ValueOf(v.Place, v.Manifest)
 		if now, _ := l.ValueOf(v.Place, v.Manifest); now.same(before) {
-			l = l.Written(v)
+			free = append(free, v)
 		}
 	}
-	return l
+	return l.Written(free...)
 }
 
 // same reports whether two entries of a scalar say the same of it; the zero Value stands for no entry.
@@ -88,10 +90,11 @@ func (l Ledger) Unknown(values []Value) []Value {
 // Veto records that people rejected versions, as closing the pull request that proposes them does. The first veto of a
 // version stays.
 func (l Ledger) Veto(vetoes ...Veto) Ledger {
-	for _, v := range vetoes {
-		v.At = v.At.UTC()
-		l.Vetoes = put(l.Vetoes, v, compareVetoes, earlier)
+	vetoes = slices.Clone(vetoes)
+	for i := range vetoes {
+		vetoes[i].At = vetoes[i].At.UTC()
 	}
+	l.Vetoes = put(l.Vetoes, vetoes, compareVetoes, earlier)
 	return l
 }
 
@@ -128,8 +131,12 @@ func (l Ledger) Judge(p Proposal, order Order) Verdict {
 
 // vetoOf finds a veto of the scalar, by the present manifest, that the proposal does not outgrow.
 func (l Ledger) vetoOf(p Proposal, order Order) (Veto, bool) {
-	for _, v := range l.Vetoes {
-		if v.Place == p.Place && v.Asker == p.Asker && !order.newer(p.Version, v.Version) {
+	at, _ := slices.BinarySearchFunc(l.Vetoes, Veto{Place: p.Place, Asker: p.Asker}, compareVetoes)
+	for _, v := range l.Vetoes[at:] {
+		if v.Place != p.Place || v.Asker != p.Asker {
+			break
+		}
+		if !order.newer(p.Version, v.Version) {
 			return v, true
 		}
 	}

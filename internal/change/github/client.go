@@ -73,6 +73,7 @@ type Client struct {
 	writes      atomic.Int64
 	mu          sync.Mutex
 	trees       map[string]tree
+	tops        map[string]tree // what lies at the top of a commit's tree
 	blobs       map[string][]byte
 	roots       map[string]string // the tree of a commit
 	made        map[string]bool   // branches that did not exist before, so that no pull request can be open for them
@@ -98,7 +99,7 @@ func New(c Config) (*Client, error) {
 		return nil, err
 	}
 	c.HTTP.Learn(c.Token)
-	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{},
+	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{}, tops: map[string]tree{},
 		blobs: map[string][]byte{}, roots: map[string]string{}, made: map[string]bool{}}
 	client.api = gh.NewClient(client.httpClient(api, c.HTTP.Transport(api.Host)))
 	client.api.BaseURL = api

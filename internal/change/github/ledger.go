@@ -30,19 +30,24 @@ func (c *Client) LoadLedger(ctx context.Context, ref string) (l ledger.Ledger, p
 	if err != nil || parent == "" {
 		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
 	}
-	files, err := c.tree(ctx, parent)
+	top, err := c.top(ctx, parent)
 	if err != nil {
 		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
 	}
-	paths := slices.Sorted(maps.Keys(files))
+	paths := slices.Sorted(maps.Keys(top))
 	if !ledger.IsLedger(paths) {
 		return ledger.Ledger{}, "", &change.RefError{Key: "ledger", Message: ref + " holds " + paths[0] + " and no ledger", Hint: "name a ref that is the ledger's alone, as in `ledger: refs/heads/pawl-ledger`"}
 	}
-	read, err := c.ReadFiles(ctx, parent, paths)
+	known, _ := split(top)
+	blobs, err := c.readBlobs(ctx, names(known))
 	if err != nil {
 		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
 	}
-	l, err = ledger.Decode(read.contents)
+	snapshot := ledger.Snapshot{}
+	for path, e := range known {
+		snapshot[path] = blobs[e.SHA]
+	}
+	l, err = ledger.Decode(snapshot)
 	if err != nil {
 		return ledger.Ledger{}, "", fmt.Errorf("%s: %w", doing, err)
 	}
@@ -60,22 +65,24 @@ func (c *Client) StoreLedger(ctx context.Context, ref, parent string, next ledge
 	for path, text := range snapshot {
 		snapshot[path] = []byte(c.config.HTTP.Known(string(text)))
 	}
-	known := tree{}
+	top := tree{}
 	if parent != "" {
-		if known, err = c.tree(ctx, parent); err != nil {
+		if top, err = c.top(ctx, parent); err != nil {
 			return "", c.fail(doing, readContents, err)
 		}
 	}
+	known, others := split(top)
 	files, made := snapshotTree(snapshot, known)
 	if maps.Equal(made, known) {
 		return parent, nil
 	}
-	sha, err := c.commitLedger(ctx, parent, files)
+	sha, err := c.commitLedger(ctx, parent, files, len(others) > 0)
 	if err != nil {
 		return "", c.fail(doing, writeContents, err)
 	}
+	maps.Copy(made, others)
 	c.mu.Lock()
-	c.trees[sha] = made
+	c.tops[sha] = made
 	c.mu.Unlock()
 	return sha, refusedLedger(c.moveLedger(ctx, ref, parent, sha))
 }
@@ -93,16 +100,78 @@ func snapshotTree(snapshot ledger.Snapshot, known tree) ([]written, tree) {
 		}
 		files = append(files, file)
 	}
+	for _, path := range slices.Sorted(maps.Keys(known)) {
+		if _, stays := snapshot[path]; !stays {
+			files = append(files, written{path: path, mode: known[path].Mode, gone: true})
+		}
+	}
 	return files, made
 }
 
-// commitLedger writes a commit whose tree is complete in itself; the first one has no parent.
-func (c *Client) commitLedger(ctx context.Context, parent string, files []written) (string, error) {
+// top returns what lies at the top of a commit's tree, its folders as well: the ledger's files do.
+func (c *Client) top(ctx context.Context, sha string) (tree, error) {
+	c.mu.Lock()
+	top, known := c.tops[sha]
+	c.mu.Unlock()
+	if known {
+		return top, nil
+	}
+	listing, _, err := c.api.Git.GetTree(ctx, c.owner, c.name, sha, false)
+	if err != nil {
+		return nil, err
+	}
+	if listing.GetTruncated() {
+		return nil, errors.New("there are more files than GitHub lists")
+	}
+	top = tree{}
+	for _, e := range listing.Entries {
+		top[e.GetPath()] = Entry{Mode: e.GetMode(), SHA: e.GetSHA()}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.tops[sha] = top
+	return top, nil
+}
+
+// split tells the files of a ledger from others, which are never read and stay as they are.
+func split(top tree) (known, others tree) {
+	known, others = tree{}, tree{}
+	for path, e := range top {
+		if ledger.IsFile(path) && e.Regular() {
+			known[path] = e
+		} else {
+			others[path] = e
+		}
+	}
+	return known, others
+}
+
+// names are the ids of the files' contents.
+func names(files tree) []string {
+	var all []string
+	for _, e := range files {
+		all = append(all, e.SHA)
+	}
+	return all
+}
+
+// commitLedger writes a commit whose tree holds the files, and the parent's others when there are any; the first one has
+// no parent.
+func (c *Client) commitLedger(ctx context.Context, parent string, files []written, others bool) (string, error) {
+	base := ""
+	if others {
+		var err error
+		if base, err = c.root(ctx, parent); err != nil {
+			return "", err
+		}
+	} else {
+		files = slices.DeleteFunc(files, func(f written) bool { return f.gone })
+	}
 	entries, err := c.treeEntries(ctx, files)
 	if err != nil {
 		return "", err
 	}
-	made, _, err := c.api.Git.CreateTree(ctx, c.owner, c.name, "", entries)
+	made, _, err := c.api.Git.CreateTree(ctx, c.owner, c.name, base, entries)
 	if err != nil {
 		return "", err
 	}

@@ -145,6 +145,52 @@ func TestLedgerKeepsWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
+// TestLedgerOf20000Files has somebody put files beside the ledger, at its top and in folders: they are neither read nor
+// lost, and the ledger costs as many calls as before.
+func TestLedgerOf20000Files(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	const ref = "refs/heads/pawl-ledger"
+	w := newWorld(t, fake.Settings{}, nil)
+	cost := func(commit string) int {
+		client := w.connect(token)
+		_, err := client.UpdateLedger(ctx, ref, claims(commit))
+		w.must(err)
+		return client.Calls()
+	}
+	cost("c1")
+	before := cost("c2")
+	files := map[string]string{}
+	for i := range 10_000 {
+		files[fmt.Sprintf("junk-%05d.json", i)], files[fmt.Sprintf("folder-%05d/x.json", i)] = "{}", fmt.Sprint(i)
+	}
+	w.push("pawl-ledger", "alice", files)
+	if after := cost("c3"); after > before+1 {
+		t.Errorf("%d calls, %d before", after, before)
+	}
+	for _, name := range []string{"junk-00007.json", "folder-09999/x.json", "claims.json"} {
+		if text, found := w.repo.File("pawl-ledger", name); !found {
+			t.Errorf("%s is lost: %q", name, text)
+		}
+	}
+	l, _, err := w.connect(token).LoadLedger(ctx, ref)
+	w.must(err)
+	if len(l.Claims) != 3 {
+		t.Errorf("%d claims", len(l.Claims))
+	}
+	// a file of the ledger that is empty goes, the others stay
+	_, err = w.client.UpdateLedger(ctx, ref, func(l ledger.Ledger) ledger.Ledger {
+		l.Claims = nil
+		return l.Written(ledger.Value{Place: ledger.Place{File: "values.yaml", Key: "$.a"}})
+	})
+	w.must(err)
+	_, gone := w.repo.File("pawl-ledger", "claims.json")
+	_, there := w.repo.File("pawl-ledger", "junk-00007.json")
+	if gone || !there {
+		t.Errorf("claims.json there %v, the others %v", gone, there)
+	}
+}
+
 func TestLedgerRefusedOrBroken(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
