@@ -95,6 +95,7 @@ func through(name string, data []byte, flags int) error {
 
 // replace writes the file beside its place and renames it over; one that is there keeps its mode and its owner.
 func replace(name string, data []byte, there fs.FileInfo) error {
+	sweep(filepath.Dir(name))
 	f, err := os.CreateTemp(filepath.Dir(name), ".pawl-*")
 	if err != nil {
 		return err
@@ -113,6 +114,16 @@ func replace(name string, data []byte, there fs.FileInfo) error {
 		return errors.Join(err, os.Remove(f.Name()))
 	}
 	return nil
+}
+
+// sweep removes what killed runs left in a directory an hour ago or earlier.
+func sweep(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, ".pawl-[0-9]*")) // a directory whose name is a pattern is not swept
+	for _, name := range left {
+		if info, err := os.Lstat(name); err == nil && info.Mode().IsRegular() && time.Since(info.ModTime()) > time.Hour {
+			_ = os.Remove(name) // it is in nobody's way
+		}
+	}
 }
 
 // writeReport writes the page of a run; err is what ended it early.
