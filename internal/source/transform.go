@@ -2,6 +2,7 @@ package source
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -24,14 +25,17 @@ func (t Transform) Then(next Transform) Transform {
 // Identity reports whether the transform changes nothing because it holds no transformer.
 func (t Transform) Identity() bool { return len(t.ops) == 0 }
 
-// Apply returns the text for a version. It fails when a regular expression matches nothing or when there is no semantic
-// version to increment; an empty text is not an error.
+// Apply returns the text for a version. It fails when a regular expression matches nothing, when there is no semantic
+// version to increment, and when a transformer leaves nothing, even if a later one would add something.
 func (t Transform) Apply(version string) (string, error) {
 	text := version
-	for _, op := range t.ops {
+	for i, op := range t.ops {
 		next, err := op.apply(text)
 		if err != nil {
 			return "", fmt.Errorf("transforming %q: %w", version, err)
+		}
+		if next == "" && op.kind != identity {
+			return "", fmt.Errorf("transforming %q: transformer %d of %d leaves nothing of %q", version, i+1, len(t.ops), text)
 		}
 		text = next
 	}
@@ -76,4 +80,25 @@ func (t Transform) Prefix() (prefix string, literal bool) {
 		}
 	}
 	return prefix, literal
+}
+
+// Increments reports whether semverinc takes part, so that Resemble only knows between which versions the value's own lies.
+func (t Transform) Increments() bool {
+	return slices.ContainsFunc(t.ops, func(o Op) bool { return o.kind == semverInc })
+}
+
+// Resemble returns the versions that the value may come from when it was written by somebody else: what the prefix and
+// suffix transformers add may be there in part or not at all, or with other numbers; increments are taken back to the lowest
+// and the highest version they may come from; the other transformers are taken as having changed nothing. The best guess
+// comes first, 16 at most; Apply need not turn them into the value.
+func (t Transform) Resemble(value string) []string {
+	texts := []string{value}
+	for i := len(t.ops) - 1; i >= 0; i-- {
+		var before []string
+		for _, text := range texts {
+			before = append(before, t.ops[i].resemble(text)...)
+		}
+		texts = before[:min(len(before), maxUndone)]
+	}
+	return texts
 }
