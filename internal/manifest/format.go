@@ -204,10 +204,11 @@ type yamlSpec struct {
 
 // PolicyBlock is the `policy:` block of a manifest and, as defaults, of the configuration.
 type PolicyBlock struct {
-	Channel   strictyaml.Text `yaml:"channel" doc:"Only prereleases with this label and a number compete, e.g. infitx for 1.2.3-infitx.4."`
+	Channel   strictyaml.Text `yaml:"channel" doc:"Only prereleases with this label and a number compete, e.g. infitx for 1.2.3-infitx.4, rc for 1.2.3-rc4."`
 	Exclude   textList        `yaml:"exclude" doc:"Versions or ranges that never compete."`
 	Downgrade strictyaml.Text `yaml:"downgrade" enum:"hold,follow" doc:"When only lower versions are left: hold keeps the value, follow goes down."`
 	Digest    strictyaml.Text `yaml:"digest" enum:"hold,follow" doc:"When the registry gives a pinned version another digest: hold keeps the value, follow writes the new one."`
+	Rebuilds  strictyaml.Text `yaml:"rebuilds" enum:"hold,follow" doc:"When a version is there again with higher build metadata, +k3s2 after +k3s1: hold keeps the value and names it, follow takes it."`
 	Hold      *holdBlock      `yaml:"hold" doc:"Keeps a version for a while."`
 	Loose     strictyaml.Flag `yaml:"loose" doc:"Also takes tags without three numeric parts as versions, e.g. 1.2 or 20260101."`
 }

@@ -40,6 +40,9 @@ func TranslatePolicy(file string, b *PolicyBlock, defaults policy.Policy) (polic
 	if b.Digest.Set() {
 		p.Digest = policy.DigestRule(b.Digest.Value)
 	}
+	if b.Rebuilds.Set() {
+		p.Rebuilds = policy.Rebuilds(b.Rebuilds.Value)
+	}
 	if b.Loose.Set() {
 		p.Loose = b.Loose.Value
 	}

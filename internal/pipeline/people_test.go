@@ -174,8 +174,8 @@ func TestPeopleAhead(t *testing.T) {
 }
 
 // TestPeopleAheadTransformed is TestPeopleAhead for values that transformers make of versions, such as URLs. Where they
-// cannot be undone, nobody knows which version a person's value stands for: it is held, as any other, until there is
-// something newer than what it replaced.
+// cannot be undone and the value reads as no version, nobody knows which one a person's value stands for: it is held, as any
+// other, until there is something newer than what it replaced.
 func TestPeopleAheadTransformed(t *testing.T) {
 	t.Parallel()
 	const url = "https://h.example/app-"
@@ -187,7 +187,7 @@ func TestPeopleAheadTransformed(t *testing.T) {
 		{"behind", "{addprefix: '" + url + "'}, {addsuffix: .tgz}", url + "1.0.0.tgz", url + "0.9.0.tgz", "app/t0 update newest-match"},
 		{"the same, reverted", "{addprefix: '" + url + "'}, {addsuffix: .tgz}", url + "1.1.0.tgz", url + "1.0.0.tgz", "app/t0 held people-edit"},
 		{"ahead, replaced", "{replacer: {from: '.', to: '-'}}", "1-0-0", "2-0-0-rc-1", "app/t0 update newest-match"},
-		{"ahead, a part of it", "{findsubmatch: {pattern: '^(\\d+\\.\\d+)', captureindex: 1}}", "1.0", "2.0", "app/t0 update newest-match"},
+		{"ahead, a part of it", "{findsubmatch: {pattern: '^(\\d+\\.\\d+)', captureindex: 1}}", "1.0", "2.0", "app/t0 held people-edit"},
 		{"nothing newer than what it replaced", "{replacer: {from: '.', to: '-'}}", "1-1-0", "2-0-0-rc-1", "app/t0 held people-edit"},
 		{"no version at all", "{addprefix: '" + url + "'}", url + "1.0.0", "https://mirror.example/app.tgz", "app/t0 update newest-match"},
 	} {

@@ -157,7 +157,7 @@ func (p Pipeline) objections(s *snapshot, j *job, v *value) {
 		Place: ledgerPlace(v.place()),
 		Asker: ledger.Asker{Manifest: j.manifest.Name, Digest: j.manifest.Digest},
 		Base:  v.scalar.Value, Current: v.decision.From, Value: v.decision.Value, Version: v.decision.Tag,
-	}, j.source.Filter.Order(j.manifest.Policy.Loose, s.listing))
+	}, j.source.Filter.Order(j.manifest.Policy, s.listing))
 	if verdict.Held() {
 		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.Reason(verdict.Reason), Detail: verdict.Detail, Hint: verdict.Hint}
 	}

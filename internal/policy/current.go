@@ -4,16 +4,20 @@ import "strings"
 
 // current is the version that the value in the file stands for.
 type current struct {
-	// candidate is the listed tag that gives the value, else the value with its prefixes and suffixes undone.
+	// candidate is the listed tag that gives the value, else a tag that would give it.
 	candidate
 	listed bool
 	// known means that it can be compared with what is listed; inside that it satisfies the filter.
 	known, inside bool
+	// read is its version; a tag that is one strictly reads as itself.
+	read reading
 }
 
 // current finds out what the value in the file stands for. Of several tags that give it, one that satisfies the filter
-// comes first, then the highest.
+// comes first, then the highest. A value that no tag gives, or that is no version by the filter's rules, is read
+// generously: it never competes, it is only compared with what does.
 func (r *Request) current() current {
+	r.prepare()
 	var now current
 	for i := range r.Listing {
 		tag := r.Listing[i].Tag
@@ -21,15 +25,51 @@ func (r *Request) current() current {
 			continue
 		}
 		c, rule := r.judge(tag, i)
-		next := current{candidate: c, listed: true, known: c.isVersion || !r.Filter.ordered(), inside: rule == accepted || rule == missing}
+		next := current{candidate: c, listed: true, known: c.isVersion || !r.Filter.ordered(), inside: rule.satisfied()}
+		next.read.version = c.version
 		if !now.listed || r.closer(next, now) {
 			now = next
 		}
 	}
-	if now.listed {
+	switch {
+	case now.known:
 		return now
+	case now.listed:
+		return r.likeliest(now, now.tag)
 	}
-	return r.unlisted()
+	now.index = -1
+	if r.Transform.Identity() {
+		return r.likeliest(now, r.text())
+	}
+	return r.likeliest(now, r.originals()...)
+}
+
+// prepare looks at the value once, before tags are judged.
+func (r *Request) prepare() {
+	r.underscore = false
+	if !strings.Contains(r.Current, "_") {
+		return
+	}
+	for _, o := range r.originals() {
+		text, _ := r.Filter.compared(o)
+		if v, ok := readValue(text); ok && !v.short && strings.HasPrefix(metadata(text), "_") {
+			r.underscore = true
+		}
+	}
+}
+
+// originals are the tags that the value may come from, the best guess first: what the transformers are undone to, what
+// they are undone to when they are there in part only, and the value itself.
+func (r *Request) originals() []string {
+	text := r.text()
+	if r.Transform.Identity() {
+		return []string{text}
+	}
+	all := r.Transform.Undo(text)
+	if len(all) == 0 {
+		all = r.Transform.Undo(r.Current) // a digest that a transformer adds
+	}
+	return append(append(all, r.Transform.Resemble(text)...), text)
 }
 
 // closer reports whether a says better than b what the value stands for.
@@ -43,15 +83,63 @@ func (r *Request) closer(a, b current) bool {
 	return r.better(a.candidate, b.candidate, "")
 }
 
-// unlisted reads the value itself. Without an order between versions nothing is known about one that is not listed.
-func (r *Request) unlisted() current {
-	tag := r.original()
-	if tag == "" {
-		return current{}
+// likeliest takes the first of the tags that can be read, or the first of those that satisfies the filter.
+func (r *Request) likeliest(now current, tags ...string) current {
+	if now.tag == "" {
+		now.tag = tags[0]
 	}
-	c, rule := r.judge(tag, -1)
+	for _, tag := range tags {
+		if now = r.likelier(now, tag); !now.inside {
+			now = r.likelier(now, respelled(tag))
+		}
+		if now.inside {
+			return now
+		}
+	}
+	return now
+}
+
+// respelled is a tag with a v, or without the one it has; other tags are empty.
+func respelled(tag string) string {
+	switch bare := trimV(tag); {
+	case bare != tag:
+		return bare
+	case tag != "" && digit(tag[0]):
+		return "v" + tag
+	}
+	return ""
+}
+
+// likelier is the tag, if it says more about the value than what is known already.
+func (r *Request) likelier(now current, tag string) current {
+	next, ok := r.guess(now, tag)
+	if ok && tag != "" && (next.inside || !now.known) {
+		return next
+	}
+	return now
+}
+
+// guess reads a text as the tag that the value comes from, and reports whether that says anything.
+func (r *Request) guess(now current, tag string) (current, bool) {
+	text, ok := r.Filter.compared(tag)
+	c, rule := r.judge(tag, now.index)
+	v := reading{version: c.version}
+	if ok && r.Filter.versions() && !c.isVersion {
+		if v, c.isVersion = readValue(text); c.isVersion {
+			c.version = r.labelled(v.version)
+			rule = r.admit(c, true)
+		}
+	}
 	known := c.isVersion && r.Filter.ordered()
-	return current{candidate: c, known: known, inside: known && rule == accepted}
+	inside := rule.satisfied() && (known || !r.Filter.ordered())
+	v.version = c.version
+	return current{candidate: c, listed: now.listed, known: known, inside: inside, read: v}, ok && (known || inside)
+}
+
+// text is the value without its digest.
+func (r *Request) text() string {
+	text, _ := SplitDigest(r.Current)
+	return text
 }
 
 // gives reports whether a tag's text for the file is the value.
@@ -66,26 +154,5 @@ func (r *Request) gives(tag string) bool {
 // holds reports whether a text is the value in the file, whatever digest that is pinned to.
 func (r *Request) holds(text string) bool {
 	rest, ok := strings.CutPrefix(r.Current, text)
-	return ok && (rest == "" || rest == r.pin())
-}
-
-// pin is the value's digest with the @ before it.
-func (r *Request) pin() string {
-	text, _ := SplitDigest(r.Current)
-	return r.Current[len(text):]
-}
-
-// original is the first text that the value may come from and that is a version, else the first of all.
-func (r *Request) original() string {
-	text, _ := SplitDigest(r.Current)
-	originals := append(r.Transform.Undo(r.Current), r.Transform.Undo(text)...)
-	for _, o := range originals {
-		if c, _ := r.read(o, -1); c.isVersion {
-			return o
-		}
-	}
-	if len(originals) > 0 {
-		return originals[0]
-	}
-	return ""
+	return ok && (rest == "" || rest[0] == '@' && text == r.text())
 }

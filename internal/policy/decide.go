@@ -20,6 +20,9 @@ type Request struct {
 	Missing map[string]bool
 	// Now decides whether a hold has ended.
 	Now time.Time
+
+	// underscore says that the value has _ before its build metadata, see prepare.
+	underscore bool
 }
 
 // Decision is which version a value should have, and why.
@@ -77,39 +80,79 @@ func (r *Request) weigh(now current, t tally) Decision {
 	if err != nil || value == "" {
 		return emptyValue(t.best.tag, err)
 	}
-	rise := 1
-	if now.known {
-		rise = r.compare(t.best, now.candidate)
+	if r.holds(value) {
+		return r.stay(now, Decision{Tag: t.best.tag, Value: r.Current}, t)
+	}
+	now = r.closeIn(now, t.best, value)
+	rise, known := r.rise(t.best, value, now)
+	if known && !now.known && r.obscure(now) {
+		now.inside = now.inside || r.mayBeInside()
 	}
 	switch {
-	case r.holds(value):
-		return r.stay(Decision{Tag: t.best.tag, Value: r.Current}, t)
 	case rise <= 0 && t.missing.tag != "" && r.compare(t.missing, now.candidate) >= 0 && r.exclusion(now.candidate) == nil:
 		return r.notPublished(t)
-	case rise == 0 && now.inside:
-		return held(NotListed, fmt.Sprintf("%s is not listed; %s is the same version in another spelling", r.Current, t.best.tag),
-			"write the listed spelling by hand")
+	case rise == 0 && now.inside && r.Filter.ordered() && !now.read.short && !r.follows(t.best, now):
+		return r.otherSpelling(t, now)
 	case rise < 0 && now.inside && r.Policy.Downgrade != Follow:
 		return r.keep(now, t)
 	}
-	return r.update(value, rise, now, t)
+	return r.update(Decision{Tag: t.best.tag, Value: value}, rise, known, now, t)
+}
+
+// closeIn looks for the tag that would give the value as the best candidate gives its text; transformers that cannot be
+// undone leave no other way.
+func (r *Request) closeIn(now current, best candidate, value string) current {
+	if now.listed || now.inside || r.Transform.Identity() {
+		return now
+	}
+	if tag := r.resembling(best.tag, value); tag != "" {
+		return r.likeliest(now, tag)
+	}
+	return now
+}
+
+// mayBeInside decides about a value of which no tag is known that gives it: it satisfies the filter, unless it is a
+// version that the range refuses.
+func (r *Request) mayBeInside() bool {
+	v, ok := readValue(r.text())
+	return !ok || !r.Filter.versions() || r.Filter.span.admits(v.version)
+}
+
+// follows reports whether a candidate is a rebuild that is to be taken.
+func (r *Request) follows(c candidate, now current) bool {
+	return r.Policy.Rebuilds == FollowRebuilds && r.rebuilds(c.tag, now.tag)
+}
+
+func (r *Request) otherSpelling(t tally, now current) Decision {
+	if r.rebuilds(t.best.tag, now.tag) {
+		return held(NotListed, fmt.Sprintf("%s is not listed; %s is a rebuild of it", r.Current, t.best.tag), "set policy.rebuilds: follow to take rebuilds")
+	}
+	return held(NotListed, fmt.Sprintf("%s is not listed; %s is the same version in another spelling", r.Current, t.best.tag),
+		"write the listed spelling by hand")
 }
 
 // update writes the best candidate and says whether that leads up or down.
-func (r *Request) update(value string, rise int, now current, t tally) Decision {
-	d := Decision{Outcome: Update, Reason: NewestMatch, Tag: t.best.tag, Value: value, Detail: r.newest(t)}
-	if now.known {
+func (r *Request) update(d Decision, rise int, known bool, now current, t tally) Decision {
+	d.Outcome, d.Reason, d.Detail = Update, NewestMatch, r.newest(t)
+	if now.known && (now.listed || !r.Transform.Increments()) {
 		d.From = now.tag
 	}
 	switch {
+	case !known:
+		d.Detail += "; it replaces " + r.replaced()
 	case rise < 0 && now.inside:
-		d.Detail += fmt.Sprintf("; lower than %s, which is not listed", r.Current)
+		d.Detail += fmt.Sprintf("; lower than %s", r.Current)
+		if !now.listed {
+			d.Detail += ", which is not listed"
+		}
 	case rise < 0 && r.Filter.ordered():
 		d.Reason = PinnedDown
 		d.Detail = fmt.Sprintf("%s does not satisfy %s; %s is the newest that does", r.Current, r.rule(), d.Tag)
 		if e := r.exclusion(now.candidate); e != nil {
 			d.Detail = fmt.Sprintf("%s is excluded by policy.exclude %s; %s is the newest that is not", r.Current, e.text, d.Tag)
 		}
+	case rise == 0 && r.follows(t.best, now):
+		d.Detail += fmt.Sprintf("; a rebuild of %s", r.Current)
 	}
 	if now.known && now.inside && !now.listed && rise > 0 {
 		d.Detail += fmt.Sprintf("; %s is not listed", r.Current)
@@ -119,6 +162,20 @@ func (r *Request) update(value string, rise int, now current, t tally) Decision 
 		d.Hint = publishHint
 	}
 	return d
+}
+
+// replaced names a value that says nothing about its version.
+func (r *Request) replaced() string {
+	switch text := r.text(); {
+	case text == "" || text == "~" || text == "null":
+		return "an empty value"
+	case r.Filter.versions():
+		return text + ", which is no version"
+	case r.Filter.ordered():
+		return text + ", which has no place in that order"
+	default:
+		return text + ", which is not listed"
+	}
 }
 
 func (r *Request) newest(t tally) string {
@@ -136,7 +193,7 @@ func (r *Request) notPublished(t tally) Decision {
 }
 
 // stay says why the value is right as it is, although something newer may be listed.
-func (r *Request) stay(d Decision, t tally) Decision {
+func (r *Request) stay(now current, d Decision, t tally) Decision {
 	d.Outcome, d.Reason, d.Detail = Current, AlreadyNewest, r.newest(t)
 	switch {
 	case r.above(t.missing, t.best):
@@ -144,18 +201,39 @@ func (r *Request) stay(d Decision, t tally) Decision {
 	case r.above(t.excluded, t.best):
 		d.Reason = Excluded
 		d.Detail = fmt.Sprintf("%s satisfies %s and is excluded; %s is the newest besides", t.excluded.tag, r.rule(), d.Tag)
+	case t.rebuild.tag != "" && t.rebuild.tag != t.best.tag:
+		d.Detail += fmt.Sprintf("; %s is a rebuild of it, which policy.rebuilds: follow takes", t.rebuild.tag)
 	}
 	return d
 }
 
-// keep is the answer when the value satisfies the filter, is not listed, and only lower versions do too.
+// keep is the answer when the value satisfies the filter, and what would replace it is lower.
 func (r *Request) keep(now current, t tally) Decision {
+	if !r.Filter.ordered() {
+		return r.keepLast(now, t)
+	}
 	reason, why := NotListed, "is no longer listed"
-	if r.compare(t.top, now.candidate) < 0 {
+	if r.against(t.top, now) < 0 {
 		reason, why = LowerOnly, "is higher than everything listed"
 	}
 	return held(reason, fmt.Sprintf("%s satisfies %s and %s; the newest match is %s", r.Current, r.rule(), why, t.best.tag),
 		"set policy.downgrade: follow to go down, or correct the value")
+}
+
+// keepLast is the answer when what is listed last is lower than the value.
+func (r *Request) keepLast(now current, t tally) Decision {
+	reason := LowerOnly
+	for i := range r.Listing {
+		if d, ok := higher(r.Listing[i].Tag, now.tag); ok && d > 0 {
+			reason = NotListed
+		}
+	}
+	why := "the last one listed, " + t.best.tag + ", is lower"
+	if !now.listed {
+		why = "it is not listed, and " + why
+	}
+	return held(reason, fmt.Sprintf("%s satisfies %s; %s", r.Current, r.rule(), why),
+		"the order of the listing is the source's own: kind semver or regex/semver compares versions; policy.downgrade: follow takes the last one listed all the same")
 }
 
 func held(reason Reason, detail, hint string) Decision {

@@ -87,7 +87,7 @@ func TestDecide(t *testing.T) {
 		{"held at it already", Request{Listing: listing("v1.0.0", "v1.1.0"), Current: "v1.0.0", Filter: filter(t, "*"), Policy: Policy{Hold: &Hold{Version: "v1.0.0"}}}, Held, HeldByPolicy, "v1.0.0", ""},
 		{"held at what is not there", Request{Listing: listing("v1.1.0"), Current: "v1.1.0", Filter: filter(t, "*"), Policy: Policy{Hold: &Hold{Version: "v1.0.0"}}}, Held, NotListed, "", "not listed"},
 		{"held at what is missing", Request{Listing: listing("v1.0.0"), Current: "v1.1.0", Filter: filter(t, "*"), Missing: map[string]bool{"v1.0.0": true}, Policy: Policy{Hold: &Hold{Version: "v1.0.0"}}}, Held, NotPublished, "", ""},
-		{"transformers leave nothing", Request{Listing: listing("v1.0.0"), Current: "x", Filter: filter(t, "*"), Transform: transform(source.TrimPrefix("v1.0.0"))}, Failed, EmptyValue, "", "leave nothing"},
+		{"transformers leave nothing", Request{Listing: listing("v1.0.0"), Current: "x", Filter: filter(t, "*"), Transform: transform(source.TrimPrefix("v1.0.0"))}, Failed, EmptyValue, "", "leaves nothing"},
 		{"transformers fail", Request{Listing: listing("v1.0.0"), Current: "x", Filter: filter(t, "*"), Transform: transform(find)}, Failed, EmptyValue, "", "no match"},
 
 		{"trimmed, newer", Request{Listing: listing("v1.0.0", "v1.1.0"), Current: "1.0.0", Filter: filter(t, "*"), Transform: transform(source.TrimPrefix("v"))}, Update, NewestMatch, "1.1.0", ""},
@@ -105,7 +105,7 @@ func TestDecide(t *testing.T) {
 		{"pinned, held at it", Request{Listing: listing("1.0.0", "1.1.0"), Current: "1.0.0" + pin, Filter: filter(t, "*"), Policy: Policy{Hold: &Hold{Version: "1.0.0"}}}, Held, HeldByPolicy, "1.0.0" + pin, ""},
 
 		{"other channel counts as outside", Request{Listing: listing("1.0.0-infitx.4", "1.1.0"), Current: "1.1.0", Filter: filter(t, ">=1.0.0-0"), Policy: Policy{Channel: "infitx"}}, Update, PinnedDown, "1.0.0-infitx.4", "channel infitx"},
-		{"channel wants numbers", Request{Listing: listing("1.0.0-infitx.1.2", "1.0.0-infitx", "1.0.0-infitx-3", "1.0.0-infitx4", "1.0.0-infitx.x"), Current: "", Filter: filter(t, ">=1.0.0-0"), Policy: Policy{Channel: "infitx"}}, Update, NewestMatch, "1.0.0-infitx.1.2", "newest of 1 "},
+		{"channel wants numbers", Request{Listing: listing("1.0.0-infitx.1.2", "1.0.0-infitx", "1.0.0-infitx-3", "1.0.0-infitx4", "1.0.0-infitx.x"), Current: "", Filter: filter(t, ">=1.0.0-0"), Policy: Policy{Channel: "infitx"}}, Update, NewestMatch, "1.0.0-infitx4", "newest of 2 "},
 		{"tag filter", Request{Listing: listing("1.0.0-alpine", "1.1.0"), Current: "", Filter: filter(t, ">=1.0.0-0").WithTags(regexp.MustCompile("alpine$"))}, Update, NewestMatch, "1.0.0-alpine", ""},
 		{"last listed", Request{Listing: listing("b", "a", "c1"), Current: "b", Filter: mustFilter(t, "regex", "^[ab]", "")}, Update, NewestMatch, "a", "last listed of 2"},
 		{"last listed already", Request{Listing: listing("b", "a"), Current: "a", Filter: mustFilter(t, "latest", "", "")}, Current, AlreadyNewest, "a", ""},

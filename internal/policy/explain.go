@@ -27,21 +27,21 @@ type judged struct {
 func Explain(r Request) []Verdict {
 	d := Decide(r)
 	r.bind()
-	all := r.judgeAll()
+	now := r.current()
+	all := r.judgeAll(now.tag)
 	verdicts := make([]Verdict, 0, len(all))
 	for _, j := range all {
-		verdicts = append(verdicts, r.verdict(j, d))
+		verdicts = append(verdicts, r.verdict(j, d, now))
 	}
 	return verdicts
 }
 
-func (r *Request) judgeAll() []judged {
+func (r *Request) judgeAll(now string) []judged {
 	all := make([]judged, 0, len(r.Listing))
 	for i, l := range r.Listing {
 		c, rule := r.judge(l.Tag, i)
 		all = append(all, judged{c, rule})
 	}
-	now := r.current().tag
 	slices.SortStableFunc(all, func(a, b judged) int { return r.byRank(a.candidate, b.candidate, now) })
 	return all
 }
@@ -63,11 +63,13 @@ func (r *Request) byRank(a, b candidate, current string) int {
 	return 0
 }
 
-func (r *Request) verdict(j judged, d Decision) Verdict {
+func (r *Request) verdict(j judged, d Decision, now current) Verdict {
 	v := Verdict{Tag: j.tag, Accepted: j.rule == accepted, Chosen: d.Tag != "" && j.tag == d.Tag, Rule: r.describe(j.candidate, j.rule)}
 	switch {
 	case v.Chosen:
 		v.Rule = "chosen: " + d.Detail
+	case v.Accepted && now.known && r.Filter.versions() && j.version.compare(now.version) == 0 && r.rebuilds(j.tag, now.tag):
+		v.Rule = fmt.Sprintf("matches; a rebuild of %s, which policy.rebuilds: follow takes", now.tag)
 	case v.Accepted && d.Tag != "":
 		v.Rule = fmt.Sprintf("matches; %s is preferred", d.Tag)
 	case v.Accepted && d.Outcome == Held:

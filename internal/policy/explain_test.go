@@ -47,7 +47,7 @@ func TestExplainOtherFilters(t *testing.T) {
 		}},
 		{"channel", Request{Listing: listing("1.0.0", "1.0.0-infitx.3"), Filter: filter(t, ">=1.0.0-0"), Policy: Policy{Channel: "infitx", Loose: true}}, []Verdict{
 			{Tag: "1.0.0", Rule: "not in the channel infitx"},
-			{Tag: "1.0.0-infitx.3", Chosen: true, Accepted: true, Rule: "chosen: newest of 1 that satisfy >=1.0.0-0 in channel infitx"},
+			{Tag: "1.0.0-infitx.3", Chosen: true, Accepted: true, Rule: "chosen: newest of 1 that satisfy >=1.0.0-0 in channel infitx; it replaces an empty value"},
 		}},
 		{"held", Request{Listing: listing("4.2.5", "edge"), Current: "4.3.0", Filter: filter(t, "^4.2.0"), Policy: Policy{Loose: true}}, []Verdict{
 			{Tag: "4.2.5", Accepted: true, Rule: "matches; 4.3.0 stays"},

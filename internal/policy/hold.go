@@ -28,8 +28,8 @@ func (r *Request) held(h Hold) Decision {
 // find returns the listed tag with the text, else the one of the same version whose spelling is closest to the file's.
 func (r *Request) find(text string) string {
 	r.bind()
-	want, _ := r.read(text, 0)
 	now := r.current().tag
+	want, _ := r.read(text, 0)
 	var best candidate
 	for i := range r.Listing {
 		tag := r.Listing[i].Tag

@@ -3,6 +3,7 @@ package policy
 import (
 	"cmp"
 	"fmt"
+	"strings"
 )
 
 // rule is what accepts or rejects one tag.
@@ -44,7 +45,7 @@ func (r *Request) read(tag string, index int) (candidate, bool) {
 	case kindRegexAlphabetical:
 		c.isVersion = ok && text != ""
 	default:
-		c.version, c.isVersion = parse(text, r.Policy.Loose)
+		c.version, c.isVersion = r.parse(text)
 	}
 	return c, ok
 }
@@ -57,32 +58,61 @@ func (r *Request) semantic(c candidate) (version, bool) {
 	return c.version, c.isVersion
 }
 
+// satisfied reports whether the rule lets a version be the current one: all but its existence is right.
+func (r rule) satisfied() bool { return r == accepted || r == missing }
+
 // judge holds one tag against the filter and the policy.
 func (r *Request) judge(tag string, index int) (candidate, rule) {
-	f := &r.Filter
 	c, ok := r.read(tag, index)
+	return c, r.admit(c, ok)
+}
+
+// parse reads a tag as the policy wants versions read. Where the value itself has _ before its build metadata, as it must
+// in a registry, so may tags.
+func (r *Request) parse(text string) (version, bool) {
+	v, ok := parse(text, r.Policy.Loose)
+	if !ok && r.underscore && strings.Contains(text, "_") {
+		v, ok = parseStrict(strings.Replace(text, "_", "+", 1))
+	}
+	if r.Policy.Channel == "" {
+		return v, ok
+	}
+	return r.labelled(v), ok
+}
+
+// labelled marks a version of the channel.
+func (r *Request) labelled(v version) version {
+	if v.pre != "" && r.Policy.Channel != "" && inChannel(v.pre, r.Policy.Channel) {
+		v.label = len(r.Policy.Channel)
+	}
+	return v
+}
+
+// admit holds a candidate against the rules in their order; ok says that the filter looks at such tags at all.
+func (r *Request) admit(c candidate, ok bool) rule {
+	f := &r.Filter
 	switch {
-	case f.tags != nil && !f.tags.MatchString(tag):
-		return c, otherTag
+	case f.tags != nil && !f.tags.MatchString(c.tag):
+		return otherTag
 	case !ok:
-		return c, otherText
+		return otherText
 	case f.ordered() && !c.isVersion:
-		return c, noVersion
+		return noVersion
 	case r.Policy.Channel != "" && !r.inChannel(c):
-		return c, otherChannel
-	case f.kind == kindLike && !f.lead.admits(f.shape, tag):
-		return c, outsideRange
+		return otherChannel
+	case f.kind == kindLike && !f.lead.admits(f.shape, c.tag):
+		return outsideRange
 	case f.versions() && !f.span.admits(c.version):
 		if c.version.pre != "" && f.span.releasesOnly() {
-			return c, prereleaseOnly
+			return prereleaseOnly
 		}
-		return c, outsideRange
+		return outsideRange
 	case r.exclusion(c) != nil:
-		return c, excluded
-	case r.Missing[tag]:
-		return c, missing
+		return excluded
+	case r.Missing[c.tag]:
+		return missing
 	}
-	return c, accepted
+	return accepted
 }
 
 func (r *Request) inChannel(c candidate) bool {
@@ -115,20 +145,67 @@ func (r *Request) compare(a, b candidate) int {
 // above reports whether a exists and is higher than b.
 func (r *Request) above(a, b candidate) bool { return a.tag != "" && r.compare(a, b) > 0 }
 
-// better reports whether a is higher than b, or equal and spelled better: the current tag first, then those with the
-// current one's v or lack of it, then the higher text.
+// better reports whether a is higher than b, or equal and to be preferred: the current tag, unless rebuilds are followed;
+// one with the current one's v or lack of it, then with its leading zeros, then with build metadata of its kind; the one
+// with the higher metadata; at last the higher text.
 func (r *Request) better(a, b candidate, current string) bool {
 	if d := r.compare(a, b); d != 0 {
 		return d > 0
 	}
-	if a.tag == current || b.tag == current {
-		return a.tag == current && b.tag != current
+	text := r.comparedText(current)
+	now := build(text)
+	follows := r.Policy.Rebuilds == FollowRebuilds && !hasHash(now)
+	isNow := func(tag string) bool { return tag == current }
+	if x, y := isNow(a.tag), isNow(b.tag); !follows && x != y {
+		return x
 	}
-	now := r.spelling(current)
-	if x, y := r.spelling(a.tag) == now, r.spelling(b.tag) == now; now != unspelled && x != y {
+	if want := spelled(text); want != unspelled {
+		if x, y := r.spelling(a.tag) == want, r.spelling(b.tag) == want; x != y {
+			return x
+		}
+		if x, y := padded(r.comparedText(a.tag)) == padded(text), padded(r.comparedText(b.tag)) == padded(text); x != y {
+			return x
+		}
+	}
+	m, n := r.build(a.tag), r.build(b.tag)
+	if x, y := sameBuilds(m, now), sameBuilds(n, now); x != y && spelled(text) != unspelled {
+		return x
+	}
+	if d := natural(m, n); d != 0 {
+		return d > 0
+	}
+	if x, y := isNow(a.tag), isNow(b.tag); x != y {
 		return x
 	}
 	return a.tag > b.tag
+}
+
+// comparedText is the part of a tag that is read as a version.
+func (r *Request) comparedText(tag string) string {
+	text, _ := r.Filter.compared(tag)
+	return text
+}
+
+// build is the build metadata of a tag.
+func (r *Request) build(tag string) string { return build(r.comparedText(tag)) }
+
+// rebuilds reports whether a tag is a later build of the same version as the other.
+func (r *Request) rebuilds(tag, other string) bool {
+	m, n := r.build(tag), r.build(other)
+	return sameBuilds(m, n) && natural(m, n) > 0
+}
+
+// padded reports whether any of a version's three numbers has leading zeros.
+func padded(text string) bool {
+	rest := trimV(text)
+	for rest != "" && digit(rest[0]) {
+		run, after := leadingDigits(rest)
+		if len(run) > 1 && run[0] == '0' {
+			return true
+		}
+		rest = strings.TrimPrefix(after, ".")
+	}
+	return false
 }
 
 // spelling says how a version is written.
@@ -140,8 +217,9 @@ const (
 	withV
 )
 
-func (r *Request) spelling(tag string) spelling {
-	text, _ := r.Filter.compared(tag)
+func (r *Request) spelling(tag string) spelling { return spelled(r.comparedText(tag)) }
+
+func spelled(text string) spelling {
 	switch {
 	case text != "" && digit(text[0]):
 		return bare
@@ -167,10 +245,7 @@ func (r *Request) describe(c candidate, rule rule) string {
 		case kindRegexNumeric, kindRegexAlphabetical:
 			return fmt.Sprintf("%q is nothing to compare by %s", c.text, r.Filter.kind)
 		}
-		if r.Policy.Loose {
-			return "not a version"
-		}
-		return "not a version: three numeric parts are required"
+		return "not a version" + r.whyNoVersion(c.tag)
 	case otherChannel:
 		return fmt.Sprintf("not in the channel %s", r.Policy.Channel)
 	case prereleaseOnly:
@@ -184,4 +259,29 @@ func (r *Request) describe(c candidate, rule rule) string {
 	default:
 		return "matches"
 	}
+}
+
+// whyNoVersion says what keeps a tag from being a version.
+func (r *Request) whyNoVersion(tag string) string {
+	text := r.comparedText(tag)
+	v, ok := readValue(text)
+	switch {
+	case ok && !v.short && paddedIdentifier(v.pre) != "":
+		return fmt.Sprintf(": %s has a leading zero, which a number in a prerelease must not have", paddedIdentifier(v.pre))
+	case ok && !v.short && strings.HasPrefix(metadata(text), "_"):
+		return ": _ stands for + only where the value in the file has it too"
+	case r.Policy.Loose:
+		return ""
+	}
+	return ": three numeric parts are required"
+}
+
+// paddedIdentifier is the first numeric identifier of a prerelease with a leading zero.
+func paddedIdentifier(pre string) string {
+	for id := range strings.SplitSeq(pre, ".") {
+		if run, rest := leadingDigits(id); rest == "" && len(run) > 1 && run[0] == '0' {
+			return id
+		}
+	}
+	return ""
 }

@@ -82,9 +82,9 @@ func (g group) leak(low version, label string) string {
 	}
 	var found []string
 	for _, v := range []version{
-		{low.major, low.minor, low.patch, ""},
-		{low.major, low.minor, low.patch + 1, other},
-		{low.major, low.minor + 1, 0, other},
+		{major: low.major, minor: low.minor, patch: low.patch},
+		{major: low.major, minor: low.minor, patch: low.patch + 1, pre: other},
+		{major: low.major, minor: low.minor + 1, pre: other},
 	} {
 		if g.admits(v) {
 			found = append(found, v.String())

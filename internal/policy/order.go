@@ -7,11 +7,14 @@ import (
 )
 
 // Order returns how the filter compares two tags: negative when a is older, positive when it is newer, 0 when neither
-// can be said. Versions compare by precedence; filters without an order compare places in the listing, the last being
-// the newest.
-func (f Filter) Order(loose bool, listing source.Listing) func(a, b string) int {
+// can be said. Versions compare by precedence, then number by number of their build metadata. Filters without an order
+// compare versions too where both can be read, else places in the listing, the last being the newest.
+func (f Filter) Order(p Policy, listing source.Listing) func(a, b string) int {
 	if !f.ordered() {
 		return func(a, b string) int {
+			if d, ok := higher(a, b); ok {
+				return d
+			}
 			x, y := place(listing, a), place(listing, b)
 			if x < 0 || y < 0 {
 				return 0
@@ -20,20 +23,41 @@ func (f Filter) Order(loose bool, listing source.Listing) func(a, b string) int 
 		}
 	}
 	return func(a, b string) int {
-		r := Request{Listing: listing, Current: a, Filter: f, Policy: Policy{Loose: loose}}
+		r := Request{Listing: listing, Current: a, Filter: f, Policy: p}
 		r.bind()
-		x, ok1 := r.read(a, 0)
-		y, ok2 := r.read(b, 0)
-		if !ok1 || !ok2 || !x.isVersion || !y.isVersion {
+		x, ok1 := r.version(a)
+		y, ok2 := r.version(b)
+		if !ok1 || !ok2 {
 			return 0
 		}
-		return r.compare(x, y)
+		if d := r.compare(x, y); d != 0 || !f.versions() {
+			return d
+		}
+		return compareBuilds(build(x.text), build(y.text))
 	}
+}
+
+// compareBuilds compares build metadata of one kind; 0 also means that nothing can be said.
+func compareBuilds(a, b string) int {
+	if !sameBuilds(a, b) {
+		return 0
+	}
+	return natural(a, b)
 }
 
 // place is where a tag is listed, -1 when it is not.
 func place(listing source.Listing, tag string) int {
 	return slices.IndexFunc(listing, func(r source.Release) bool { return r.Tag == tag })
+}
+
+// version reads a tag, or a value that may be none, as the filter compares it.
+func (r *Request) version(tag string) (candidate, bool) {
+	c, ok := r.read(tag, 0)
+	if ok && !c.isVersion && r.Filter.versions() {
+		v, readable := readValue(c.text)
+		c.version, c.isVersion = r.labelled(v.version), readable && !v.further
+	}
+	return c, ok && c.isVersion
 }
 
 // Admits reports whether a tag would compete if it were listed.
@@ -44,12 +68,10 @@ func (f Filter) Admits(tag string, p Policy) bool {
 	return rule == accepted
 }
 
-// Compare compares two texts as versions, loosely; 0 also means that one of them is none.
+// Compare compares two texts as versions, generously, then by their build metadata; 0 also means that nothing can be said.
 func Compare(a, b string) int {
-	x, ok1 := parse(a, true)
-	y, ok2 := parse(b, true)
-	if !ok1 || !ok2 {
-		return 0
+	if d, ok := higher(a, b); ok {
+		return d
 	}
-	return x.compare(y)
+	return compareBuilds(build(a), build(b))
 }

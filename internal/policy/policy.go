@@ -10,11 +10,14 @@ import (
 
 // Policy is what a manifest asks for beyond its version filter. The zero value is the default.
 type Policy struct {
-	// Channel admits only prereleases of this label followed by numbers: infitx.4 for infitx.
+	// Channel admits only prereleases of this label followed by numbers: infitx.4 or infitx4 for infitx. Within it the
+	// numbers are the order: rc9 is lower than rc10.
 	Channel string
 	// Exclude are versions that never compete.
 	Exclude   []Exclusion
 	Downgrade Downgrade
+	// Rebuilds says whether a version that differs in its build metadata alone is taken.
+	Rebuilds Rebuilds
 	// Hold keeps a version; nil holds nothing.
 	Hold *Hold
 	// Digest says what happens to a pinned value when its tag gets another digest.
@@ -39,6 +42,15 @@ type DigestRule string
 const (
 	KeepDigest   DigestRule = "hold"
 	FollowDigest DigestRule = "follow"
+)
+
+// Rebuilds says what happens when a version is there again with higher build metadata: 1.30.4+k3s2 after 1.30.4+k3s1.
+type Rebuilds string
+
+// The two ways; the empty text is KeepRebuilds as well.
+const (
+	KeepRebuilds   Rebuilds = "hold"
+	FollowRebuilds Rebuilds = "follow"
 )
 
 // Hold keeps a version for a while.
@@ -100,16 +112,8 @@ func (e Exclusion) covers(tag string, v version, isVersion bool) bool {
 	}
 }
 
-// inChannel reports whether a prerelease is the label followed by numeric identifiers.
+// inChannel reports whether a prerelease is the label followed by numbers: rc.4 and rc4 for rc.
 func inChannel(pre, label string) bool {
 	rest, ok := strings.CutPrefix(pre, label)
-	if !ok || rest == "" || rest[0] != '.' {
-		return false
-	}
-	for _, c := range []byte(rest) {
-		if c != '.' && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return true
+	return ok && counted(rest)
 }

@@ -87,10 +87,11 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestStrict holds strict parsing against Masterminds' own strict parser.
+// TestStrict holds strict parsing against Masterminds' own strict parser, but for leading zeros in the three numbers: it
+// refuses 2024.01.15, which people write and we take (see TestLeadingZeros).
 func TestStrict(t *testing.T) {
 	t.Parallel()
-	tags := append([]string{"", "v", "1", "1.2", "v1.2", "01.2.3", "1.02.3", "1.2.03", "1.2.3-", "1.2.3-01", "1.2.3-0a", "1.2.3+", "1.2.3-a..b", "1.2.3-a+b+c", "1.2.3.4",
+	tags := append([]string{"", "v", "1", "1.2", "v1.2", "1.2.3-", "1.2.3-01", "1.2.3-0a", "1.2.3+", "1.2.3-a..b", "1.2.3-a+b+c", "1.2.3.4",
 		"V1.2.3", "vv1.2.3", " 1.2.3", "1.2.3\n", "1.2.3-é", "18446744073709551616.0.0", "latest", "sha-0a1b2c3", "20260101-abcdef0"}, spanTags...)
 	for _, tag := range tags {
 		text := tag
@@ -114,4 +115,25 @@ func FuzzRange(f *testing.F) {
 			t.Error(d)
 		}
 	})
+}
+
+// TestLeadingZeros says where we deliberately differ from Masterminds' strict parser, and agree with its loose one: zeros
+// before the three numbers count for nothing. In a prerelease a number with leading zeros is none for either.
+func TestLeadingZeros(t *testing.T) {
+	t.Parallel()
+	for tag, want := range map[string]string{
+		"2024.01.15": "2024.1.15", "v01.002.0003": "1.2.3", "00.00.00": "0.0.0", "01.2.3-rc.1": "1.2.3-rc.1", "1.02.3+01": "1.2.3",
+		"000000000000000000000000001.2.3": "1.2.3",
+		"1.2.3-01":                        "", "1.02.3-rc.007": "", "0.0.1-alpha.13.0545458": "", "01.02": "", "01.02.03.04": "", "18446744073709551616.0.0": "",
+	} {
+		got := ""
+		v, ok := parse(tag, false)
+		if ok {
+			got = v.String()
+		}
+		library, err := semver.NewVersion(tag)
+		if got != want || ok && (err != nil || library.Major() != v.major || library.Minor() != v.minor || library.Patch() != v.patch) {
+			t.Errorf("%q is %q, want %q; the library says %v, %v", tag, got, want, library, err)
+		}
+	}
 }

@@ -52,7 +52,7 @@ func TestNothingLeadsDownUnasked(t *testing.T) {
 		{"the last listed is excluded", Request{Listing: listing("x", "1.0.0"), Current: "x", Filter: last, Policy: Policy{Exclude: exclude(t, "1.0.0")}},
 			Current, Excluded, "x", "1.0.0 satisfies"},
 		{"withdrawn, and versions have no order", Request{Listing: listing("v1.9"), Current: "v1.11", Filter: mustFilter(t, "regex", "^v1", "")},
-			Update, NewestMatch, "v1.9", "last listed of 1"},
+			Held, LowerOnly, "", "the last one listed, v1.9, is lower"},
 		{"the exact tag among others", Request{Listing: listing("1.0", "2.0", "3.0"), Current: "3.0", Filter: mustFilter(t, "latest", "2.0", "")},
 			Update, NewestMatch, "2.0", "last listed of 1"},
 		{"a channel binds expressions too", Request{Listing: listing("1.0.0-infitx.1", "1.0.0-rc.1", "1.0"), Current: "", Filter: mustFilter(t, "regex", "^1", ""), Policy: Policy{Channel: "infitx"}},
@@ -101,7 +101,7 @@ func TestSpelling(t *testing.T) {
 		{"one gives the value", Request{Listing: listing("1.0.0", "v1.1.0", "1.1.0"), Current: "1.0.0", Filter: filter(t, "*"), Transform: trimmed}, "1.1.0"},
 		{"the compared part counts", Request{Listing: listing("app-1.1.0", "app-v1.1.0"), Current: "app-1.0.0", Filter: mustFilter(t, "regex/semver", "*", "^app-(.*)$")}, "app-1.1.0"},
 		{"several versions give one value", Request{Listing: listing("v1.2.0", "v1.2.9", "v1.2.3"), Current: "1.2", Filter: filter(t, "^1"), Transform: transform(first)}, "v1.2.9"},
-		{"build metadata", Request{Listing: listing("1.5.0+build.5", "1.5.0+build.10"), Current: "1.4.0", Filter: filter(t, "*")}, "1.5.0+build.5"},
+		{"build metadata", Request{Listing: listing("1.5.0+build.5", "1.5.0+build.10"), Current: "1.4.0", Filter: filter(t, "*")}, "1.5.0+build.10"},
 		{"hold", Request{Listing: listing("v1.1.0", "1.1.0+b"), Current: "v1.0.0", Filter: filter(t, "*"), Policy: Policy{Hold: &Hold{Version: "1.1.0"}}}, "v1.1.0"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -5,6 +5,8 @@ type tally struct {
 	// best is the highest that competes; excluded and missing are the highest that satisfy the filter and must not be
 	// written.
 	best, excluded, missing candidate
+	// rebuild is the highest later build of the current version that competes.
+	rebuild candidate
 	// top is the highest version of all, whatever the filter, prerelease the highest that the range refuses only
 	// because it admits no prerelease.
 	top, prerelease candidate
@@ -26,6 +28,9 @@ func (r *Request) survey(now current) tally {
 		case accepted:
 			t.matches++
 			r.keepBetter(&t.best, c, now.tag)
+			if now.known && c.isVersion && r.Filter.versions() && c.version.compare(now.version) == 0 && r.rebuilds(c.tag, now.tag) {
+				r.keepBetter(&t.rebuild, c, now.tag)
+			}
 		case excluded:
 			r.keepBetter(&t.excluded, c, now.tag)
 		case missing:

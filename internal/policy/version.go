@@ -11,10 +11,13 @@ import (
 type version struct {
 	major, minor, patch uint64
 	pre                 string
+	// label is the length of the channel's name in pre, 0 when no channel is followed or pre is not of it. Two versions of
+	// a channel compare by the numbers after it: rc9 is lower than rc10.
+	label int
 }
 
-// parse reads a tag as a version: strictly SemVer 2.0.0 with three numeric parts and an optional lower-case v; loosely
-// whatever Masterminds accepts.
+// parse reads a tag as a version: strictly SemVer 2.0.0 with three numeric parts, which may have leading zeros, and an
+// optional lower-case v; loosely whatever Masterminds accepts.
 func parse(tag string, loose bool) (version, bool) {
 	if v, ok := parseStrict(tag); ok || !loose {
 		return v, ok
@@ -23,7 +26,7 @@ func parse(tag string, loose bool) (version, bool) {
 	if err != nil {
 		return version{}, false
 	}
-	return version{v.Major(), v.Minor(), v.Patch(), v.Prerelease()}, true
+	return version{major: v.Major(), minor: v.Minor(), patch: v.Patch(), pre: v.Prerelease()}, true
 }
 
 func parseStrict(tag string) (v version, ok bool) {
@@ -53,7 +56,7 @@ func parseStrict(tag string) (v version, ok bool) {
 	return v, rest == "" || rest[0] == '+' && identifiers(rest[1:], false)
 }
 
-// number reads decimal digits without leading zeros.
+// number reads decimal digits; leading zeros count for nothing.
 func number(s string) (n uint64, rest string, ok bool) {
 	i := 0
 	for ; i < len(s) && s[i] >= '0' && s[i] <= '9'; i++ {
@@ -63,7 +66,7 @@ func number(s string) (n uint64, rest string, ok bool) {
 		}
 		n = n*10 + d
 	}
-	return n, s[i:], i > 0 && (i == 1 || s[0] != '0')
+	return n, s[i:], i > 0
 }
 
 // identifiers checks dot-separated identifiers; in a prerelease, numeric ones have no leading zeros.
@@ -107,7 +110,25 @@ func (v version) compare(o version) int {
 	case o.pre == "":
 		return -1
 	}
+	if label := max(v.label, o.label); label > 0 && ofChannel(v.pre, o.pre, label) {
+		return natural(strings.TrimPrefix(v.pre[label:], "."), strings.TrimPrefix(o.pre[label:], "."))
+	}
 	return comparePrerelease(v.pre, o.pre)
+}
+
+// ofChannel reports whether two prereleases start with the same label of that length and go on with numbers alone.
+func ofChannel(a, b string, label int) bool {
+	return len(a) > label && len(b) > label && a[:label] == b[:label] && counted(a[label:]) && counted(b[label:])
+}
+
+// counted reports whether a text is numbers between dots, and may start with a dot.
+func counted(s string) bool {
+	for i := range len(s) {
+		if s[i] != '.' && !digit(s[i]) {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // release is the version without its prerelease.
