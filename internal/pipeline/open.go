@@ -111,7 +111,9 @@ func find(m manifest.Manifest, t manifest.Target, d document) *job {
 	for _, s := range scalars {
 		j.values = append(j.values, &value{scalar: s, job: j})
 	}
-	j.failure = j.guard()
+	if j.failure = j.guard(); j.failure == nil {
+		j.failure = j.twins()
+	}
 	return j
 }
 

@@ -208,13 +208,16 @@ func (d draft) file() File {
 	}
 	b.WriteString("targets:\n")
 	for i, u := range d.places {
-		id := "yaml"
+		id, digest := "yaml", "digest"
 		if i > 0 {
-			id += strconv.Itoa(i + 1)
+			id, digest = id+strconv.Itoa(i+1), digest+strconv.Itoa(i+1)
 		}
 		fmt.Fprintf(&b, "  %s:\n    kind: yaml\n    spec:\n      file: %s\n      key: %s\n", id, quote(u.file), quote(u.key))
 		if u.prefix != "" {
 			fmt.Fprintf(&b, "    transformers:\n      - addprefix: %s\n", quote(u.prefix))
+		}
+		if u.digest != "" {
+			fmt.Fprintf(&b, "  %s:\n    kind: yaml\n    writes: digest\n    spec:\n      file: %s\n      key: %s\n", digest, quote(u.file), quote(u.digest))
 		}
 	}
 	if d.filter.channel != "" {

@@ -8,6 +8,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/edit"
 	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/scaffold"
 )
 
@@ -65,7 +66,11 @@ func checkManifest(t *testing.T, file scaffold.File, values []byte) {
 		if err != nil || len(found) != 1 {
 			t.Fatalf("%s leads to %v, %v", target.Key, found, err)
 		}
-		tag := found[0].Value[strings.LastIndexByte(found[0].Value, ':')+1:]
+		if target.Digest {
+			continue
+		}
+		tag, _ := policy.SplitDigest(found[0].Value)
+		tag = tag[strings.LastIndexByte(tag, ':')+1:]
 		if !all[0].Sources[0].Filter.Admits(tag, all[0].Policy) {
 			t.Errorf("the filter %s does not admit %s", all[0].Sources[0].Filter, tag)
 		}

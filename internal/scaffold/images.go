@@ -11,6 +11,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
@@ -19,8 +20,10 @@ type use struct {
 	file, key    string
 	image, tag   string
 	line, column int
-	// prefix stands before the tag in the same scalar: `org/app:`.
-	prefix string
+	// prefix stands before the tag in the same scalar, `org/app:`, and pin behind it, `@sha256:...`.
+	prefix, pin string
+	// digest is the key of a digest beside the tag, empty for none.
+	digest string
 }
 
 // images finds the tags of images in all values files that no manifest writes yet.
@@ -30,6 +33,10 @@ func (t *tree) images(e existing) []use {
 		f, data, err := t.parse(file)
 		if err != nil {
 			t.note(file, "%v", err)
+			continue
+		}
+		if _, _, sealed := f.Sealed(); sealed {
+			t.note(file, "SOPS guards the whole file, so it is left out: keep versions in a file of their own")
 			continue
 		}
 		s := scan{tree: t, file: file, parsed: f, existing: e}
@@ -63,7 +70,7 @@ func (s *scan) walk(n *yaml.Node, key, parent string, depth int) {
 	switch n.Kind {
 	case yaml.SequenceNode:
 		for i, c := range n.Content {
-			s.walk(c, fmt.Sprintf("%s[%d]", key, i), parent, depth+1)
+			s.walk(c, key+entry(n, i), parent, depth+1)
 		}
 	case yaml.MappingNode:
 		s.pair(n, key, parent)
@@ -125,7 +132,12 @@ func (s *scan) pair(n *yaml.Node, key, parent string) {
 	if registry := text(n, "registry"); registry != "" && repository != "" {
 		repository = strings.TrimSuffix(registry, "/") + "/" + repository
 	}
-	s.add(use{key: key + edit.Step(tagKey), image: repository, tag: tag.Value, line: tag.Line, column: tag.Column})
+	u := use{key: key + edit.Step(tagKey), image: repository, line: tag.Line, column: tag.Column}
+	u.tag, u.pin = unpin(tag.Value)
+	if text(n, "digest") != "" {
+		u.digest = key + edit.Step("digest")
+	}
+	s.add(u)
 }
 
 // chart counts the version of a chart: a dependency in a Chart.yaml, the spec of Flux's HelmRelease, a source of Argo CD,
@@ -149,20 +161,26 @@ func (s *scan) chart(n *yaml.Node, parent string) {
 	}
 }
 
+// unpin takes the digest off a tag.
+func unpin(value string) (tag, pin string) {
+	tag, _ = policy.SplitDigest(value)
+	return tag, value[len(tag):]
+}
+
 // withTag is an image with a tag in one text; a digest pins what it names.
 var withTag = mustPattern(`^([^\s:@]+(?::\d+/[^\s:@]+)?):([\w][\w.-]{0,127})(@\S+)?$`)
 
 // reference takes an image from a text such as ghcr.io/org/app:v1.2.3.
 func (s *scan) reference(n *yaml.Node, key string) {
 	m := withTag.FindStringSubmatch(n.Value)
-	switch {
+	switch _, pin := unpin(n.Value); {
 	case m == nil:
-	case m[3] != "":
+	case pin != m[3]:
 		if !s.existing.places[at{s.file, n.Line, n.Column}] {
-			s.note(s.file+" "+key, "it is pinned by its digest, which pawl does not write")
+			s.note(s.file+" "+key, "%q is no digest", m[3])
 		}
 	default:
-		s.add(use{key: key, image: m[1], tag: m[2], prefix: m[1] + ":", line: n.Line, column: n.Column})
+		s.add(use{key: key, image: m[1], tag: m[2], prefix: m[1] + ":", pin: m[3], line: n.Line, column: n.Column})
 	}
 }
 
@@ -191,6 +209,10 @@ func (s *scan) add(u use) {
 		s.note(where, "%s is tracked by %s, which does not write this place: add a target there", u.image, by)
 		return
 	}
+	if counts(u.key) {
+		s.note(where, "its entry of the list has no name of its own that a key could say: give it one, or write its manifest by hand")
+		return
+	}
 	if why := s.unique(u); why != "" {
 		s.note(where, "%s", why)
 		return
@@ -208,9 +230,11 @@ func (s *scan) unique(u use) string {
 	switch {
 	case err != nil:
 		return err.Error()
+	case len(all) > 1 && all[0].Document == all[len(all)-1].Document:
+		return "the key leads to several places of the file: write its manifest by hand"
 	case len(all) > 1:
 		return "the key leads to several documents of the file: write its manifest by hand"
-	case all[0].Value != u.prefix+u.tag || all[0].Line != u.line:
+	case all[0].Value != u.prefix+u.tag+u.pin || all[0].Line != u.line:
 		return "the key leads to another place"
 	}
 	return ""
