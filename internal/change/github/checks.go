@@ -35,6 +35,9 @@ func (c *Client) checkRuns(ctx context.Context, sha string) ([]change.Check, err
 	options := &gh.ListCheckRunsOptions{Filter: gh.String("latest"), ListOptions: gh.ListOptions{PerPage: pageSize}}
 	for range maxPages {
 		page, res, err := c.api.Checks.ListCheckRunsForRef(ctx, c.owner, c.name, sha, options)
+		if err == nil {
+			err = lacks(page == nil || page.CheckRuns == nil, "list of check runs")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -54,6 +57,9 @@ func (c *Client) statuses(ctx context.Context, sha string) ([]change.Check, erro
 	options := &gh.ListOptions{PerPage: pageSize}
 	for range maxPages {
 		page, res, err := c.api.Repositories.GetCombinedStatus(ctx, c.owner, c.name, sha, options)
+		if err == nil {
+			err = lacks(page.GetSHA() == "" || page.Statuses == nil, "list of statuses")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -125,6 +131,7 @@ func joined(a, b string) string {
 
 func (c *Client) classic(ctx context.Context, branch string) (Enforcement, error) {
 	var out struct {
+		Name       string
 		Protection struct {
 			Required struct {
 				Level    string `json:"enforcement_level"`
@@ -135,8 +142,8 @@ func (c *Client) classic(ctx context.Context, branch string) (Enforcement, error
 	if _, err := c.get(ctx, c.repoPath("/branches/%s", segments(branch)), &out); err != nil {
 		return Enforcement{}, err
 	}
-	if out.Protection.Required.Level == "off" {
-		return Enforcement{}, nil
+	if out.Protection.Required.Level == "off" || out.Name == "" {
+		return Enforcement{}, lacks(out.Name == "", "branch")
 	}
 	return Enforcement{Checks: out.Protection.Required.Contexts}, nil
 }
@@ -152,6 +159,9 @@ func (c *Client) rules(ctx context.Context, branch string) (Enforcement, error) 
 			}
 		}
 		res, err := c.get(ctx, c.repoPath("/rules/branches/%s?per_page=%d&page=%d", segments(branch), pageSize, page), &rules)
+		if err == nil {
+			err = lacks(rules == nil, "list of rules")
+		}
 		if err != nil {
 			return Enforcement{}, err
 		}

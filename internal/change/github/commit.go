@@ -75,6 +75,9 @@ func (c *Client) commit(ctx context.Context, parent string, files []written, mes
 		return "", err
 	}
 	made, _, err := c.api.Git.CreateTree(ctx, c.owner, c.name, root, entries)
+	if err == nil {
+		err = lacks(made.GetSHA() == "", "tree")
+	}
 	if err != nil {
 		return "", err
 	}
@@ -90,6 +93,9 @@ func (c *Client) root(ctx context.Context, commit string) (string, error) {
 		return sha, nil
 	}
 	found, _, err := c.api.Git.GetCommit(ctx, c.owner, c.name, commit)
+	if err == nil {
+		err = lacks(found.GetTree().GetSHA() == "", "commit")
+	}
 	if err != nil {
 		return "", err
 	}
@@ -104,7 +110,7 @@ func (c *Client) createCommit(ctx context.Context, made *gh.Tree, parents []*gh.
 	if err != nil {
 		return "", err
 	}
-	return commit.GetSHA(), nil
+	return commit.GetSHA(), lacks(commit.GetSHA() == "", "commit")
 }
 
 // treeEntries sends what cannot be part of the request for the tree.
@@ -134,6 +140,9 @@ func (c *Client) createBlob(ctx context.Context, data []byte, into *gh.TreeEntry
 	blob, _, err := c.api.Git.CreateBlob(ctx, c.owner, c.name, &gh.Blob{
 		Content: gh.String(base64.StdEncoding.EncodeToString(data)), Encoding: gh.String("base64"),
 	})
+	if err == nil {
+		err = lacks(blob.GetSHA() != blobSHA(data), "blob of that content")
+	}
 	if err != nil {
 		return err
 	}

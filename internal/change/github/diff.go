@@ -56,21 +56,27 @@ func (c *Client) diff(ctx context.Context, base, head string) (diff, error) {
 // compare reads the merge base and all commits, oldest first.
 func (c *Client) compare(ctx context.Context, base, head string, into *diff) error {
 	options := &gh.ListOptions{PerPage: pageSize}
+	total := 0
 	for range maxPages {
 		page, res, err := c.api.Repositories.CompareCommits(ctx, c.owner, c.name, base, head, options)
+		if err == nil {
+			err = lacks(page.GetMergeBaseCommit().GetSHA() == "" || page.TotalCommits == nil || page.Commits == nil, "comparison")
+		}
 		if err != nil {
 			return err
 		}
+		total = page.GetTotalCommits()
 		into.mergeBase = page.GetMergeBaseCommit().GetSHA()
 		for _, one := range page.Commits {
 			into.commits = append(into.commits, change.Commit{SHA: one.GetSHA(), Author: responsible(one)})
 			into.messages = append(into.messages, one.GetCommit().GetMessage())
 		}
-		if res.NextPage == 0 {
-			break
+		if options.Page = res.NextPage; options.Page == 0 {
+			return lacks(len(into.commits) != total, "list of all its commits")
 		}
-		options.Page = res.NextPage
 	}
+	into.commits = append(into.commits, change.Commit{}) // nobody's: those that are not read may be anybody's
+	into.messages = append(into.messages, "")
 	return nil
 }
 

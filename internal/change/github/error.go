@@ -92,7 +92,10 @@ func (c *Client) fail(doing, permission string, err error) error {
 		e.Err = ctx
 		return e
 	}
-	e.Err = httpx.Clean(err)
+	e.Err = undecodable(httpx.Clean(err))
+	if errors.Is(e.Err, httpx.ErrMalformed) {
+		e.Hint = oddHint
+	}
 	var low *httpx.Error
 	if errors.As(err, &low) {
 		e.Status, e.Hint = low.Status, low.Advice()

@@ -49,9 +49,12 @@ func decode(status int, body []byte, into any) error {
 		Errors  []struct{ Type, Message string }
 	}
 	if err := json.Unmarshal(body, &out); err != nil {
+		if status < 300 {
+			return &odd{"JSON of the kind that GitHub sends"}
+		}
 		return &answered{Status: status, Message: "the answer is no JSON"}
 	}
-	if status != http.StatusOK {
+	if status >= 300 {
 		return &answered{Status: status, Message: out.Message}
 	}
 	if len(out.Errors) > 0 {
@@ -62,7 +65,7 @@ func decode(status int, body []byte, into any) error {
 		return &answered{Status: statusOf(out.Errors[0].Type), Kind: out.Errors[0].Type, Message: strings.Join(texts, "; ")}
 	}
 	if len(out.Data) == 0 {
-		return &answered{Status: status, Message: "the answer holds no data"}
+		return &odd{"data"}
 	}
 	return json.Unmarshal(out.Data, into)
 }

@@ -117,6 +117,9 @@ func (c *Client) top(ctx context.Context, sha string) (tree, error) {
 		return top, nil
 	}
 	listing, _, err := c.api.Git.GetTree(ctx, c.owner, c.name, sha, false)
+	if err == nil {
+		err = oddTree(listing)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +175,9 @@ func (c *Client) commitLedger(ctx context.Context, parent string, files []writte
 		return "", err
 	}
 	made, _, err := c.api.Git.CreateTree(ctx, c.owner, c.name, base, entries)
+	if err == nil {
+		err = lacks(made.GetSHA() == "", "tree")
+	}
 	if err != nil {
 		return "", err
 	}

@@ -28,6 +28,9 @@ func (c *Client) MergedCommit(ctx context.Context, name string) (MergedCommit, e
 	options := gh.ListOptions{PerPage: pageSize}
 	for range maxPages * 2 {
 		commit, res, err := c.api.Repositories.GetCommit(ctx, c.owner, c.name, name, &options)
+		if err == nil {
+			err = lacks(commit.GetSHA() == "" || commit.Commit == nil, "commit")
+		}
 		if err != nil {
 			return MergedCommit{}, c.fail("reading commit "+name, readContents, err)
 		}

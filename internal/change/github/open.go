@@ -102,6 +102,9 @@ repository(owner:$owner,name:$name){`+settingsFields+` defaultBranchRef{name tar
 		return Repository{}, err
 	}
 	r := out.Repository
+	if err := lacks(r.ID == "" || r.NameWithOwner == "" || out.Viewer.Login == "", "repository and viewer"); err != nil {
+		return Repository{}, err
+	}
 	found := Repository{ID: r.ID, Name: r.NameWithOwner, Methods: r.methods(), AutoMerge: r.AutoMergeAllowed,
 		Self: out.Viewer.identity(), Expires: expiry(header), Base: c.config.Base, BaseSHA: r.Ref.oid()}
 	if r.DefaultBranchRef != nil {
@@ -115,6 +118,9 @@ repository(owner:$owner,name:$name){`+settingsFields+` defaultBranchRef{name tar
 
 func (c *Client) openAnonymously(ctx context.Context) (Repository, error) {
 	r, _, err := c.api.Repositories.Get(ctx, c.owner, c.name)
+	if err == nil {
+		err = lacks(r.GetFullName() == "" || r.GetDefaultBranch() == "", "repository")
+	}
 	if err != nil {
 		return Repository{}, err
 	}

@@ -65,6 +65,9 @@ func (c *Client) ours(ctx context.Context, options gh.PullRequestListOptions, pa
 	options.Base, options.PerPage = repository.Base, pageSize
 	for range pages {
 		page, res, err := c.api.PullRequests.List(ctx, c.owner, c.name, &options)
+		if err == nil {
+			err = lacks(page == nil || slices.Contains(page, nil), "list of pull requests")
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -156,6 +159,9 @@ func (c *Client) create(ctx context.Context, branch string, text Text) (Pull, bo
 		Title: &text.Title, Body: &text.Body, Head: &branch, Base: &repository.Base,
 	})
 	if cause == nil {
+		cause = lacks(p.GetNumber() == 0, "pull request")
+	}
+	if cause == nil {
 		return pull(p, repository.Self), true, nil
 	}
 	if refusal(cause) == nil || saidNo(cause, http.StatusUnprocessableEntity) {
@@ -245,6 +251,9 @@ func (c *Client) said(ctx context.Context, number int, body string) (bool, error
 	options := &gh.IssueListCommentsOptions{ListOptions: gh.ListOptions{PerPage: pageSize}}
 	for range maxPages {
 		page, res, err := c.api.Issues.ListComments(ctx, c.owner, c.name, number, options)
+		if err == nil {
+			err = lacks(page == nil, "list of comments")
+		}
 		if err != nil {
 			return false, err
 		}

@@ -47,6 +47,9 @@ func (c *Client) tree(ctx context.Context, sha string) (tree, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := oddTree(whole); err != nil {
+		return nil, err
+	}
 	files = tree{}
 	if !whole.GetTruncated() {
 		collect(files, "", whole.Entries)
@@ -57,6 +60,11 @@ func (c *Client) tree(ctx context.Context, sha string) (tree, error) {
 	defer c.mu.Unlock()
 	c.trees[sha] = files
 	return files, nil
+}
+
+func oddTree(t *gh.Tree) error {
+	incomplete := func(e *gh.TreeEntry) bool { return e.GetPath() == "" || e.GetMode() == "" || e.GetSHA() == "" }
+	return lacks(t.GetSHA() == "" || t.Entries == nil || slices.ContainsFunc(t.Entries, incomplete), "whole tree")
 }
 
 // collect adds the files of a listing and returns its folders.
@@ -74,6 +82,9 @@ func collect(files tree, prefix string, entries []*gh.TreeEntry) (folders []*gh.
 func (c *Client) walk(ctx context.Context, sha, prefix string, files tree) error {
 	listing, _, err := c.api.Git.GetTree(ctx, c.owner, c.name, sha, false)
 	if err != nil {
+		return err
+	}
+	if err := oddTree(listing); err != nil {
 		return err
 	}
 	if listing.GetTruncated() {
@@ -168,12 +179,12 @@ func (c *Client) blob(ctx context.Context, sha string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if blob.GetEncoding() != "base64" {
-		return []byte(blob.GetContent()), nil
+	data = []byte(blob.GetContent())
+	if blob.GetEncoding() == "base64" {
+		data, err = base64.StdEncoding.DecodeString(strings.ReplaceAll(blob.GetContent(), "\n", ""))
 	}
-	data, err = base64.StdEncoding.DecodeString(strings.ReplaceAll(blob.GetContent(), "\n", ""))
-	if err != nil {
-		return nil, fmt.Errorf("decoding blob %s: %w", sha, err)
+	if err != nil || blobSHA(data) != sha {
+		return nil, &odd{"content of the file " + sha}
 	}
 	c.remember(sha, data)
 	return data, nil

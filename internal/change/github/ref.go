@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,13 +21,19 @@ func (c *Client) Ref(ctx context.Context, ref string) (string, error) {
 	if saidNo(err, http.StatusNotFound) {
 		return "", nil
 	}
+	if err == nil {
+		err = lacks(found.GetObject().GetSHA() == "", "ref")
+	}
 	return found.GetObject().GetSHA(), c.fail("reading "+ref, readContents, err)
 }
 
 // CreateRef makes a ref; it is ErrMoved when it exists and points elsewhere.
 func (c *Client) CreateRef(ctx context.Context, ref, to string) error {
 	return c.settled(ctx, move{"creating", ref, "", to}, func() error {
-		_, _, err := c.api.Git.CreateRef(ctx, c.owner, c.name, &gh.Reference{Ref: &ref, Object: &gh.GitObject{SHA: &to}})
+		made, _, err := c.api.Git.CreateRef(ctx, c.owner, c.name, &gh.Reference{Ref: &ref, Object: &gh.GitObject{SHA: &to}})
+		if err == nil {
+			err = lacks(made.GetObject().GetSHA() != to, "ref at that commit")
+		}
 		return err
 	})
 }
@@ -135,6 +142,10 @@ func (c *Client) refRefused(doing string, m move, cause error) error {
 func (c *Client) branches(ctx context.Context, prefix string) (map[string]string, error) {
 	refs, _, err := c.api.Git.ListMatchingRefs(ctx, c.owner, c.name, &gh.ReferenceListOptions{Ref: "heads/" + prefix})
 	if err != nil {
+		return nil, err
+	}
+	without := func(r *gh.Reference) bool { return r.GetObject().GetSHA() == "" }
+	if err := lacks(refs == nil || slices.ContainsFunc(refs, without), "list of refs"); err != nil {
 		return nil, err
 	}
 	found := map[string]string{}

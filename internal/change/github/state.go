@@ -44,7 +44,9 @@ func (c *Client) state(ctx context.Context, number int) (state, error) {
 	if out.Repository.PullRequest == nil {
 		return state{}, &answered{Status: http.StatusNotFound, Message: fmt.Sprintf("there is no pull request %d", number)}
 	}
-	return out.Repository, nil
+	s := out.Repository
+	known := s.is("open") || s.is("closed") || s.is("merged")
+	return s, lacks(!known || s.PullRequest.HeadRefOid == "" || s.PullRequest.ID == "", "pull request")
 }
 
 // open, merged and the like are GitHub's words for it.

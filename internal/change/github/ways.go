@@ -266,8 +266,11 @@ func (m *merge) disarm(ctx context.Context, s state) error {
 
 // mutate runs one mutation of which only success or failure matters.
 func (m *merge) mutate(ctx context.Context, name, input string, value map[string]any) error {
-	var out struct{}
+	var out map[string]*struct{}
 	text := fmt.Sprintf("mutation($input:%s!){%s(input:$input){clientMutationId}}", input, name)
 	_, err := m.query(ctx, text, map[string]any{"input": value}, &out)
+	if err == nil {
+		err = lacks(out[name] == nil, "result of "+name)
+	}
 	return err
 }
