@@ -95,6 +95,8 @@ func TestTitle(t *testing.T) {
 		{"two long", []Update{u("a", long, "2"), u("b", long, long)}, "2 updates: a, b"},
 		{"one long", []Update{u("a", "1", strings.Repeat("@", 200))}, "a 1 -> " + strings.Repeat("%40", 27) + "..."},
 		{"one long URL", []Update{u("a", "https://x/"+long+long+"/v1", "https://x/"+long+long+"/v2")}, "a ...v1 -> ...v2"},
+		{"pinned", []Update{u("a", "v1@sha256:"+strings.Repeat("01", 32), "v2@sha256:"+strings.Repeat("ab", 32))},
+			"a v1%40sha256:010101010101... -> v2%40sha256:abababababab..."},
 		{"colons", []Update{u("fixes", "https://github.com/o/r/issues/1", "x:v1:tada:")}, "fixes https%3A//github.com/o/r/issues/1 -> x:v1%3Atada%3A"},
 	}
 	for _, tt := range tests {

@@ -77,13 +77,26 @@ func summary(moves []move) string {
 // moves returns the distinct moves in the order of the updates.
 func (s Set) moves() []move {
 	var moves []move
-	seen := map[move]bool{}
+	seen := map[[3]string]bool{}
 	for _, u := range s.sorted() {
-		m := move{word(u.Manifest), word(u.Old), word(u.New)}
-		if !seen[m] {
-			seen[m] = true
-			moves = append(moves, m)
+		whole := [3]string{u.Manifest, u.Old, u.New}
+		if !seen[whole] {
+			seen[whole] = true
+			moves = append(moves, move{word(u.Manifest), word(brief(u.Old)), word(brief(u.New))})
 		}
 	}
 	return moves
+}
+
+// brief cuts the digest at the end of a value to what is enough to recognize it.
+func brief(value string) string {
+	at := strings.LastIndex(value, "sha")
+	if at < 0 {
+		return value
+	}
+	algorithm, hex, _ := strings.Cut(value[at:], ":")
+	if len(hex) < 64 || strings.Trim(hex, "0123456789abcdef") != "" {
+		return value
+	}
+	return value[:at] + algorithm + ":" + hex[:12] + "..."
 }

@@ -174,6 +174,15 @@ func mistakes() []mistake {
 		{"a wrong key", app("$.app.tag", "$.app.tga"), nil, "plan", 3, `values.yaml:2:3: .*\$\.app\.tga`, `tag`, "target-invalid"},
 		{"a key twice", map[string]string{"values.yaml": siteValues + "  tag: v1.0.1\n"}, nil, "plan", 3, `values.yaml:3:3: .*tag.*`, `remove`, "target-invalid"},
 		{"an alias", map[string]string{"values.yaml": "base: &v v1.0.0\napp:\n  tag: *v\n"}, nil, "plan", 3, `values.yaml:3:8: .*alias`, `use \$\.base`, "target-invalid"},
+		{"another image", map[string]string{"manifests/app.yaml": replaced(siteManifest, "targets:", "    transformers: [addprefix: 'org/app:']\ntargets:"), "values.yaml": "app:\n  tag: org/log:v1.0.0\n"},
+			nil, "plan", 3, `failed \(target-mismatch\): values.yaml:2:8: expected a value that begins with org/app:, found "org/log:v1.0.0"`, `correct key`, "target-mismatch"},
+		{"another image, validated", map[string]string{"values.yaml": "app:\n  tag: org/log:v1.0.0\n"}, nil, "validate", 4, `expected a tag alone, found "org/log:v1.0.0"`, `addprefix: 'org/log:'`, "target-invalid"},
+		{"a file of SOPS", map[string]string{"values.yaml": siteValues + "sops:\n  mac: ENC[x]\n"}, nil, "plan", 3, `failed \(target-encrypted\): values.yaml:4:3: the checksum`, `mac_only_encrypted: true`, "target-encrypted"},
+		{"a value of SOPS", map[string]string{"values.yaml": "app:\n  tag: ENC[AES256_GCM,data:x]\n"}, nil, "plan", 3, `failed \(target-encrypted\): values.yaml:2:8: the value is encrypted`, `in clear text`, "target-encrypted"},
+		{"a digest that moved", map[string]string{"values.yaml": "app:\n  tag: v1.1.0@sha256:" + strings.Repeat("0", 64) + "\n"}, nil, "plan", 0,
+			`held \(digest-moved\): v1.1.0 is pinned to sha256:000000000000..., and the registry gives it sha256:`, `policy.digest: follow`, "digest-moved"},
+		{"a digest beside a tag", map[string]string{"values.yaml": siteValues + "  digest: sha256:" + strings.Repeat("0", 64) + "\n"}, nil, "plan", 0,
+			`held \(digest-beside\): \$.app.digest beside it is sha256:000000000000..., which no target writes`, `writes: digest`, "digest-beside"},
 		{"an unset variable", app("org/app", `'{{ requiredEnv "APP" }}'`), func(s *site) {
 			s.write(".pawl.yaml", "env: [APP]\n")
 		}, "plan", 3, `manifests/app.yaml:5:14: the environment variable APP is not set`, `set it`, "manifest-invalid"},

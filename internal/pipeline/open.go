@@ -165,7 +165,7 @@ func shared(jobs []*job) []strictyaml.Problem {
 			switch {
 			case other == nil:
 				first[at] = j
-			case other.source.Query != j.source.Query || other.source.Filter.String() != j.source.Filter.String():
+			case other.source.Query != j.source.Query || other.target.Digest != j.target.Digest || other.source.Filter.String() != j.source.Filter.String():
 				p := j.target.Place
 				p.Warning, p.Hint = true, oneWriter
 				p.Message = fmt.Sprintf("%s/%s writes %s in %s too, from another source or with another filter", other.manifest.Name, other.target.ID, at.key, at.file)
