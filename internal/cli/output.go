@@ -135,6 +135,10 @@ func writeOutcome(w io.Writer, o pipeline.Outcome) {
 	if o.Target != "" {
 		name += "/" + o.Target
 	}
+	if o.Place != "" { // its faults were said when the manifests were read
+		fmt.Fprintf(w, "%s: %s (%s): %s, see the error above\n", printable(name), o.Outcome, o.Reason, printable(o.Place))
+		return
+	}
 	fmt.Fprintf(w, "%s: %s (%s): %s\n", printable(name), o.Outcome, o.Reason, printable(o.Detail))
 	if o.Hint != "" {
 		fmt.Fprintf(w, "  hint: %s\n", printable(o.Hint))

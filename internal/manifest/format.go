@@ -17,8 +17,8 @@ type document struct {
 	Title         strictyaml.Unsupported `yaml:"title" hint:"write name"`
 	Version       strictyaml.Unsupported `yaml:"version" hint:"remove it: it names a version of Updatecli"`
 	PipelineID    strictyaml.Unsupported `yaml:"pipelineid" hint:"remove it: pawl keeps one pull request for all updates"`
-	Conditions    strictyaml.Unsupported `yaml:"conditions" hint:"remove it: pawl checks that an image exists before it writes its tag"`
-	SCMs          strictyaml.Unsupported `yaml:"scms" hint:"remove it: the repository is set under forge in .pawl.yaml"`
+	Conditions    strictyaml.Unsupported `yaml:"conditions" hint:"a condition decides whether its target is written, and pawl asks only whether an image exists; where it asks for more, keep the manifest with Updatecli"`
+	SCMs          strictyaml.Unsupported `yaml:"scms" hint:"pawl writes to the repository that it runs in, which forge in .pawl.yaml names; a manifest for another one belongs there"`
 	Actions       strictyaml.Unsupported `yaml:"actions" hint:"remove it: pawl run opens the pull request itself"`
 	PullRequests  strictyaml.Unsupported `yaml:"pullrequests" hint:"remove it: pawl run opens the pull request itself"`
 	AutoDiscovery strictyaml.Unsupported `yaml:"autodiscovery" hint:"write a manifest for each image"`
@@ -27,12 +27,12 @@ type document struct {
 
 type sourceBlock struct {
 	Name         strictyaml.Text  `yaml:"name" doc:"What this source is, for people."`
-	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage,helmchart,githubrelease" doc:"What is asked for versions."`
+	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage,helmchart,githubrelease" others:"cargopackage,dockerdigest,dockerfile,file,gitbranch,giteabranch,gitearelease,giteatag,githubtag,gitlabbranch,gitlabrelease,gitlabtag,gittag,golang,golang/gomod,golang/module,hcl,http,jenkins,json,maven,npm,pypi,shell,stash/branch,stash/tag,temurin/release,terraform/file,terraform/lock,terraform/provider,terraform/registry,toml,xml,yaml" hint:"pawl follows images, charts and GitHub releases; what follows another source stays with the tool that knows it" doc:"What is asked for versions."`
 	Spec         sourceSpec       `yaml:"spec" required:"true" doc:"Where to ask; what it holds depends on kind."`
 	Transformers []transformBlock `yaml:"transformers" doc:"Turn the version into the text that is written, in order."`
 
-	DependsOn strictyaml.Unsupported `yaml:"dependson" hint:"remove it: all sources are asked at once"`
-	SCMID     strictyaml.Unsupported `yaml:"scmid" hint:"remove it: pawl works on the repository it runs in"`
+	DependsOn strictyaml.Unsupported `yaml:"dependson" hint:"pawl asks all sources at once; nothing waits for another, and what follows one that fails stays as it is"`
+	SCMID     strictyaml.Unsupported `yaml:"scmid" hint:"pawl works on the repository that it runs in; a file of another repository needs a manifest there"`
 }
 
 // sourceSpec is kept as a node until the kind is known.
@@ -49,9 +49,9 @@ type imageSpec struct {
 	TagFilter     strictyaml.Text `yaml:"tagfilter" doc:"A regular expression; only tags that match it are considered."`
 	VersionFilter *versionFilter  `yaml:"versionfilter" doc:"Which versions count: a semver range, or a map."`
 
-	Tag           strictyaml.Unsupported `yaml:"tag" hint:"remove it: the tag is chosen by versionfilter"`
-	Architecture  strictyaml.Unsupported `yaml:"architecture" hint:"remove it: the tag is checked as a whole"`
-	Architectures strictyaml.Unsupported `yaml:"architectures" hint:"remove it: the tag is checked as a whole"`
+	Tag           strictyaml.Unsupported `yaml:"tag" hint:"the tag is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
+	Architecture  strictyaml.Unsupported `yaml:"architecture" hint:"a tag counts whatever architectures its image has; policy.exclude passes over one that lacks yours"`
+	Architectures strictyaml.Unsupported `yaml:"architectures" hint:"a tag counts whatever architectures its image has; policy.exclude passes over one that lacks yours"`
 	Username      strictyaml.Unsupported `yaml:"username" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
 	Password      strictyaml.Unsupported `yaml:"password" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
 	Token         strictyaml.Unsupported `yaml:"token" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
@@ -62,12 +62,12 @@ type chartSpec struct {
 	Name          strictyaml.Text `yaml:"name" required:"true" doc:"The chart's name."`
 	VersionFilter *versionFilter  `yaml:"versionfilter" doc:"Which versions count: a semver range, or a map."`
 
-	Version          strictyaml.Unsupported `yaml:"version" hint:"remove it: the version is chosen by versionfilter"`
-	AppVersion       strictyaml.Unsupported `yaml:"appversion" hint:"remove it: pawl tracks chart versions"`
+	Version          strictyaml.Unsupported `yaml:"version" hint:"the version is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
+	AppVersion       strictyaml.Unsupported `yaml:"appversion" hint:"pawl writes the version of the chart; the application's own is followed at its image or its releases"`
 	File             strictyaml.Unsupported `yaml:"file" hint:"write a target of kind yaml"`
 	Key              strictyaml.Unsupported `yaml:"key" hint:"write a target of kind yaml"`
 	Value            strictyaml.Unsupported `yaml:"value" hint:"write a target of kind yaml"`
-	VersionIncrement strictyaml.Unsupported `yaml:"versionincrement" hint:"use the transformer semverinc"`
+	VersionIncrement strictyaml.Unsupported `yaml:"versionincrement" hint:"pawl writes the value that follows the source and nothing beside it; the version of a chart of your own is raised where it is released"`
 	Username         strictyaml.Unsupported `yaml:"username" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
 	Password         strictyaml.Unsupported `yaml:"password" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
 	Token            strictyaml.Unsupported `yaml:"token" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
@@ -82,15 +82,15 @@ type releaseSpec struct {
 	TypeFilter    *typeFilter     `yaml:"typefilter" doc:"Which releases count; full releases only when absent. Drafts never count."`
 	VersionFilter *versionFilter  `yaml:"versionfilter" doc:"Which versions count: a semver range, or a map."`
 
-	Tag strictyaml.Unsupported `yaml:"tag" hint:"remove it: the tag is chosen by versionfilter"`
-	Key strictyaml.Unsupported `yaml:"key" hint:"remove it: pawl tracks the tag's name"`
+	Tag strictyaml.Unsupported `yaml:"tag" hint:"the tag is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
+	Key strictyaml.Unsupported `yaml:"key" hint:"pawl writes the name of the release's tag, which is what key: tagname asks for; its title and its commit are not written"`
 }
 
 type typeFilter struct {
 	Release    strictyaml.Flag        `yaml:"release" doc:"Full releases count."`
 	Prerelease strictyaml.Flag        `yaml:"prerelease" doc:"Prereleases count; alone it means prereleases only."`
-	Draft      strictyaml.Unsupported `yaml:"draft" hint:"remove it: a draft is not published"`
-	Latest     strictyaml.Unsupported `yaml:"latest" hint:"remove it: versionfilter chooses the version"`
+	Draft      strictyaml.Unsupported `yaml:"draft" hint:"drafts never count, as draft: false says; no tag stands for one before it is published"`
+	Latest     strictyaml.Unsupported `yaml:"latest" hint:"pawl does not know which release GitHub marks as the latest; versionfilter chooses among all that are published, which may be another one"`
 }
 
 // versionFilter is written as text, a semver range, or as a map.
@@ -100,14 +100,14 @@ type versionFilter struct {
 }
 
 type versionFilterBlock struct {
-	Kind    strictyaml.Text `yaml:"kind" enum:"semver,like,regex,regex/semver,regex/numeric,regex/alphabetical,latest" doc:"How versions are compared; semver when absent."`
+	Kind    strictyaml.Text `yaml:"kind" enum:"semver,like,regex,regex/semver,regex/numeric,regex/alphabetical,latest" others:"time,regex/time,lex,regex/lex,pep440,regex/pep440" hint:"pawl has no such order; regex/numeric and regex/alphabetical compare a part of the tag, which is right for times whose year stands first" doc:"How versions are compared; semver when absent."`
 	Pattern strictyaml.Text `yaml:"pattern" doc:"The semver range, or the leading numbers of kind like as 16.x, or the regular expression of kind regex, or the exact tag of kind latest."`
 	Regex   strictyaml.Text `yaml:"regex" doc:"For the kinds regex/...: the expression whose first group is compared."`
 
-	Strict         strictyaml.Unsupported `yaml:"strict" hint:"remove it: versions are strict unless policy.loose is true"`
-	ReplaceAll     strictyaml.Unsupported `yaml:"replaceall" hint:"use transformers"`
-	Example        strictyaml.Unsupported `yaml:"example" hint:"remove it"`
-	DefaultVersion strictyaml.Unsupported `yaml:"default" hint:"remove it"`
+	Strict         strictyaml.Unsupported `yaml:"strict" hint:"versions are strict, as strict: true says; policy.loose: true stands for strict: false"`
+	ReplaceAll     strictyaml.Unsupported `yaml:"replaceall" hint:"pawl compares what the tag itself holds; kind: like reads the numbers of tags such as tool-8_14_0 as they are"`
+	Example        strictyaml.Unsupported `yaml:"example" hint:"remove it: it is for people, and a comment says it as well"`
+	DefaultVersion strictyaml.Unsupported `yaml:"default" hint:"pawl has no version to fall back on: where nothing satisfies the filter, the value stays"`
 }
 
 // DecodeYAML reads either form.
@@ -137,7 +137,7 @@ type transformBlock struct {
 	FindSubMatch *findSubMatch   `yaml:"findsubmatch" doc:"Keeps one group of a regular expression."`
 	SemVerInc    strictyaml.Text `yaml:"semverinc" doc:"Increments: major, minor, patch, or several with commas."`
 
-	JSONMatch strictyaml.Unsupported `yaml:"jsonmatch" hint:"use find or findsubmatch"`
+	JSONMatch strictyaml.Unsupported `yaml:"jsonmatch" hint:"a version is no JSON; find and findsubmatch keep a part of a text"`
 	Quote     strictyaml.Unsupported `yaml:"quote" hint:"remove it: the quoting in the file is kept, and added where YAML needs it"`
 	Unquote   strictyaml.Unsupported `yaml:"unquote" hint:"remove it: values are written as YAML needs them"`
 }
@@ -156,7 +156,7 @@ type findSubMatch struct {
 type findSubMatchBlock struct {
 	Pattern        strictyaml.Text        `yaml:"pattern" required:"true" doc:"The regular expression."`
 	CaptureIndex   strictyaml.Number      `yaml:"captureindex" doc:"The group to keep; 0 is the whole match."`
-	CapturePattern strictyaml.Unsupported `yaml:"capturepattern" hint:"use captureindex"`
+	CapturePattern strictyaml.Unsupported `yaml:"capturepattern" hint:"captureindex keeps one group; several put together in another order are not written"`
 }
 
 // DecodeYAML reads either form.
@@ -175,31 +175,31 @@ func (f *findSubMatch) Alternatives() []any { return []any{strictyaml.Text{}, fi
 
 type targetBlock struct {
 	Name         strictyaml.Text  `yaml:"name" doc:"What this target is, for people."`
-	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"yaml" doc:"The kind of file."`
+	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"yaml" others:"csv,dockerfile,file,gitbranch,githubrelease,gittag,golang/gomod,hcl,helmchart,http,json,shell,terraform/file,terraform/lock,terraform/provider,toml,xml" hint:"pawl writes YAML files; another kind of file stays with the tool that knows it" doc:"The kind of file."`
 	Writes       strictyaml.Text  `yaml:"writes" enum:"tag,digest" doc:"What of an image is written: its tag, which is meant when absent, or the tag's digest."`
 	SourceID     strictyaml.Text  `yaml:"sourceid" doc:"The source that is followed; not needed when there is one."`
 	Spec         *yamlSpec        `yaml:"spec" required:"true" doc:"The value in the file."`
 	Transformers []transformBlock `yaml:"transformers" doc:"Applied after the source's own."`
 
-	DisableSourceInput strictyaml.Unsupported `yaml:"disablesourceinput" hint:"remove it: a target always follows its source"`
-	DependsOn          strictyaml.Unsupported `yaml:"dependson" hint:"remove it: all targets are written together"`
-	ConditionIDs       strictyaml.Unsupported `yaml:"conditionids" hint:"remove it"`
-	SCMID              strictyaml.Unsupported `yaml:"scmid" hint:"remove it: pawl works on the repository it runs in"`
+	DisableSourceInput strictyaml.Unsupported `yaml:"disablesourceinput" hint:"a target always follows its source, as disablesourceinput: false says; pawl writes no text of the manifest's own"`
+	DependsOn          strictyaml.Unsupported `yaml:"dependson" hint:"pawl writes all targets together; none waits for another, and one that fails stays as it is"`
+	ConditionIDs       strictyaml.Unsupported `yaml:"conditionids" hint:"a condition decides whether its target is written, and pawl asks only whether an image exists; where it asks for more, keep the manifest with Updatecli"`
+	SCMID              strictyaml.Unsupported `yaml:"scmid" hint:"pawl works on the repository that it runs in; a file of another repository needs a manifest there"`
 	ActionID           strictyaml.Unsupported `yaml:"actionid" hint:"remove it: pawl run opens the pull request itself"`
 }
 
 type yamlSpec struct {
 	File   strictyaml.Text `yaml:"file" required:"true" doc:"The YAML file, below the root."`
 	Key    strictyaml.Text `yaml:"key" required:"true" doc:"The value's place as a JSONPath, e.g. $.image.tag."`
-	Engine strictyaml.Text `yaml:"engine" enum:"yamlpath" doc:"How key is read; yamlpath is the only way."`
+	Engine strictyaml.Text `yaml:"engine" enum:"yamlpath" others:"default,go-yaml,goyaml" hint:"keys are read as engine: yamlpath does; check that the key names the same place there" doc:"How key is read; yamlpath is the only way."`
 
 	Files         strictyaml.Unsupported `yaml:"files" hint:"write one target for each file"`
 	Keys          strictyaml.Unsupported `yaml:"keys" hint:"write one target for each key"`
-	Value         strictyaml.Unsupported `yaml:"value" hint:"remove it: the value comes from the source"`
-	KeyOnly       strictyaml.Unsupported `yaml:"keyonly" hint:"remove it: pawl writes values"`
+	Value         strictyaml.Unsupported `yaml:"value" hint:"what is written comes from the source; the target's transformers put text around it"`
+	KeyOnly       strictyaml.Unsupported `yaml:"keyonly" hint:"a target of pawl writes a value; keyonly only asks whether the key is there"`
 	SearchPattern strictyaml.Unsupported `yaml:"searchpattern" hint:"write one target for each file"`
-	Comment       strictyaml.Unsupported `yaml:"comment" hint:"remove it: comments in the file are kept as they are"`
-	DocumentIndex strictyaml.Unsupported `yaml:"documentindex" hint:"remove it: the key is looked up in every document of the file"`
+	Comment       strictyaml.Unsupported `yaml:"comment" hint:"pawl writes no comments; those in the file stay as they are"`
+	DocumentIndex strictyaml.Unsupported `yaml:"documentindex" hint:"the key is looked up in every document of the file: name what the one document alone has, or give it a file of its own"`
 }
 
 // PolicyBlock is the `policy:` block of a manifest and, as defaults, of the configuration.

@@ -113,6 +113,13 @@ func TestProblems(t *testing.T) {
 		{"bad regexp", imageWith("{image: a/b, versionfilter: {kind: regex, pattern: '('}}")},
 		{"bad tag filter", imageWith("{image: a/b, tagfilter: '(', versionfilter: '*'}")},
 		{"bad kind of filter", imageWith("{image: a/b, versionfilter: {kind: semvre}}")},
+		{"kinds of filter of another tool", imageWith("{image: a/b, versionfilter: {kind: regex/time, regex: '^nightly-(.*)$', pattern: '20060102'}}")},
+		{"target of another tool", strings.Replace(targetWith("{file: v.toml, key: a}"), "kind: yaml", "kind: toml", 1)},
+		{"what decides", releaseWith("{owner: o, repository: r, key: hash, typefilter: {latest: true}, versionfilter: {kind: semver, pattern: 8.x, replaceall: {pattern: _, replacement: .}, strict: false}}") +
+			"scms: {}\nconditions: {}\n"},
+		{"what decides in a chart", strings.Replace(imageWith("{url: 'https://charts.example', name: c, versionincrement: minor, appversion: true, versionfilter: '*'}"), "dockerimage", "helmchart", 1)},
+		{"where it is written", "sources: {s: {kind: dockerimage, spec: {image: a/b, versionfilter: '*', architectures: [linux/arm64]}}}\n" +
+			"targets: {t: {kind: yaml, scmid: other, disablesourceinput: true, conditionids: [c], spec: {file: v.yaml, key: $.a, documentindex: 4, engine: go-yaml}}}\n"},
 		{"image with tag", imageWith("{image: 'a/b:v1', versionfilter: '*'}")},
 		{"image with digest", imageWith("{image: 'a/b@sha256:0', versionfilter: '*'}")},
 		{"image with scheme", imageWith("{image: 'https://me:s3cret@ghcr.io/org/web', versionfilter: '*'}")},

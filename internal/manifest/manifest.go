@@ -37,6 +37,11 @@ type Manifest struct {
 // Valid reports whether the manifest can be used.
 func (m Manifest) Valid() bool { return !strictyaml.Failed(m.Problems) }
 
+// First reports whether the problem with the index is the first error of the manifest, which stands for it in a plan.
+func (m Manifest) First(i int) bool {
+	return !m.Problems[i].Warning && !strictyaml.Failed(m.Problems[:i])
+}
+
 // Source returns the source with the id.
 func (m Manifest) Source(id string) Source {
 	i := slices.IndexFunc(m.Sources, func(s Source) bool { return s.ID == id })

@@ -11,7 +11,7 @@ func (t *translator) transform(blocks []transformBlock) source.Transform {
 	for _, b := range blocks {
 		steps := t.steps(b)
 		if len(steps) > 1 {
-			t.errorf(steps[1].at, "write each transformer as an item of its own, in order", "two transformers in one item of the list")
+			t.errorf(steps[1].at, "write each as an item of its own, in the order in which they are to apply; Updatecli has an order of its own within one item", "two transformers in one item of the list")
 		}
 		for _, s := range steps {
 			if s.err != nil {

@@ -179,7 +179,7 @@ func (t *translator) filter(spec *yaml.Node, clean bool, f *versionFilter, s *So
 		return
 	}
 	if f == nil || f.Kind.Value == "" && f.Pattern.Value == "" && f.Regex.Value == "" {
-		t.errorf(strictyaml.Position(spec), "add e.g. versionfilter: {kind: semver, pattern: ^1.0.0}", "versionfilter is missing or empty")
+		t.errorf(strictyaml.Position(spec), "say which versions count, e.g. versionfilter: ^1.0.0; versionfilter: '*' takes every release", "versionfilter is missing or empty")
 		return
 	}
 	at := f.place

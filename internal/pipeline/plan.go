@@ -37,6 +37,9 @@ type Outcome struct {
 	Hint     string         `json:"hint"`
 	// Candidates is the number of versions that the source listed.
 	Candidates int `json:"candidates"`
+	// Place is where the fault of a manifest stands, and how many more it has; empty for other outcomes. Whoever says the
+	// faults themselves need not repeat Detail.
+	Place string `json:"-"`
 	// Err is the cause of a failure where there is one, for those who tell causes apart.
 	Err error `json:"-"`
 }
@@ -67,17 +70,18 @@ func assemble(manifests []manifest.Manifest, jobs []*job, files []change.File) P
 func invalid(m manifest.Manifest) Outcome {
 	o := Outcome{Manifest: m.Name, Outcome: policy.Failed, Reason: policy.ManifestInvalid}
 	more := 0
-	for _, p := range m.Problems {
+	for i, p := range m.Problems {
 		switch {
 		case p.Warning:
-		case o.Detail == "":
-			o.Detail, o.Hint = p.Error(), p.Hint
+		case m.First(i):
+			o.Detail, o.Hint, o.Place = p.Error(), p.Hint, p.Place()
 		default:
 			more++
 		}
 	}
 	if more > 0 {
 		o.Detail += fmt.Sprintf(" (and %d more, see pawl validate)", more)
+		o.Place += fmt.Sprintf(" and %d more", more)
 	}
 	return o
 }

@@ -145,7 +145,7 @@ func (p Pipeline) request(s *snapshot, j *job, v *value) policy.Request {
 // otherTypes is the answer when a type filter leaves no release.
 func otherTypes(listed int) policy.Decision {
 	return policy.Decision{Outcome: policy.None, Reason: policy.NoMatch, Detail: fmt.Sprintf("none of %d releases is of a type that counts", listed),
-		Hint: "set typefilter: {prerelease: true} to follow prereleases, or {release: true} for full releases"}
+		Hint: "typefilter: {release: true, prerelease: true} counts both types"}
 }
 
 // objections hold an update that people object to.

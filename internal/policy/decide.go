@@ -288,10 +288,9 @@ func (r *Request) nothing(t tally) Decision {
 	case !r.Filter.versions():
 		d.Hint = "pawl explain shows every tag"
 	case t.top.tag == "":
-		d.Hint = "no tag is a version; use kind: regex, or policy.loose: true for tags like 1.2 or 20260101"
+		d.Hint = "no tag is a version with three numeric parts; policy.loose: true also takes tags like 1.2 or 20260101, kind: like those of the value's shape"
 	case t.prerelease.tag != "":
-		v := t.prerelease.version.release()
-		d.Hint = fmt.Sprintf("prereleases alone fit, the newest is %s; name one in the range to admit them, e.g. >=%s-0", t.prerelease.tag, v)
+		d.Hint = fmt.Sprintf("prereleases alone fit, the newest is %s; a range that names one admits them", t.prerelease.tag) + example(r.Filter.span.naming("0"))
 	default:
 		d.Hint = fmt.Sprintf("the newest version listed is %s", t.top.tag)
 	}

@@ -74,13 +74,13 @@ func TestLintNamesTheWayOut(t *testing.T) {
 		want             []Warning
 	}{
 		{">=1.13.0-infitx.0 <=1.99.0-infitx.9999", "", []Warning{{
-			">=1.13.0-infitx.0 <=1.99.0-infitx.9999 also admits other versions than infitx.N, e.g. 1.13.0, 1.13.1-rc.1, 1.14.0-rc.1", "add policy: {channel: infitx}"}}},
+			">=1.13.0-infitx.0 <=1.99.0-infitx.9999 also admits other versions than infitx.N, e.g. 1.13.0, 1.13.1-rc.1, 1.14.0-rc.1", "if only infitx.N is meant, add policy: {channel: infitx}"}}},
 		{">=1.0.0-rc.0 <=1.9.0-rc.9999", "", []Warning{{
-			">=1.0.0-rc.0 <=1.9.0-rc.9999 also admits other versions than rc.N, e.g. 1.0.0, 1.0.1-beta.1, 1.1.0-beta.1", "add policy: {channel: rc}"}}},
+			">=1.0.0-rc.0 <=1.9.0-rc.9999 also admits other versions than rc.N, e.g. 1.0.0, 1.0.1-beta.1, 1.1.0-beta.1", "if only rc.N is meant, add policy: {channel: rc}"}}},
 		{">=1.0.0-rc.0 <=1.0.0-rc.999", "", []Warning{{
-			">=1.0.0-rc.0 <=1.0.0-rc.999 ends at rc.999; later builds will not be seen", "raise the end to rc.999999, or leave it out and add policy: {channel: rc}"}}},
+			">=1.0.0-rc.0 <=1.0.0-rc.999 ends at rc.999; later builds will not be seen", "raise the end to rc.999999"}}},
 		{"^1.0.0", "infitx", []Warning{{
-			"^1.0.0 admits no prerelease, so nothing of the channel infitx can match", "name a prerelease in the range, e.g. >=1.0.0-infitx.0"}}},
+			"^1.0.0 admits no prerelease, so nothing of the channel infitx can match", "name one of its prereleases in the range, e.g. ^1.0.0-infitx.0"}}},
 		{"^1.0.0-infitx.0", "infitx", nil},
 		{">=19.13.0-infitx.0 <=19.13.0-infitx.999999", "", nil},
 	}

@@ -20,7 +20,7 @@ func (f Filter) Lint(p Policy) []Warning {
 	if p.Channel != "" && f.versions() && f.span.releasesOnly() {
 		all = append(all, Warning{
 			Message: fmt.Sprintf("%s admits no prerelease, so nothing of the channel %s can match", f.pattern, p.Channel),
-			Hint:    fmt.Sprintf("name a prerelease in the range, e.g. >=1.0.0-%s.0", p.Channel),
+			Hint:    "name one of its prereleases in the range" + example(f.span.naming(p.Channel+".0")),
 		})
 	}
 	for _, g := range f.span.groups {
@@ -33,18 +33,26 @@ func (f Filter) Lint(p Policy) []Warning {
 			if leak := g.leak(low, label); leak != "" {
 				all = append(all, Warning{
 					Message: fmt.Sprintf("%s also admits other versions than %s.N, e.g. %s", f.pattern, label, leak),
-					Hint:    fmt.Sprintf("add policy: {channel: %s}", label),
+					Hint:    fmt.Sprintf("if only %s.N is meant, add policy: {channel: %s}", label, label),
 				})
 			}
 		}
 		if last <= shortCounter {
 			all = append(all, Warning{
 				Message: fmt.Sprintf("%s ends at %s.%d; later builds will not be seen", f.pattern, label, last),
-				Hint:    fmt.Sprintf("raise the end to %s.999999, or leave it out and add policy: {channel: %s}", label, label),
+				Hint:    fmt.Sprintf("raise the end to %s.999999", label),
 			})
 		}
 	}
 	return all
+}
+
+// example shows a range, when there is one.
+func example(pattern string) string {
+	if pattern == "" {
+		return ""
+	}
+	return ", e.g. " + pattern
 }
 
 // window returns the ends of a group that is a lower and an upper bound on one channel.

@@ -128,7 +128,7 @@ func TestHints(t *testing.T) {
 		want string
 	}{
 		{"newest outside", Request{Listing: listing("1.0.0", "2.0.0", "v2.1.0"), Filter: filter(t, "~9")}, "the newest version listed is v2.1.0"},
-		{"prereleases alone", Request{Listing: listing("v1.2.3-rc.1", "v1.2.3-rc.2", "v2.0.0", "v3.0.0-rc.1"), Filter: filter(t, "^1.0.0")}, "the newest is v1.2.3-rc.2; name one in the range to admit them, e.g. >=1.2.3-0"},
+		{"prereleases alone", Request{Listing: listing("v1.2.3-rc.1", "v1.2.3-rc.2", "v2.0.0", "v3.0.0-rc.1"), Filter: filter(t, "^1.0.0")}, "the newest is v1.2.3-rc.2; a range that names one admits them, e.g. ^1.0.0-0"},
 		{"a lower prerelease than the range's", Request{Listing: listing("1.0.0-alpha"), Filter: filter(t, ">=1.0.0-beta")}, "the newest version listed is 1.0.0-alpha"},
 		{"no versions", Request{Listing: listing("latest", "20260101"), Filter: filter(t, "*")}, "policy.loose: true"},
 		{"no text", Request{Listing: listing("latest"), Filter: mustFilter(t, "regex", "^v", "")}, "pawl explain"},

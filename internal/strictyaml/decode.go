@@ -194,7 +194,11 @@ func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
 		d.Errorf(n, "", "%s is empty", f.name)
 	}
 	if t, ok := v.Interface().(Text); ok && t.Set() && len(f.enum) > 0 && !slices.Contains(f.enum, t.Value) {
-		d.Errorf(n, didYouMean(t.Value, f.enum), "%s: want %s, have %s", f.name, oneOf(f.enum), Quote(t.Value))
+		hint := didYouMean(t.Value, f.enum)
+		if slices.Contains(f.others, t.Value) {
+			hint = f.hint
+		}
+		d.Errorf(n, hint, "%s: want %s, have %s", f.name, oneOf(f.enum), Quote(t.Value))
 	}
 }
 

@@ -10,12 +10,16 @@ import (
 
 // field is one key of a struct as its tags describe it:
 //
-//	Kind Text `yaml:"kind" enum:"semver,regex" required:"true" doc:"How versions compare." hint:"…"`
+//	Kind Text `yaml:"kind" enum:"semver,regex" others:"time" required:"true" doc:"How versions compare." hint:"…"`
+//
+// others are words of other tools that mean something else than any of enum: they are named as such with the hint, and
+// never taken for a misspelled one.
 type field struct {
 	name        string
 	index       int
 	doc, hint   string
 	enum        []string
+	others      []string
 	required    bool
 	unsupported bool
 }
@@ -32,6 +36,9 @@ func fields(t reflect.Type) []field {
 			required: f.Tag.Get("required") == "true", unsupported: f.Type == reflect.TypeFor[Unsupported]()}
 		if e := f.Tag.Get("enum"); e != "" {
 			one.enum = strings.Split(e, ",")
+		}
+		if o := f.Tag.Get("others"); o != "" {
+			one.others = strings.Split(o, ",")
 		}
 		all = append(all, one)
 	}
