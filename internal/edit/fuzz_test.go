@@ -14,7 +14,7 @@ import (
 
 // FuzzApply: whatever the file and the value are, an edit changes that scalar to that value and nothing else, or it is an error.
 func FuzzApply(f *testing.F) {
-	values := []string{"v1.2.3", "1.20", "it's \"x\" # y", "true", "a: b"}
+	values := []string{"v1.2.3", "v1.2.3@sha256:00aa", "1.20", "it's \"x\" # y", "true", "a: b"}
 	seed := func(i int, data string) {
 		f.Add([]byte(data), uint16(i), values[i%len(values)])
 	}

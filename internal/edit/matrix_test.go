@@ -130,7 +130,8 @@ func features() []feature {
 }
 
 // values are pairs of the value before and after, both of which every style can hold.
-var values = [][2]string{{"v1.2.3", "v1.2.4-rc.10"}, {"v1", "1.20"}, {"v1", "20260101"}, {"v1", `it's "new" #1`}, {"v1.2.3-a-long-one", "v2"}, {"v1", "registry/x:é"}}
+var values = [][2]string{{"v1.2.3", "v1.2.4-rc.10"}, {"v1", "1.20"}, {"v1", "20260101"}, {"v1", `it's "new" #1`}, {"v1.2.3-a-long-one", "v2"}, {"v1", "registry/x:é"},
+	{"v1", "v1.10@sha256:99ff"}, {"v1", "org/web:v2@sha256:11"}}
 
 // Every spelling in every surrounding with every value: the result is the text that the same building blocks give for the new value.
 func TestMatrix(t *testing.T) {

@@ -25,6 +25,8 @@ type job struct {
 	// missing are the listed tags of which transformers make one that does not exist; unmade is the first of them.
 	missing map[string]bool
 	unmade  unmade
+	// chosen are the decisions so far by the text in the file, as long as no tag turned out to be missing.
+	chosen map[string]policy.Decision
 	// failure ends the job; the other jobs go on.
 	failure *failure
 }

@@ -104,15 +104,7 @@ func (p Pipeline) snapshot(ctx context.Context, q source.Query) *snapshot {
 // to the next.
 func (p Pipeline) decide(ctx context.Context, s *snapshot, j *job, v *value) error {
 	for range maxMissing {
-		request := p.request(s, j, v)
-		if len(request.Listing) == 0 && len(s.listing) > 0 {
-			v.decision = otherTypes(len(s.listing))
-			return nil
-		}
-		v.decision = policy.Decide(request)
-		if v.decision.Reason == policy.EmptyListing && s.empty != nil {
-			v.decision.Detail, v.decision.Hint = s.empty.Detail, s.empty.Hint
-		}
+		v.decision = p.choose(s, j, v)
 		j.sayUnmade(v)
 		p.objections(s, j, v)
 		if !v.unconfirmed(s.query) {
@@ -129,6 +121,31 @@ func (p Pipeline) decide(ctx context.Context, s *snapshot, j *job, v *value) err
 		j.forget(s, v, v.tag)
 	}
 	return fmt.Errorf("resolving %s: %d listed tags do not exist", s.query, maxMissing)
+}
+
+// choose lets the policy decide, once for all values of a job that say the same: a wildcard may select thousands.
+func (p Pipeline) choose(s *snapshot, j *job, v *value) policy.Decision {
+	if d, ok := j.chosen[v.scalar.Value]; ok {
+		return d
+	}
+	d := p.ask(s, j, v)
+	if j.chosen == nil {
+		j.chosen = map[string]policy.Decision{}
+	}
+	j.chosen[v.scalar.Value] = d
+	return d
+}
+
+func (p Pipeline) ask(s *snapshot, j *job, v *value) policy.Decision {
+	request := p.request(s, j, v)
+	if len(request.Listing) == 0 && len(s.listing) > 0 {
+		return otherTypes(len(s.listing))
+	}
+	d := policy.Decide(request)
+	if d.Reason == policy.EmptyListing && s.empty != nil {
+		d.Detail, d.Hint = s.empty.Detail, s.empty.Hint
+	}
+	return d
 }
 
 func (p Pipeline) request(s *snapshot, j *job, v *value) policy.Request {

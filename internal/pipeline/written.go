@@ -56,6 +56,7 @@ type unmade struct{ written, tag string }
 // taken of all listed tags for which what they make is not listed.
 func (j *job) forget(s *snapshot, v *value, asked string) {
 	tag := v.decision.Tag
+	j.chosen = nil
 	if asked == tag {
 		s.missing[tag] = true
 		return
