@@ -72,11 +72,12 @@ func (c *Client) compare(ctx context.Context, base, head string, into *diff) err
 			into.messages = append(into.messages, one.GetCommit().GetMessage())
 		}
 		if options.Page = res.NextPage; options.Page == 0 {
-			return lacks(len(into.commits) != total, "list of all its commits")
+			break
 		}
 	}
-	into.commits = append(into.commits, change.Commit{}) // nobody's: those that are not read may be anybody's
-	into.messages = append(into.messages, "")
+	if len(into.commits) != total { // what GitHub does not list may be anybody's
+		into.commits, into.messages = append(into.commits, change.Commit{}), append(into.messages, "")
+	}
 	return nil
 }
 

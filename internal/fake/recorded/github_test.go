@@ -1,0 +1,356 @@
+package recorded_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/change/github"
+)
+
+var ctx = context.Background()
+
+// ref reads the recorded ref.
+func ref(p *player) {
+	_, name, _ := strings.Cut(p.Path, "/git/ref")
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "s"), "/")
+	p.replay("GET", "/git/ref/"+name)
+	sha, err := p.client().Ref(ctx, "refs/"+name)
+	var body struct{ Object struct{ SHA string } }
+	p.into(&body)
+	p.want(err == nil && sha == body.Object.SHA, "it is at %q, %v", sha, err)
+	p.want(p.asked("GET /repos/"+p.repository()+"/git/ref/"+name), "asked otherwise")
+}
+
+// matching lists branches, as the publishing of one does first.
+func matching(p *player) {
+	p.viewer("user-1", 1)
+	p.replay("GET", "/git/matching-refs/heads/")
+	p.with(p.all[11], "GET", "/git/commits/")
+	p.trees(fileName, emptyBlob)
+	p.on("POST", "/git/trees", 201, `{"sha":"`+tip+`","tree":[]}`)
+	p.with(p.all[12], "POST", "/git/commits")
+	p.on("POST", "/git/refs", 201, `{"ref":"x","object":{"sha":"56e0c116bc2e43d75418457b4874d20a95c46ff0"}}`)
+	head, err := p.client(func(c *github.Config) { c.Branch = "rails" }).Publish(ctx, tip, edits(), "m\n")
+	if p.Status == http.StatusConflict {
+		var failed *github.Error
+		p.want(errors.As(err, &failed) && failed.Status == 409 && strings.Contains(err.Error(), "Git Repository is empty"), "%v", err)
+		return
+	}
+	p.want(err == nil && head.Branch == "rails" && head.Changed, "%+v, %v", head, err)
+	p.want(!p.asked("page="), "a list that has no pages was paged")
+}
+
+// written is the carrier of what a refused or accepted change of a ref looks like.
+func written(p *player) error {
+	p.viewer("user-1", 1)
+	p.replay("POST", "/git/refs")
+	p.on("GET", "/git/ref/", 404, `{"message":"Not Found"}`)
+	var body struct{ Object struct{ SHA string } }
+	_ = jsonInto(p.Body, &body)
+	if body.Object.SHA == "" {
+		body.Object.SHA = tip
+	}
+	return p.client().CreateRef(ctx, "refs/heads/x", body.Object.SHA)
+}
+
+// accepted is an answer that says yes.
+func accepted(p *player) { p.want(written(p) == nil, "it is no success") }
+
+// says is an answer that says no: with that status, and that in its text or its hint.
+func says(texts ...string) func(*player) {
+	return func(p *player) {
+		err := written(p)
+		var failed *github.Error
+		p.want(errors.As(err, &failed) && failed.Status == p.Status, "%v", err)
+		for _, text := range texts {
+			p.want(err != nil && strings.Contains(err.Error()+" "+advice(err), text), "want %q: %v; hint %q", text, err, advice(err))
+		}
+		p.want(err != nil && !strings.ContainsAny(err.Error()+advice(err), "\r\n"), "several lines: %q", err)
+	}
+}
+
+// raced is an answer that says that somebody else was faster.
+func raced(p *player) { p.want(errors.Is(written(p), github.ErrMoved), "it is no lost race") }
+
+// tree reads the recorded tree.
+func tree(p *player) {
+	p.replay("GET", "/git/trees/")
+	files, err := p.client().ReadTree(ctx, "162ce9d0ed69b9e4950c92e1896ab3539a9cba1a")
+	var body struct {
+		Tree []struct{ Path, Type, SHA string }
+	}
+	p.into(&body)
+	blobs := 0
+	for _, e := range body.Tree {
+		if e.Type == "blob" {
+			blobs++
+			p.want(files[e.Path].SHA == e.SHA, "%s is %+v", e.Path, files[e.Path])
+		}
+	}
+	p.want(err == nil && len(files) == blobs && blobs > 0, "%d files, %v", len(files), err)
+}
+
+// commit writes a commit; some of its steps are recorded.
+func commit(p *player) {
+	p.trees(fileName, emptyBlob)
+	steps := map[string]int{"GET /git/commits/": 11, "POST /git/trees": 10, "POST /git/commits": 12}
+	for step, n := range steps {
+		method, path, _ := strings.Cut(step, " ")
+		if p.Method == method && strings.Contains(p.Path, strings.TrimSuffix(path, "/")) {
+			p.replay(method, path)
+		} else {
+			p.with(p.all[n], method, path)
+		}
+	}
+	sha, err := p.client().Commit(ctx, tip, edits(), "Add multiple files in one commit\n")
+	if p.Status >= 400 {
+		p.want(err != nil && !strings.Contains(err.Error(), "\n"), "%q", err)
+		return
+	}
+	var body struct {
+		SHA  string
+		Tree any
+	}
+	p.into(&body)
+	p.want(err == nil && len(sha) == 40, "%q, %v", sha, err)
+	switch {
+	case p.Method == "GET":
+		p.want(p.asked(`"base_tree":"`+body.Tree.(map[string]any)["sha"].(string)+`"`), "built on another tree")
+	case strings.HasSuffix(p.Path, "trees"):
+		p.want(p.asked(`"tree":"`+body.SHA+`"`), "committed another tree")
+	default:
+		p.want(sha == body.SHA, "it is %s", sha)
+	}
+}
+
+// blob reads the recorded file.
+func blob(p *player) {
+	var body struct{ SHA, Content string }
+	p.into(&body)
+	p.trees(fileName, body.SHA)
+	p.replay("GET", "/git/blobs/"+body.SHA)
+	files, err := p.client().ReadFiles(ctx, tip, []string{fileName})
+	p.must(err)
+	got, err := files.ReadFile(fileName)
+	want, _ := base64.StdEncoding.DecodeString(strings.ReplaceAll(body.Content, "\n", ""))
+	p.want(err == nil && string(got) == string(want) && len(got) > 0, "%q, %v", got, err)
+}
+
+// comparison reads what a head has that its base has not; two pages of one are recorded.
+func comparison(p *player) {
+	first, second := p.all[16], p.all[17]
+	if p.N == 18 {
+		p.replay("GET", "/compare/")
+	} else {
+		p.with(second, "GET", "page=2&per_page=100")
+		p.rules[len(p.rules)-1].path = "?page=2"
+		p.with(first, "GET", "/compare/")
+	}
+	p.state("19e1c5032397a95c58fe25760723ffc24cbe0ec8", "4bf07a2f5123f78fc6759bc2ade0c74154c1ba86")
+	p.trees(fileName, emptyBlob)
+	pull, _, err := p.client().Get(ctx, 1)
+	var body struct {
+		Total int `json:"total_commits"`
+	}
+	p.into(&body)
+	p.must(err)
+	known := 0
+	for _, c := range pull.Commits {
+		if c.SHA != "" {
+			known++
+		}
+	}
+	if p.N == 18 { // cut: what is not listed is nobody's
+		p.want(known == 4 && len(pull.Commits) == 5 && body.Total == 10, "%d commits of %d", known, body.Total)
+		return
+	}
+	p.want(known == body.Total && len(pull.Commits) == body.Total, "%d commits of %d", known, body.Total)
+}
+
+// demands reads what a branch demands.
+func demands(checks ...string) func(*player) {
+	return func(p *player) {
+		_, name, _ := strings.Cut(p.Path, "/branches/")
+		if strings.Contains(p.Path, "/rules/") {
+			p.replay("GET", "/rules/branches/main")
+			p.with(p.all[21], "GET", "/branches/main")
+		} else {
+			p.on("GET", "/rules/branches/", 200, "[]")
+			p.replay("GET", "/branches/"+name)
+		}
+		found, err := p.client().Enforced(ctx, name)
+		if p.Status == http.StatusNotFound {
+			p.want(err == nil && found.Unknown != "", "%+v, %v", found, err)
+			return
+		}
+		p.want(err == nil && found.Unknown == "" && strings.Join(found.Checks, ",") == strings.Join(checks, ","), "%+v, %v", found, err)
+	}
+}
+
+// ends merges, and has to end so.
+func ends(outcome github.Outcome, code change.Code, hint string) func(*player) {
+	return func(p *player) {
+		p.replay("PUT", "/merge")
+		result := merge(p)
+		p.want(result.Outcome == outcome && result.Decision.Code == code && strings.Contains(result.Hint, hint), "%+v", result)
+		p.want(!strings.ContainsAny(result.Detail+result.Hint, "\r\n"), "several lines: %q", result.Detail)
+	}
+}
+
+// armed asks for an auto-merge, and has to end so.
+func armed(outcome github.Outcome, hint string) func(*player) {
+	return func(p *player) {
+		p.replay("POST", "#enablePullRequestAutoMerge(")
+		p.on("GET", "/check-runs", 200, `{"total_count":1,"check_runs":[{"name":"ci","head_sha":"`+head+`","status":"in_progress","conclusion":null}]}`)
+		result := merge(p)
+		p.want(result.Outcome == outcome && strings.Contains(result.Hint, hint), "%+v", result)
+		p.want(p.asked("enablePullRequestAutoMerge"), "auto-merge is not asked for")
+	}
+}
+
+const head = "2222222222222222222222222222222222222222"
+
+// merge merges a pull request of ours by the real rules: `ci` is required, and green unless the recording needs it otherwise.
+func merge(p *player) github.Result {
+	p.viewer("user-1", 1)
+	p.state(tip, head)
+	p.on("GET", "/compare/", 200, `{"merge_base_commit":{"sha":"`+tip+`"},"total_commits":1,"commits":[{"sha":"`+head+`","commit":{"message":"m"},"author":{"login":"user-1","id":1},"committer":{"login":"user-1","id":1}}]}`)
+	p.on("GET", "/git/trees/"+tip, 200, `{"sha":"`+tip+`","tree":[{"path":"`+fileName+`","mode":"100644","type":"blob","sha":"`+emptyBlob+`"}],"truncated":false}`)
+	p.on("GET", "/git/trees/"+head, 200, `{"sha":"`+head+`","tree":[{"path":"`+fileName+`","mode":"100644","type":"blob","sha":"`+editedBlob+`"}],"truncated":false}`)
+	p.on("GET", "/git/blobs/"+emptyBlob, 200, `{"sha":"`+emptyBlob+`","content":"","encoding":"base64"}`)
+	p.on("GET", "/git/blobs/"+editedBlob, 200, `{"sha":"`+editedBlob+`","content":"YTogMQo=\n","encoding":"base64"}`)
+	p.on("GET", "/check-runs", 200, `{"total_count":1,"check_runs":[{"name":"ci","head_sha":"`+head+`","status":"completed","conclusion":"success"}]}`)
+	p.with(p.all[58], "GET", "/status")
+	p.on("POST", "#enqueuePullRequest(", 200, `{"data":{"enqueuePullRequest":{"clientMutationId":null}}}`)
+	p.on("GET", "/rules/branches/", 200, "[]")
+	p.on("GET", "/branches/", 200, `{"name":"main","protected":true,"protection":{"enabled":true,"required_status_checks":{"enforcement_level":"everyone","contexts":["ci"]}}}`)
+	client := p.client()
+	files := edits()
+	plan := change.Set{Base: tip, Updates: []change.Update{{Manifest: "a", Target: "yaml", File: fileName, Key: "$.a", Old: "", New: "1", Version: "1"}}}
+	result, err := client.Merge(ctx, github.Order{Number: 1, Head: head, Method: "squash", Wait: 2 * time.Minute, Message: change.Message{Subject: "This is the title", Body: "And this is the message"},
+		Authority: func(_ context.Context, q github.Question) (github.Answer, error) {
+			need := change.Requirement{Mode: change.RequireNamed, Names: []string{"ci"}}
+			checks := change.Checks{Runs: q.Runs, Require: need, Enforced: q.Enforced.Checks, Waited: q.Waited, Limit: time.Hour}
+			rules := change.Rules{Self: change.Identity{ID: 1, Login: "user-1"}, Repository: p.repository(), Branch: "pawl/update", Base: "main", BaseSHA: q.BaseSHA}
+			plan.Files = files
+			return github.Answer{Now: change.Authorize(plan, q.Pull, checks, change.View{}, rules), Later: change.MayArm(plan, q.Pull, checks, change.View{}, rules)}, nil
+		}})
+	p.must(err)
+	return result
+}
+
+// proposes opens or updates a pull request.
+func proposes(check func(p *player, found github.Pull, made bool, err error)) func(*player) {
+	return func(p *player) {
+		p.viewer("user-1", 61763026)
+		p.replay(p.Method, "/pulls")
+		p.on("GET", "/pulls", 200, "[]")
+		p.with(p.all[28], "PATCH", "/pulls/")
+		p.on("POST", "/labels", 200, "[]")
+		found, made, err := p.client(func(c *github.Config) { c.Branch = "test/stable" }).Propose(ctx, "test/stable", github.Text{Title: "t", Body: "b"})
+		check(p, found, made, err)
+	}
+}
+
+// revises brings an open pull request up to date, whose list is made from a recorded one.
+func revises(p *player) error {
+	p.viewer("user-1", 61763026)
+	p.replay("PATCH", "/pulls/381")
+	p.on("GET", "/pulls", 200, strings.ReplaceAll("["+p.all[28].Text()+"]", "owner-1/github-api", p.repository()))
+	_, _, err := p.client(func(c *github.Config) { c.Branch, c.Base = "test/stable", "main" }).Propose(ctx, "test/stable", github.Text{Title: "another", Body: "b"})
+	return err
+}
+
+// lists reads a list of pull requests; those of that author and branch are ours.
+func lists(login string, id int, branch string, want int) func(*player) {
+	return func(p *player) {
+		p.viewer(login, id)
+		if p.N == 51 {
+			p.with(p.all[50], "GET", "/pulls").times = 1
+		}
+		p.replay("GET", "/pulls").times = 1
+		p.on("GET", "/pulls", 200, "[]")
+		found, err := p.client(func(c *github.Config) { c.Branch = branch }).FindOpen(ctx)
+		p.want(err == nil && len(found) == want, "%+v, %v", found, err)
+		if strings.Contains(p.Headers["link"], `rel="next"`) {
+			p.want(p.asked("page=2"), "the next page is not asked for")
+		}
+	}
+}
+
+// checkRuns reads the checks of a commit.
+func checkRuns(p *player) {
+	p.replay("GET", strings.TrimSuffix(p.Path[strings.LastIndex(p.Path, "/"):], "/"))
+	p.on("GET", "/check-runs", 200, `{"total_count":0,"check_runs":[]}`)
+	p.with(p.all[58], "GET", "/status")
+	found, err := p.client().Checks(ctx, strings.Split(p.Path, "/")[5])
+	p.must(err)
+	var body struct {
+		Runs     []struct{ Name, Status string } `json:"check_runs"`
+		Statuses []struct{ Context, State string }
+	}
+	p.into(&body)
+	p.want(len(found) == len(body.Runs)+len(body.Statuses), "%d checks: %+v", len(found), found)
+	for i, r := range body.Runs {
+		p.want(found[i].Name == r.Name && found[i].Status == r.Status, "%+v", found[i])
+	}
+	for i, s := range body.Statuses {
+		p.want(found[i].Name == s.Context && found[i].Conclusion == s.State, "%+v", found[i])
+	}
+}
+
+// merged reads a commit as people see it.
+func merged(p *player) {
+	p.replay("GET", "/commits/")
+	_, name, _ := strings.Cut(p.Path, "/commits/")
+	found, err := p.client().MergedCommit(ctx, name)
+	if p.Status >= 400 {
+		p.want(err != nil && strings.Contains(err.Error(), "No commit found"), "%v", err)
+		return
+	}
+	p.want(err == nil && strings.Contains(found.Message, "Co-authored-by") && len(found.Paths) == 1, "%+v, %v", found, err)
+}
+
+// comments says something.
+func comments(p *player) {
+	var sent struct{ Body string }
+	p.must(jsonInto(p.Request, &sent))
+	p.viewer("user-1", 38500045)
+	p.replay("POST", "/comments")
+	p.on("GET", "/comments", 200, "["+p.Text()+"]")
+	client := p.client()
+	wrote, err := client.CommentOnce(ctx, 6787, sent.Body)
+	p.want(err == nil && !wrote, "it is said twice: %t, %v", wrote, err)
+	p.rules[2].body = "[]"
+	wrote, err = client.CommentOnce(ctx, 6787, sent.Body)
+	p.want(err == nil && wrote, "%t, %v", wrote, err)
+}
+
+// labels labels a pull request.
+func labels(p *player) {
+	p.viewer("user-1", 61763026)
+	p.replay("POST", "/labels")
+	p.on("GET", "/pulls", 200, "[]")
+	p.with(p.all[28], "POST", "/pulls")
+	p.with(p.all[28], "PATCH", "/pulls/381")
+	found, _, err := p.client(func(c *github.Config) { c.Branch, c.Labels = "test/stable", []string{"Foo", "bAr", "baZ"} }).Propose(ctx, "test/stable", github.Text{Title: "t", Body: "b"})
+	p.want(err == nil && len(found.Labels) == 3, "%+v, %v", found.Labels, err)
+	p.want(p.asked(`/labels ["Foo","bAr","baZ"]`), "sent otherwise")
+}
+
+// opens opens a repository without a token, through whatever is in the way.
+func opens(p *player) {
+	r := p.replay("GET", "/repos/"+p.repository())
+	r.times = 1
+	whole := `{"id":1,"node_id":"R_1","full_name":"owner-1/new","default_branch":"main"}`
+	p.on("GET", "/repositories/515436299", 200, whole)
+	p.on("GET", "/git/ref/", 200, `{"ref":"refs/heads/main","object":{"sha":"`+tip+`"}}`)
+	p.on("GET", "/repos/", 200, whole)
+	found, err := p.client(func(c *github.Config) { c.Token = "" }).Open(ctx)
+	p.want(err == nil && found.BaseSHA == tip, "%+v, %v", found, err)
+}
