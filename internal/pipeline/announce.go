@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
@@ -34,30 +35,40 @@ func (a Announcement) tag(q source.Query) string {
 	return tag
 }
 
-// settle waits for an announced tag that a target would follow and that is not listed yet: registries list a pushed tag
+// settle waits for an announced tag that a value would go up to and that is not listed yet: registries list a pushed tag
 // late. One that does not appear is known to be missing.
 func (p Pipeline) settle(ctx context.Context, s *snapshot, jobs []*job) {
 	tag := p.Announced.tag(s.query)
-	if s.err != nil || tag == "" || listed(s.listing, tag) || !slices.ContainsFunc(jobs, func(j *job) bool {
-		return j.source.Filter.Admits(tag, j.manifest.Policy)
-	}) {
+	if s.err != nil || tag == "" || listed(s.listing, tag) || !slices.ContainsFunc(jobs, func(j *job) bool { return p.welcomes(s, j, tag) }) {
 		return
 	}
-	known := s.listing
-	s.listing = append(slices.Clone(s.listing), source.Release{Tag: tag})
 	for left := p.Announced.Wait; ; left -= p.Announced.Pause {
 		_, err := p.digest(ctx, s, tag)
 		switch {
 		case err == nil:
+			s.announced = tag
 			return
 		case !errors.Is(err, source.ErrNotFound):
-			s.listing = known // nothing was learned about the tag
-			return
+			return // nothing was learned about the tag
 		case p.Announced.Pause <= 0 || left < p.Announced.Pause || p.Announced.Sleep(ctx, p.Announced.Pause) != nil:
-			s.missing[tag] = true
+			s.announced, s.missing[tag] = tag, true
 			return
 		}
 	}
+}
+
+// welcomes reports whether a value of the job goes up to a tag that is announced and not listed.
+func (p Pipeline) welcomes(s *snapshot, j *job, tag string) bool {
+	return slices.ContainsFunc(j.values, func(v *value) bool { return p.request(s, j, v).Rises(tag) })
+}
+
+// withAnnounced adds the announced tag to what is listed, for a value that goes up to it. Somebody's word brings no value
+// down, and none into an order that only the listing makes.
+func (s *snapshot) withAnnounced(r policy.Request) policy.Request {
+	if s.announced != "" && r.Rises(s.announced) {
+		r.Listing = append(slices.Clone(r.Listing), source.Release{Tag: s.announced})
+	}
+	return r
 }
 
 func listed(l source.Listing, tag string) bool {

@@ -107,6 +107,42 @@ func TestAnnounced(t *testing.T) {
 	}
 }
 
+// TestDispatchBringsNothingDown shows that an announced tag that is not listed becomes a value only where the filter orders
+// versions and it is higher than the value; a registry that has the tag changes nothing about that.
+func TestDispatchBringsNothingDown(t *testing.T) {
+	t.Parallel()
+	manifest := func(filter string) map[string]string {
+		return map[string]string{"app": "sources: {s: {kind: dockerimage, spec: {image: o/app, versionfilter: " + filter + "}}}\n" +
+			"targets: {t0: {kind: yaml, spec: {file: a.yaml, key: $.a}}}\n"}
+	}
+	for _, c := range []struct {
+		name, filter, value, tag string
+		want                     []string
+	}{
+		{"higher", "^1", "1.1.0", "1.2.0", []string{"app a.yaml $.a 1.1.0->1.2.0"}},
+		{"higher, by a part of the tag", "{kind: regex/semver, regex: '^(.*)$', pattern: ^1}", "1.1.0", "1.2.0", []string{"app a.yaml $.a 1.1.0->1.2.0"}},
+		{"higher than a pinned value outside", "^1", "2.0.0", "1.2.0", []string{"app a.yaml $.a 2.0.0->1.1.0"}},
+		{"older", "^1", "1.1.0", "1.0.5", nil},
+		{"older, regex", "{kind: regex, pattern: '^1'}", "1.1.0", "1.0.5", nil},
+		{"newer, regex", "{kind: regex, pattern: '^1'}", "1.1.0", "1.2.0", nil},
+		{"latest", "{kind: latest}", "1.1.0", "1.0.5", nil},
+		{"the exact tag of kind latest", "{kind: latest, pattern: stable}", "1.1.0", "stable", nil},
+		{"like", "{kind: like}", "1.1.0", "1.2.0", nil},
+		{"by a number", "{kind: regex/numeric, regex: '^1.([0-9]+).0$'}", "1.1.0", "1.2.0", nil},
+		{"a value that is no version", "^1", "main", "1.2.0", []string{"app a.yaml $.a main->1.1.0"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			w := &world{listings: map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0"}}, unlisted: []string{"docker.io/o/app:" + c.tag}}
+			p := newPipeline(w, map[string]string{"a.yaml": "a: " + c.value + "\n"})
+			p.Announced = pipeline.Announcement{Image: "o/app", Tag: c.tag}
+			if diff := cmp.Diff(c.want, edits(plan(t, p, manifest(c.filter)))); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
 // TestAnnouncedHeld shows that a value whose only news is an announced tag that never appears says so.
 func TestAnnouncedHeld(t *testing.T) {
 	t.Parallel()

@@ -83,6 +83,8 @@ type snapshot struct {
 	// missing are the listed tags that turned out not to exist; digests those of the tags that do.
 	missing map[string]bool
 	digests map[string]string
+	// announced is a tag that is not listed and that an event told of.
+	announced string
 	// tags are those of the listing, once somebody has asked for one.
 	tags map[string]bool
 	// empty says why the listing is empty, where that is known.
@@ -153,10 +155,10 @@ func (p Pipeline) request(s *snapshot, j *job, v *value) policy.Request {
 	if s.query.Kind == source.GitHubRelease {
 		listing = j.source.Types.Keep(listing)
 	}
-	return policy.Request{
+	return s.withAnnounced(policy.Request{
 		Listing: listing, Current: v.scalar.Value, Transform: j.transform(), Filter: j.source.Filter,
 		Policy: j.manifest.Policy, Missing: j.absent(s), Now: p.Now,
-	}
+	})
 }
 
 // otherTypes is the answer when a type filter leaves no release.

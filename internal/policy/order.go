@@ -68,6 +68,18 @@ func (f Filter) Admits(tag string, p Policy) bool {
 	return rule == accepted
 }
 
+// Rises reports whether a tag that the source does not list is a version that satisfies the filter and is higher than the
+// current one, so that it may be taken once it is known to exist. Other kinds of filter than those of versions take their
+// order from the listing, and a value that is no version has none to rise from.
+func (r Request) Rises(tag string) bool {
+	if !r.Filter.versions() {
+		return false
+	}
+	now := r.current()
+	c, rule := r.judge(tag, -1)
+	return rule.satisfied() && now.known && r.against(c, now) > 0
+}
+
 // Compare compares two texts as versions, generously, then by their build metadata; 0 also means that nothing can be said.
 func Compare(a, b string) int {
 	if d, ok := higher(a, b); ok {
