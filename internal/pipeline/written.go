@@ -53,7 +53,8 @@ func (s *snapshot) lists(tag string) bool {
 type unmade struct{ written, tag string }
 
 // forget notes that a tag is not there. Once it turns out that what transformers make is no tag of the image, the same is
-// taken of all listed tags for which what they make is not listed.
+// taken of all listed tags for which what they make is not listed. A version that was counted up gives way to no other: the
+// next lower one, counted up, is another version that nobody chose.
 func (j *job) forget(s *snapshot, v *value, asked string) {
 	tag := v.decision.Tag
 	j.chosen = nil
@@ -65,7 +66,7 @@ func (j *job) forget(s *snapshot, v *value, asked string) {
 		j.missing, j.unmade = map[string]bool{}, unmade{asked, tag}
 		for _, r := range s.listing {
 			text, err := j.transform().Apply(r.Tag)
-			if err == nil && !s.lists(s.asked(text, v.scalar.Value, r.Tag)) {
+			if err == nil && (j.transform().Increments() || !s.lists(s.asked(text, v.scalar.Value, r.Tag))) {
 				j.missing[r.Tag] = true
 			}
 		}

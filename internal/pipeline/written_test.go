@@ -28,7 +28,7 @@ func TestTagThatTransformersMakeMustExist(t *testing.T) {
 		{"{trimprefix: v}, {addprefix: 'o/web:v'}", "o/web:v1.0.0", []string{"v1.0.0", "v1.1.0"}, []string{"v1.1.0"}, "o/web:v1.1.0"},
 		{"{replacer: {from: '.', to: '-'}}", "1-0-0", []string{"1.0.0", "1.1.0"}, []string{"1-1-0"}, absent},
 		{"{semverinc: patch}", "1.0.1", []string{"1.0.0", "1.1.0"}, []string{"1.1.1"}, absent},
-		{"{semverinc: minor}", "1.0.0", []string{"1.0.0", "1.1.0"}, []string{"1.2.0", "1.1.0"}, "1.1.0"},
+		{"{semverinc: minor}", "1.0.0", []string{"1.0.0", "1.1.0"}, []string{"1.2.0"}, absent},
 		{"{addsuffix: -x}", "1.0.0-x" + before, []string{"1.0.0", "1.1.0"}, []string{"1.1.0-x"}, absent},
 		// What is only shorter than a tag is put together again elsewhere, unless the file shows that it is not.
 		{"{trimprefix: v}", "1.0.0", []string{"v1.0.0", "v1.1.0"}, []string{"v1.1.0"}, "1.1.0"},
