@@ -170,26 +170,30 @@ func (p Pipeline) writeDigest(ctx context.Context, s *snapshot, j *job, v *value
 	case digest == "":
 		return &noDigest{s.query.String() + ":" + v.tag, v.scalar.Value}
 	}
-	text, err := j.target.Transform.Apply(digest)
-	if err != nil || text == "" {
-		v.decision = policy.Decision{Outcome: policy.Failed, Reason: policy.EmptyValue, Hint: "correct transformers in the manifest",
-			Detail: fmt.Sprintf("the transformers leave nothing of %s", digest)}
-		return nil
-	}
-	v.digest, v.decision = digest, version
-	v.decision.Value, v.decision.Detail = text, "the digest of "+v.tag
-	switch {
-	case text == v.scalar.Value:
-		v.decision.Outcome, v.decision.Reason = policy.Current, policy.AlreadyNewest
-	case version.Outcome == policy.Update:
-	case v.scalar.Value == "":
-		v.decision.Outcome, v.decision.Reason = policy.Update, policy.NewestMatch
-	default:
-		v.decision = j.moved(v.tag, v.scalar.Value, digest, text)
-		v.decision.Tag = version.Tag
-	}
+	v.digest, v.decision = digest, j.digestOf(v, digest, version)
 	p.objections(s, j, v)
 	return nil
+}
+
+// digestOf decides about a digest by the decision about its version.
+func (j *job) digestOf(v *value, digest string, version policy.Decision) policy.Decision {
+	d := version
+	d.Detail = "the digest of " + v.tag
+	text, err := j.target.Transform.Apply(digest)
+	switch {
+	case err != nil || text == "":
+		return policy.Decision{Outcome: policy.Failed, Reason: policy.EmptyValue, Hint: "correct transformers in the manifest",
+			Detail: "the transformers leave nothing of " + digest}
+	case strings.EqualFold(text, v.scalar.Value):
+		d.Outcome, d.Reason, d.Value = policy.Current, policy.AlreadyNewest, v.scalar.Value
+	case version.Outcome == policy.Update:
+		d.Value = text
+	case void(v.scalar.Value):
+		d.Outcome, d.Reason, d.Value = policy.Update, policy.NewestMatch, text
+	default:
+		return j.moved(v.tag, v.scalar.Value, digest, text)
+	}
+	return d
 }
 
 // holdUnpaired holds a version whose digest stands beside it when no target writes that.

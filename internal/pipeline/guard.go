@@ -45,7 +45,7 @@ var (
 func (j *job) mismatch(text string) (message, hint string) {
 	prefix, literal := j.transform().Prefix()
 	switch {
-	case text == "" || text == "~" || text == "null":
+	case void(text):
 		return "", ""
 	case j.target.Digest && !likeDigest().MatchString(text):
 		return fmt.Sprintf("expected a digest, found %q", text), "correct key in the manifest, or leave writes: digest out to write the tag"
@@ -67,6 +67,9 @@ func (j *job) mismatch(text string) (message, hint string) {
 	}
 	return otherThing(bare, repository(prefix), literal && !j.target.Digest)
 }
+
+// void reports whether a text stands for nothing.
+func void(text string) bool { return text == "" || text == "~" || text == "null" }
 
 // otherThing says why a text does not belong to the repository that is written before the tag; with none, and alone, the
 // tag is all that is written.
