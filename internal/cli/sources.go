@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/google/go-containerregistry/pkg/authn"
+
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/source/githubrelease"
@@ -22,11 +24,11 @@ type sources struct {
 }
 
 func (s *session) sources(client *httpx.Client) *sources {
-	mirrors := s.config.Mirrors
+	mirrors, keys := s.config.Mirrors, patientKeychain{authn.DefaultKeychain}
 	return &sources{
 		g:        s.g,
-		registry: registry.New(registry.Config{HTTP: client, Mirrors: mirrors}),
-		helm:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors}),
+		registry: registry.New(registry.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
+		helm:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
 		releases: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: s.token, Queries: s.queries()}),
 	}
 }

@@ -39,3 +39,17 @@ func helmIndex(charts map[string][]string) string {
 	b.WriteString("generated: \"2026-01-02T03:04:05Z\"\n")
 	return b.String()
 }
+
+// WithLogin returns a handler that serves like the given one to those who log in by Basic, as ChartMuseum does.
+func WithLogin(user, password string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if u, p, ok := r.BasicAuth(); ok && u == user && p == password {
+			next.ServeHTTP(w, r)
+			return
+		}
+		w.Header().Set("WWW-Authenticate", `Basic realm="ChartMuseum"`)
+		w.Header().Set("Content-Type", "application/json; charset=utf-8")
+		w.WriteHeader(http.StatusUnauthorized)
+		writeJSON(w, map[string]string{"error": "unauthorized"})
+	})
+}

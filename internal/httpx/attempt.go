@@ -1,7 +1,6 @@
 package httpx
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -62,19 +61,19 @@ func buffer(method string, res *http.Response, limit int64) error {
 	if success && res.ContentLength > limit && method != http.MethodHead {
 		return tooLarge(limit)
 	}
-	data, err := io.ReadAll(io.LimitReader(res.Body, limit+1))
+	body, err := readBody(io.LimitReader(res.Body, limit+1), res.ContentLength)
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return ErrTruncated
 	case err != nil:
 		return err
-	case int64(len(data)) > limit && success:
+	case body.size > limit && success:
 		return tooLarge(limit)
 	}
-	data = data[:min(int64(len(data)), limit)]
-	res.Body = io.NopCloser(bytes.NewReader(data))
+	body.cut(limit)
+	res.Body = body
 	if method != http.MethodHead {
-		res.ContentLength = int64(len(data))
+		res.ContentLength = body.size
 	}
 	return nil
 }

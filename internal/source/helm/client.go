@@ -1,11 +1,16 @@
 // Package helm asks classic Helm repositories which versions of a chart exist. The index of a repository is fetched
-// once and shared by all its charts. Charts in registries (oci://) are package registry's.
+// once and shared by all its charts. A repository that wants a login gets what the docker config has for the host that is
+// really asked. Charts in registries (oci://) are package registry's.
 package helm
 
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
+	"net/url"
+
+	"github.com/google/go-containerregistry/pkg/authn"
 
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/source"
@@ -20,6 +25,8 @@ type Config struct {
 	HTTP *httpx.Client
 	// Mirrors says which repositories are asked elsewhere.
 	Mirrors source.Mirrors
+	// Keychain finds credentials; the default is the docker config with its helpers.
+	Keychain authn.Keychain
 }
 
 // Client lists the versions of charts. It is safe for concurrent use and remembers each index for the length of its
@@ -30,7 +37,12 @@ type Client struct {
 }
 
 // New returns a client that has not asked anything yet.
-func New(c Config) *Client { return &Client{config: c} }
+func New(c Config) *Client {
+	if c.Keychain == nil {
+		c.Keychain = authn.DefaultKeychain
+	}
+	return &Client{config: c}
+}
 
 // List returns the versions of a chart ascending by semver, those that are no versions first.
 func (c *Client) List(ctx context.Context, q source.Query) (source.Listing, error) {
@@ -48,32 +60,62 @@ func (c *Client) List(ctx context.Context, q source.Query) (source.Listing, erro
 // fetch gets and reads the index of the query's repository.
 func (c *Client) fetch(ctx context.Context, q source.Query) (Index, error) {
 	base, _ := c.config.Mirrors.URL(q.Base)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/index.yaml", nil)
+	place, err := url.Parse(base)
 	if err != nil {
 		return Index{}, fmt.Errorf("%s is no URL of a Helm repository", base)
 	}
-	client := httpx.NewClient(c.config.HTTP.Transport(q.Host).WithMaxBody(MaxIndex))
-	res, err := client.Do(req)
+	res, err := c.get(ctx, q.Host, place, "")
 	if err != nil {
-		return Index{}, httpx.Clean(err)
+		return Index{}, err
+	}
+	var l login
+	if denied(res) {
+		if l, err = c.login(ctx, place, res); err != nil {
+			return Index{}, err
+		}
+		if l.header != "" {
+			if res, err = c.get(ctx, q.Host, place, l.header); err != nil {
+				return Index{}, err
+			}
+		}
 	}
 	if res.StatusCode != http.StatusOK {
-		return Index{}, refused(res, base)
+		return Index{}, refused(res, base, l)
 	}
-	index, err := ReadIndex(res.Body)
+	index, err := ReadIndex(untilDone{ctx, res.Body})
+	if ctx.Err() != nil {
+		return Index{}, ctx.Err()
+	}
 	if err != nil {
 		return Index{}, httpx.Malformed(res, err.Error(), "check that "+base+" is a Helm repository: a proxy or a web page may be answering")
 	}
 	return index, nil
 }
 
-func refused(res *http.Response, base string) error {
-	e := httpx.StatusError(res)
-	switch res.StatusCode {
-	case http.StatusNotFound:
-		e.Hint = "check the URL: there is no index.yaml at " + base
-	case http.StatusUnauthorized, http.StatusForbidden:
-		e.Hint = res.Request.URL.Host + " wants credentials, which Helm repositories are not sent; mirror it without"
+// get asks for the index; the header goes to the repository's own place and nowhere else.
+func (c *Client) get(ctx context.Context, label string, place *url.URL, header string) (*http.Response, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, place.String()+"/index.yaml", nil)
+	if err != nil {
+		return nil, fmt.Errorf("%s is no URL of a Helm repository", place)
 	}
-	return e
+	transport := c.config.HTTP.Transport(label).WithMaxBody(MaxIndex)
+	res, err := httpx.NewClient(httpx.Authorize(transport, place, header)).Do(req)
+	if err != nil {
+		return nil, httpx.Clean(err)
+	}
+	return res, nil
+}
+
+// untilDone is a reader that ends with its context: what reads an index ends with it.
+type untilDone struct {
+	ctx  context.Context
+	from io.Reader
+}
+
+// Read gives the context's error once it has one.
+func (u untilDone) Read(p []byte) (int, error) {
+	if err := u.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return u.from.Read(p)
 }

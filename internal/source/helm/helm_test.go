@@ -116,7 +116,7 @@ func TestFaults(t *testing.T) {
 		want, advice string
 	}{
 		{"404", fake.Fault{Status: 404}, "404", "no index.yaml"},
-		{"401", fake.Fault{Status: 401}, "401", "credentials"},
+		{"401", fake.Fault{Status: 401}, "401", "wants a login"},
 		{"HTML", fake.Fault{Body: "<!DOCTYPE html>\n<html><body>hunter22</body></html>"}, "index", "Helm repository"},
 		{"a page of text", fake.Fault{Body: "hello"}, "index", "Helm repository"},
 		{"no entries", fake.Fault{Body: "apiVersion: v1\n"}, "no entries", "Helm repository"},

@@ -1,16 +1,11 @@
 package helm
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
-	"io"
-	"maps"
 	"slices"
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/agnivade/levenshtein"
-	"gopkg.in/yaml.v3"
 
 	"github.com/pawl-cd/pawl/internal/source"
 )
@@ -18,44 +13,6 @@ import (
 // Index holds the versions of every chart of a repository, in the order of the file.
 type Index struct {
 	charts map[string][]string
-}
-
-// ReadIndex reads an index.yaml. Of each chart only the versions are kept.
-func ReadIndex(r io.Reader) (Index, error) {
-	data, err := io.ReadAll(r)
-	if err != nil {
-		return Index{}, fmt.Errorf("reading index: %w", err)
-	}
-	if charts, ok := scan(data); ok {
-		return Index{charts: charts}, nil
-	}
-	return decode(data)
-}
-
-// decode reads any index with the YAML library, which refuses documents that blow up through aliases.
-func decode(data []byte) (Index, error) {
-	var document struct {
-		Entries map[string][]struct {
-			Version string `yaml:"version"`
-		} `yaml:"entries"`
-	}
-	if err := yaml.Unmarshal(data, &document); err != nil {
-		return Index{}, errors.New("the index is not the YAML of a Helm repository")
-	}
-	if document.Entries == nil {
-		return Index{}, errors.New("the index has no entries")
-	}
-	charts := make(map[string][]string, len(document.Entries))
-	for chart, entries := range document.Entries {
-		versions := make([]string, 0, len(entries))
-		for _, e := range entries {
-			if e.Version != "" {
-				versions = append(versions, e.Version)
-			}
-		}
-		charts[chart] = versions
-	}
-	return Index{charts: charts}, nil
 }
 
 // Listing returns the versions of a chart ascending by semver, those that are no versions first, each once.
@@ -99,14 +56,14 @@ func compare(a, b *semver.Version) int {
 	}
 }
 
-// nearest returns the chart whose name is most like the given one, empty when none is.
+// nearest returns the chart whose name is most like the given one, the first by its letters of several, empty when none is.
 func (x Index) nearest(chart string) string {
 	best, distance := "", len(chart)/3+2
-	for _, name := range slices.SortedFunc(maps.Keys(x.charts), cmp.Compare[string]) {
-		if len(name) > 4*len(chart)+8 {
+	for name := range x.charts {
+		if len(name) > len(chart)+distance || len(name)+distance < len(chart) {
 			continue
 		}
-		if d := levenshtein.ComputeDistance(chart, name); d < distance {
+		if d := levenshtein.ComputeDistance(chart, name); d < distance || d == distance && best != "" && name < best {
 			best, distance = name, d
 		}
 	}

@@ -1,6 +1,7 @@
 package helm
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -9,145 +10,192 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// simpleValue is a scalar on one line, or an empty collection.
-var simpleValue = regexp.MustCompile(`^ (\{\}|\[\]|"[ -!#-\[\]-~]*"|[A-Za-z0-9][A-Za-z0-9._+-]*(:[A-Za-z0-9._+-]+)*)$`)
+// maxPart bounds what is handed to the YAML library at once, in bytes; group is what is handed to it where it can be
+// divided. maxOthers bounds the keys at the top.
+const (
+	maxPart   = 1 << 20
+	group     = 32 << 10
+	maxOthers = 1000
+)
 
-// scan reads an index in the layout that Helm itself writes, without a tree of the whole document, which would take
-// fifty times its size: a chart's name and the lines below it at its indentation are a YAML document of their own.
+var (
+	// topKey is the beginning of a plain key at the top.
+	topKey = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_.-]*:( |$)`)
+	// entriesKey is the one that is looked for, with the charts below it.
+	entriesKey = regexp.MustCompile(`^entries:[ ]*( #.*)?$`)
+	// chartKey is a chart with its versions below it.
+	chartKey = regexp.MustCompile(`^(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)|"([A-Za-z0-9_.-]+)"):[ ]*( #.*)?$`)
+)
+
+// scan reads an index in block style, in the layout that Helm itself writes or another indentation:
 //
 //	entries:
 //	  chart:
 //	  - version: 1.0.0
 //
-// It reports false for everything that is not plainly this, and leaves it to decode.
-func scan(data []byte) (map[string][]string, bool) {
-	block, ok := entries(data)
-	if !ok || len(block) == 0 {
-		return nil, false
+// It goes from line to line: a line that is indented less than what comes before it ends it, whatever that is, so each
+// key at the top, and each item of a chart's list, is a YAML document of its own. Plain items are read here, others by
+// the library, some at a time. It returns errUnusual for everything that is not plainly this.
+func scan(r io.Reader) (map[string][]string, error) {
+	s := &scanner{lines: lines{in: bufio.NewReaderSize(r, 64<<10)}, charts: charts{versions: map[string][]string{}}, others: map[string]bool{}}
+	if err := s.document(); err != nil {
+		return nil, err
 	}
-	charts := map[string][]string{}
-	for len(block) > 0 {
-		line, rest := cutLine(block)
-		chart, ok := chartName(line)
-		if _, twice := charts[chart]; twice || !ok {
-			return nil, false
-		}
-		after := skipChart(rest)
-		versions, ok := chartVersions(chart, block[:len(block)-len(after)])
-		if !ok {
-			return nil, false
-		}
-		charts[chart], block = versions, after
-	}
-	return charts, true
+	return s.charts.versions, nil
 }
 
-// entries returns the lines below the key "entries". Nothing else at the top level may be more than a key with a
-// simple value; tabs and carriage returns are not for scan.
-func entries(data []byte) ([]byte, bool) {
-	if bytes.ContainsAny(data, "\t\r") {
-		return nil, false
-	}
-	var block []byte
-	seen := map[string]bool{}
-	for len(data) > 0 {
-		line, rest := cutLine(data)
-		key, ok := topLevelKey(line)
-		if !ok || seen[key] {
-			return nil, false
-		}
-		seen[key] = true
-		data = skipIndented(rest)
-		below := rest[:len(rest)-len(data)]
+type scanner struct {
+	lines
+	charts charts
+	// found says that the entries were read, others are the other keys at the top.
+	found  bool
+	others map[string]bool
+}
+
+func (s *scanner) document() error {
+	for started := false; ; {
+		err := s.next()
 		switch {
-		case string(line) == "entries:":
-			block = below
-		case key == "entries", len(bytes.TrimSpace(below)) > 0:
-			return nil, false
+		case errors.Is(err, io.EOF) && s.found:
+			return nil
+		case errors.Is(err, io.EOF):
+			return errUnusual // the library says what is wrong
+		case err != nil:
+			return err
+		case s.idle:
+			continue
+		case !started && string(s.text()) == "---":
+			started = true
+			continue
+		case s.indent > 0, !topKey.Match(s.text()):
+			return errUnusual
+		case !entriesKey.Match(s.text()):
+			err = s.other()
+		case s.found, !printable(s.text()):
+			return errUnusual
+		default:
+			s.found = true
+			err = s.entries()
+		}
+		if started = true; err != nil {
+			return err
 		}
 	}
-	return block, seen["entries"]
 }
 
-// topLevelKey returns the key of a line that holds a plain key, and nothing or a simple value.
-func topLevelKey(line []byte) (string, bool) {
-	key, value, ok := bytes.Cut(line, []byte(":"))
-	if !ok || !plainName(key) {
-		return "", false
-	}
-	if len(value) > 0 && !simpleValue.Match(value) {
-		return "", false
-	}
-	return string(key), true
-}
-
-// skipIndented returns what follows the lines that are empty or begin with a space.
-func skipIndented(data []byte) []byte {
-	for len(data) > 0 && (data[0] == ' ' || data[0] == '\n') {
-		_, data = cutLine(data)
-	}
-	return data
-}
-
-// chartName reads a line "  name:".
-func chartName(line []byte) (string, bool) {
-	name, ok := bytes.CutPrefix(line, []byte("  "))
-	if !ok {
-		return "", false
-	}
-	name, ok = bytes.CutSuffix(name, []byte(":"))
-	return string(name), ok && plainName(name)
-}
-
-func plainName(name []byte) bool {
-	for i, c := range name {
-		letter := 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_'
-		if !letter && (i == 0 || c != '-' && c != '.' && (c < '0' || c > '9')) {
-			return false
+// other skips a key at the top that is not looked for, with what belongs to it.
+func (s *scanner) other() error {
+	part := append([]byte(nil), s.line...)
+	for {
+		err := s.next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if !s.idle && s.indent == 0 && !s.item() {
+			s.back()
+			break
+		}
+		if part = append(part, s.line...); len(part) > maxPart {
+			return errUnusual
 		}
 	}
-	return len(name) > 0
-}
-
-// skipChart returns what follows the lines of a chart, which are empty or begin with "  - " or deeper.
-func skipChart(data []byte) []byte {
-	for len(data) > 0 && ofChart(data) {
-		_, data = cutLine(data)
+	var node yaml.Node
+	if !one(part, &node) || node.Kind != yaml.MappingNode || len(node.Content) != 2 {
+		return errUnusual
 	}
-	return data
-}
-
-func ofChart(line []byte) bool {
-	return line[0] == '\n' || bytes.HasPrefix(line, []byte("  - ")) || bytes.HasPrefix(line, []byte("   "))
-}
-
-// chartVersions decodes the lines of one chart. An alias to an anchor outside of them is an error of the library, and
-// so must be what it would leave behind them unread.
-func chartVersions(chart string, lines []byte) ([]string, bool) {
-	var document map[string][]struct {
-		Version string `yaml:"version"`
+	key := node.Content[0].Value
+	if s.others[key] || key == "entries" || len(s.others) >= maxOthers {
+		return errUnusual
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(lines))
-	if err := decoder.Decode(&document); err != nil {
-		return nil, false
+	s.others[key] = true
+	return nil
+}
+
+// entries reads the charts, which stand at one indentation.
+func (s *scanner) entries() error {
+	indent := 0
+	for {
+		err := s.next()
+		switch {
+		case errors.Is(err, io.EOF) && indent > 0:
+			return nil
+		case errors.Is(err, io.EOF):
+			return errUnusual
+		case err != nil:
+			return err
+		case s.idle:
+			continue
+		case s.indent == 0 && indent > 0 && !s.item():
+			s.back()
+			return nil
+		case indent == 0:
+			indent = s.indent
+		}
+		if s.indent != indent || indent == 0 {
+			return errUnusual
+		}
+		if err := s.chart(); err != nil {
+			return err
+		}
+	}
+}
+
+// chart reads a chart from the line of its name on.
+func (s *scanner) chart() error {
+	key := chartKey.FindSubmatch(s.text())
+	if key == nil || !printable(s.text()) {
+		return errUnusual
+	}
+	name := string(key[1]) + string(key[2])
+	if null(name) && len(key[1]) > 0 {
+		return errUnusual
+	}
+	if err := s.charts.begin(name); err != nil {
+		return err
+	}
+	items := &items{chart: name, charts: &s.charts, at: -1}
+	for chartIndent := s.indent; ; {
+		err := s.next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return items.end()
+		case err != nil:
+			return err
+		case s.idle:
+			err = items.more(s.line)
+		case s.item() && (s.indent == items.at || items.at < 0 && s.indent >= chartIndent):
+			items.at = s.indent
+			err = items.begin(s.line)
+		case items.at >= 0 && s.indent > items.at:
+			err = items.more(s.line)
+		case s.indent <= chartIndent:
+			s.back()
+			return items.end()
+		default:
+			return errUnusual
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// one decodes a text that is one YAML document and nothing else; the library would leave what follows it unread.
+func one(text []byte, into *yaml.Node) bool {
+	var document yaml.Node
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	if err := decoder.Decode(&document); err != nil || len(document.Content) != 1 {
+		return false
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, false
+		return false
 	}
-	list, ok := document[chart]
-	if !ok || len(document) != 1 {
-		return nil, false
-	}
-	versions := make([]string, 0, len(list))
-	for _, e := range list {
-		if e.Version != "" {
-			versions = append(versions, e.Version)
-		}
-	}
-	return versions, true
+	*into = *document.Content[0]
+	return true
 }
 
-func cutLine(data []byte) (line, rest []byte) {
-	line, rest, _ = bytes.Cut(data, []byte("\n"))
-	return line, rest
-}
+// null reports whether a plain text means nothing at all.
+func null(text string) bool { return text == "null" || text == "Null" || text == "NULL" || text == "~" }

@@ -112,7 +112,8 @@ func (c *Client) digest(ctx context.Context, q source.Query, tag string) (string
 }
 
 // manifest asks for a tag with HEAD, and with GET where HEAD is refused: some registries and the proxies before them let
-// only GET through. A tag that is not there, and credentials that are not accepted, are answers to either.
+// only GET through, and not all say so: a tag is missing when both say it. Credentials that are not accepted are an
+// answer to either.
 func (s *session) manifest(ctx context.Context, repo, tag string) (*http.Response, error) {
 	of, at := part{repo, manifestsOf}, s.url(repo, "manifests/"+tag)
 	res, err := s.do(ctx, http.MethodHead, of, at, manifests)
@@ -120,7 +121,8 @@ func (s *session) manifest(ctx context.Context, repo, tag string) (*http.Respons
 		return nil, err
 	}
 	switch res.StatusCode {
-	case http.StatusBadRequest, http.StatusForbidden, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusNotImplemented:
+	case http.StatusBadRequest, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusNotAcceptable,
+		http.StatusNotImplemented:
 		return s.do(ctx, http.MethodGet, of, at, manifests)
 	default:
 		return res, nil

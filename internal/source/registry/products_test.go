@@ -265,7 +265,7 @@ func TestChallengeOfAnotherHost(t *testing.T) {
 // TestHEADRefused asks for a digest where HEAD of a manifest is not let through.
 func TestHEADRefused(t *testing.T) {
 	t.Parallel()
-	for _, status := range []int{400, 403, 405, 406, 501} {
+	for _, status := range []int{400, 403, 404, 405, 406, 501} {
 		for _, silent := range []bool{false, true} {
 			w := newWorld(t, fake.RegistryOptions{RefuseHEAD: status, NoDigest: silent, Tags: map[string][]string{"org/app": {"v1.0.0"}}})
 			digest, err := w.client.Digest(t.Context(), image(t, "org/app"), "v1.0.0")
