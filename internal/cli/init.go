@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -14,7 +15,9 @@ import (
 	"github.com/pawl-cd/pawl"
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/scaffold"
+	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 	"github.com/pawl-cd/pawl/internal/worktree"
 )
@@ -30,12 +33,15 @@ func newInit(g *globals) *cobra.Command {
 		Use:   "init",
 		Short: "Write the configuration, the manifests and the workflows for a repository",
 		Long: `Init looks at the repository in the root and writes what pawl needs there: .pawl.yaml, a manifest
-for each image with a version in a YAML file that no manifest tracks yet, and the workflows.
-It reads the git remote, Updatecli's manifests, the workflows that run Updatecli or trigger
-GitLab, and the image tags in YAML files, and asks nothing. What it could not find out it says,
-and leaves as a comment. It asks no registry and follows no symbolic link. A .pawl.yaml that is
-valid answers first and is never replaced, as are manifests and values; --force replaces workflows
-that update or trigger, and a .pawl.yaml that cannot be read.`,
+for each version of an image or a chart in a YAML file that no manifest tracks yet, and the
+workflows. It reads the git remote, Updatecli's manifests, the workflows that run Updatecli or
+trigger GitLab, and what stands in YAML files: images in values, Kubernetes, kustomize and
+compose; charts of Flux, Argo CD, Helmfile, kustomize and Chart.yaml; the policies of Flux's image
+automation and Argo CD Image Updater, and comments for Renovate. What it leaves out it counts,
+what it could not find out it says; -v lists all. It asks no registry and nobody else, and follows
+no symbolic link. A .pawl.yaml that is valid answers first and is never replaced, as are manifests
+and values; --force replaces workflows that update or trigger, and a .pawl.yaml that cannot be
+read. Manifests with errors that are there already end it with exit code 3.`,
 		Example: `  pawl init --dry-run
   pawl init
   pawl init --force`,
@@ -66,9 +72,15 @@ func (o *initOptions) run() error {
 	if err != nil {
 		return err
 	}
+	if err := o.inRepository(tree, settings); err != nil {
+		return err
+	}
 	p, err := scaffold.Propose(tree.FS(), scaffold.Options{Workflows: pawl.Workflows, Version: buildVersion(), Commit: buildCommit(), Config: settings})
 	if err != nil {
 		return &exit{code: Failure, err: err}
+	}
+	if p.Empty {
+		p.Files = nil
 	}
 	files, err := o.compare(tree, p.Files)
 	if err != nil {
@@ -100,6 +112,21 @@ func belowTop(root string) error {
 			return nil
 		}
 	}
+}
+
+// inRepository refuses to write where nothing says that a repository is meant: no git, no settings, no manifest.
+func (o *initOptions) inRepository(tree *worktree.Tree, settings *config.Config) error {
+	if o.dryRun || o.force || settings != nil {
+		return nil
+	}
+	for _, name := range []string{".git", "manifests", ".updatecli", "updatecli.d", "updatecli"} {
+		there, err := tree.Exists(name)
+		if there || err != nil { // what cannot be looked at is there, and the business of what follows
+			return nil //nolint:nilerr // see above
+		}
+	}
+	return &exit{code: Usage, err: errors.New("nothing was written: this is no git repository"),
+		hint: "run pawl init at the top of one, or git init first; --dry-run shows what would be written"}
 }
 
 // settings reads the .pawl.yaml that is there, nil for none. One with errors ends it before anything is written, unless
@@ -166,37 +193,83 @@ func (o *initOptions) compare(tree *worktree.Tree, files []scaffold.File) ([]pla
 	return all, nil
 }
 
-// report says what was found, what becomes of each file, or became of it, and what was not found out.
+// The most lines of one sort that are said without --verbose, so that all of it fits a screen.
+const (
+	mostFiles   = 10
+	mostUnknown = 8
+	mostRemarks = 4
+	mostErrors  = 5
+)
+
+// report says what was found, what becomes of each file, or became of it, what is left out, and what was not found out.
 func (o *initOptions) report(p scaffold.Proposal, files []placed, settled bool) string {
 	var b strings.Builder
-	line := func(word, text, detail string) {
-		fmt.Fprintf(&b, "%-8s %s", word, printable(text))
-		if detail != "" {
-			fmt.Fprintf(&b, ": %s", printable(detail))
+	lines := func(word string, notes []scaffold.Note, most int) {
+		for i, n := range notes {
+			if i == most && len(notes) > most+1 && !o.verbose {
+				b.WriteString(said(word, fmt.Sprintf("%d more: -v lists them", len(notes)-most), ""))
+				break
+			}
+			b.WriteString(said(word, n.Text, n.Detail))
 		}
-		b.WriteByte('\n')
 	}
-	for _, n := range p.Found {
-		line("found", n.Text, n.Detail)
-	}
+	lines("found", p.Found, len(p.Found))
 	if settled {
-		line("keep", config.FileName, "it is valid, so its answers hold and it stays as it is")
+		b.WriteString(said("keep", config.FileName, "it is valid, so its answers hold and it stays as it is"))
 	}
 	for _, text := range p.Additions {
-		line("suggest", config.FileName, text)
+		b.WriteString(said("suggest", config.FileName, text))
 	}
-	for _, f := range files {
-		line(f.verb, f.Path, f.about())
-	}
-	for _, n := range p.Missing {
-		line("unknown", n.Text, n.Detail)
-	}
+	b.WriteString(o.files(files))
+	lines("left out", p.Left, len(p.Left))
+	lines("note", p.Remarks, mostRemarks)
+	lines("unknown", p.Missing, mostUnknown)
 	if o.dryRun {
 		for _, f := range files {
 			b.WriteString(patch(f))
 		}
 	}
 	return b.String()
+}
+
+func said(word, text, detail string) string {
+	if detail != "" {
+		text += ": " + detail
+	}
+	return fmt.Sprintf("%-8s %s\n", word, printable(text))
+}
+
+// files says what becomes of each file; many manifests are counted.
+func (o *initOptions) files(files []placed) string {
+	counts := map[source.Kind]int{}
+	manifests := 0
+	dir := ""
+	for _, f := range files {
+		if f.Tracks != "" && f.verb == "write" {
+			counts[f.Tracks]++
+			manifests++
+			dir = path.Dir(f.Path)
+		}
+	}
+	many := manifests > mostFiles && !o.verbose
+	text, counted := "", false
+	for _, f := range files {
+		switch {
+		case !many || f.Tracks == "" || f.verb != "write":
+			text += said(f.verb, f.Path, f.about())
+		case !counted:
+			counted = true
+			var kinds []string
+			for kind, word := range map[source.Kind]string{source.Image: "image", source.HelmChart: "chart", source.GitHubRelease: "release"} {
+				if counts[kind] > 0 {
+					kinds = append(kinds, count(counts[kind], word))
+				}
+			}
+			slices.Sort(kinds)
+			text += said("write", fmt.Sprintf("%d manifests in %s", manifests, dir), strings.Join(kinds, ", ")+"; -v lists them")
+		}
+	}
+	return text
 }
 
 // about says what a file is for, and what stands in its way or is gone.
@@ -251,7 +324,7 @@ func save(tree *worktree.Tree, files []placed) ([]placed, error) {
 // conclude holds the result against pawl validate, and says what comes next.
 func (o *initOptions) conclude(p scaffold.Proposal) error {
 	if p.Empty {
-		return o.write("next     write a manifest, see https://github.com/pawl-cd/pawl/blob/main/docs/getting-started.md, then pawl init again for the workflows\n")
+		return o.write("next     write a manifest, see https://github.com/pawl-cd/pawl/blob/main/docs/getting-started.md, then pawl init again for the settings and workflows\n")
 	}
 	flags := ""
 	for _, dir := range p.Manifests {
@@ -270,15 +343,23 @@ func (o *initOptions) conclude(p scaffold.Proposal) error {
 			warnings++
 			continue
 		}
-		errs++
-		o.reporter().problem(p)
+		if errs++; errs <= mostErrors || o.verbose {
+			o.reporter().problem(p)
+		}
 	}
-	text := fmt.Sprintf("checked  %s, %s, %s: pawl validate%s\nnext     pawl plan%s, then commit\n",
-		count(len(s.manifests), "manifest"), count(errs, "error"), count(warnings, "warning"), printable(flags), printable(flags))
+	text := fmt.Sprintf("checked  %s, %s, %s: pawl validate%s\n", count(len(s.manifests), "manifest"), count(errs, "error"), count(warnings, "warning"), printable(flags))
+	next := "pawl plan" + flags + ", then commit"
+	if errs > 0 {
+		next = "correct the errors above; pawl plan" + flags + " goes on without these manifests"
+	}
+	text += said("next", next, "")
 	for _, next := range p.Next {
-		text += "next     " + printable(next) + "\n"
+		text += said("next", next, "")
 	}
-	return o.write(text)
+	if err := o.write(text); err != nil || errs == 0 {
+		return err
+	}
+	return &exit{code: Partial, err: fmt.Errorf("%s in manifests", count(errs, "error")), hint: "pawl validate" + flags + " shows all of them", topics: []topic{topic(policy.ManifestInvalid)}}
 }
 
 // check returns what pawl validate would say.

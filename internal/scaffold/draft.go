@@ -4,103 +4,32 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-
-	"github.com/pawl-cd/pawl/internal/policy"
 )
 
-// draft is a manifest to write: one image, one filter, every place that follows it.
+// draft is a manifest to write: one source, one filter, every place of an environment that follows it.
 type draft struct {
-	path, title, image string
-	filter             filter
-	places             []use
+	path, title string
+	group
+	places []use
 }
 
-// filter says which versions count, as far as the tag in the file shows.
-type filter struct {
-	pattern, channel, regex string
-	// label is that of the prereleases that the pattern admits.
-	label string
+// group is what the places of one manifest have in common.
+type group struct {
+	origin      origin
+	filter      filter
+	environment string
+	bare        bool
 }
 
-// version is a tag with three numeric parts; the rest is a prerelease or the variant of an image.
-var version = mustPattern(`^v?(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-([0-9A-Za-z.-]+))?$`)
-
-var (
-	// counted is a prerelease channel, a label and a number: infitx.4, rc.1.
-	counted = mustPattern(`^([A-Za-z][A-Za-z0-9-]*(?:\.[A-Za-z][A-Za-z0-9-]*)*)(?:\.(?:0|[1-9]\d*))+$`)
-	// variant is the suffix of images that are built on another system, not of a prerelease.
-	variant = mustPattern(`^(?:alpine|slim|debian|ubuntu|bookworm|bullseye|trixie|jammy|noble|ubi|distroless|fpm|amd64|arm64)(?:[0-9.-]|$)[A-Za-z0-9.-]*$`)
-)
-
-// leading are the labels of prereleases that a release without a label follows; any other is the channel of a fork.
-var leading = []string{"rc", "cr", "alpha", "beta", "pre", "preview", "dev", "snapshot", "m", "milestone"}
-
-// filterFor derives the filter from a tag: the same major version, of 0 the same minor one; for a counted prerelease of a
-// fork its channel alone, for one that leads to a release the prereleases and the release, for a variant that variant
-// alone. Its end is open downwards, so that a person can go back.
-func filterFor(tag string) (filter, error) {
-	f, err := derive(tag)
-	if err == nil && !f.admits(tag) {
-		err = fmt.Errorf("the tag %s is no version that can be compared", tag)
-	}
-	return f, err
-}
-
-func derive(tag string) (filter, error) {
-	m := version.FindStringSubmatch(tag)
-	if m == nil {
-		return filter{}, fmt.Errorf("the tag %s is no version with three numbers, so it has no successor", tag)
-	}
-	label := counted.FindStringSubmatch(m[4])
-	switch {
-	case m[4] == "":
-		return filter{pattern: span(m[1], m[2], "")}, nil
-	case variant.MatchString(m[4]):
-		return filter{pattern: span(m[1], m[2], ""), regex: `^v?(\d+\.\d+\.\d+)-` + regexp.QuoteMeta(m[4]) + `$`}, nil
-	case label != nil && slices.Contains(leading, strings.ToLower(label[1])):
-		return filter{pattern: span(m[1], m[2], label[1]), label: label[1]}, nil
-	case label != nil:
-		return filter{pattern: span(m[1], m[2], label[1]), channel: label[1], label: label[1]}, nil
-	}
-	return filter{}, fmt.Errorf("the tag %s is a prerelease of no channel NAME.N", tag)
-}
-
-// span is the range of one major version, or of one minor version of 0, with the prereleases of the label if there is
-// one. A tilde is not written before 0.0.0, where it means any version.
-func span(major, minor, label string) string {
-	switch {
-	case major != "0" && label == "":
-		return "^" + major + ".0.0"
-	case major != "0":
-		return "^" + major + ".0.0-" + label + ".0"
-	case label == "":
-		return "~0." + minor
-	}
-	next, _ := strconv.ParseUint(minor, 10, 63) // digits; what is too long admits nothing
-	return fmt.Sprintf(">=0.%s.0-%s.0 <0.%d.0-0", minor, label, next+1)
-}
-
-// drafts are the manifests for the images that none tracks.
+// drafts are the manifests for the versions that none tracks.
 func (t *tree) drafts(e existing) []draft {
-	type group struct {
-		image  string
-		filter filter
-	}
 	groups := map[group][]use{}
 	var order []group
-	uses := t.images(e)
-	slices.SortStableFunc(uses, byPlace)
-	for _, u := range uses {
-		f, err := filterFor(u.tag)
-		if err != nil {
-			t.note(u.file+" "+u.key, "%v: write its manifest by hand", err)
-			continue
-		}
-		g := group{u.image, f}
+	for _, u := range t.uses(e) {
+		g := group{u.origin, *u.filter, t.environment(u.file), u.bare}
 		if groups[g] == nil {
 			order = append(order, g)
 		}
@@ -108,7 +37,7 @@ func (t *tree) drafts(e existing) []draft {
 	}
 	var all []draft
 	for _, g := range order {
-		all = append(all, draft{image: g.image, filter: g.filter, places: groups[g]})
+		all = append(all, draft{group: g, places: groups[g]})
 		t.noteMixed(groups[g])
 	}
 	t.name(all, e.drafts)
@@ -121,9 +50,12 @@ func (t *tree) drafts(e existing) []draft {
 
 // noteMixed says that places with different tags will get the same one.
 func (t *tree) noteMixed(uses []use) {
+	if uses[0].filter.kind == "like" {
+		return
+	}
 	for _, u := range uses[1:] {
 		if u.tag != uses[0].tag {
-			t.note(uses[0].image, "%s has %s and %s has %s: they will get the same version", uses[0].file, uses[0].tag, u.file, u.tag)
+			t.mixed = append(t.mixed, Note{uses[0].origin.String(), fmt.Sprintf("%s has %s and %s has %s: they will get the same version", uses[0].file, uses[0].tag, u.file, u.tag)})
 			return
 		}
 	}
@@ -131,27 +63,30 @@ func (t *tree) noteMixed(uses []use) {
 
 var unsafe = mustPattern(`[^a-z0-9._-]+`)
 
-// name gives each draft a path that no file has: the last part of the image, with the part before it where two images
-// end alike, with what the filter says where one image has several, with a number where all that is taken. The titles
-// differ as the paths do.
+// name gives each draft a path that no file has: the last part of its source, with the part before it where two end
+// alike, with the environment, with what the filter says where one source has several, with a number where all that is
+// taken. The titles differ as the paths do.
 func (t *tree) name(all []draft, dir string) {
-	images := map[string]map[string]bool{}
-	counts := map[string]int{}
+	origins := map[string]map[origin]bool{}
+	counts := map[group]int{}
 	for _, d := range all {
-		last := path.Base(d.image)
-		if images[last] == nil {
-			images[last] = map[string]bool{}
+		if origins[d.origin.short()] == nil {
+			origins[d.origin.short()] = map[origin]bool{}
 		}
-		images[last][d.image] = true
-		counts[d.image]++
+		origins[d.origin.short()][d.origin] = true
+		counts[group{origin: d.origin, environment: d.environment}]++
 	}
 	taken := map[string]bool{}
 	for i, d := range all {
-		name, title := path.Base(d.image), "Track "+d.image
-		if len(images[name]) > 1 {
-			name = path.Base(path.Dir(d.image)) + "-" + name
+		name, title := d.origin.short(), d.origin.title()
+		if len(origins[name]) > 1 {
+			name = d.origin.longer()
 		}
-		if counts[d.image] > 1 {
+		if d.environment != "" {
+			name += "-" + d.environment
+			title += " in " + d.environment
+		}
+		if counts[group{origin: d.origin, environment: d.environment}] > 1 {
 			name += "-" + d.filter.short()
 			title += " " + d.filter.short()
 		}
@@ -174,81 +109,46 @@ func (t *tree) there(file string) bool {
 	return err == nil || other == nil
 }
 
-// admits reports whether a tag passes the filter as pawl reads it.
-func (f filter) admits(tag string) bool {
-	kind := ""
-	if f.regex != "" {
-		kind = "regex/semver"
-	}
-	parsed, err := policy.ParseFilter(kind, f.pattern, f.regex)
-	return err == nil && parsed.Admits(tag, policy.Policy{Channel: f.channel})
-}
-
-// short tells filters of one image apart.
-func (f filter) short() string {
-	digits, _, _ := strings.Cut(strings.TrimLeft(f.pattern, "^~>="), ".0")
-	text := "v" + digits
-	if f.label != "" {
-		text += "-" + f.label
-	}
-	if f.regex != "" {
-		text += "-" + strings.Trim(f.regex[strings.LastIndexByte(f.regex, ')')+1:], "$-")
-	}
-	return text
-}
-
 // file writes the manifest.
 func (d draft) file() File {
 	var b strings.Builder
-	fmt.Fprintf(&b, "name: %s\nsources:\n  image:\n    kind: dockerimage\n    spec:\n      image: %s\n      versionfilter:\n", quote(d.title), quote(d.image))
-	if d.filter.regex != "" {
-		fmt.Fprintf(&b, "        kind: regex/semver\n        regex: %s\n        pattern: %s\n", quote(d.filter.regex), quote(d.filter.pattern))
-	} else {
-		fmt.Fprintf(&b, "        kind: semver\n        pattern: %s\n", quote(d.filter.pattern))
+	fmt.Fprintf(&b, "name: %s\nsources:\n  %s:\n    kind: %s\n    spec:\n", quote(d.title), d.id(), d.origin.kind)
+	spec := d.origin.spec()
+	if d.filter.tags != "" {
+		spec = append(spec, "tagfilter: "+quote(d.filter.tags))
 	}
+	fmt.Fprintf(&b, "      %s\n      versionfilter:\n        %s\n", strings.Join(spec, "\n      "), strings.Join(d.filter.lines(), "\n        "))
 	b.WriteString("targets:\n")
 	for i, u := range d.places {
-		id, digest := "yaml", "digest"
+		n := ""
 		if i > 0 {
-			id, digest = id+strconv.Itoa(i+1), digest+strconv.Itoa(i+1)
+			n = strconv.Itoa(i + 1)
 		}
-		fmt.Fprintf(&b, "  %s:\n    kind: yaml\n    spec:\n      file: %s\n      key: %s\n", id, quote(u.file), quote(u.key))
-		if u.prefix != "" {
-			fmt.Fprintf(&b, "    transformers:\n      - addprefix: %s\n", quote(u.prefix))
-		}
-		if u.digest != "" {
-			fmt.Fprintf(&b, "  %s:\n    kind: yaml\n    writes: digest\n    spec:\n      file: %s\n      key: %s\n", digest, quote(u.file), quote(u.digest))
+		b.WriteString(u.target("yaml"+n, u.key, ""))
+		if u.digestKey != "" {
+			b.WriteString(u.target("digest"+n, u.digestKey, "    writes: digest\n"))
 		}
 	}
 	if d.filter.channel != "" {
 		fmt.Fprintf(&b, "policy:\n  channel: %s\n", quote(d.filter.channel))
 	}
-	return File{Path: d.path, Data: []byte(b.String()), About: d.image + " " + d.filter.String()}
+	return File{Path: d.path, Data: []byte(b.String()), About: d.origin.String() + " " + d.filter.String(), Tracks: d.origin.kind}
 }
 
-// String says in one line what the filter admits.
-func (f filter) String() string {
+// id is what the source is called in the manifest.
+func (d draft) id() string {
+	return map[bool]string{true: "image", false: "version"}[d.origin.image != ""]
+}
+
+// target writes one target.
+func (u use) target(id, key, more string) string {
+	text := fmt.Sprintf("  %s:\n    kind: yaml\n%s    spec:\n      file: %s\n      key: %s\n", id, more, quote(u.file), quote(key))
 	switch {
-	case f.channel != "":
-		return f.pattern + " in channel " + f.channel
-	case f.regex != "":
-		return f.pattern + " of " + f.regex
+	case more != "":
+	case u.prefix != "":
+		text += fmt.Sprintf("    transformers:\n      - addprefix: %s\n", quote(u.prefix))
+	case u.bare:
+		text += "    transformers:\n      - trimprefix: v\n"
 	}
-	return f.pattern
-}
-
-var plain = mustPattern(`^[A-Za-z$][A-Za-z0-9_./-]*( [A-Za-z0-9_][A-Za-z0-9_./-]*)*$`)
-
-// words are the texts that YAML 1.1 or 1.2 reads as something else.
-var words = []string{"true", "false", "yes", "no", "on", "off", "null", "y", "n"}
-
-// quote writes a text as one YAML scalar, also inside a flow list.
-func quote(s string) string {
-	if plain.MatchString(s) && !slices.Contains(words, strings.ToLower(s)) {
-		return s
-	}
-	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r > 0x7e }) >= 0 {
-		return strconv.QuoteToASCII(s)
-	}
-	return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	return text
 }

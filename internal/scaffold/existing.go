@@ -10,7 +10,6 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // usual are the directories that hold manifests: the first three are those that pawl tries by itself, in its order; the
@@ -22,9 +21,11 @@ type existing struct {
 	dirs    []string
 	count   int
 	targets []string
-	// tracked holds the manifest of each image by its canonical name; places the scalars that are written.
+	// tracked holds the manifest of each source by its canonical name; places the scalars that are written.
 	tracked map[string]string
-	places  map[at]bool
+	places  map[position]bool
+	// broken are the files of manifests with errors.
+	broken map[string]bool
 	// env are the variables that manifests read; secrets the hosts that their tokens are for.
 	env     []string
 	secrets map[string]string
@@ -33,15 +34,15 @@ type existing struct {
 	drafts  string
 }
 
-// at is a scalar's position.
-type at struct {
+// position is where a scalar stands.
+type position struct {
 	file         string
 	line, column int
 }
 
 // manifests loads what is in the usual directories and looks like manifests of Updatecli.
 func (t *tree) manifests() existing {
-	e := existing{tracked: map[string]string{}, places: map[at]bool{}, secrets: map[string]string{}}
+	e := existing{tracked: map[string]string{}, places: map[position]bool{}, broken: map[string]bool{}, secrets: map[string]string{}}
 	texts := t.manifestTexts(&e)
 	variables, tokens := readVariables(texts)
 	e.env = variables
@@ -58,6 +59,9 @@ func (t *tree) manifests() existing {
 	}
 	for _, m := range all {
 		e.count++
+		if !m.Valid() {
+			e.broken[m.File] = true
+		}
 		e.add(t, m, tokens)
 	}
 	slices.Sort(e.targets)
@@ -183,7 +187,7 @@ func names(text string, without []string) []string {
 // add notes what a manifest tracks and writes.
 func (e *existing) add(t *tree, m manifest.Manifest, tokens []string) {
 	for _, s := range m.Sources {
-		if s.Query.Kind == source.Image {
+		if s.Query.Path != "" {
 			e.tracked[s.Query.String()] = m.File
 		}
 		if slices.Contains(tokens, s.Query.Token) {
@@ -195,13 +199,13 @@ func (e *existing) add(t *tree, m manifest.Manifest, tokens []string) {
 			continue
 		}
 		e.targets = append(e.targets, target.File)
-		f, _, err := t.parse(target.File)
+		f, err := t.parse(target.File)
 		if err != nil {
 			continue // pawl validate says what is wrong with a target
 		}
 		scalars, _ := f.Find(target.Key) // none is a fault that pawl validate shows
 		for _, s := range scalars {
-			e.places[at{target.File, s.Line, s.Column}] = true
+			e.places[position{target.File, s.Line, s.Column}] = true
 		}
 	}
 }

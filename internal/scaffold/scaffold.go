@@ -13,14 +13,17 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // File is one file to write.
 type File struct {
 	Path string
 	Data []byte
-	// About says what it is for, for people; Now what a workflow in its place does, empty for none.
+	// About says what it is for, for people; Now what a workflow in its place does, empty for none; Tracks the kind of
+	// source of a manifest.
 	About, Now string
+	Tracks     source.Kind
 }
 
 // Note is something for people: what was found and where, or what was not found out and what to do.
@@ -29,8 +32,9 @@ type Note struct{ Text, Detail string }
 // Proposal is what `pawl init` would write, and what it learned.
 type Proposal struct {
 	Files []File
-	// Found says what was found and where; Missing what was not found out, with what to do.
-	Found, Missing []Note
+	// Found says what was found and where; Missing what was not found out, with what to do; Left counts what is left out,
+	// by reason; Remarks are what to know about what is written.
+	Found, Missing, Left, Remarks []Note
 	// Manifests are the directories to name with --manifests, none when pawl finds them by itself.
 	Manifests []string
 	// Empty reports that there is no manifest and none to propose.
@@ -54,7 +58,7 @@ type Options struct {
 // Propose looks at the repository and returns what to write. Its error means that the embedded workflows are not those
 // that it knows how to adapt.
 func Propose(fsys fs.FS, opt Options) (Proposal, error) {
-	t := &tree{fsys: fsys, parsed: map[string]*edit.File{}, charts: map[string]int{}}
+	t := &tree{fsys: fsys, parsed: map[string]*edit.File{}, locks: map[string]bool{}}
 	s := survey{}
 	s.repository, s.base = t.remote()
 	s.gitElsewhere = t.regular(".git")
@@ -65,7 +69,6 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 	}
 	s.existing = t.manifests()
 	s.drafts = t.drafts(s.existing)
-	s.charts = t.charts
 
 	p := Proposal{Manifests: s.existing.flags(), Empty: s.existing.count+len(s.drafts) == 0}
 	if opt.Config != nil {
@@ -88,7 +91,17 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 		p.Next = append(p.Next, "upstream builds: pawl dispatch --workflow "+path.Base(update)+"; docker-image.yaml is not the workflow that updates here")
 	}
 	p.Found, p.Missing = s.found(), append(s.missing(), t.notes...)
+	p.Left, p.Remarks = t.leftOut(), t.remarks()
 	return p, nil
+}
+
+// remarks say what follows from what is written.
+func (t *tree) remarks() []Note {
+	all := t.mixed
+	for _, lock := range sorted(t.locks) {
+		all = append(all, Note{lock, "it must follow when a dependency changes: helm dependency update " + path.Dir(lock)})
+	}
+	return all
 }
 
 // survey is what is known of a repository.
@@ -106,8 +119,6 @@ type survey struct {
 	chain    chain
 	existing existing
 	drafts   []draft
-	// charts counts the versions of charts by the file that names them.
-	charts map[string]int
 }
 
 func (s survey) found() []Note {
@@ -173,19 +184,6 @@ func (s survey) missing() []Note {
 	}
 	if s.existing.count+len(s.drafts) == 0 {
 		add("images", "no manifest and no image tag was found")
-	}
-	if where := s.charts; len(where) > 0 {
-		total := 0
-		for _, n := range where {
-			total += n
-		}
-		files := sorted(where)
-		more := ""
-		if len(files) > 3 {
-			files, more = files[:3], fmt.Sprintf(" and %s more", count(len(where)-3, "file"))
-		}
-		add("charts", fmt.Sprintf("%s in %s%s: init writes manifests for images only; write theirs with kind: helmchart, see %smanifest.md",
-			count(total, "chart version"), strings.Join(files, ", "), more, pages))
 	}
 	all = append(all, s.chain.notes...)
 	return append(all, s.workflowNotes()...)

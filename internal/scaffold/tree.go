@@ -28,24 +28,27 @@ type tree struct {
 	more int
 	// parsed are the YAML files that were read, each once.
 	parsed map[string]*edit.File
-	// charts counts, by file, the versions of charts that no manifest writes.
-	charts map[string]int
+	// left are the places that are left out, by reason; mixed says where one manifest makes several versions one.
+	left  [allReasons][]string
+	mixed []Note
+	// locks are the Chart.lock files that must follow.
+	locks map[string]bool
 }
 
 // parse reads a file of values; f is nil when it cannot be used.
-func (t *tree) parse(name string) (f *edit.File, data []byte, err error) {
-	data, err = t.read(name)
-	if err != nil {
-		return nil, nil, err
-	}
+func (t *tree) parse(name string) (f *edit.File, err error) {
 	if f = t.parsed[name]; f != nil {
-		return f, data, nil
+		return f, nil
+	}
+	data, err := t.read(name)
+	if err != nil {
+		return nil, err
 	}
 	if f, err = edit.Parse(name, data); err != nil {
-		return nil, nil, errors.New("cannot be read: " + strings.TrimPrefix(err.Error(), name+":"))
+		return nil, errors.New("cannot be read: " + strings.TrimPrefix(err.Error(), name+":"))
 	}
 	t.parsed[name] = f
-	return f, data, nil
+	return f, nil
 }
 
 func (t *tree) note(text, format string, args ...any) {
@@ -123,7 +126,7 @@ func (t *tree) yamlFiles(dir string, skip ...string) []string {
 			return skipUnreadable(d)
 		case p == dir:
 			return nil
-		case d.IsDir() && (t.foreign(p, d.Name()) || slices.Contains(skip, p) || strings.Count(p, "/") > maxDepth):
+		case d.IsDir() && (foreign(d.Name()) || slices.Contains(skip, p) || strings.Count(p, "/") > maxDepth):
 			return fs.SkipDir
 		case d.Type().IsRegular() && isYAML(d.Name()):
 			files = append(files, p)
@@ -140,13 +143,33 @@ func skipUnreadable(d fs.DirEntry) error {
 	return nil
 }
 
-// foreign reports whether a directory holds no values: a tool's, a package manager's, or the templates of a chart.
-func (t *tree) foreign(p, name string) bool {
-	if name == "templates" {
-		_, err := fs.Stat(t.fsys, path.Join(path.Dir(p), "Chart.yaml"))
-		return err == nil
+// foreign reports whether a directory is a tool's or a package manager's.
+func foreign(name string) bool {
+	return strings.HasPrefix(name, ".") || name == "node_modules" || name == "vendor"
+}
+
+// inChartTemplates reports whether a file is a template of a chart.
+func (t *tree) inChartTemplates(file string) bool {
+	before, _, ok := strings.Cut("/"+file, "/templates/")
+	return ok && t.exists(path.Join(strings.TrimPrefix(before, "/"), "Chart.yaml"))
+}
+
+func (t *tree) exists(name string) bool {
+	_, err := fs.Stat(t.fsys, name)
+	return err == nil
+}
+
+// valueFiles lists the YAML files of what runs: those of tests, examples and documentation are left out.
+func (t *tree) valueFiles(skip ...string) []string {
+	var all []string
+	for _, file := range t.yamlFiles(".", skip...) {
+		if t.testDirectory(file) != "" {
+			t.leave(inTests, file)
+			continue
+		}
+		all = append(all, file)
 	}
-	return strings.HasPrefix(name, ".") || name == "node_modules" || name == "vendor" || name == "testdata"
+	return all
 }
 
 func isYAML(name string) bool {
