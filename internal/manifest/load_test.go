@@ -59,6 +59,7 @@ policy:
   channel: infitx
   exclude: [1.2.3, '>=2']
   downgrade: follow
+  rebuilds: follow
   hold: {version: v1.2.0, reason: leaks, until: 2026-12-31}
 `
 
@@ -82,7 +83,7 @@ func TestLoad(t *testing.T) {
 	if diff := cmp.Diff(&policy.Hold{Version: "v1.2.0", Reason: "leaks", Until: until}, m.Policy.Hold); diff != "" {
 		t.Error(diff)
 	}
-	if m.Policy.Channel != "infitx" || len(m.Policy.Exclude) != 2 || m.Policy.Downgrade != policy.Follow {
+	if m.Policy.Channel != "infitx" || len(m.Policy.Exclude) != 2 || m.Policy.Downgrade != policy.Follow || m.Policy.Rebuilds != policy.FollowRebuilds {
 		t.Errorf("policy: %+v", m.Policy)
 	}
 }

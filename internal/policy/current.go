@@ -89,11 +89,12 @@ func (r *Request) likeliest(now current, tags ...string) current {
 		now.tag = tags[0]
 	}
 	for _, tag := range tags {
-		if now = r.likelier(now, tag); !now.inside {
-			now = r.likelier(now, respelled(tag))
-		}
-		if now.inside {
-			return now
+		whole := canonical(tag)
+		for _, as := range [...]string{tag, respelled(tag), whole, respelled(whole)} {
+			now = r.likelier(now, tag, as)
+			if now.inside {
+				return now
+			}
 		}
 	}
 	return now
@@ -110,13 +111,54 @@ func respelled(tag string) string {
 	return ""
 }
 
-// likelier is the tag, if it says more about the value than what is known already.
-func (r *Request) likelier(now current, tag string) current {
-	next, ok := r.guess(now, tag)
-	if ok && tag != "" && (next.inside || !now.known) {
-		return next
+// canonical is a tag with three numbers without leading zeros in place of the first two to five that it holds.
+func canonical(tag string) string {
+	own := numbersOf(tag)
+	if v, ok := readValue(own); ok {
+		return strings.Replace(tag, own, v.String(), 1)
 	}
-	return now
+	return tag
+}
+
+// dotted counts the numbers between dots that a text starts with.
+func dotted(s string) (n int, rest string) {
+	for {
+		_, s = leadingDigits(s)
+		n++
+		if len(s) < 2 || s[0] != '.' || !digit(s[1]) {
+			return n, s
+		}
+		s = s[1:]
+	}
+}
+
+// likelier is the tag, if it says more about the value than what is known already; the filter looks at it as it is spelled.
+func (r *Request) likelier(now current, tag, spelled string) current {
+	next, ok := r.guess(now, spelled)
+	if !ok || spelled == "" || !next.inside && now.known {
+		return now
+	}
+	if v, ok := readValue(numbersOf(tag)); ok && r.Filter.versions() {
+		next.read.short, next.read.further = v.short, v.further
+	}
+	next.tag = tag
+	return next
+}
+
+// numbersOf is the first text of two or more numbers in a tag.
+func numbersOf(tag string) string {
+	for i := 0; i < len(tag); {
+		if !digit(tag[i]) {
+			i++
+			continue
+		}
+		n, rest := dotted(tag[i:])
+		if end := len(tag) - len(rest); n > 1 {
+			return tag[i:end]
+		}
+		i = len(tag) - len(rest)
+	}
+	return ""
 }
 
 // guess reads a text as the tag that the value comes from, and reports whether that says anything.

@@ -81,7 +81,7 @@ func (r *Request) weigh(now current, t tally) Decision {
 		return emptyValue(t.best.tag, err)
 	}
 	if r.holds(value) {
-		return r.stay(now, Decision{Tag: t.best.tag, Value: r.Current}, t)
+		return r.stay(Decision{Tag: t.best.tag, Value: r.Current}, t)
 	}
 	now = r.closeIn(now, t.best, value)
 	rise, known := r.rise(t.best, value, now)
@@ -95,6 +95,8 @@ func (r *Request) weigh(now current, t tally) Decision {
 		return r.otherSpelling(t, now)
 	case rise < 0 && now.inside && r.Policy.Downgrade != Follow:
 		return r.keep(now, t)
+	case !known && r.adrift(t.best, now) && r.Policy.Downgrade != Follow:
+		return held(NotListed, fmt.Sprintf("%s satisfies %s and is not listed; nothing says whether %s is newer", r.Current, r.rule(), t.best.tag), downHint)
 	}
 	return r.update(Decision{Tag: t.best.tag, Value: value}, rise, known, now, t)
 }
@@ -193,7 +195,7 @@ func (r *Request) notPublished(t tally) Decision {
 }
 
 // stay says why the value is right as it is, although something newer may be listed.
-func (r *Request) stay(now current, d Decision, t tally) Decision {
+func (r *Request) stay(d Decision, t tally) Decision {
 	d.Outcome, d.Reason, d.Detail = Current, AlreadyNewest, r.newest(t)
 	switch {
 	case r.above(t.missing, t.best):
@@ -217,8 +219,10 @@ func (r *Request) keep(now current, t tally) Decision {
 		reason, why = LowerOnly, "is higher than everything listed"
 	}
 	return held(reason, fmt.Sprintf("%s satisfies %s and %s; the newest match is %s", r.Current, r.rule(), why, t.best.tag),
-		"set policy.downgrade: follow to go down, or correct the value")
+		downHint)
 }
+
+const downHint = "set policy.downgrade: follow to go down, or correct the value"
 
 // keepLast is the answer when what is listed last is lower than the value.
 func (r *Request) keepLast(now current, t tally) Decision {

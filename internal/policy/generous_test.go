@@ -73,6 +73,17 @@ func TestCurrentValueIsUnderstood(t *testing.T) {
 		{"regex with a hash", "main-0a1b2c3-1001", []string{"main-1d00d1e-999"}, mustFilter(t, "regex", "^main-", ""), transform(), Policy{}},
 		{"regex, found", "1.4.0", []string{"release-1.3.0"}, mustFilter(t, "regex", "^release-", ""), transform(must(source.Find(`\d.*`))), Policy{}},
 		{"regex and a prerelease of what there is", "1.4.0", []string{"1.4.0-rc.1"}, mustFilter(t, "regex", "^1", ""), transform(), Policy{}},
+		{"regex/semver, and the expression wants three", "1.25", []string{"1.24.5"}, mustFilter(t, "regex/semver", ">=1.0.0", `^v?(\d+\.\d+\.\d+)$`), transform(), Policy{}},
+		{"regex/semver, five parts", "app-1.25.0.3.1", []string{"app-1.25.0"}, mustFilter(t, "regex/semver", "^1", `^app-(\d+\.\d+\.\d+)$`), transform(), Policy{}},
+		{"regex, and it wants three", "1.25", []string{"1.24.5"}, mustFilter(t, "regex", `^\d+\.\d+\.\d+$`, ""), transform(), Policy{}},
+		{"tagfilter wants three", "v1.25", []string{"v1.24.5"}, filter(t, "^1").WithTags(mustFilter(t, "regex", `^v\d+\.\d+\.\d+$`, "").regex), transform(), Policy{}},
+		{"regex of hashes that lost its end", "sha-0a1b2c3", []string{"sha-9a1b2c3"}, mustFilter(t, "regex", "^sha-", ""), transform(), Policy{}},
+		{"latest of hashes, pinned", "main-0a1b2c3" + somePin, []string{"main-9a1b2c3", "main-8a1b2c3"}, mustFilter(t, "latest", "", ""), transform(), Policy{}},
+		{"replaced dots, two numbers", "1_10", []string{"1.9.7"}, filter(t, "^1"), dashes, Policy{}},
+		{"like", "16.10-alpine", []string{"16.9-alpine"}, mustFilter(t, "like", "", ""), transform(), Policy{}},
+		{"like, pinned", "16.10" + somePin, []string{"16.9"}, mustFilter(t, "like", "16.x", ""), transform(), Policy{}},
+		{"by a number", "main-0a1b2c3-1001", []string{"main-9a1b2c3-999"}, mustFilter(t, "regex/numeric", "", `^main-[0-9a-f]+-(\d+)$`), transform(), Policy{}},
+		{"by letters", "20260102T01", []string{"20260101T02"}, mustFilter(t, "regex/alphabetical", "", `^(\d+T\d+)$`), transform(), Policy{}},
 		{"regex/semver, two parts", "app-1.4", []string{"app-1.3.0"}, mustFilter(t, "regex/semver", "^1", "^app-(.*)$"), transform(), Policy{}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -85,7 +96,8 @@ func TestCurrentValueIsUnderstood(t *testing.T) {
 			checkExplanation(t, r)
 			r.Policy.Downgrade = Follow
 			d = Decide(r)
-			if d.Outcome != Update || d.Reason != NewestMatch || !strings.Contains(d.Detail, "lower than "+c.current) {
+			named := strings.Contains(d.Detail, "lower than "+c.current) || strings.Contains(d.Detail, "it replaces "+r.text())
+			if d.Outcome != Update || d.Reason != NewestMatch || !named {
 				t.Errorf("with downgrade: follow: %+v", d)
 			}
 			r.Current = d.Value
@@ -126,7 +138,7 @@ func TestUnderstoodAndMoved(t *testing.T) {
 		{"one number", Request{Current: "20260101", Listing: listing("1.2.4"), Filter: filter(t, "^1")}, NewestMatch, "1.2.4", "it replaces 20260101, which is no version"},
 		{"a time", Request{Current: "20211001T060636", Listing: listing("1.2.4"), Filter: filter(t, "^1")}, NewestMatch, "1.2.4", "which is no version"},
 		{"no version, latest", Request{Current: "edge", Listing: listing("a", "b"), Filter: latest}, NewestMatch, "b", "it replaces edge, which is not listed"},
-		{"a hash, latest", Request{Current: "sha-0a1b2c3", Listing: listing("sha-9a1b2c3"), Filter: latest}, NewestMatch, "sha-9a1b2c3", "which is not listed"},
+		{"another family of tags, latest", Request{Current: "sha-0a1b2c3", Listing: listing("main-9a1b2c3"), Filter: latest}, NewestMatch, "main-9a1b2c3", "which is not listed"},
 		{"a listed hash, latest", Request{Current: "1.0.0-fa1b2c3", Listing: listing("1.0.0-fa1b2c3", "1.0.0-0a1b2c3"), Filter: latest}, NewestMatch, "1.0.0-0a1b2c3", "last listed of 2"},
 		{"another tag, latest", Request{Current: "3.0", Listing: listing("2.0", "3.0"), Filter: mustFilter(t, "latest", "2.0", "")}, NewestMatch, "2.0", ""},
 		{"outside of the expression", Request{Current: "2.0.0", Listing: listing("1.9.0"), Filter: mustFilter(t, "regex", "^1", "")}, NewestMatch, "1.9.0", ""},

@@ -18,12 +18,10 @@ func natural(a, b string) int {
 		}
 		a, b = a[1:], b[1:]
 	}
-	switch {
-	case a == b:
+	if a == b {
 		return 0
-	default:
-		return order(a == "")
 	}
+	return order(a == "")
 }
 
 // leadingDigits cuts the digits off the start of a text.
@@ -36,10 +34,16 @@ func leadingDigits(s string) (run, rest string) {
 }
 
 // relate orders two texts that have no order by themselves: number by number where everything besides the numbers is the
-// same. Hexadecimal hashes stand for any other; they are no numbers. It reports false when the texts say nothing.
+// same, but for numbers that one of them has more at its end. It reports false when the texts say nothing.
 func relate(a, b string) (int, bool) {
+	result, alike := sideBySide(a, b)
+	return result, alike && result != 0
+}
+
+// sideBySide compares two texts number by number and reports whether everything besides the numbers is the same.
+// Hexadecimal hashes stand for any other; they are no numbers.
+func sideBySide(a, b string) (result int, alike bool) {
 	a, b = trimV(a), trimV(b)
-	result := 0
 	for a != "" && b != "" {
 		x, y := word(a), word(b)
 		a, b = a[len(x):], b[len(y):]
@@ -51,7 +55,7 @@ func relate(a, b string) (int, bool) {
 			result = natural(x, y)
 		}
 	}
-	return result, result != 0 && a == b
+	return result, letters(a) == "" && letters(b) == ""
 }
 
 // sameWord reports whether two words are the same but for their numbers.

@@ -33,6 +33,13 @@ func (r *Request) rise(best candidate, value string, now current) (int, bool) {
 	return 1, false
 }
 
+// adrift reports whether the value is one of the tags that a filter without an order follows, by its look, and is not
+// listed, so that nothing says which of the two is newer: the listing may have lost its end.
+func (r *Request) adrift(best candidate, now current) bool {
+	_, alike := sideBySide(best.tag, now.tag)
+	return alike && now.inside && !now.listed && !r.Filter.ordered()
+}
+
 // obscure reports whether no tag is known that gives the value, because transformers cannot be undone.
 func (r *Request) obscure(now current) bool {
 	return !now.listed && !r.Transform.Identity() && len(r.Transform.Undo(r.text())) == 0
