@@ -19,8 +19,8 @@ func (f *File) Name(s Scalar) string {
 	return p.parent.Content[p.slot-1].Value
 }
 
-// Beside returns the texts of the given names in the map that the scalar stands in, the scalar itself left out. Nulls have
-// an empty value.
+// Beside returns the texts of the given names in the map that the scalar stands in, the scalar itself left out. Nulls
+// have an empty value.
 func (f *File) Beside(s Scalar, names ...string) []Sibling {
 	m := f.places[s.node].parent
 	if m == nil || m.Kind != yaml.MappingNode {

@@ -6,9 +6,9 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// Sealed returns the place of SOPS' metadata when its checksum (MAC) covers every value of the file, so that no value can
-// be changed without the key; with `mac_only_encrypted: true` it covers the encrypted ones alone. One document's metadata
-// is enough: the checksum is that of all documents.
+// Sealed returns the place of SOPS' metadata when its checksum (MAC) covers every value of the file, so that no value
+// can be changed without the key; with `mac_only_encrypted: true` it covers the encrypted ones alone. One document's
+// metadata is enough: the checksum is that of all documents.
 func (f *File) Sealed() (line, column int, sealed bool) {
 	for _, root := range f.docs {
 		sops := child(root, "sops")
@@ -22,8 +22,8 @@ func (f *File) Sealed() (line, column int, sealed bool) {
 	return 0, 0, false
 }
 
-// Encrypted reports whether the scalar holds a secret that only its tool may write: a value of SOPS or eyaml (ENC[...]),
-// of Ansible's vault, or part of SOPS' own metadata.
+// Encrypted reports whether the scalar holds a secret that only its tool may write: a value of SOPS or eyaml
+// (ENC[...]), of Ansible's vault, or part of SOPS' own metadata.
 func (f *File) Encrypted(s Scalar) bool {
 	text := strings.TrimSpace(s.Value)
 	if strings.HasPrefix(text, "ENC[") || strings.HasPrefix(text, "$ANSIBLE_VAULT") || s.node.Tag == "!vault" {

@@ -96,8 +96,8 @@ func pair(jobs []*job) {
 	}
 }
 
-// decideDigest chooses the digest of the version that the tag beside it gets; without a tag that follows the source, that
-// of the version that the filter chooses.
+// decideDigest chooses the digest of the version that the tag beside it gets; without a tag that follows the source,
+// that of the version that the filter chooses.
 func (p Pipeline) decideDigest(ctx context.Context, s *snapshot, j *job, v *value) error {
 	if len(v.beside) == 0 {
 		return p.decideAlone(ctx, s, j, v)
@@ -134,8 +134,9 @@ func (p Pipeline) decideAlone(ctx context.Context, s *snapshot, j *job, v *value
 		v.decision = d
 	case d.Outcome == policy.Update && tag.Value != "":
 		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.DigestBeside,
-			Detail: fmt.Sprintf("%s beside it is %s, which no target writes, and the version is %s", tag.Key, tag.Value, d.Tag),
-			Hint:   "add a target for " + tag.Key + " to the manifest"}
+			Detail: fmt.Sprintf("%s beside it is %s, which no target writes, and the version is %s",
+				tag.Key, tag.Value, d.Tag),
+			Hint: "add a target for " + tag.Key + " to the manifest"}
 	default:
 		v.tag = cmp.Or(v.tag, s.asked(d.Value, chosen.scalar.Value, d.Tag))
 		return p.writeDigest(ctx, s, j, v, d)
@@ -163,7 +164,8 @@ func (p Pipeline) writeDigest(ctx context.Context, s *snapshot, j *job, v *value
 	switch {
 	case errors.Is(err, source.ErrNotFound):
 		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.NotPublished,
-			Detail: fmt.Sprintf("%s cannot be pulled; its digest stays %s", v.tag, v.scalar.Value), Hint: "publish the tag, or correct the value"}
+			Detail: fmt.Sprintf("%s cannot be pulled; its digest stays %s", v.tag, v.scalar.Value),
+			Hint:   "publish the tag, or correct the value"}
 		return nil
 	case err != nil:
 		return err
@@ -182,8 +184,8 @@ func (j *job) digestOf(v *value, digest string, version policy.Decision) policy.
 	text, err := j.target.Transform.Apply(digest)
 	switch {
 	case err != nil || text == "":
-		return policy.Decision{Outcome: policy.Failed, Reason: policy.EmptyValue, Hint: "correct transformers in the manifest",
-			Detail: "the transformers leave nothing of " + digest}
+		return policy.Decision{Outcome: policy.Failed, Reason: policy.EmptyValue,
+			Detail: "the transformers leave nothing of " + digest, Hint: "correct transformers in the manifest"}
 	case strings.EqualFold(text, v.scalar.Value):
 		d.Outcome, d.Reason, d.Value = policy.Current, policy.AlreadyNewest, v.scalar.Value
 	case version.Outcome == policy.Update:
@@ -254,7 +256,8 @@ func (j *job) unwritten(digest edit.Sibling) policy.Decision {
 		Detail: fmt.Sprintf("%s beside it is %s, which no target writes", digest.Key, brief(digest.Value)),
 		Hint:   "add a target with writes: digest for " + digest.Key + ", or empty it"}
 	if !j.source.Query.OCI() {
-		d.Hint = fmt.Sprintf("a %s has no digest: follow the image with kind: dockerimage, or empty %s", j.source.Query.Kind, digest.Key)
+		d.Hint = fmt.Sprintf("a %s has no digest: follow the image with kind: dockerimage, or empty %s",
+			j.source.Query.Kind, digest.Key)
 	}
 	return d
 }

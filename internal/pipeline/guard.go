@@ -20,7 +20,8 @@ func (j *job) guard() *failure {
 	}
 	for _, v := range j.values {
 		if j.file.Encrypted(v.scalar) {
-			return j.refuse(policy.TargetEncrypted, v.scalar, "the value is encrypted, or is SOPS' own: only SOPS may write it",
+			return j.refuse(policy.TargetEncrypted, v.scalar,
+				"the value is encrypted, or is SOPS' own: only SOPS may write it",
 				"correct key in the manifest, or write the version in clear text")
 		}
 		if message, hint := j.mismatch(v.scalar.Value); message != "" {
@@ -36,19 +37,24 @@ func (j *job) refuse(reason policy.Reason, s edit.Scalar, message, hint string) 
 }
 
 var (
-	bareDigest = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^@?sha[0-9]+:[0-9a-fA-F]+$`) })
-	likeDigest = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(.*@)?(sha[0-9]+:)?[0-9a-fA-F]{32,}$`) })
+	bareDigest = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^@?sha[0-9]+:[0-9a-fA-F]+$`)
+	})
+	likeDigest = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`^(.*@)?(sha[0-9]+:)?[0-9a-fA-F]{32,}$`)
+	})
 )
 
-// mismatch says why a text is not what the target means to replace, empty when it may be. Nothing is wrong with an empty
-// text: no other thing stands there.
+// mismatch says why a text is not what the target means to replace, empty when it may be. Nothing is wrong with an
+// empty text: no other thing stands there.
 func (j *job) mismatch(text string) (message, hint string) {
 	prefix, literal := j.transform().Prefix()
 	switch {
 	case void(text):
 		return "", ""
 	case j.target.Digest && !likeDigest().MatchString(text):
-		return fmt.Sprintf("expected a digest, found %q", text), "correct key in the manifest, or leave writes: digest out to write the tag"
+		return fmt.Sprintf("expected a digest, found %q", text),
+			"correct key in the manifest, or leave writes: digest out to write the tag"
 	case j.target.Digest:
 		prefix, literal = j.target.Transform.Prefix()
 	case bareDigest().MatchString(text):
@@ -63,16 +69,29 @@ func (j *job) mismatch(text string) (message, hint string) {
 		return fmt.Sprintf("expected a digest behind the @, found %q", text), "correct the value in the file"
 	case pin != "" && !j.source.Query.OCI():
 		return fmt.Sprintf("expected a value without digest, found %q", text),
-			fmt.Sprintf("a %s has no digest: follow the image with kind: dockerimage, or take the digest away", j.source.Query.Kind)
+			fmt.Sprintf("a %s has no digest: follow the image with kind: dockerimage, or take the digest away",
+				j.source.Query.Kind)
 	}
 	return otherThing(bare, repository(prefix), literal && !j.target.Digest)
+}
+
+// guardText is guard for transformers of which nobody can tell beforehand what they write.
+func (j *job) guardText(v *value) {
+	if _, literal := j.transform().Prefix(); literal || !v.updated() || void(v.scalar.Value) {
+		return
+	}
+	bare, _ := policy.SplitDigest(v.scalar.Value)
+	if message, hint := otherThing(bare, repository(v.decision.Value), true); message != "" {
+		f := j.refuse(policy.TargetMismatch, v.scalar, message, hint)
+		v.decision = policy.Decision{Outcome: policy.Failed, Reason: f.reason, Detail: f.detail, Hint: f.hint}
+	}
 }
 
 // void reports whether a text stands for nothing.
 func void(text string) bool { return text == "" || text == "~" || text == "null" }
 
-// otherThing says why a text does not belong to the repository that is written before the tag; with none, and alone, the
-// tag is all that is written.
+// otherThing says why a text does not belong to the repository that is written before the tag; with none, and alone,
+// the tag is all that is written.
 func otherThing(text, repo string, alone bool) (message, hint string) {
 	own := repository(text)
 	switch {

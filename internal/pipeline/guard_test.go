@@ -70,6 +70,24 @@ func TestAnotherImageIsNeverOverwritten(t *testing.T) {
 	}
 }
 
+// TestReplacedImage: what a replacer or an expression makes is known only with the version.
+func TestReplacedImage(t *testing.T) {
+	t.Parallel()
+	const replacer = "{addprefix: x}, {replacer: {from: x, to: 'o/web:'}}"
+	for value, want := range map[string]string{
+		"o/web:1.0.0": "update newest-match", "o/log:1.0.0": "failed target-mismatch", "1.0.0": "failed target-mismatch", "": "update newest-match",
+	} {
+		got := plan(t, newPipeline(web(), map[string]string{"a.yaml": "v: \"" + value + "\"\n"}), map[string]string{"app": prefixed(replacer)})
+		if diff := cmp.Diff([]string{"app/t0 " + want}, outcomes(got)); diff != "" || got.Failed() && len(got.Files) > 0 {
+			t.Errorf("%s: %s", value, diff)
+		}
+	}
+	got := plan(t, newPipeline(web(), map[string]string{"a.yaml": "v: o/log:1.0.0\n"}), map[string]string{"app": prefixed("{find: '.*'}")})
+	if diff := cmp.Diff([]string{"app/t0 failed target-mismatch"}, outcomes(got)); diff != "" {
+		t.Errorf("a tag alone: %s", diff)
+	}
+}
+
 // TestMismatchIsFoundWithoutAsking shows validate's view of it, and that the source is not asked.
 func TestMismatchIsFoundWithoutAsking(t *testing.T) {
 	t.Parallel()

@@ -44,12 +44,13 @@ func (p Pipeline) pin(s *snapshot, j *job, v *value, digest string) error {
 	return nil
 }
 
-// moved decides about a value whose version stays while its digest does not: it is expected of a tag such as latest, and
-// followed or held for a version. The text is what would be written.
+// moved decides about a value whose version stays while its digest does not: it is expected of a tag such as latest,
+// and followed or held for a version. The text is what would be written.
 func (j *job) moved(tag, file, registry, text string) policy.Decision {
 	why := fmt.Sprintf("%s is pinned to %s, and the registry gives it %s", tag, brief(file), brief(registry))
 	if policy.Floating(tag) || j.manifest.Policy.Digest == policy.FollowDigest {
-		return policy.Decision{Outcome: policy.Update, Reason: policy.NewestMatch, Tag: tag, Value: text, From: tag, Detail: why}
+		return policy.Decision{Outcome: policy.Update, Reason: policy.NewestMatch, Tag: tag, Value: text, From: tag,
+			Detail: why}
 	}
 	return policy.Decision{Outcome: policy.Held, Reason: policy.DigestMoved, Detail: why + ": somebody pushed it again",
 		Hint: "find out why; set policy.digest: follow to take the new digest"}

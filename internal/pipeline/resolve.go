@@ -108,6 +108,7 @@ func (p Pipeline) decide(ctx context.Context, s *snapshot, j *job, v *value) err
 	for range maxMissing {
 		v.decision = p.choose(s, j, v)
 		j.sayUnmade(v)
+		j.guardText(v)
 		p.objections(s, j, v)
 		if !v.unconfirmed(s.query) {
 			return nil

@@ -20,8 +20,8 @@ var (
 // images are the keys that say, beside a tag, whose it is.
 var images = []string{"repository", "registry", "image", "newName", "name"}
 
-// twins refuses a key that names an entry of a list when entries of that name belong to different images: somebody has put
-// another one beside it, and only one of the two is meant. A wildcard means all.
+// twins refuses a key that names an entry of a list when entries of that name belong to different images: somebody
+// has put another one beside it, and only one of the two is meant. A wildcard means all.
 func (j *job) twins() *failure {
 	if len(j.values) < 2 || !naming().MatchString(j.target.Key.String()) {
 		return nil
@@ -37,7 +37,8 @@ func (j *job) twins() *failure {
 		if a, b := j.owner(other), j.owner(v); a != b {
 			return j.refuse(policy.TargetMismatch, v.scalar,
 				fmt.Sprintf("%s leads to entries of %s and of %s", j.target.Key, a, b),
-				"give the entries different names, or write a key that tells them apart: [?(@.name=='web' && @.repository=='org/web')]")
+				"give the entries different names, or write a key that tells them apart: "+
+					"[?(@.name=='web' && @.repository=='org/web')]")
 		}
 	}
 	return nil

@@ -14,7 +14,8 @@ import (
 // tagGrammar is that of https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pulling-manifests.
 var tagGrammar = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^\w[\w.-]{0,127}$`) })
 
-// tagIn is the image's tag that stands in a value, alone or behind its repository; empty when there is none, as in a URL.
+// tagIn is the image's tag that stands in a value, alone or behind its repository; empty when there is none, as in a
+// URL.
 func tagIn(value string) string {
 	bare, _ := policy.SplitDigest(value)
 	tag := bare[len(repository(bare)):]
@@ -52,9 +53,9 @@ func (s *snapshot) lists(tag string) bool {
 // unmade is a tag that transformers made of a listed one and that does not exist.
 type unmade struct{ written, tag string }
 
-// forget notes that a tag is not there. Once it turns out that what transformers make is no tag of the image, the same is
-// taken of all listed tags for which what they make is not listed. A version that was counted up gives way to no other: the
-// next lower one, counted up, is another version that nobody chose.
+// forget notes that a tag is not there. Once it turns out that what transformers make is no tag of the image, the
+// same is taken of all listed tags for which what they make is not listed. A version that was counted up gives way to
+// no other: the next lower one, counted up, is another version that nobody chose.
 func (j *job) forget(s *snapshot, v *value, asked string) {
 	tag := v.decision.Tag
 	j.chosen = nil
@@ -87,7 +88,8 @@ func (j *job) absent(s *snapshot) map[string]bool {
 // sayUnmade explains an absence that transformers cause.
 func (j *job) sayUnmade(v *value) {
 	if v.decision.Reason == policy.NotPublished && j.missing[j.unmade.tag] {
-		v.decision.Detail = fmt.Sprintf("%s, which the transformers make of %s, is not there; %s stays", j.unmade.written, j.unmade.tag, v.scalar.Value)
+		v.decision.Detail = fmt.Sprintf("%s, which the transformers make of %s, is not there; %s stays",
+			j.unmade.written, j.unmade.tag, v.scalar.Value)
 		v.decision.Hint = "correct transformers in the manifest, or publish that tag"
 	}
 }
