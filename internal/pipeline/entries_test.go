@@ -154,6 +154,9 @@ func TestTwins(t *testing.T) {
 		{named, "l: [{name: web, tag: 1.0.0}, {name: web, tag: 1.0.0}]\n", "update newest-match"},
 		{named, "l: [{name: web, repository: o/a, tag: 1.0.0}]\n---\nl: [{name: web, repository: o/b, tag: 1.0.0}]\n", "failed target-mismatch"},
 		{"$.*[?(@.name=='web')].tag", "l: [{name: web, repository: o/a, tag: 1.0.0}]\nm: [{name: web, repository: o/b, tag: 1.0.0}]\n", "update newest-match"},
+		{"$.l[?(@.kind=='app')].tag", "l: [{kind: app, repository: o/a, tag: 1.0.0}, {kind: app, repository: o/b, tag: 1.0.0}]\n", "update newest-match"},
+		{"$.l[?(@.kind=='app' && @.name=='web')].tag", "l: [{kind: app, name: web, repository: o/a, tag: 1.0.0}, {kind: app, name: web, repository: o/b, tag: 1.0.0}]\n", "failed target-mismatch"},
+		{"$[?(@.name=='x')].l[*].tag", "d: {name: x, l: [{repository: o/a, tag: 1.0.0}, {repository: o/b, tag: 1.0.0}]}\n", "update newest-match"},
 		{all, "l: [{name: web, repository: o/a, tag: 1.0.0}, {name: log, repository: o/b, tag: 1.0.0}]\n", "update newest-match"},
 	} {
 		got := plan(t, newPipeline(releases(), map[string]string{"a.yaml": c.in}), map[string]string{"app": follow("o/a", "^1", "a.yaml:"+c.key)})

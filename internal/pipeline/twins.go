@@ -10,9 +10,9 @@ import (
 )
 
 var (
-	// naming is the filter of a key that names one entry of a list: [?(@.name=='web')].
+	// naming is the condition of a key that names one entry of a list: [?(@.name=='web')].
 	naming = sync.OnceValue(func() *regexp.Regexp {
-		return regexp.MustCompile(`\[\?\(\s*@\.[\w.-]+\s*==\s*(?:'[^']*'|"[^"]*")\s*\)\]`)
+		return regexp.MustCompile(`[( ]@(?:\.[\w-]+)*\.(?:name|id|key|alias|releaseName)\s*==\s*['"]`)
 	})
 	counted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\[\d+\]`) })
 )
@@ -23,7 +23,8 @@ var images = []string{"repository", "registry", "image", "newName", "name"}
 // twins refuses a key that names an entry of a list when entries of that name belong to different images: somebody
 // has put another one beside it, and only one of the two is meant. A wildcard means all.
 func (j *job) twins() *failure {
-	if len(j.values) < 2 || !naming().MatchString(j.target.Key.String()) {
+	key := j.target.Key.String()
+	if len(j.values) < 2 || !naming().MatchString(key) || strings.Contains(key, "*") || strings.Contains(key, "..") {
 		return nil
 	}
 	first := map[string]*value{}
