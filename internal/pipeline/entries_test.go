@@ -156,7 +156,7 @@ func TestTwins(t *testing.T) {
 		{"$.*[?(@.name=='web')].tag", "l: [{name: web, repository: o/a, tag: 1.0.0}]\nm: [{name: web, repository: o/b, tag: 1.0.0}]\n", "update newest-match"},
 		{"$.l[?(@.kind=='app')].tag", "l: [{kind: app, repository: o/a, tag: 1.0.0}, {kind: app, repository: o/b, tag: 1.0.0}]\n", "update newest-match"},
 		{"$.l[?(@.kind=='app' && @.name=='web')].tag", "l: [{kind: app, name: web, repository: o/a, tag: 1.0.0}, {kind: app, name: web, repository: o/b, tag: 1.0.0}]\n", "failed target-mismatch"},
-		{"$[?(@.name=='x')].l[*].tag", "d: {name: x, l: [{repository: o/a, tag: 1.0.0}, {repository: o/b, tag: 1.0.0}]}\n", "update newest-match"},
+		{"$[?(@.name=='x')].l[*].tag", "name: x\nl: [{repository: o/a, tag: 1.0.0}, {repository: o/b, tag: 1.0.0}]\n", "update newest-match"},
 		{all, "l: [{name: web, repository: o/a, tag: 1.0.0}, {name: log, repository: o/b, tag: 1.0.0}]\n", "update newest-match"},
 	} {
 		got := plan(t, newPipeline(releases(), map[string]string{"a.yaml": c.in}), map[string]string{"app": follow("o/a", "^1", "a.yaml:"+c.key)})
