@@ -51,6 +51,7 @@ const (
 	invalidTopic      topic = "unprocessable"
 	unknownHostTopic  topic = "unknown-host"
 	noConnectionTopic topic = "no-connection"
+	slowTopic         topic = "source-slow"
 	tlsTopic          topic = "tls"
 	strangeTopic      topic = "strange-answer"
 
@@ -90,7 +91,7 @@ var causes = []struct {
 	err   error
 	topic topic
 }{
-	{httpx.ErrUnknownHost, unknownHostTopic}, {httpx.ErrTLS, tlsTopic}, {httpx.ErrRefused, noConnectionTopic}, {httpx.ErrTimeout, noConnectionTopic},
+	{httpx.ErrSpent, slowTopic}, {httpx.ErrUnknownHost, unknownHostTopic}, {httpx.ErrTLS, tlsTopic}, {httpx.ErrRefused, noConnectionTopic}, {httpx.ErrTimeout, noConnectionTopic},
 	{httpx.ErrConnection, noConnectionTopic}, {httpx.ErrTruncated, noConnectionTopic}, {httpx.ErrTooLarge, strangeTopic}, {httpx.ErrMalformed, strangeTopic},
 	{forge.ErrNoToken, noTokenTopic}, {pipeline.ErrMoved, movedTopic}, {forge.ErrMoved, movedTopic},
 }

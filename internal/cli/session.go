@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/deploy"
@@ -157,7 +158,7 @@ func (s *session) pipeline() (pipeline.Pipeline, *httpx.Client) {
 		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(), Transport: s.g.sys.Transport,
 	})
 	sources := s.sources(client)
-	return pipeline.Pipeline{Lister: s.lister(sources), Digester: sources.registry, Files: s.tree, Now: s.g.sys.Now()}, client
+	return pipeline.Pipeline{Lister: s.lister(sources), Digester: sources, Files: s.tree, Now: s.g.sys.Now()}, client
 }
 
 // lister shows a person at a terminal how far the sources are.
@@ -166,6 +167,14 @@ func (s *session) lister(sources *sources) pipeline.Lister {
 		return &progress{Lister: sources, out: s.g.screen}
 	}
 	return sources
+}
+
+// sourceTimeout is how long a source of a host may take in all; a longer --timeout gives more.
+func (s *session) sourceTimeout(host string) time.Duration {
+	if d, ok := s.config.Timeouts[host]; ok {
+		return d
+	}
+	return max(config.DefaultSourceTimeout, s.g.timeout)
 }
 
 func (s *session) concurrency(host string) int {

@@ -2,9 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
+	"sync"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
@@ -21,12 +25,16 @@ type sources struct {
 	registry *registry.Client
 	helm     *helm.Client
 	releases *githubrelease.Client
+	// timeout is how long a source of a host may take; left is what remains of it to each source of the run.
+	timeout func(host string) time.Duration
+	left    sync.Map
 }
 
 func (s *session) sources(client *httpx.Client) *sources {
 	mirrors, keys := s.config.Mirrors, patientKeychain{authn.DefaultKeychain}
 	return &sources{
 		g:        s.g,
+		timeout:  s.sourceTimeout,
 		registry: registry.New(registry.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
 		helm:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
 		releases: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: s.token, Queries: s.queries()}),
@@ -35,13 +43,65 @@ func (s *session) sources(client *httpx.Client) *sources {
 
 // List lists the versions of any kind of source, but for those that hold a secret: they would be written.
 func (s *sources) List(ctx context.Context, q source.Query) (source.Listing, error) {
-	listing, err := s.list(ctx, q)
+	allowance := httpx.NewAllowance(s.timeout(q.Host))
+	s.left.Store(q, allowance)
+	listing, err := s.list(httpx.WithAllowance(ctx, allowance), q)
+	err = s.slow(q, err)
 	holds := func(r source.Release) bool { return s.g.door.Holds(r.Tag) }
 	if !slices.ContainsFunc(listing, holds) {
 		return listing, err
 	}
 	s.g.reporter().say(slog.LevelWarn, q.String()+" lists a version that holds a secret of this run: it is left out", "make a new secret: whoever runs that source knows the old one")
 	return slices.DeleteFunc(slices.Clone(listing), holds), err
+}
+
+// Digest tells the digest of an image's tag within what the listing left of the source's time.
+func (s *sources) Digest(ctx context.Context, q source.Query, tag string) (string, error) {
+	if left, ok := s.left.Load(q); ok {
+		ctx = httpx.WithAllowance(ctx, left.(*httpx.Allowance))
+	}
+	digest, err := s.registry.Digest(ctx, q, tag)
+	return digest, s.slow(q, err)
+}
+
+// slow adds to an error that a source has taken all its time which key that is.
+func (s *sources) slow(q source.Query, err error) error {
+	if !errors.Is(err, httpx.ErrSpent) {
+		return err
+	}
+	return &slowError{host: q.Host, timeout: s.timeout(q.Host), err: err}
+}
+
+// slowError is a source that took longer than it may.
+type slowError struct {
+	host    string
+	timeout time.Duration
+	err     error
+}
+
+// Error names the key that holds the limit.
+func (e *slowError) Error() string {
+	return fmt.Sprintf("%v (registries: {%s: {timeout: %s}})", e.err, e.host, shortly(e.timeout))
+}
+
+// Unwrap returns the cause.
+func (e *slowError) Unwrap() error { return e.err }
+
+// Advice says what to raise.
+func (e *slowError) Advice() string {
+	return fmt.Sprintf("if %s is slow and not broken, give it more time: write registries: {%s: {timeout: %s}} in .pawl.yaml", e.host, e.host, shortly(3*e.timeout))
+}
+
+// shortly writes a duration as a person does: 3m rather than 3m0s.
+func shortly(d time.Duration) string {
+	text := strings.TrimSuffix(d.String(), "m0s")
+	if text != d.String() {
+		text += "m"
+	}
+	if hours := strings.TrimSuffix(text, "h0m"); hours != text {
+		return hours + "h"
+	}
+	return text
 }
 
 func (s *sources) list(ctx context.Context, q source.Query) (source.Listing, error) {

@@ -25,6 +25,8 @@ type Config struct {
 	Mirrors source.Mirrors
 	// Concurrency is the number of requests in flight by logical host; DefaultConcurrency for those not named.
 	Concurrency map[string]int
+	// Timeouts are how long one source may take in all, by logical host; DefaultSourceTimeout for those not named.
+	Timeouts map[string]time.Duration
 	// Env are further variables that manifests may read.
 	Env []string
 	// Secrets binds further token variables to the host that they may be sent to.
@@ -49,6 +51,12 @@ type Use struct {
 	// At is where it stands, for messages.
 	At strictyaml.Problem
 }
+
+// DefaultSourceTimeout is how long one source may take in all; a source may be given no more than maxSourceTimeout.
+const (
+	DefaultSourceTimeout = 60 * time.Second
+	maxSourceTimeout     = time.Hour
+)
 
 // DefaultConcurrency is the number of requests in flight at one host.
 const DefaultConcurrency = 16
@@ -145,6 +153,7 @@ func (c *checker) config(f fileFormat) Config {
 	config := Config{
 		Mirrors:     c.mirrors(f.Mirrors),
 		Concurrency: c.concurrency(f.Registries),
+		Timeouts:    c.timeouts(f.Registries),
 		Secrets:     map[string]string{},
 		Forge:       c.forge(f.Forge),
 		Merge:       c.merge(f.Merge),
@@ -216,6 +225,23 @@ func (c *checker) concurrency(m strictyaml.Map[registryBlock]) map[string]int {
 		if n.Set() {
 			all[e.Key.Value] = n.Value
 		}
+	}
+	return all
+}
+
+func (c *checker) timeouts(m strictyaml.Map[registryBlock]) map[string]time.Duration {
+	all := map[string]time.Duration{}
+	for _, e := range m {
+		t := e.Value.Timeout
+		if !t.Set() {
+			continue
+		}
+		d, err := time.ParseDuration(t.Value)
+		if err != nil || d <= 0 || d > maxSourceTimeout {
+			c.errorf(t, "write e.g. 30s or 3m", "want a time above zero and up to %s, have %s", maxSourceTimeout, strictyaml.Quote(t.Value))
+			continue
+		}
+		all[e.Key.Value] = d
 	}
 	return all
 }

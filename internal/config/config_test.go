@@ -25,7 +25,7 @@ func equal(want, got config.Config) string {
 func defaults(t *testing.T) config.Config {
 	t.Helper()
 	return config.Config{
-		Mirrors: mirrors(t, nil), Concurrency: map[string]int{}, Secrets: map[string]string{},
+		Mirrors: mirrors(t, nil), Concurrency: map[string]int{}, Timeouts: map[string]time.Duration{}, Secrets: map[string]string{},
 		Forge:  config.Forge{Kind: "github", Branch: "pawl/update"},
 		Merge:  config.Merge{Method: "squash", Wait: 10 * time.Minute},
 		Ledger: "refs/pawl/ledger",
@@ -58,6 +58,7 @@ func TestFull(t *testing.T) {
 			"https://mojaloop.github.io": "http://127.0.0.1:5001/helm", "https://api.github.com": "http://127.0.0.1:5002/api/v3",
 		}),
 		Concurrency: map[string]int{"docker.io": 16},
+		Timeouts:    map[string]time.Duration{},
 		Env:         []string{"MY_VARIABLE"},
 		Secrets:     map[string]string{"MY_TOKEN": "git.example"},
 		Policy:      policy.Policy{Downgrade: policy.Keep},
@@ -117,7 +118,10 @@ func TestForms(t *testing.T) {
 		"deploy: {projects: [{name: a, url: 'https://h.example/t', secret: S, api: A, paths: [x/../v.yaml]}]}\n": func(c *config.Config) {
 			c.Deploy.Projects = []config.Project{{Name: "a", URL: "https://h.example/t", Secret: "S", API: "A", Paths: []string{"v.yaml"}}}
 		},
-		"ledger: refs/heads/pawl-ledger\n":                   func(c *config.Config) { c.Ledger = "refs/heads/pawl-ledger" },
+		"ledger: refs/heads/pawl-ledger\n": func(c *config.Config) { c.Ledger = "refs/heads/pawl-ledger" },
+		"registries: {ghcr.io: {timeout: 30s}, a.b: {timeout: 1h}}": func(c *config.Config) {
+			c.Timeouts = map[string]time.Duration{"ghcr.io": 30 * time.Second, "a.b": time.Hour}
+		},
 		"registries: {ghcr.io: {concurrency: 256}, a.b: {}}": func(c *config.Config) { c.Concurrency["ghcr.io"] = 256 },
 		"policy: {channel: infitx, downgrade: follow, loose: true}\n": func(c *config.Config) {
 			c.Policy = policy.Policy{Channel: "infitx", Downgrade: policy.Follow, Loose: true}
@@ -170,6 +174,7 @@ func TestProblems(t *testing.T) {
 		"ledger with slashes":  "forge: {base: main}\nledger: refs/heads//main\n",
 		"ledger with capitals": "forge: {base: main}\nledger: refs/Heads/Main\n",
 		"ledger with a dot":    "forge: {base: main}\nledger: refs/heads/./main\n",
+		"timeout":              "registries:\n  a.example: {timeout: 0s}\n  b.example: {timeout: 2h}\n  c.example: {timeout: 60}\n  d.example: {timeout: -1s}\n",
 		"deploy":               "deploy: {by: hand, projects: $PROJECTS, extraPaths: [/etc/x, ../x, 'a\\b', '']}\n",
 		"deploy variable":      "deploy: {projects: '${A}/${B}'}\n",
 		"project":              "deploy:\n  projects:\n    - {name: a}\n    - {name: b, url: gitlab.example/x, secret: glptt-0123, paths: [../v.yaml]}\n",

@@ -25,6 +25,7 @@ type fileFormat struct {
 
 type registryBlock struct {
 	Concurrency strictyaml.Number `yaml:"concurrency" doc:"Requests in flight; 16 when absent."`
+	Timeout     strictyaml.Text   `yaml:"timeout" doc:"How long one source may take in all, such as 30s; 60s when absent."`
 }
 
 type forgeBlock struct {

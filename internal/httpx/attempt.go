@@ -12,12 +12,14 @@ import (
 // maxErrorBody is how much is read of an answer that is no success; nothing of it is shown.
 const maxErrorBody = 64 << 10
 
-// attempt sends the request once and reads the whole answer within the timeout, then gives back the slot that it is
-// called with.
+// attempt sends the request once and reads the whole answer within the timeout and what is left of the allowance, then
+// gives back the slot that it is called with.
 func (t *Transport) attempt(req *http.Request, number int) (*http.Response, *Error) {
 	defer t.host.release()
 	t.host.count()
-	ctx, cancel := context.WithTimeout(req.Context(), t.client.config.Timeout)
+	allowance := allowanceOf(req.Context())
+	timeout, last := allowance.within(t.client.config.Timeout)
+	ctx, cancel := context.WithTimeout(req.Context(), timeout)
 	defer cancel()
 
 	start := t.client.config.Now()
@@ -25,9 +27,15 @@ func (t *Transport) attempt(req *http.Request, number int) (*http.Response, *Err
 	if err == nil {
 		err = buffer(req.Method, res, t.maxBody)
 	}
-	t.log(req, res, err, number, t.client.config.Now().Sub(start).String())
+	took := t.client.config.Now().Sub(start)
+	allowance.spend(took)
+	t.log(req, res, err, number, took.String())
 	if err != nil {
-		return nil, t.failure(ctx, req, err)
+		failed := t.failure(ctx, req, err)
+		if last && errors.Is(failed, ErrTimeout) {
+			failed = allowance.spent(failed)
+		}
+		return nil, failed
 	}
 	t.host.observe(res.Header)
 	res.Request = req

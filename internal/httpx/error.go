@@ -23,6 +23,7 @@ var (
 	ErrTooLarge    = errors.New("the answer is larger")
 	ErrTruncated   = errors.New("the answer ends too early")
 	ErrMalformed   = errors.New("the answer makes no sense")
+	ErrSpent       = errors.New("the allowance of time is spent")
 	// ErrLate says that it was not sent, because its time was over (see Transport.Until).
 	ErrLate = errors.New("not sent: its time is over")
 )
@@ -108,6 +109,8 @@ func (e *Error) connectionAdvice() string {
 		return "check the spelling of " + e.Host + ", and the network"
 	case errors.Is(e.Err, ErrRefused):
 		return "check that " + e.Host + " is up and its port is right"
+	case errors.Is(e.Err, ErrSpent):
+		return e.Host + " is slow, or does not come to an end: run again later"
 	case errors.Is(e.Err, ErrTimeout), errors.Is(e.Err, ErrConnection), errors.Is(e.Err, ErrTruncated):
 		return e.Host + " does not answer properly: check the network and the proxy, or run again later"
 	case errors.Is(e.Err, ErrLate):

@@ -158,7 +158,7 @@ func (t *Transport) enter(req *http.Request, budget *time.Duration) error {
 
 // wait sleeps within the budget; beyond it, the cause is returned at once with what the host asked for.
 func (t *Transport) wait(req *http.Request, budget *time.Duration, d time.Duration, cause *Error) error {
-	if d > *budget {
+	if d > *budget || !allowanceOf(req.Context()).wait(d) {
 		cause.Wait = d
 		closeBody(req)
 		return cause

@@ -32,6 +32,15 @@ type Explanation struct {
 // Explain resolves one manifest and returns an explanation for each of its values. The error is the context's.
 func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest) ([]Explanation, error) {
 	var all []Explanation
+	done := interruptibly(ctx, func() { all = p.explainAll(ctx, m) })
+	if err := ctx.Err(); err != nil || !done {
+		return nil, fmt.Errorf("explaining %s: %w", m.Name, err)
+	}
+	return all, nil
+}
+
+func (p Pipeline) explainAll(ctx context.Context, m manifest.Manifest) []Explanation {
+	var all []Explanation
 	jobs := p.open([]manifest.Manifest{m})
 	snapshots := map[source.Query]*snapshot{}
 	for q, group := range bySource(jobs) {
@@ -41,10 +50,7 @@ func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest) ([]Explanati
 	for _, j := range jobs {
 		all = append(all, p.explain(snapshots[j.source.Query], j)...)
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("explaining %s: %w", m.Name, err)
-	}
-	return all, nil
+	return all
 }
 
 func (p Pipeline) explain(s *snapshot, j *job) []Explanation {

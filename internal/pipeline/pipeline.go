@@ -55,8 +55,8 @@ type Pipeline struct {
 // everything else that goes wrong is an outcome of the plan.
 func (p Pipeline) Plan(ctx context.Context, manifests []manifest.Manifest) (Plan, error) {
 	jobs := p.open(manifests)
-	p.resolve(ctx, jobs)
-	if err := ctx.Err(); err != nil {
+	done := interruptibly(ctx, func() { p.resolve(ctx, jobs) })
+	if err := ctx.Err(); err != nil || !done {
 		return Plan{}, fmt.Errorf("planning: %w", err)
 	}
 	refuseConflicts(jobs)

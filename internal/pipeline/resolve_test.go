@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -175,6 +177,39 @@ func TestEmptyForAReason(t *testing.T) {
 	if o := got.Outcomes[0]; o.Detail != "o/app has tags and no releases" || o.Hint != "publish one" {
 		t.Errorf("%+v", o)
 	}
+}
+
+// TestInterruptLeavesWorkBehind interrupts a plan whose source does not look at its context.
+func TestInterruptLeavesWorkBehind(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		busy := make(chan struct{})
+		p := newPipeline(tags(2, 0), map[string]string{"a.yaml": "a: 1.0.0\n"})
+		p.Lister = deaf{started: cancel, until: busy}
+		all := load(t, map[string]string{"app": follow("o/app", "^1", "a.yaml:$.a")})
+		begin := time.Now()
+		if _, err := p.Plan(ctx, all); !errors.Is(err, context.Canceled) || time.Since(begin) > 2*time.Second {
+			t.Errorf("plan: %v after %s", err, time.Since(begin))
+		}
+		begin = time.Now()
+		if _, err := p.Explain(ctx, all[0]); !errors.Is(err, context.Canceled) || time.Since(begin) > 2*time.Second {
+			t.Errorf("explain: %v after %s", err, time.Since(begin))
+		}
+		close(busy)
+	})
+}
+
+// deaf is a source that is busy, whatever its context says.
+type deaf struct {
+	started func()
+	until   chan struct{}
+}
+
+func (d deaf) List(context.Context, source.Query) (source.Listing, error) {
+	d.started()
+	<-d.until
+	return source.Listing{{Tag: "1.1.0"}}, nil
 }
 
 func TestCancelled(t *testing.T) {
