@@ -3,6 +3,8 @@ package fake
 import (
 	"crypto/sha1"
 	"fmt"
+	"hash/fnv"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -32,13 +34,13 @@ func (r Release) body(repository string) map[string]any {
 	if committed.IsZero() {
 		committed = oneCommit
 	}
-	var published any
+	var published, text any
 	if !r.Draft {
-		published = stamp(r.Published)
+		published, text = stamp(r.Published), "What is new."
 	}
 	author := map[string]any{"login": "releaser", "id": 8149784, "node_id": "MDQ6VXNlcjgxNDk3ODQ=", "type": "User"}
 	return map[string]any{
-		"id": r.ID, "node_id": fmt.Sprintf("RE_%d", r.ID), "tag_name": r.Tag, "target_commitish": "main", "name": r.Tag, "body": "",
+		"id": r.ID, "node_id": fmt.Sprintf("RE_%d", r.ID), "tag_name": r.Tag, "target_commitish": "main", "name": r.Tag, "body": text,
 		"url": fmt.Sprintf("https://api.github.com/repos/%s/releases/%d", repository, r.ID), "author": author, "assets": []any{},
 		"html_url": "https://github.com/" + repository + "/releases/tag/" + r.Tag,
 		"draft":    r.Draft, "prerelease": r.Prerelease, "created_at": stamp(committed), "published_at": published,
@@ -68,18 +70,21 @@ type ReleasesOptions struct {
 // NewReleases returns a handler with the part of GitHub's API that lists releases and tags, paged by Link.
 func NewReleases(o ReleasesOptions) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+o.Prefix+"/repos/{owner}/{repository}/releases", func(w http.ResponseWriter, r *http.Request) {
-		o.serve(w, r, o.releases)
-	})
-	mux.HandleFunc("GET "+o.Prefix+"/repos/{owner}/{repository}/tags", func(w http.ResponseWriter, r *http.Request) {
-		o.serve(w, r, o.tags)
-	})
+	for _, place := range []string{"/repos/{owner}/{repository}", "/repositories/{id}"} {
+		mux.HandleFunc("GET "+o.Prefix+place+"/releases", func(w http.ResponseWriter, r *http.Request) {
+			o.serve(w, r, o.releases)
+		})
+		mux.HandleFunc("GET "+o.Prefix+place+"/tags", func(w http.ResponseWriter, r *http.Request) {
+			o.serve(w, r, o.tags)
+		})
+	}
 	return mux
 }
 
 // serve checks the token and answers with one page of what the list holds of a repository.
 func (o ReleasesOptions) serve(w http.ResponseWriter, r *http.Request, list func(repository string) ([]map[string]any, bool)) {
-	all, ok := list(r.PathValue("owner") + "/" + r.PathValue("repository"))
+	all, ok := list(o.repository(r))
+	limits(w.Header())
 	for name, values := range o.Header {
 		w.Header()[name] = values
 	}
@@ -102,7 +107,38 @@ func (o ReleasesOptions) serve(w http.ResponseWriter, r *http.Request, list func
 		w.Header().Add("Link", link)
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.Header().Set("Etag", fmt.Sprintf(`W/"%x"`, sha1.Sum([]byte(fmt.Sprint(all[start:end])))))
 	writeJSON(w, all[start:end])
+}
+
+// limits are what GitHub tells of the quota with every answer.
+func limits(h http.Header) {
+	for name, value := range map[string]string{"Limit": "5000", "Remaining": "4999", "Used": "1", "Reset": "32503680000", "Resource": "core"} {
+		h.Set("X-Ratelimit-"+name, value)
+	}
+}
+
+// repository is the one that is asked for, by its name or by its number.
+func (o ReleasesOptions) repository(r *http.Request) string {
+	id := r.PathValue("id")
+	if id == "" {
+		return r.PathValue("owner") + "/" + r.PathValue("repository")
+	}
+	for _, all := range [][]string{slices.Collect(maps.Keys(o.Releases)), slices.Collect(maps.Keys(o.Tags))} {
+		for _, name := range all {
+			if repositoryID(name) == id {
+				return name
+			}
+		}
+	}
+	return ""
+}
+
+// repositoryID is the number by which Links name a repository.
+func repositoryID(name string) string {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(name)) // never fails
+	return strconv.FormatUint(uint64(h.Sum32()), 10)
 }
 
 func (o ReleasesOptions) releases(repository string) ([]map[string]any, bool) {
@@ -135,8 +171,9 @@ func (o ReleasesOptions) tags(repository string) ([]map[string]any, bool) {
 // link is the Link header of a page: GitHub's order is prev, next, last, first, and one page has none.
 func (o ReleasesOptions) link(r *http.Request, page, size, all int) string {
 	last := (all + size - 1) / size
+	what := r.URL.Path[strings.LastIndex(r.URL.Path, "/"):]
 	at := func(n int) string {
-		return fmt.Sprintf("%s%s?per_page=%d&page=%d", ownURL(r), r.URL.Path, size, n)
+		return fmt.Sprintf("%s%s/repositories/%s%s?per_page=%d&page=%d", ownURL(r), o.Prefix, repositoryID(o.repository(r)), what, size, n)
 	}
 	var links []string
 	add := func(n int, rel string) { links = append(links, "<"+at(n)+`>; rel="`+rel+`"`) }

@@ -110,7 +110,7 @@ func (s *Server) appJSON() obj {
 	return obj{
 		"id": 15368, "slug": "github-actions", "node_id": "MDM6QXBwMTUzNjg=", "owner": s.userJSON("github"), "name": "GitHub Actions",
 		"description": "Automate your workflow", "external_url": "https://help.github.com/en/actions", "html_url": s.options.Web + "/apps/github-actions",
-		"created_at": "2018-07-30T09:30:17Z", "updated_at": "2019-12-10T19:04:12Z", "permissions": obj{"checks": "write"}, "events": []string{},
+		"created_at": "2018-07-30T09:30:17Z", "updated_at": "2019-12-10T19:04:12Z", "permissions": obj{"checks": "write"}, "events": []string{"push"},
 	}
 }
 

@@ -214,7 +214,7 @@ func (r *Repo) Pull(number int) (found Pull, ok bool) {
 
 func (p *pull) snapshot() Pull {
 	out := Pull{
-		Number: p.number, Title: p.title, Body: p.body, Author: p.by, HeadRepo: p.head.FullName(), Head: p.headRef, HeadSHA: p.headSHA,
+		Number: p.number, Title: p.title, Body: p.text(), Author: p.by, HeadRepo: p.head.FullName(), Head: p.headRef, HeadSHA: p.headSHA,
 		Base: p.baseRef, State: p.state(), MergeState: "unknown", Labels: slices.Clone(p.labels), Merged: !p.merged.IsZero(),
 		AutoMerge: p.auto != nil, Queued: !p.queuedAt.IsZero(), MergeCommit: p.mergeCommit, MergedBy: p.mergedBy, ClosedBy: p.closedBy,
 	}

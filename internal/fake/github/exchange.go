@@ -63,7 +63,7 @@ func (s *Server) exchange(req *http.Request, body []byte) answer {
 	s.calls[call.Number-1].Status = out.status
 	s.calls[call.Number-1].Dropped = out.drop
 	if s.options.Check != nil && out.status != 0 && !out.invented {
-		s.options.Check(req, body, out.status, out.header, out.data)
+		s.options.Check(s.described(req), body, out.status, out.header, out.data)
 	}
 	return out
 }
@@ -90,7 +90,11 @@ func (s *Server) answer(req *http.Request, body []byte, call Call, matched match
 		return fault.answer(nil)
 	}
 	s.tick()
-	out := s.handle(req, body, call, matched).encode()
+	who, _ := s.authenticate(req.Header)
+	out := s.finish(req, call, who, s.handle(req, body, call, matched)).encode()
+	if len(out.data) > 0 && out.status < 300 {
+		out.header.Set("Etag", tag(out.data))
+	}
 	s.limitHeaders(req, out.header)
 	s.persist()
 	if fault != nil {
@@ -109,6 +113,9 @@ func (s *Server) handle(req *http.Request, body []byte, call Call, matched match
 	}
 	if limited := s.limit(who, call, counter(req)); limited != nil {
 		return *limited
+	}
+	if moved := s.movedTo(req); moved != nil {
+		return *moved
 	}
 	if matched.handler == nil {
 		return notFound()

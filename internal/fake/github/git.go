@@ -127,13 +127,18 @@ func (r *Repo) treeProblem(item treeItem) string {
 // getTree answers for a tree, a commit or the name of a branch.
 func getTree(c *context) reply {
 	id := c.vars["tree_sha"]
+	asked := c.repo.store.commits[id]
 	if commit := c.repo.resolve(id); commit != nil {
 		id = commit.tree
 	}
 	if !c.repo.store.has("tree", id) {
 		return notFound()
 	}
-	return c.repo.treeReply(http.StatusOK, id, c.query.Get("recursive") != "")
+	out := c.repo.treeReply(http.StatusOK, id, c.query.Get("recursive") != "")
+	if body, whole := out.body.(obj); whole && asked != nil {
+		body["sha"] = asked.id // the id that was asked for comes back
+	}
+	return out
 }
 
 func (r *Repo) treeReply(status int, id string, recursive bool) reply {
@@ -178,7 +183,10 @@ func createCommit(c *context) reply {
 	if wrong := c.decode(&in); wrong != nil {
 		return *wrong
 	}
-	if !c.repo.store.has("tree", in.Tree) {
+	switch {
+	case !isSHA(in.Tree):
+		return unprocessable(notSHA("tree"))
+	case !c.repo.store.has("tree", in.Tree):
 		return unprocessable("Tree SHA does not exist")
 	}
 	for _, parent := range in.Parents {

@@ -9,7 +9,7 @@ import (
 // queryRoot is where queries start.
 func (c *context) queryRoot() *node {
 	return &node{"Query", map[string]resolver{
-		"viewer":     plain(c.server.actorNode(c.who.Login)),
+		"viewer":     plain(c.server.viewerNode(c.who.Login)),
 		"repository": c.findRepository,
 		"node":       c.findNode,
 		"rateLimit": lazy(func() any {
@@ -23,8 +23,10 @@ func (c *context) queryRoot() *node {
 
 func (c *context) findRepository(args map[string]any) (any, *queryError) {
 	name := fmt.Sprint(args["owner"]) + "/" + fmt.Sprint(args["name"])
-	if r := c.server.repos[strings.ToLower(name)]; r != nil {
-		return r.node(), nil
+	for _, known := range []map[string]*Repo{c.server.repos, c.server.renamed} {
+		if r := known[strings.ToLower(name)]; r != nil {
+			return r.node(), nil
+		}
 	}
 	return nil, &queryError{"NOT_FOUND", fmt.Sprintf("Could not resolve to a Repository with the name '%s'.", name)}
 }
@@ -60,6 +62,15 @@ func (s *Server) pullByID(id string) *pull {
 		}
 	}
 	return nil
+}
+
+// viewerNode is who asks. Unlike elsewhere in the graph, the login of an App or of a workflow ends in [bot].
+func (s *Server) viewerNode(login string) *node {
+	n := s.actorNode(login)
+	if n != nil {
+		n.fields["login"] = plain(login)
+	}
+	return n
 }
 
 func (s *Server) actorNode(login string) *node {

@@ -75,7 +75,7 @@ func (p *pull) graphState() string {
 
 func (p *pull) node() *node {
 	fields := map[string]resolver{
-		"id": plain(p.nodeID()), "databaseId": plain(p.id), "number": plain(p.number), "title": plain(p.title), "body": plain(p.body),
+		"id": plain(p.nodeID()), "databaseId": plain(p.id), "number": plain(p.number), "title": plain(p.title), "body": plain(p.text()),
 		"url": plain(p.repo.web("/pull/" + strconv.Itoa(p.number))), "state": plain(p.graphState()), "isDraft": plain(p.draft),
 		"merged": plain(!p.merged.IsZero()), "closed": plain(!p.open()), "mergedAt": plain(stampOrNil(p.merged)), "closedAt": plain(stampOrNil(p.closed)),
 		"createdAt": plain(stamp(p.created)), "updatedAt": plain(stamp(p.updated)), "isCrossRepository": plain(p.head != p.repo),

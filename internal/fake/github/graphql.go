@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
@@ -30,6 +31,9 @@ type resolver func(args map[string]any) (any, *queryError)
 type queryError struct {
 	kind, message string
 }
+
+// bare reports an error of which GitHub tells neither a type nor a place.
+func (q *queryError) bare() bool { return q.kind == "" && strings.HasPrefix(q.message, wentWrong) }
 
 func unprocessableQuery(message string) *queryError { return &queryError{"UNPROCESSABLE", message} }
 
@@ -208,6 +212,9 @@ func fits(kind, condition string) bool {
 
 func (e *execution) fail(path []any, failed *queryError) {
 	one := obj{"message": failed.message, "path": path, "locations": []obj{{"line": 1, "column": 1}}}
+	if failed.bare() {
+		delete(one, "locations")
+	}
 	if failed.kind != "" {
 		one["type"] = failed.kind
 	}

@@ -104,9 +104,6 @@ func (s *Server) limitHeaders(req *http.Request, header http.Header) {
 	header.Set("X-Ratelimit-Reset", itoa(reset.Unix()))
 	resource, _, _ := strings.Cut(counter(req), " ")
 	header.Set("X-Ratelimit-Resource", resource)
-	if !who.ExpiresAt.IsZero() {
-		header.Set("Github-Authentication-Token-Expiration", who.ExpiresAt.UTC().Format("2006-01-02 15:04:05 UTC"))
-	}
 }
 
 func getRateLimit(c *context) reply {

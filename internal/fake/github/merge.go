@@ -3,6 +3,7 @@ package github
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 )
 
@@ -191,6 +192,9 @@ func (p *pull) landed(how landing) (string, error) {
 	default:
 		made.author = p.repo.server.person(p.by).signature(now)
 		title, body := p.squashText()
+		if how.message == "" {
+			body = strings.TrimLeft(body+p.coAuthors(made.author), "\n")
+		}
 		made.message = message(how, title, body)
 	}
 	sha, err := p.repo.store.putCommit(made)
@@ -215,14 +219,32 @@ func message(how landing, title, body string) string {
 func (p *pull) squashText() (title, body string) {
 	ids := p.commits()
 	if len(ids) == 1 {
-		text := p.repo.store.commits[ids[0]].message
+		text := shown(p.repo.store.commits[ids[0]].message)
 		return fmt.Sprintf("%s (#%d)", headline(text), p.number), bodyOf(text)
 	}
 	var items []string
 	for i := len(ids) - 1; i >= 0; i-- {
-		items = append(items, "* "+p.repo.store.commits[ids[i]].message)
+		items = append(items, "* "+shown(p.repo.store.commits[ids[i]].message))
 	}
 	return fmt.Sprintf("%s (#%d)", p.title, p.number), strings.Join(items, "\n\n")
+}
+
+// coAuthors are the lines in which GitHub's own squash message thanks those authors of commits who did not open the pull
+// request.
+func (p *pull) coAuthors(author person) string {
+	var lines []string
+	ids := p.commits()
+	for i := len(ids) - 1; i >= 0; i-- {
+		by := p.repo.store.commits[ids[i]].author
+		line := fmt.Sprintf("Co-authored-by: %s <%s>", by.name, by.email)
+		if by.email != author.email && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return ""
+	}
+	return "\n\n" + strings.Join(lines, "\n")
 }
 
 func (p *pull) rebased(how landing) (string, error) {

@@ -190,7 +190,7 @@ func TestSquashOfSeveralCommitsListsThem(t *testing.T) {
 	w.push(t, "up", "alice", "more", "x", "more\n\ntext")
 	_, err := w.merge(w.bot, 1, "squash", "")
 	must(t, err)
-	if got := w.repo.Log("main")[0].Message; got != "Bump up (#1)\n\n* bump up\n\n* more\n\ntext" {
+	if got := w.repo.Log("main")[0].Message; got != "Bump up (#1)\n\n* bump up\n\n* more\n\ntext\n\nCo-authored-by: alice <8+alice@users.noreply.github.com>" {
 		t.Errorf("message %q", got)
 	}
 }

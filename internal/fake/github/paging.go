@@ -3,28 +3,44 @@ package github
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 )
 
+// order is that of the rels in a Link; GitHub has several.
+type order []string
+
+var (
+	usual     = order{"prev", "next", "last", "first"}
+	comparing = order{"last", "next", "first", "prev"}
+)
+
 // page cuts one page out of a list and says in Link where the others are.
-func page[T any](c *context, all []T) ([]T, http.Header) {
-	size := number(c.query.Get("per_page"), 30, 100)
+func page[T any](c *context, all []T) ([]T, http.Header) { return paged(c, all, usual, 30) }
+
+func paged[T any](c *context, all []T, rels order, usually int) ([]T, http.Header) {
+	size := number(c.query.Get("per_page"), usually, max(usually, 100))
 	current := number(c.query.Get("page"), 1, 1<<20)
 	last := max(1, (len(all)+size-1)/size)
-	var links []string
-	add := func(rel string, n int) {
-		links = append(links, fmt.Sprintf(`<%s>; rel=%q`, c.pageURL(n), rel))
-	}
+	target := map[string]int{}
 	if current > 1 {
-		add("prev", min(current-1, last))
+		target["prev"], target["first"] = min(current-1, last), 1
 	}
 	if current < last {
-		add("next", current+1)
-		add("last", last)
+		target["next"], target["last"] = current+1, last
 	}
-	if current > 1 {
-		add("first", 1)
+	if usually > 30 && (last > 1 || c.query.Get("page") != "") { // a comparison names its first page, and its last one when there are several
+		target["first"] = 1
+		if last > 1 {
+			target["last"] = last
+		}
+	}
+	var links []string
+	for _, rel := range rels {
+		if n := target[rel]; n > 0 {
+			links = append(links, fmt.Sprintf(`<%s>; rel=%q`, c.pageURL(n), rel))
+		}
 	}
 	header := http.Header{}
 	if len(links) > 0 {
@@ -42,9 +58,16 @@ func number(text string, missing, most int) int {
 	return min(n, most)
 }
 
-// pageURL is the request's own address with another page number.
+// pageURL is the request's own address with another page number. GitHub names the repository by its number there.
 func (c *context) pageURL(n int) string {
 	u := *c.req.URL
+	if c.repo != nil {
+		prefix, rest, _ := strings.Cut(u.EscapedPath(), "/repos/")
+		if parts := strings.SplitN(rest, "/", 3); len(parts) == 3 {
+			u.RawPath = prefix + "/repositories/" + itoa(c.repo.id) + "/" + parts[2]
+			u.Path, _ = url.PathUnescape(u.RawPath)
+		}
+	}
 	if u.Host == "" {
 		u.Scheme, u.Host = "http", c.req.Host
 	}

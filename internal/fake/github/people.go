@@ -11,6 +11,15 @@ type NewPull struct {
 	Draft                   bool
 }
 
+// input is what the page of GitHub sends: an empty body is none.
+func (in NewPull) input() pullInput {
+	out := pullInput{Title: in.Title, Head: in.Head, Base: in.Base, Draft: in.Draft}
+	if in.Body != "" {
+		out.Body = &in.Body
+	}
+	return out
+}
+
 // Open opens a pull request as that person and returns its number.
 func (r *Repo) Open(by string, in NewPull) (int, error) {
 	r.lock()
@@ -18,7 +27,7 @@ func (r *Repo) Open(by string, in NewPull) (int, error) {
 	if in.Base == "" {
 		in.Base = r.settings.DefaultBranch
 	}
-	made, refused := r.openPull(pullInput(in), r.server.person(by))
+	made, refused := r.openPull(in.input(), r.server.person(by))
 	if refused != nil {
 		return 0, fmt.Errorf("opening pull request: %w", refused.err())
 	}

@@ -18,6 +18,50 @@ func (p *pull) json() obj {
 	return out
 }
 
+// text is the body, empty when none was given.
+func (p *pull) text() string {
+	if p.body == nil {
+		return ""
+	}
+	return *p.body
+}
+
+// bodyJSON is null for a body that was not given, and empty for an empty one.
+func (p *pull) bodyJSON() any {
+	if p.body == nil {
+		return nil
+	}
+	return *p.body
+}
+
+// madeJSON is the pull request at the moment in which it is made: nothing is computed yet.
+func (p *pull) madeJSON() obj {
+	out := p.json()
+	for _, name := range []string{"merge_commit_sha", "mergeable", "rebaseable"} {
+		out[name] = nil
+	}
+	out["mergeable_state"] = "unknown"
+	return out
+}
+
+// shownCommit is the commit of the merge, and of the merge that GitHub tries while the pull request is open.
+func (p *pull) shownCommit() string {
+	if !p.open() {
+		return p.mergeCommit
+	}
+	now := p.judge()
+	if now.tree == "" {
+		return ""
+	}
+	tried := webFlow(p.updated)
+	sha, err := p.repo.store.putCommit(commit{tree: now.tree, parents: []string{p.baseSHA, p.headSHA}, author: tried, committer: tried,
+		message: "Merge " + p.headSHA + " into " + p.baseSHA})
+	if err != nil {
+		return ""
+	}
+	return sha
+}
+
 func (p *pull) size() (additions, deletions, files int) {
 	changes, err := p.changes()
 	if err != nil {
@@ -43,12 +87,12 @@ func (p *pull) simpleJSON() obj {
 	html := r.web("/pull/" + number)
 	return obj{
 		"id": p.id, "node_id": p.nodeID(), "number": p.number, "state": p.state(), "locked": false, "draft": p.draft,
-		"title": p.title, "body": textOrNil(p.body), "user": r.server.userJSON(p.by), "labels": p.labelsJSON(),
+		"title": p.title, "body": p.bodyJSON(), "user": r.server.userJSON(p.by), "labels": p.labelsJSON(),
 		"url": self, "html_url": html, "diff_url": html + ".diff", "patch_url": html + ".patch", "issue_url": issue,
 		"commits_url": self + "/commits", "review_comments_url": self + "/comments", "review_comment_url": r.api("/pulls/comments{/number}"),
 		"comments_url": issue + "/comments", "statuses_url": r.api("/statuses/" + p.headSHA),
 		"created_at": stamp(p.created), "updated_at": stamp(p.updated), "closed_at": stampOrNil(p.closed), "merged_at": stampOrNil(p.merged),
-		"merge_commit_sha": textOrNil(p.mergeCommit), "assignee": nil, "assignees": []obj{}, "milestone": nil, "active_lock_reason": nil,
+		"merge_commit_sha": textOrNil(p.shownCommit()), "assignee": nil, "assignees": []obj{}, "milestone": nil, "active_lock_reason": nil,
 		"requested_reviewers": []obj{}, "requested_teams": []obj{}, "author_association": p.association(), "auto_merge": p.autoJSON(),
 		"head": p.sideJSON(p.head, p.headRef, p.headSHA), "base": p.sideJSON(r, p.baseRef, p.baseSHA),
 		"_links": obj{

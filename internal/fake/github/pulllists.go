@@ -117,16 +117,19 @@ func compare(c *context) reply {
 	for i := len(between.ahead) - 1; i >= 0; i-- {
 		commits = append(commits, c.repo.commitJSON(c.repo.store.commits[between.ahead[i]]))
 	}
-	part, header := page(c, commits)
+	part, header := paged(c, commits, comparing, 250)
 	basehead := escapePath(c.vars["basehead"])
-	return reply{status: 200, header: header, body: obj{
+	out := obj{
 		"url": c.repo.api("/compare/" + basehead), "html_url": c.repo.web("/compare/" + basehead),
 		"permalink_url": c.repo.web("/compare/" + base.id + "..." + head.id), "diff_url": c.repo.web("/compare/" + basehead + ".diff"),
 		"patch_url": c.repo.web("/compare/" + basehead + ".patch"), "base_commit": c.repo.commitJSON(base),
 		"merge_base_commit": c.repo.commitJSON(c.repo.store.commits[between.mergeBase]), "status": between.status(),
 		"ahead_by": len(between.ahead), "behind_by": len(between.behind), "total_commits": len(commits), "commits": part,
-		"files": c.repo.filesJSON(head.id, changes),
-	}}
+	}
+	if number(c.query.Get("page"), 1, 1<<20) == 1 {
+		out["files"] = c.repo.filesJSON(head.id, changes)
+	}
+	return reply{status: 200, header: header, body: out}
 }
 
 // resolveAcross also reads "owner:branch" of a fork.

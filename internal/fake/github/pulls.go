@@ -16,7 +16,8 @@ type pull struct {
 	id                 int64
 	headRef, baseRef   string
 	headSHA, baseSHA   string // as last followed
-	title, body, by    string
+	title, by          string
+	body               *string // nil: none was given
 	draft              bool
 	created, updated   time.Time
 	closed, merged     time.Time
@@ -132,8 +133,9 @@ func (r *Repo) findHead(text string) (*Repo, string) {
 }
 
 type pullInput struct {
-	Title, Body, Head, Base string
-	Draft                   bool
+	Title, Head, Base string
+	Body              *string
+	Draft             bool
 }
 
 func createPull(c *context) reply {
@@ -148,7 +150,7 @@ func createPull(c *context) reply {
 	if refused != nil {
 		return *refused
 	}
-	return created(made.json())
+	return created(made.madeJSON())
 }
 
 // openPull opens a pull request under GitHub's conditions.
@@ -223,7 +225,9 @@ func updatePull(c *context) reply {
 	case in.Title != nil && *in.Title == "":
 		return invalid(field("PullRequest", "title", "missing_field"))
 	case in.Base != nil && c.repo.refs[headsPrefix+*in.Base] == "":
-		return invalid(field("PullRequest", "base", "invalid"))
+		wrong := field("PullRequest", "base", "invalid")
+		wrong["message"] = "Proposed base branch '" + *in.Base + "' was not found"
+		return invalid(wrong)
 	}
 	if in.State != nil {
 		if refused := p.setState(*in.State, c.who); refused != nil {
@@ -240,7 +244,7 @@ func (p *pull) edit(title, body, base *string) {
 		p.title = *title
 	}
 	if body != nil {
-		p.body = *body
+		p.body = body
 	}
 	if base != nil {
 		p.baseRef, p.baseSHA = *base, p.repo.refs[headsPrefix+*base]

@@ -54,14 +54,36 @@ func getRef(c *context) reply {
 }
 
 func matchingRefs(c *context) reply {
+	if len(c.repo.refs) == 0 {
+		return fail(http.StatusConflict, "Git Repository is empty.")
+	}
 	var names []string
 	for ref := range c.repo.refs {
 		if strings.HasPrefix(ref, "refs/"+c.vars["ref"]) {
 			names = append(names, ref)
 		}
 	}
-	sort.Strings(names)
-	return listed(c, names, c.repo.refJSON)
+	sort.Slice(names, func(i, j int) bool { return before(names[i], names[j]) })
+	list := make([]obj, 0, len(names))
+	for _, name := range names {
+		list = append(list, c.repo.refJSON(name))
+	}
+	return ok(list) // all of them, whatever per_page says
+}
+
+// before is an order like the recorded ones, which are not lexical: rails-3.x before rails-3.0, v2.0.0.beta before v2.0.0.
+func before(a, b string) bool {
+	for i := 0; i < min(len(a), len(b)); i++ {
+		if a[i] == b[i] {
+			continue
+		}
+		digits := [2]bool{a[i] >= '0' && a[i] <= '9', b[i] >= '0' && b[i] <= '9'}
+		if digits[0] != digits[1] {
+			return digits[1]
+		}
+		return a[i] < b[i]
+	}
+	return len(a) > len(b)
 }
 
 func createRef(c *context) reply {
@@ -101,6 +123,8 @@ func updateRef(c *context) reply {
 	switch {
 	case old == "":
 		return unprocessable("Reference does not exist")
+	case !isSHA(in.SHA):
+		return unprocessable(notSHA("sha"))
 	case c.repo.store.objects[in.SHA].kind == "":
 		return unprocessable("Object does not exist")
 	case !in.Force && !c.repo.store.contains(in.SHA, old):
@@ -111,6 +135,15 @@ func updateRef(c *context) reply {
 	}
 	c.repo.setRef(ref, in.SHA, c.who)
 	return ok(c.repo.refJSON(ref))
+}
+
+func isSHA(text string) bool {
+	return len(text) == 40 && strings.Trim(text, "0123456789abcdef") == ""
+}
+
+// notSHA is GitHub's text about a parameter that is no id.
+func notSHA(parameter string) string {
+	return "The " + parameter + " parameter must be exactly 40 characters and contain only [0-9a-f]."
 }
 
 func deleteRef(c *context) reply {

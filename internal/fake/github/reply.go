@@ -33,7 +33,7 @@ func noContent() reply       { return reply{status: http.StatusNoContent} }
 
 func fail(status int, message string) reply {
 	return reply{status: status, body: obj{
-		"message": message, "documentation_url": "https://docs.github.com/rest", "status": strconv.Itoa(status),
+		"message": message, "documentation_url": docs, "status": strconv.Itoa(status),
 	}}
 }
 
@@ -70,6 +70,8 @@ func (r reply) encode() answer {
 	out.header.Set("Content-Type", "application/json; charset=utf-8")
 	return out
 }
+
+func zone(hours int) *time.Location { return time.FixedZone("", hours*3600) }
 
 func itoa(n int64) string { return strconv.FormatInt(n, 10) }
 

@@ -89,7 +89,7 @@ func (s *Server) findRoute(req *http.Request, body []byte) match {
 		operation, writing := describeQuery(body)
 		return match{operation: operation, writing: writing, handler: serveGraphQL}
 	}
-	segments := strings.Split(strings.Trim(path, "/"), "/")
+	segments := s.named(strings.Split(strings.Trim(path, "/"), "/"))
 	for _, r := range s.routes {
 		if r.method != req.Method {
 			continue

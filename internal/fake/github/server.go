@@ -39,6 +39,7 @@ type Server struct {
 	routes  []route
 	mu      sync.Mutex
 	repos   map[string]*Repo // by lower-case owner/name
+	renamed map[string]*Repo // by what they were called before
 	users   map[string]Identity
 	nextID  int64
 	calls   []Call
@@ -58,7 +59,7 @@ func New(options Options) *Server {
 	if options.Web == "" {
 		options.Web = "https://github.com"
 	}
-	s := &Server{options: options, routes: compile(routes()), repos: map[string]*Repo{}, users: map[string]Identity{}, budget: map[string]*budget{}}
+	s := &Server{options: options, routes: compile(routes()), repos: map[string]*Repo{}, renamed: map[string]*Repo{}, users: map[string]Identity{}, budget: map[string]*budget{}}
 	s.enrol()
 	return s
 }

@@ -41,9 +41,11 @@ func (c *context) updateRefs(args map[string]any) (any, *queryError) {
 	return &node{"UpdateRefsPayload", map[string]resolver{"clientMutationId": plain(textOrNil(in.Mutation))}}, nil
 }
 
+const wentWrong = "Something went wrong while executing your query."
+
 // somethingWrong is GitHub's answer to a lost race of refs, as measured in September 2026: without a type.
 func somethingWrong() *queryError {
-	return &queryError{"", "Something went wrong while executing your query. This may be the result of a timeout, or it could be a GitHub bug. " +
+	return &queryError{"", wentWrong + " This may be the result of a timeout, or it could be a GitHub bug. " +
 		"Please include `ABCD:1234:5678` when reporting this issue."}
 }
 
