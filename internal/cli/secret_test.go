@@ -32,7 +32,10 @@ var (
 
 // leak returns how a text holds the token: as it is, as JSON or a URL writes it, or in base64, also inside a longer
 // encoded text. Empty means that it does not.
-func leak(text string) string {
+func leak(text string) string { return leakOf(canary, text) }
+
+// leakOf is leak for any secret.
+func leakOf(canary, text string) string {
 	quoted, _ := json.Marshal(canary) // a string is always JSON
 	unescaped := escape.ReplaceAllStringFunc(text, func(e string) string {
 		plain, _ := url.PathUnescape(e) // it matches
@@ -65,7 +68,10 @@ func (s *stage) secret(what, text string) {
 }
 
 // spellings are what an echo of the token may look like.
-func spellings() string {
+func spellings() string { return spellingsOf(canary) }
+
+// spellingsOf is spellings for any secret.
+func spellingsOf(canary string) string {
 	b64 := base64.StdEncoding.EncodeToString
 	return strings.Join([]string{canary, url.QueryEscape(canary), url.PathEscape(canary), b64([]byte(canary)), b64([]byte("x-access-token:" + canary)),
 		b64([]byte("ab" + canary + "c")), base64.URLEncoding.EncodeToString([]byte("a" + canary))}, " ")
