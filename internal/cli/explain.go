@@ -53,7 +53,7 @@ func (o *explainOptions) run(ctx context.Context, name string) error {
 		return &exit{code: Partial, topics: []topic{topic(policy.ManifestInvalid)}}
 	}
 	p, _ := s.pipeline()
-	all, err := p.Explain(ctx, m)
+	all, err := p.Explain(ctx, m, s.manifests...)
 	if err != nil {
 		return &exit{code: Interrupted, err: err}
 	}

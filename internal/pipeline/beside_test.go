@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/policy"
 )
 
 // tagAndDigest is a manifest that writes both; extra goes to the digest's target.
@@ -125,6 +126,27 @@ func TestTagAndDigestGoTogether(t *testing.T) {
 	}
 }
 
+// TestExplainSeesWhatWritesTheDigest: a digest that another manifest writes holds nothing up in an explanation either.
+func TestExplainSeesWhatWritesTheDigest(t *testing.T) {
+	t.Parallel()
+	w := pins("1.0.0", "1.1.0")
+	p := newPipeline(w, map[string]string{"a.yaml": "tag: 1.0.0\ndigest: " + digestOf("o/web:1.0.0") + "\n"})
+	all := load(t, map[string]string{"a": follow("o/web", "^1", "a.yaml:$.tag"),
+		"b": "sources: {i: {kind: dockerimage, spec: {image: docker.io/o/web, versionfilter: ^1}}}\ntargets: {d: {kind: yaml, writes: digest, spec: {file: a.yaml, key: $.digest}}}\n"})
+	for i, want := range []string{"1.1.0", digestOf("o/web:1.1.0")} {
+		got, err := p.Explain(t.Context(), all[i], all...)
+		if err != nil || len(got) != 1 || got[0].Decision.Value != want {
+			t.Errorf("%s: %+v, error %v", all[i].Name, got, err)
+		}
+	}
+	if alone, err := p.Explain(t.Context(), all[0]); err != nil || alone[0].Decision.Reason != policy.DigestBeside {
+		t.Errorf("alone: %+v, error %v", alone, err)
+	}
+	if n := w.listed["docker.io/o/web"]; n != 3 {
+		t.Errorf("%d listings for three explanations", n)
+	}
+}
+
 // TestDigestAlone: a digest without a tag beside it follows the filter, one beside a tag of nobody that tag only.
 func TestDigestAlone(t *testing.T) {
 	t.Parallel()
@@ -142,6 +164,13 @@ func TestDigestAlone(t *testing.T) {
 		got := plan(t, newPipeline(pins("1.0.0", "1.1.0"), map[string]string{"a.yaml": in}), map[string]string{"app": manifest})
 		if diff := cmp.Diff([]string{"app/digest " + want}, outcomes(got)); diff != "" {
 			t.Errorf("%s: %s", in, diff)
+		}
+	}
+	reference := strings.Replace(manifest, "spec: {file: a.yaml, key: $.digest}", "spec: {file: a.yaml, key: $.digest}, transformers: [{addprefix: 'o/web@'}]", 1)
+	for value, want := range map[string]string{"o/web@" + old: "o/web@" + now, "o/log@" + old: "", "": "o/web@" + now} {
+		got := plan(t, newPipeline(pins("1.0.0", "1.1.0"), map[string]string{"a.yaml": "digest: \"" + value + "\"\n"}), map[string]string{"app": reference})
+		if have := after(got)["a.yaml"]; want != "" && have != "digest: \""+want+"\"\n" || want == "" && (have != "" || !got.Failed()) {
+			t.Errorf("%q became %q: %+v", value, have, got.Outcomes)
 		}
 	}
 	texts := map[string]string{"app": manifest}

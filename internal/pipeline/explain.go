@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/policy"
@@ -29,26 +30,44 @@ type Explanation struct {
 	Err error `json:"-"`
 }
 
-// Explain resolves one manifest and returns an explanation for each of its values. The error is the context's.
-func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest) ([]Explanation, error) {
+// Explain resolves one manifest and returns an explanation for each of its values. The others count where they write what
+// stands beside its values: a tag is held when nothing writes its digest. The error is the context's.
+func (p Pipeline) Explain(ctx context.Context, m manifest.Manifest, others ...manifest.Manifest) ([]Explanation, error) {
 	var all []Explanation
-	done := interruptibly(ctx, func() { all = p.explainAll(ctx, m) })
+	done := interruptibly(ctx, func() { all = p.explainAll(ctx, m, others) })
 	if err := ctx.Err(); err != nil || !done {
 		return nil, fmt.Errorf("explaining %s: %w", m.Name, err)
 	}
 	return all, nil
 }
 
-func (p Pipeline) explainAll(ctx context.Context, m manifest.Manifest) []Explanation {
+func (p Pipeline) explainAll(ctx context.Context, m manifest.Manifest, others []manifest.Manifest) []Explanation {
 	var all []Explanation
 	jobs := p.open([]manifest.Manifest{m})
 	snapshots := map[source.Query]*snapshot{}
-	for q, group := range bySource(jobs) {
+	for q, group := range bySource(append(p.neighbours(jobs, others), jobs...)) {
 		snapshots[q] = p.snapshot(ctx, q)
 		p.decideAll(ctx, snapshots[q], group)
 	}
 	for _, j := range jobs {
 		all = append(all, p.explain(snapshots[j.source.Query], j)...)
+	}
+	return all
+}
+
+// neighbours are the jobs of other manifests that follow the same source in the same file.
+func (p Pipeline) neighbours(jobs []*job, others []manifest.Manifest) []*job {
+	var all []*job
+	for _, other := range others {
+		same := func(t manifest.Target) bool {
+			return slices.ContainsFunc(jobs, func(j *job) bool {
+				return other.Name != j.manifest.Name && t.File == j.target.File && other.Source(t.SourceID).Query == j.source.Query
+			})
+		}
+		if other.Valid() {
+			other.Targets = slices.DeleteFunc(slices.Clone(other.Targets), func(t manifest.Target) bool { return !same(t) })
+			all = append(all, p.open([]manifest.Manifest{other})...)
+		}
 	}
 	return all
 }
