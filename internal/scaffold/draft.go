@@ -132,6 +132,9 @@ func (d draft) file() File {
 	if d.filter.channel != "" {
 		fmt.Fprintf(&b, "policy:\n  channel: %s\n", quote(d.filter.channel))
 	}
+	if d.filter.digest {
+		b.WriteString("policy:\n  digest: follow\n")
+	}
 	return File{Path: d.path, Data: []byte(b.String()), About: d.origin.String() + " " + d.filter.String(), Tracks: d.origin.kind}
 }
 

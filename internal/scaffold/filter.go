@@ -15,6 +15,8 @@ import (
 type filter struct {
 	// kind is that of the manifest, empty for semver.
 	kind, pattern, channel, regex string
+	// digest means that the digest of the same tag is followed.
+	digest bool
 	// tags is an expression that tags must match first.
 	tags string
 	// label is that of the prereleases that the pattern admits.
@@ -38,15 +40,20 @@ const hasFilter reason = -1
 func filterOf(u use) (f filter, why reason) {
 	held := u.pinned || u.digestKey != ""
 	if held && moving.MatchString(u.tag) {
-		return filter{kind: "latest", pattern: u.tag}, hasFilter
+		return sameTag(u.tag), hasFilter
 	}
 	if f, why = derive(u.tag, u.origin.kind == source.Image); why == hasFilter && !f.admits(u.tag) {
 		return filter{}, hasNoVersion
 	}
 	if why == hasNoVersion && held && u.tag != "" && !isHashTag(u.tag) {
-		return filter{kind: "latest", pattern: u.tag}, hasFilter
+		return sameTag(u.tag), hasFilter
 	}
 	return f, why
+}
+
+// sameTag keeps a tag that its publisher moves: its digest follows.
+func sameTag(tag string) filter {
+	return filter{kind: "regex", pattern: "^" + regexp.QuoteMeta(tag) + "$", digest: true}
 }
 
 // derive follows the same major version, of 0 the same minor one, of a year any later one; for a counted prerelease of a
@@ -168,8 +175,8 @@ func (f filter) short() string {
 	digits, _, _ := strings.Cut(strings.TrimLeft(f.pattern, "^~>= "), ".0")
 	text := "v" + strings.TrimSuffix(digits, ".x")
 	switch {
-	case f.kind == "latest":
-		text = f.pattern
+	case f.digest:
+		text = strings.Trim(f.pattern, "^$")
 	case f.pattern == "":
 		text = strings.ReplaceAll(f.kind, "/", "-")
 	}
@@ -189,8 +196,8 @@ func (f filter) String() string {
 	case f.kind != "" && f.regex != "":
 		text = strings.TrimSpace(f.kind + " " + f.pattern + " of " + f.regex)
 		text = strings.Replace(text, "  of", " of", 1)
-	case f.kind == "latest":
-		text = "the digest of " + f.pattern
+	case f.digest:
+		text = "the digest of " + strings.ReplaceAll(strings.Trim(f.pattern, "^$"), `\`, "")
 	case f.kind != "":
 		text = strings.TrimSpace(f.kind + " " + f.pattern)
 	}
