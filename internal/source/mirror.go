@@ -120,7 +120,7 @@ func mirroredHost(from string) (string, error) {
 	if u, err := url.Parse("https://" + host); err != nil || u.Host != host || u.Hostname() == "" {
 		return "", errors.New("want a host, or a URL that begins with http:// or https://")
 	}
-	if host == name.DefaultRegistry || host == "registry-1.docker.io" {
+	if host == name.DefaultRegistry || host == hubRegistry {
 		return "docker.io", nil
 	}
 	return host, nil

@@ -33,6 +33,9 @@ type EmptyError struct {
 // Error returns the detail.
 func (e *EmptyError) Error() string { return e.Detail }
 
+// hubRegistry is the host that answers for Docker Hub.
+const hubRegistry = "registry-1.docker.io"
+
 // GitHubAPI is where releases are asked when a manifest names no other place.
 const GitHubAPI = "https://api.github.com"
 
@@ -192,9 +195,9 @@ func parseBase(text string, schemes ...string) (base, host string, err error) {
 	return "", "", fmt.Errorf("%q: want the scheme %s", text, strings.Join(schemes, " or "))
 }
 
-// logicalHost undoes the registry library's spelling of Docker Hub.
+// logicalHost undoes the other spellings of Docker Hub: the registry library's, and the one that charts are written with.
 func logicalHost(registry string) string {
-	if registry == name.DefaultRegistry {
+	if registry == name.DefaultRegistry || registry == hubRegistry {
 		return "docker.io"
 	}
 	return registry
