@@ -209,3 +209,35 @@ func TestRebuilds(t *testing.T) {
 		})
 	}
 }
+
+// TestListingThatLostItsEnd cuts listings off anywhere: a value that the whole listing gave is never replaced by what is left, and
+// goes on as soon as the listing is whole again.
+func TestListingThatLostItsEnd(t *testing.T) {
+	t.Parallel()
+	for name, tags := range map[string][]string{
+		"versions":    {"1.0.0", "1.1.0", "1.9.0", "1.10.0", "1.11.0"},
+		"short ones":  {"v1.8", "v1.9", "v1.10", "v1.11"},
+		"prereleases": {"1.0.0-1", "1.0.0-8", "1.0.0-9", "1.0.0-10", "1.0.0-14"},
+		"builds":      {"build-7", "build-8", "build-9", "build-10"},
+		"dates":       {"nightly-20251230", "nightly-20251231", "nightly-20260101"},
+		"hashes":      {"sha-0a1b2c3", "sha-9a1b2c3", "sha-1a1b2c3", "sha-5a1b2c3"},
+		"both":        {"main-0a1b2c3-9", "main-9a1b2c3-10", "main-1a1b2c3-11"},
+	} {
+		for kind, f := range map[string]Filter{"latest": mustFilter(t, "latest", "", ""), "regex": mustFilter(t, "regex", "[0-9]", "")} {
+			newest := tags[len(tags)-1]
+			for _, value := range []string{newest, newest + somePin} {
+				for n := 1; n <= len(tags); n++ {
+					d := Decide(Request{Listing: listing(tags[:n]...), Current: value, Filter: f, Now: today})
+					if want := map[bool]Outcome{true: Current, false: Held}[n == len(tags)]; d.Outcome != want {
+						t.Errorf("%s of %s, %d listed: %+v, want %s", kind, name, n, d, want)
+					}
+				}
+			}
+			for i := range len(tags) - 1 {
+				if d := Decide(Request{Listing: listing(tags...), Current: tags[i], Filter: f, Now: today}); d.Outcome != Update || d.Tag != newest {
+					t.Errorf("%s of %s from %s: %+v", kind, name, tags[i], d)
+				}
+			}
+		}
+	}
+}
