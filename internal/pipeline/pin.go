@@ -52,8 +52,20 @@ func (j *job) moved(tag, file, registry, text string) policy.Decision {
 		return policy.Decision{Outcome: policy.Update, Reason: policy.NewestMatch, Tag: tag, Value: text, From: tag,
 			Detail: why}
 	}
-	return policy.Decision{Outcome: policy.Held, Reason: policy.DigestMoved, Detail: why + ": somebody pushed it again",
+	if a, b := algorithm(file), algorithm(registry); a == "" || a == b {
+		why += ": somebody pushed it again"
+	}
+	return policy.Decision{Outcome: policy.Held, Reason: policy.DigestMoved, Detail: why,
 		Hint: "find out why; set policy.digest: follow to take the new digest"}
+}
+
+// algorithm is that of a digest, empty for one that does not say it.
+func algorithm(digest string) string {
+	name, _, _ := strings.Cut(digest[strings.LastIndexByte(digest, '@')+1:], ":")
+	if !strings.HasPrefix(name, "sha") {
+		return ""
+	}
+	return name
 }
 
 // brief is enough of a digest to recognize it.

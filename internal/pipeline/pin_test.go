@@ -39,6 +39,7 @@ func TestPinnedStaysPinned(t *testing.T) {
 		{"is right, in capitals", "^1", "", upper, "", "current already-newest", false},
 		{"moved", "^1", "", "1.1.0" + before, "", "held digest-moved", false},
 		{"moved, cut", "^1", "", "1.1.0@sha256:0000", "", "held digest-moved", false},
+		{"moved, or of another kind", "^1", "", "1.1.0@sha512:" + strings.Repeat("0", 128), "", "held digest-moved", false},
 		{"moved, a reference", "^1", reference, "o/web:1.1.0" + before, "", "held digest-moved", false},
 		{"moved, followed", "^1", "policy: {digest: follow}\n", "1.1.0" + before, at("1.1.0"), "update newest-match", false},
 		{"moved, on hold", "^1", "policy: {digest: follow, hold: {}}\n", "1.1.0" + before, "", "held held", false},
