@@ -5,6 +5,7 @@ package helm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -86,7 +87,12 @@ func (c *Client) fetch(ctx context.Context, q source.Query) (Index, error) {
 	if ctx.Err() != nil {
 		return Index{}, ctx.Err()
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, errUnusual):
+		return Index{}, httpx.Malformed(res, err.Error(), "let `helm repo index` write the index of "+base+": only small ones may be laid out otherwise, or hold anchors")
+	case errors.Is(err, errManyEntries), errors.Is(err, errManyVersions):
+		return Index{}, httpx.Malformed(res, err.Error(), "divide the repository, or remove old versions from it")
+	case err != nil:
 		return Index{}, httpx.Malformed(res, err.Error(), "check that "+base+" is a Helm repository: a proxy or a web page may be answering")
 	}
 	return index, nil

@@ -146,6 +146,7 @@ func TestAttackerManyCharts(t *testing.T) {
 				return time.Since(begin)
 			}
 			few, many := took(10_000), took(80_000)
+			few = max(few, took(10_000)) // the machine may have become busy meanwhile
 			if many > 30*few && many > 3*time.Second {
 				t.Errorf("10,000 charts took %s, 80,000 %s", few, many)
 			}

@@ -151,12 +151,11 @@ func TestBoundedIndex(t *testing.T) {
 	if _, err := ReadIndex(strings.NewReader(many.String())); !errors.Is(err, errManyVersions) {
 		t.Errorf("a chart of many versions: %v", err)
 	}
-	many.Reset()
-	many.WriteString("entries:\n")
-	for i := range maxEntries/2 + 1 {
-		fmt.Fprintf(&many, "  a%d:\n  - name: a\n", i)
-	}
-	if _, err := ReadIndex(strings.NewReader(many.String())); !errors.Is(err, errManyEntries) {
+	full := &charts{versions: map[string][]string{}, count: maxEntries}
+	if err := full.begin("b"); !errors.Is(err, errManyEntries) {
 		t.Errorf("an index of many charts: %v", err)
+	}
+	if err := full.add("a", "1.0.0"); !errors.Is(err, errManyEntries) {
+		t.Errorf("an index of many versions: %v", err)
 	}
 }
