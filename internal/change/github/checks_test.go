@@ -104,3 +104,27 @@ func TestRulesOfTheFuture(t *testing.T) {
 		t.Errorf("%v %s", err, diff)
 	}
 }
+
+// TestNullForCheckRuns is answered with null, or with nothing, where check runs and statuses should be: an error with a
+// hint, no panic, and no check that counts as absent.
+func TestNullForCheckRuns(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/check-runs", "/status"} {
+		for _, body := range []string{"null", "", "{}", `{"total_count":0,"check_runs":null,"statuses":null}`, "[]"} {
+			for _, status := range []int{200, 204} {
+				w := newWorld(t, fake.Settings{}, nil)
+				over := through{next: w.fake.RoundTripper(), answer: func(req *http.Request, res *http.Response, real []byte) []byte {
+					if !strings.HasSuffix(req.URL.Path, path) {
+						return real
+					}
+					res.StatusCode = status
+					return []byte(body)
+				}}
+				found, err := w.over(over, token).Checks(context.Background(), w.repo.Head("main"))
+				if err == nil || advice(err) == "" {
+					t.Errorf("%s, %d %q: %+v, %v, hint %q", path, status, body, found, err, advice(err))
+				}
+			}
+		}
+	}
+}

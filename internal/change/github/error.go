@@ -85,6 +85,8 @@ func (c *Client) fail(doing, permission string, err error) error {
 		e.Hint = c.advice(e.Status, permission)
 		if b, found := barrierOf(response); found {
 			e.Obstacle, e.Hint = b.obstacle, b.hint
+		} else if saysAny(response, "exactly 40 characters") {
+			e.Hint = "name the commit by all of its 40 characters, as GitHub shows them"
 		}
 		return e
 	}

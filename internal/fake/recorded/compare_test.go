@@ -106,7 +106,6 @@ func (c *compared) headers(have http.Header) {
 
 var (
 	linked = regexp.MustCompile(`<([^>]*)>; rel="([a-z]+)"`)
-	number = regexp.MustCompile(`\d+`)
 )
 
 // links is the form of a Link: which rels in which order, and how their addresses are made.

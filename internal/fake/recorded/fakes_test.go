@@ -387,7 +387,7 @@ func scenes() map[int]func(*world) answered {
 			return w.graph("bot", "updateRefs", map[string]any{"repositoryId": out.NodeID, "refUpdates": []any{map[string]any{
 				"name": "refs/heads/x", "beforeOid": w.repo.Head("main"), "afterOid": w.repo.Head("main"), "force": true}}})
 		},
-		88: func(w *world) answered { return baseModified(w) },
+		88: baseModified,
 		89: func(w *world) answered { w.open("x", 1, "b"); return w.merge(`{"sha":"` + tip + `"}`) },
 		90: func(w *world) answered {
 			w.open("x", 1, "b")

@@ -100,7 +100,7 @@ func shapes() map[int]func(*player) {
 		},
 		62: func(p *player) { p.want(written(p) != nil, "a list counts as a ref") }, 63: says("Label does not exist"), 64: releaseHeaders, 65: releaseHeaders,
 		66: says("There are merge conflicts"), 67: says("Only organization repositories"), 68: says("Bad credentials", "renew MERGE_TOKEN"), 69: says("Resource not accessible", "contents: write"),
-		76: says("exactly 40 characters"), 94: raced, 95: says("Reference cannot be updated", "guards refs/heads/x"),
+		76: says("exactly 40 characters", "all of its 40 characters"), 94: raced, 95: says("Reference cannot be updated", "guards refs/heads/x"),
 		81: graph("not mergeable"), 82: graph("unarchive"), 83: graph("already exists"), 84: graph("No commits between"),
 		85: func(p *player) {
 			p.replay("POST", "/graphql")

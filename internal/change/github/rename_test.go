@@ -1,0 +1,36 @@
+package github_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/change/github"
+	fake "github.com/pawl-cd/pawl/internal/fake/github"
+)
+
+// TestRenamedRepository does everything under a repository's former name: GitHub sends on what reads and what writes.
+func TestRenamedRepository(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, fake.Settings{}, nil)
+	w.repo.Rename("renamed")
+	head, p := w.propose()
+	if _, err := w.client.UpdateLedger(ctx, ledgerRef, claims("c1")); err != nil {
+		t.Error(err)
+	}
+	again, err := w.client.Publish(ctx, w.repo.Head("main"), edits(), "Bump a\n\nwhy\n")
+	if err != nil || again.Changed || again.SHA != head.SHA {
+		t.Errorf("published again as %+v, %v", again, err)
+	}
+	authority := w.authority(w.repo.Head("main"), change.Requirement{Mode: change.RequireNone}, time.Hour)
+	result, err := w.client.Merge(ctx, github.Order{Number: p.Number, Head: head.SHA, Method: "squash",
+		Authority: func(ctx context.Context, q github.Question) (github.Answer, error) {
+			q.Pull.BaseRepo, q.Pull.HeadRepo = "acme/profile", "acme/profile" // the rules of this test know the former name
+			return authority(ctx, q)
+		}})
+	if err != nil || result.Outcome != github.Merged {
+		t.Errorf("merged as %+v, %v", result, err)
+	}
+}

@@ -1,0 +1,73 @@
+package cli_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/pawl-cd/pawl/internal/fake/github"
+)
+
+// TestRunRefusedByRules has a repository whose rules refuse what a run does: each says so in one line, with a hint of its own
+// and the entry of the manual, and none is pending for ever.
+func TestRunRefusedByRules(t *testing.T) {
+	t.Parallel()
+	signed := github.Protection{Checks: []string{"ci"}, Signed: true, Ruleset: true}
+	green := checks(github.Check{Name: "ci", Conclusion: "success"})
+	for name, c := range map[string]struct {
+		settings     github.Settings
+		arrange      func(*stage)
+		actions      bool
+		config       string
+		exit         int
+		says, hint   string
+		topic        string
+		merged, pull bool
+	}{
+		"signatures on the base": {settings: green, config: onlyCI, arrange: func(s *stage) { s.repo.Protect("main", signed) },
+			exit: 3, says: "refused (commits-unsigned): GitHub does not merge it: Commits must have verified signatures.", hint: "GitHub App", topic: "merge-commits-unsigned", pull: true},
+		"signatures on the base, auto-merge": {settings: withAutoMerge(green), config: onlyCI, arrange: func(s *stage) { s.repo.Protect("main", signed) },
+			exit: 3, says: "Commits must have verified signatures", hint: "GitHub App", topic: "merge-commits-unsigned", pull: true},
+		"signatures on our branch": {config: noChecks, arrange: func(s *stage) { s.repo.Guard("refs/heads/pawl/", github.NameRule{Signed: true}) },
+			exit: 1, says: "Commits must have verified signatures", hint: "GitHub App", topic: "merge-commits-unsigned"},
+		"creating our branch": {config: noChecks, arrange: func(s *stage) { s.repo.Guard("refs/heads/pawl/", github.NameRule{Create: true}) },
+			exit: 1, says: "creations being restricted", hint: "forge: {branch: NAME}", topic: "ref-guarded"},
+		"creating the ledger": {config: noChecks, arrange: func(s *stage) { s.repo.Guard("refs/pawl/", github.NameRule{Create: true}) },
+			exit: 1, says: "creations being restricted", hint: "ledger: refs/heads/pawl-ledger", topic: "ref-guarded", merged: true, pull: true},
+		"pull requests of workflows": {settings: github.Settings{NoActionsPulls: true}, config: noChecks, actions: true,
+			exit: 1, says: "GitHub Actions is not permitted to create or approve pull requests", hint: "MERGE_TOKEN", topic: "actions-not-permitted"},
+		"an archived repository": {config: noChecks, arrange: func(s *stage) { s.repo.Configure(func(x *github.Settings) { x.Archived = true }) },
+			exit: 1, says: "was archived", hint: "unarchive", topic: "merge-archived"},
+		"approvals": {settings: green, config: "merge: {require: [ci], wait: 1m}\n", arrange: func(s *stage) {
+			s.repo.Protect("main", github.Protection{Checks: []string{"ci"}, Reviews: 1, Ruleset: true})
+		},
+			exit: 3, says: "pending (approval-required)", hint: "approve it", topic: "merge-approval-required", pull: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, c.settings, c.config, func(o *github.Options) {
+				if c.actions {
+					o.Identities[canary] = github.Identity{Login: "github-actions[bot]", Actions: true}
+				}
+			})
+			s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+			if c.arrange != nil {
+				c.arrange(s)
+			}
+			began := s.clock()
+			code, out, errs := s.pawl(nil, "run")
+			all := out + errs
+			if code != c.exit || !strings.Contains(all, c.says) || !strings.Contains(all, c.hint) || !strings.Contains(all, "hint: ") || !strings.Contains(errs, "#"+c.topic) {
+				t.Errorf("exit code %d, want %d, %q, %q, %s: %s", code, c.exit, c.says, c.hint, c.topic, all)
+			}
+			if took := s.clock().Sub(began); c.exit == 1 && took > 0 {
+				t.Errorf("it waited %s for what does not pass", took)
+			}
+			if merged := s.value("a") == "v1.1.0"; merged != c.merged || (len(s.repo.Pulls()) == 1) != c.pull {
+				t.Errorf("merged %t, %d pull requests", merged, len(s.repo.Pulls()))
+			}
+			if p, ok := s.repo.Pull(1); ok && c.topic == "merge-commits-unsigned" && p.AutoMerge {
+				t.Error("it stays armed")
+			}
+		})
+	}
+}
