@@ -66,7 +66,7 @@ func previous(v *semver.Version, step string) []*semver.Version {
 // withoutPrefix cuts off the longest start of a text that is the prefix, an end of it (v of release-v), a start of it up to
 // a sign (release- of release-v), or the prefix with other numbers. A part never ends within a number.
 func withoutPrefix(text, prefix string) string {
-	for i := len(text) - 1; i > 0; i-- {
+	for i := min(len(text)-1, looked(prefix)); i > 0; i-- {
 		start := text[:i]
 		last := start[i-1]
 		part := strings.HasPrefix(prefix, start) && !isWord(last) || strings.HasSuffix(prefix, start) && !isDigit(last)
@@ -80,7 +80,7 @@ func withoutPrefix(text, prefix string) string {
 // withoutSuffix cuts off the longest end of a text that is the suffix, a start of it, an end of it from a sign on, or the
 // suffix with other numbers.
 func withoutSuffix(text, suffix string) string {
-	for i := 1; i < len(text); i++ {
+	for i := max(1, len(text)-looked(suffix)); i < len(text); i++ {
 		end := text[i:]
 		part := strings.HasPrefix(suffix, end) && !isDigit(end[0]) || strings.HasSuffix(suffix, end) && !isWord(end[0])
 		if alike(end, suffix) || part {
@@ -89,6 +89,9 @@ func withoutSuffix(text, suffix string) string {
 	}
 	return text
 }
+
+// looked is how much of a text may be a prefix or suffix with other numbers, which may be longer.
+func looked(affix string) int { return 2*len(affix) + 16 }
 
 // alike reports whether two texts are the same but for their numbers; numbers alone are not.
 func alike(a, b string) bool {
