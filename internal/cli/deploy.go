@@ -158,6 +158,7 @@ func (o *deployOptions) choose(s *session) error {
 // base branch.
 func (o *deployOptions) commits(ctx context.Context, s *session, event push, forge *gitHub) ([]pipeline.Commit, error) {
 	c := o.commit
+	c.URL = ""
 	if c.SHA == "" && o.retryUnknown {
 		return nil, nil
 	}
@@ -178,14 +179,51 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, for
 	if event.After == c.SHA {
 		c = event.fill(c)
 	}
-	if c.Message != "" && c.URL != "" && (len(c.Changed) > 0 || c.All) && !c.At.IsZero() {
-		return []pipeline.Commit{c}, nil
+	if c.Message == "" || c.URL == "" || len(c.Changed) == 0 && !c.All || c.At.IsZero() {
+		full, err := forge.commit(ctx, c)
+		if err != nil {
+			return nil, &exit{code: Failure, err: err}
+		}
+		c = full
 	}
-	full, err := forge.commit(ctx, c)
+	if o.commit.URL != "" && o.commit.URL != c.URL {
+		return nil, &exit{code: Usage, err: fmt.Errorf("--url: the page of the commit %s is %s", c.SHA, c.URL), hint: "leave --url out", topics: []topic{notOnBaseTopic}}
+	}
+	return []pipeline.Commit{c}, onBase(ctx, forge, c.SHA)
+}
+
+// onBase is the error for a commit that is not in the history of the base branch: what is deployed is what was merged.
+func onBase(ctx context.Context, forge *gitHub, sha string) error {
+	base, err := forge.Open(ctx)
 	if err != nil {
-		return nil, &exit{code: Failure, err: err}
+		return &exit{code: Failure, err: err}
 	}
-	return []pipeline.Commit{full}, nil
+	tip := base.BaseSHA
+	for range 5 { // it may be merged while it is asked for
+		_, on, err := forge.Behind(ctx, tip, sha)
+		if err != nil {
+			return &exit{code: Failure, err: err}
+		}
+		now := tip
+		if !on {
+			if now, err = forge.Tip(ctx); err != nil {
+				return &exit{code: Failure, err: err}
+			}
+		}
+		if on || now == tip {
+			return offBase(on, sha, base.Base)
+		}
+		tip = now
+	}
+	return &exit{code: Failure, err: fmt.Errorf("looking for the commit %s on the branch %s: %w", sha, base.Base, pipeline.ErrMoved)}
+}
+
+func offBase(on bool, sha, base string) error {
+	if on {
+		return nil
+	}
+	return &exit{code: Usage, err: fmt.Errorf("the commit %s is not on the branch %s", sha, base), topics: []topic{notOnBaseTopic},
+		hint: "merge it first, or name with --commit the commit of " + base + " that it was merged as"}
 }
 
 // gitHead asks git for the commit that is checked out.

@@ -91,9 +91,15 @@ func (h hosts) RoundTrip(req *http.Request) (*http.Response, error) {
 // command runs pawl over a transport and returns its exit code, what it printed, and the report in it.
 func (d *deployStage) command(over http.RoundTripper, env map[string]string, args ...string) (code int, report pipeline.Report, printed string) {
 	d.Helper()
+	return d.commandAt(0, over, env, args...)
+}
+
+// commandAt is command with a clock that is wrong.
+func (d *deployStage) commandAt(clock time.Duration, over http.RoundTripper, env map[string]string, args ...string) (code int, report pipeline.Report, printed string) {
+	d.Helper()
 	var out, errs strings.Builder
 	code = cli.Run(d.Context(), append(args, "--output", "json", "--root", d.root), cli.System{
-		Out: &out, Err: &errs, Now: d.clock, Sleep: d.sleep, Transport: over,
+		Out: &out, Err: &errs, Now: func() time.Time { return d.clock().Add(clock) }, Sleep: d.sleep, Transport: over,
 		Env: func(name string) (string, bool) {
 			if v, ok := env[name]; ok {
 				return strings.TrimPrefix(v, "-"), v != "-"

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
 	"slices"
 	"time"
 
@@ -281,6 +282,26 @@ func (g *gitHub) commit(ctx context.Context, c pipeline.Commit) (pipeline.Commit
 	}
 	return c, nil
 }
+
+// Tip reads the newest commit of the base branch.
+func (g *gitHub) Tip(ctx context.Context) (string, error) { return g.client.Tip(ctx) }
+
+// Behind counts the commits that tip has and a commit lacks.
+func (g *gitHub) Behind(ctx context.Context, tip, commit string) (int, bool, error) {
+	return g.client.Behind(ctx, tip, commit)
+}
+
+// Commit reads what GitHub says of a commit.
+func (g *gitHub) Commit(ctx context.Context, sha string) (pipeline.Commit, bool, error) {
+	c, err := g.commit(ctx, pipeline.Commit{SHA: sha})
+	if e, refused := errors.AsType[*github.Error](err); refused && (e.Status == http.StatusNotFound || e.Status == http.StatusUnprocessableEntity) {
+		return pipeline.Commit{}, false, nil
+	}
+	return c, err == nil, err
+}
+
+// Time is the time at GitHub.
+func (g *gitHub) Time() time.Time { return g.client.Time() }
 
 // Writes counts those that change something.
 func (g *gitHub) Writes() int { return g.client.Writes() }

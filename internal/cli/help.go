@@ -38,6 +38,7 @@ const (
 	noRepositoryTopic  topic = "no-repository"
 	projectsTopic      topic = "projects"
 	noCommitTopic      topic = "no-commit"
+	notOnBaseTopic     topic = "not-on-base"
 	eventFileTopic     topic = "event-file"
 	differsTopic       topic = "manifests-differ"
 	targetsTopic       topic = "dispatch-targets"
@@ -57,6 +58,8 @@ const (
 
 	refusedTopic  topic = "trigger-refused"
 	unknownTopic  topic = "trigger-unknown"
+	claimedTopic  topic = "trigger-claimed"
+	distrustTopic topic = "trigger-distrusted"
 	pipelineTopic topic = "pipeline-failed"
 
 	pendingTopic topic = "merge-pending"
@@ -200,6 +203,10 @@ func topicsOfDeploy(d *pipeline.Deploy) []topic {
 			all = append(all, refusedTopic)
 		case t.State == string(ledger.Unknown):
 			all = append(all, unknownTopic)
+		case t.State == string(ledger.Claimed):
+			all = append(all, claimedTopic)
+		case t.State == pipeline.Distrusted:
+			all = append(all, distrustTopic)
 		default:
 			all = append(all, pipelineTopic)
 		}

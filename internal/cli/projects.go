@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
@@ -42,14 +44,15 @@ func (s *session) resolveProjects() error {
 }
 
 // deployment wires the trigger client; nil when there are no projects.
-func (s *session) deployment(client *httpx.Client, recorder pipeline.Recorder, run string) *pipeline.Deployment {
+func (s *session) deployment(client *httpx.Client, forge *gitHub, run string) *pipeline.Deployment {
 	if len(s.projects) == 0 {
 		return nil
 	}
 	return &pipeline.Deployment{
-		Projects: s.projects, Recorder: recorder, Ref: s.config.Deploy.Ref, Extra: s.config.Deploy.ExtraPaths, Wait: s.config.Deploy.Wait,
+		Projects: s.projects, Recorder: forge, Base: forge, Ref: s.config.Deploy.Ref, Extra: s.config.Deploy.ExtraPaths, Wait: s.config.Deploy.Wait, Timeout: s.g.timeout,
 		Triggerer: gitlab.New(gitlab.Config{HTTP: client, Token: s.env, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep}),
-		Targets:   s.targets(), Run: run, Clock: s.g.sys.Now,
+		Targets:   s.targets(), Run: run, Workflow: s.g.attempt(run), Clock: s.g.sys.Now, Sleep: s.g.sys.Sleep,
+		Say: func(text string) { s.g.reporter().say(slog.LevelInfo, text, "") },
 	}
 }
 
@@ -66,7 +69,7 @@ func (s *session) targets() []string {
 }
 
 // deployment is what a run fires after its merge. A dry run sends nothing, so that a secret that is missing is a warning.
-func (o *runOptions) deployment(s *session, client *httpx.Client, recorder pipeline.Recorder) (*pipeline.Deployment, error) {
+func (o *runOptions) deployment(s *session, client *httpx.Client, forge *gitHub) (*pipeline.Deployment, error) {
 	if s.config.Deploy.By == "push" {
 		return nil, nil
 	}
@@ -76,7 +79,7 @@ func (o *runOptions) deployment(s *session, client *httpx.Client, recorder pipel
 		}
 		o.reporter().say(slog.LevelWarn, err.Error(), advice(err))
 	}
-	return s.deployment(client, recorder, o.processID(o.runID)), nil
+	return s.deployment(client, forge, o.processID(o.runID)), nil
 }
 
 // local is what a run is called that has no name.
@@ -92,6 +95,17 @@ func (g *globals) runName(flag string) string {
 		return id + "-" + env("GITHUB_RUN_ATTEMPT")
 	}
 	return local
+}
+
+// attempt is the attempt of GitHub's workflow run that a process is named after, if it is.
+func (g *globals) attempt(process string) pipeline.Attempt {
+	id, _ := g.sys.Env("GITHUB_RUN_ID")
+	text, _ := g.sys.Env("GITHUB_RUN_ATTEMPT")
+	n, err := strconv.Atoi(text)
+	if id == "" || err != nil || !strings.HasPrefix(process, id+"-"+text+"/") {
+		return pipeline.Attempt{}
+	}
+	return pipeline.Attempt{ID: id, Number: n}
 }
 
 // processID names this process in claims: two jobs of one workflow run are two processes.

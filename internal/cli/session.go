@@ -156,6 +156,7 @@ func (s *session) env(name string) string {
 func (s *session) pipeline() (pipeline.Pipeline, *httpx.Client) {
 	client := httpx.New(httpx.Config{
 		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(), Transport: s.g.sys.Transport,
+		Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 	})
 	sources := s.sources(client)
 	return pipeline.Pipeline{Lister: s.lister(sources), Digester: sources, Files: s.tree, Now: s.g.sys.Now()}, client

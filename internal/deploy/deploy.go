@@ -36,6 +36,8 @@ type Search struct {
 	// Since is when it was sent at the earliest, by the GitLab's clock, give or take some minutes; Settled when a pipeline
 	// that is not there by then, by the own clock, will certainly never be.
 	Since, Settled time.Time
+	// Within is how long it may be looked for at most; zero leaves that to the client.
+	Within time.Duration
 }
 
 // The variables of a triggered pipeline.

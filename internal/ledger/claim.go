@@ -28,7 +28,8 @@ const maxDetail = 1000
 type Claim struct {
 	Commit  string `json:"commit"`
 	Project string `json:"project"`
-	// CommitURL, Message and MergedAt are what the project is told of the commit, and the order of commits.
+	// CommitURL, Message and MergedAt are what the project was told of the commit, and when it was merged: for people. What
+	// a project is told is asked of the forge each time, and the order of commits is that of the base branch.
 	CommitURL string    `json:"commitUrl,omitempty"`
 	Message   string    `json:"message,omitempty"`
 	MergedAt  time.Time `json:"mergedAt,omitzero"`
@@ -41,10 +42,12 @@ type Claim struct {
 	Chain  string    `json:"chain,omitempty"`
 	Ref    string    `json:"ref,omitempty"`
 	Queued time.Time `json:"queued,omitzero"`
-	// Run is the run that holds the claim, At the time of the claim or of its answer.
+	// Run is the run that holds the claim, At the time of the claim or of its answer, by the forge's clock.
 	Run   string    `json:"run"`
 	At    time.Time `json:"at,omitzero"`
 	State State     `json:"state"`
+	// CoveredBy is the newer commit whose pipeline brought this one, although its own trigger was refused.
+	CoveredBy string `json:"coveredBy,omitempty"`
 	// PipelineID and URL name the pipeline that was accepted; Detail says why it was not.
 	PipelineID int64  `json:"pipelineId,omitempty"`
 	URL        string `json:"url,omitempty"`
@@ -108,6 +111,38 @@ func settle(old, answer Claim) Claim {
 // certainty ranks how much a state says about whether a pipeline exists.
 func certainty(s State) int {
 	return slices.Index([]State{Claimed, Unknown, Refused, Accepted}, s)
+}
+
+// Cover notes that the pipeline of a newer commit, CoveredBy, brought a commit that had no pipeline of its own. What is
+// known of a pipeline of its own stays.
+func (l Ledger) Cover(c Claim) Ledger {
+	old, found := l.ClaimOf(c.Commit, c.Project)
+	switch {
+	case found && old.State != Refused:
+		return l
+	case found:
+		old.CoveredBy = c.CoveredBy
+		c = old
+	}
+	c.At, c.MergedAt, c.Message, c.State = c.At.UTC(), c.MergedAt.UTC(), cut(c.Message), Refused
+	l.Claims = put(l.Claims, []Claim{c}, compareClaims, func(_, c Claim) Claim { return c })
+	return l
+}
+
+// Mend puts right the claims that say that they were made after a time that is certainly not over, and returns them as
+// they were.
+func (l Ledger) Mend(now, limit time.Time) (next Ledger, wrong []Claim) {
+	for i, c := range l.Claims {
+		if !c.At.After(limit) {
+			continue
+		}
+		if wrong == nil {
+			l.Claims = slices.Clone(l.Claims)
+		}
+		wrong = append(wrong, c)
+		l.Claims[i].At = now.UTC()
+	}
+	return l, wrong
 }
 
 // ClaimOf returns the claim of one project for a commit.

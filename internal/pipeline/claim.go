@@ -1,9 +1,6 @@
 package pipeline
 
 import (
-	"cmp"
-	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -11,16 +8,26 @@ import (
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
-// skew is how far the times of two commits may be apart from the truth: one comes from the forge's word on a merge, the
-// other from the commit itself. A commit counts as the older one only beyond it.
-const skew = 5 * time.Second
+// nobody stands for the commit that covers a trigger which a person gave up.
+const nobody = "nobody"
 
-// picks is what the ledger lets a run fire.
+// picks is what a ledger lets a turn fire, and what has to be known first.
 type picks struct {
-	ledger ledger.Ledger
+	// ledger is what is to be written, when changed says that it differs.
+	ledger  ledger.Ledger
+	changed bool
 	// claims are those that the run holds now; others are the triggers that it leaves alone, with the reason.
 	claims []ledger.Claim
 	others []Trigger
+	// asks are questions to the base without whose answers nothing is claimed, checks the refused triggers of commits
+	// that the forge has to be asked for.
+	asks   []relation
+	checks []ledger.Claim
+	// lookups are triggers whose pipelines have to be looked for, waits those that another run may be at, and until is
+	// when a project may be asked again, zero when none waits.
+	lookups []ledger.Claim
+	waits   []ledger.Claim
+	until   time.Time
 }
 
 // candidate is a commit that may have to be brought to one project.
@@ -30,146 +37,166 @@ type candidate struct {
 	consumed bool
 }
 
-// pick claims for each project the newest commit that it has not got, provided that one of those that it has not got
-// changed a file that it consumes: the pipeline reads the branch's head, so it brings the older ones as well. It is
-// pure, for it is asked again when another writer was faster.
-func (d Deployment) pick(l ledger.Ledger, commits []Commit, at time.Time) picks {
-	if d.Retry {
-		l = d.giveUp(l, commits)
-	}
-	picked := picks{ledger: l}
-	for _, p := range d.Projects {
-		pending, others := d.pending(picked.ledger, p, commits)
-		picked.others = append(picked.others, others...)
-		if !slices.ContainsFunc(pending, func(c candidate) bool { return c.consumed }) {
-			for _, c := range pending {
-				picked.others = append(picked.others, Trigger{Project: p.Name, Commit: c.commit.SHA, State: Untouched, Detail: "no file that the project consumes was changed"})
-			}
-			continue
-		}
-		newest := pending[len(pending)-1].commit
-		server, path, _ := p.Endpoint() // it was checked when the projects were read
-		next, fresh, _ := picked.ledger.Claim(ledger.Claim{
-			Commit: newest.SHA, CommitURL: newest.URL, Message: deploy.Message(newest.Message), MergedAt: newest.At.UTC(), Server: server, Path: path,
-			Pull: newest.Pull, Chain: newest.Chain, Ref: d.Ref, Run: d.Run, At: at,
-		}, p.Name)
-		picked.ledger, picked.claims = next, append(picked.claims, fresh...)
-		for _, c := range pending[:len(pending)-1] {
-			picked.others = append(picked.others, Trigger{Project: p.Name, Commit: c.commit.SHA, State: Covered, Detail: "the pipeline of " + short(newest.SHA) + " brings it"})
-		}
-	}
-	picked.others = append(picked.others, d.open(picked, at)...)
-	return picked
+func (p *picks) tell(project deploy.Project, commit, state, detail string) {
+	p.others = append(p.others, Trigger{Project: project.Name, Commit: commit, State: state, Detail: detail})
 }
 
-// pending are the commits that a project has not got and that nobody is bringing, in the order of their merges: those
-// given, and those whose trigger was refused before.
-func (d Deployment) pending(l ledger.Ledger, p deploy.Project, commits []Commit) (pending []candidate, others []Trigger) {
-	var latest ledger.Claim
-	for _, c := range l.Claims {
-		if c.Project == p.Name && c.State == ledger.Accepted && c.MergedAt.After(latest.MergedAt) {
-			latest = c
+// cover notes that a newer commit's pipeline brings a commit.
+func (p *picks) cover(c ledger.Claim) {
+	p.ledger, p.changed = p.ledger.Cover(c), true
+}
+
+// covered is what the ledger says of a commit that another one's pipeline brings.
+func (t *turns) covered(p deploy.Project, c Commit, by string) ledger.Claim {
+	covered := t.claimOf(p, c)
+	covered.Project, covered.State, covered.CoveredBy = p.Name, ledger.Refused, by
+	return covered
+}
+
+// claimOf is the claim of a commit by this run.
+func (t *turns) claimOf(p deploy.Project, c Commit) ledger.Claim {
+	server, path, _ := p.Endpoint() // it was checked when the projects were read
+	return ledger.Claim{Commit: c.SHA, CommitURL: c.URL, Message: deploy.Message(c.Message), MergedAt: c.At.UTC(), Server: server, Path: path,
+		Pull: c.Pull, Chain: c.Chain, Ref: t.Ref, Run: t.Run, At: t.now().UTC()}
+}
+
+// pick claims for each project the newest commit that it has not got, provided that one of those that it has not got
+// changed a file that it consumes: the pipeline reads the branch's head, so it brings the older ones as well. It asks
+// nobody, for it is made again when another writer was faster.
+func (t *turns) pick(l ledger.Ledger) picks {
+	p := picks{ledger: l}
+	t.mend(&p)
+	t.see(p.ledger)
+	t.settle(&p)
+	for _, project := range t.Projects {
+		t.pickFor(&p, project)
+	}
+	return p
+}
+
+// mend names the claims of times that cannot be, and puts them right.
+func (t *turns) mend(p *picks) {
+	now := t.now()
+	next, wrong := p.ledger.Mend(now, now.Add(impossible))
+	for _, c := range wrong {
+		t.distrust(c, "the ledger says a time of it that is in the future")
+	}
+	p.ledger, p.changed = next, len(wrong) > 0
+}
+
+// settle decides about the triggers that no run holds the answer of: those of a run that may be at them are waited for,
+// the others are looked up, or unknown where nobody can look.
+func (t *turns) settle(p *picks) {
+	asked := map[string]int{}
+	for _, c := range slices.Backward(p.ledger.Claims) {
+		project, ours := t.project(c.Project)
+		if !ours || !c.Open() || c.State == ledger.Claimed && c.Run == t.Run {
+			continue
+		}
+		verdict, judged := t.verdicts[keyOf(c)]
+		judged = judged && same(verdict.seen, c)
+		switch {
+		case judged && verdict.becomes.State != ledger.Unknown:
+			p.become(verdict.becomes)
+		case c.State == ledger.Claimed && t.left(c) > 0:
+			p.waits = append(p.waits, c)
+		case t.Retry && c.Run != t.Run && t.named(c.Commit):
+			c.State, c.Detail = ledger.Refused, "given up by a person"
+			p.become(c)
+		case project.API != "" && !judged && asked[project.Name] < rivals && t.progress[project.Name].spent < looking:
+			asked[project.Name]++
+			p.lookups = append(p.lookups, c)
+		case c.State == ledger.Claimed:
+			c.State, c.Detail = ledger.Unknown, "the run "+c.Run+" ended before it had an answer"
+			p.become(c)
 		}
 	}
+}
+
+// become records what was found out about a trigger.
+func (p *picks) become(c ledger.Claim) {
+	p.ledger, p.changed = p.ledger.Answer(c), true
+}
+
+// named reports that a person asks for a commit, or for all.
+func (t *turns) named(commit string) bool {
+	return len(t.commits) == 0 || slices.ContainsFunc(t.commits, func(c Commit) bool { return c.SHA == commit })
+}
+
+// pickFor claims what one project has not got.
+func (t *turns) pickFor(p *picks, project deploy.Project) {
+	progress := t.progress[project.Name]
+	if progress.done {
+		p.others = append(p.others, progress.others...)
+		return
+	}
+	begin := len(p.others)
+	pending, sure := t.pending(p, project)
+	if !sure || len(pending) == 0 {
+		return
+	}
+	consumed := func(c candidate) bool { return c.consumed }
+	if slices.ContainsFunc(pending, consumed) {
+		if pending, sure = t.ordered(p, project, pending); !sure {
+			return
+		}
+	}
+	if !slices.ContainsFunc(pending, consumed) {
+		for _, c := range pending {
+			p.tell(project, c.commit.SHA, Untouched, "no file that the project consumes was changed")
+		}
+		return
+	}
+	if progress.after.After(t.Clock()) {
+		if p.until.IsZero() || progress.after.Before(p.until) {
+			p.until = progress.after
+		}
+		return
+	}
+	newest, older := pending[len(pending)-1].commit, pending[:len(pending)-1]
+	next, fresh, _ := p.ledger.Claim(t.claimOf(project, newest), project.Name)
+	p.ledger, p.claims, p.changed = next, append(p.claims, fresh...), true
+	progress.older = nil
+	for _, c := range older {
+		p.tell(project, c.commit.SHA, Covered, "the pipeline of "+short(newest.SHA)+" brings it")
+		progress.older = append(progress.older, t.covered(project, c.commit, newest.SHA))
+	}
+	progress.others = slices.Clone(p.others[begin:])
+}
+
+// pending are the commits that a project has not got and that nobody is bringing: those given, and those whose trigger was
+// refused before. It is false when the forge has to be asked for some of them first.
+func (t *turns) pending(p *picks, project deploy.Project) (pending []candidate, sure bool) {
 	given := map[string]bool{}
-	for _, c := range commits {
+	for _, c := range t.commits {
 		given[c.SHA] = true
-		claim, claimed := l.ClaimOf(c.SHA, p.Name)
+		claim, claimed := p.ledger.ClaimOf(c.SHA, project.Name)
 		switch {
 		case claimed && claim.State == ledger.Accepted:
-			others = append(others, triggerOf(claim))
+			p.others = append(p.others, triggerOf(claim))
 		case claimed && claim.State != ledger.Refused: // told with the open ones
-		case latest.MergedAt.After(c.At.Add(skew)):
-			others = append(others, Trigger{Project: p.Name, Commit: c.SHA, State: Covered, Detail: "the pipeline of " + short(latest.Commit) + " brought it"})
+		case claimed && claim.CoveredBy != "" && !t.Retry:
+			p.tell(project, c.SHA, Covered, "the pipeline of "+short(claim.CoveredBy)+" brought it")
+		case claimed && claim.CommitURL != "" && claim.CommitURL != c.URL && !t.Retry:
+			t.distrust(claim, "the ledger says another page of it than the forge")
 		default:
-			pending = append(pending, candidate{c, c.All || p.Consumes(c.Changed, d.Targets, d.Extra)})
+			pending = append(pending, candidate{c, c.All || project.Consumes(c.Changed, t.Targets, t.Extra)})
 		}
 	}
-	for _, c := range l.Claims {
-		if c.Project == p.Name && c.State == ledger.Refused && !given[c.Commit] && !latest.MergedAt.After(c.MergedAt.Add(skew)) && c.CommitURL != "" {
-			pending = append(pending, candidate{Commit{SHA: c.Commit, URL: c.CommitURL, Message: c.Message, At: c.MergedAt, Pull: c.Pull, Chain: c.Chain}, true})
+	var refused []ledger.Claim
+	for _, c := range p.ledger.Claims {
+		if c.Project == project.Name && c.State == ledger.Refused && c.CoveredBy == "" && !given[c.Commit] {
+			refused = append(refused, c)
 		}
 	}
-	slices.SortStableFunc(pending, func(a, b candidate) int { return a.commit.At.Compare(b.commit.At) })
-	return pending, others
-}
-
-// giveUp frees the open triggers of the projects, of the given commits or, without any, of all.
-func (d Deployment) giveUp(l ledger.Ledger, commits []Commit) ledger.Ledger {
-	for _, c := range l.Claims {
-		named := len(commits) == 0 || slices.ContainsFunc(commits, func(o Commit) bool { return o.SHA == c.Commit })
-		if _, ours := d.project(c.Project); ours && named && c.Open() {
-			c.State, c.Detail = ledger.Refused, "given up by a person"
-			l = l.Answer(c)
+	slices.SortStableFunc(refused, func(a, b ledger.Claim) int { return b.At.Compare(a.At) })
+	asked := len(p.asks) + len(p.checks)
+	for _, c := range refused[:min(leftovers, len(refused))] { // the newest one brings the others
+		if commit, ok := t.believed(p, c); ok {
+			pending = append(pending, candidate{commit, true})
 		}
 	}
-	return l
-}
-
-// open are the triggers that no run holds the answer of: those of a run that may be at it are its own business, all others
-// are unknown.
-func (d Deployment) open(picked picks, at time.Time) []Trigger {
-	var all []Trigger
-	for _, c := range picked.ledger.Claims {
-		if !c.Open() || c.Run == d.Run {
-			continue
-		}
-		t := triggerOf(c)
-		if c.State == ledger.Claimed && at.Sub(c.At) <= lease {
-			t.Detail = "the run " + c.Run + " is at it"
-		} else {
-			t.State = string(ledger.Unknown)
-			t.Detail = cmp.Or(t.Detail, "the run "+c.Run+" ended before it had an answer")
-			t.Hint = fmt.Sprintf("look at the project's pipelines; when there is none for this commit, run pawl deploy --project %s --retry-unknown", c.Project)
-		}
-		all = append(all, t)
-	}
-	return all
-}
-
-// lookUp asks for the pipelines of triggers whose answer is not known, where a project lets itself be asked. Those that
-// are found were accepted; those that are not, though nobody can be at them any more, were not.
-func (d Deployment) lookUp(ctx context.Context, l ledger.Ledger) []ledger.Claim {
-	var settled []ledger.Claim
-	for _, c := range l.Claims {
-		p, known := d.project(c.Project)
-		if !known || !c.Open() || p.API == "" || c.CommitURL == "" {
-			continue
-		}
-		answer, found, err := d.Triggerer.Lookup(ctx, p, deploy.Search{CommitURL: c.CommitURL, Ref: d.Ref, Since: c.At.Add(-lease)})
-		switch {
-		case err != nil:
-			continue
-		case found:
-			c.State, c.PipelineID, c.URL, c.Detail = ledger.Accepted, answer.PipelineID, answer.URL, ""
-			c.Queued = queued(answer, c.At)
-		case d.Clock().Sub(c.At) > lease:
-			c.State, c.Detail = ledger.Refused, "there is certainly no pipeline for this commit"
-		default:
-			continue
-		}
-		settled = append(settled, c)
-	}
-	return settled
-}
-
-// report tells what became of each trigger, in the order of the projects.
-func (d Deployment) report(commits []Commit, picked picks, sent []fired) *Deploy {
-	report := &Deploy{Triggers: picked.others}
-	if len(commits) > 0 {
-		newest := slices.MaxFunc(commits, func(a, b Commit) int { return a.At.Compare(b.At) })
-		report.Commit, report.URL, report.Message = newest.SHA, newest.URL, deploy.Message(newest.Message)
-	}
-	for _, f := range sent {
-		t := triggerOf(f.claim)
-		t.Status, t.Hint, t.Duration, t.Fired = f.answer.Status, f.answer.Hint, f.took.Seconds(), true
-		report.Triggers = append(report.Triggers, t)
-	}
-	slices.SortStableFunc(report.Triggers, func(a, b Trigger) int { return cmp.Compare(a.Project, b.Project) })
-	if report.Triggers == nil {
-		report.Triggers = []Trigger{}
-	}
-	return report
+	return pending, asked == len(p.asks)+len(p.checks)
 }
 
 func triggerOf(c ledger.Claim) Trigger {

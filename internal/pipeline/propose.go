@@ -154,7 +154,7 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 	report.Merge = &merged
 	if merged.Outcome == "merged" {
 		written := set.Written(merged.SHA, digests(manifests), merged.At)
-		commit := Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.Title(set), At: merged.At, Pull: pull.Number, Chain: set.Chain}
+		commit := Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.Title(set), At: merged.At, Pull: pull.Number, Chain: set.Chain, Own: true}
 		for _, f := range set.Files {
 			commit.Changed = append(commit.Changed, f.Path)
 		}

@@ -78,6 +78,8 @@ type Client struct {
 	roots       map[string]string // the tree of a commit
 	made        map[string]bool   // branches that did not exist before, so that no pull request can be open for them
 	opened      Repository
+	// told is the time at GitHub as it said last, heard when that was by the own clock.
+	told, heard time.Time
 }
 
 // New returns a client that has not asked anything yet.
@@ -151,7 +153,7 @@ func (c *Client) httpClient(place *url.URL, transport http.RoundTripper) *http.C
 	if c.config.Token != "" {
 		value = "Bearer " + c.config.Token
 	}
-	return httpx.NewClient(&door{client: c, next: httpx.Authorize(&patient{client: c, next: transport}, place, value)})
+	return httpx.NewClient(&door{client: c, next: httpx.Authorize(dated{c, &patient{client: c, next: transport}}, place, value)})
 }
 
 // Calls returns how many calls were made so far; one that had to be repeated counts once.

@@ -19,7 +19,7 @@ var ErrUnsettled = errors.New("no pipeline is there yet, and GitLab may still be
 
 // Lookup finds out with the project's read token what became of a trigger whose answer never came: the pipeline that
 // was triggered on the ref and whose CD_COMMIT_URL is the one given, and true; or false when there certainly is none,
-// which nobody can say before Search.Settled. The list is asked with growing pauses, for at most Config.Looking in all;
+// which nobody can say before Search.Settled. The list is asked with growing pauses, for at most Config.Looking and Search.Within in all;
 // when that is too short, the error is ErrUnsettled. Anything else is an error too, and nothing is known. Pipelines that
 // failed before any job (yaml_errors) do not count: GitLab refused their triggers.
 func (c *Client) Lookup(ctx context.Context, p deploy.Project, q deploy.Search) (deploy.Answer, bool, error) {
@@ -27,7 +27,11 @@ func (c *Client) Lookup(ctx context.Context, p deploy.Project, q deploy.Search) 
 	if token == "" {
 		return deploy.Answer{}, false, c.noReader(p, searching)
 	}
-	end, pause := c.config.Now().Add(c.config.Looking), firstPause
+	looking := c.config.Looking
+	if q.Within > 0 {
+		looking = min(looking, q.Within)
+	}
+	end, pause := c.config.Now().Add(looking), firstPause
 	api, id, err := c.connect(p, token, end)
 	if err != nil {
 		return deploy.Answer{}, false, c.fail(p, searching, nil, err)

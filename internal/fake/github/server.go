@@ -135,10 +135,15 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if answer.drop {
 		return nil, ErrDropped
 	}
+	header := answer.header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set("Date", t.server.now().Format(http.TimeFormat))
 	return &http.Response{
 		StatusCode: answer.status, Status: http.StatusText(answer.status),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: answer.header, Request: req,
+		Header: header, Request: req,
 		Body: io.NopCloser(bytes.NewReader(answer.data)), ContentLength: int64(len(answer.data)),
 	}, nil
 }

@@ -1,0 +1,76 @@
+package github
+
+import (
+	"context"
+	"net/http"
+	"regexp"
+	"sync"
+	"time"
+)
+
+// wholeSHA is how a commit is named in full; anything else, such as what a ledger may hold, names none.
+var wholeSHA = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`) })
+
+// Tip reads the newest commit of the base branch.
+func (c *Client) Tip(ctx context.Context) (string, error) {
+	repository, err := c.repository(ctx)
+	if err != nil {
+		return "", err
+	}
+	return c.Ref(ctx, "refs/heads/"+repository.Base)
+}
+
+// Behind counts the commits that tip has and a commit lacks; false when the commit is not in the history of tip. It is
+// GitHub's comparison of two commits
+// (https://docs.github.com/en/rest/commits/commits#compare-two-commits), whose answer is short for what is in the history.
+func (c *Client) Behind(ctx context.Context, tip, commit string) (int, bool, error) {
+	switch {
+	case !wholeSHA().MatchString(commit) || !wholeSHA().MatchString(tip):
+		return 0, false, nil
+	case commit == tip:
+		return 0, true, nil
+	}
+	var found struct {
+		Status   string `json:"status"`
+		BehindBy int    `json:"behind_by"`
+	}
+	_, err := c.get(ctx, c.repoPath("/compare/%s...%s?per_page=1", tip, commit), &found)
+	if saidNo(err, http.StatusNotFound) { // no such commit, or one of another history
+		return 0, false, nil
+	}
+	if err != nil {
+		return 0, false, c.fail("comparing "+commit+" with the base branch", readContents, err)
+	}
+	return found.BehindBy, found.Status == "behind" || found.Status == "identical", nil
+}
+
+// dated notes the date of each answer.
+type dated struct {
+	client *Client
+	next   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (d dated) RoundTrip(req *http.Request) (*http.Response, error) {
+	res, err := d.next.RoundTrip(req)
+	if err != nil {
+		return res, err
+	}
+	if at, err := http.ParseTime(res.Header.Get("Date")); err == nil {
+		d.client.mu.Lock()
+		d.client.told, d.client.heard = at.UTC(), d.client.config.Now()
+		d.client.mu.Unlock()
+	}
+	return res, nil
+}
+
+// Time is the time at GitHub, as of its last answer, which says it to the second, and the own clock since then; zero when
+// it has said none.
+func (c *Client) Time() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.told.IsZero() {
+		return time.Time{}
+	}
+	return c.told.Add(c.config.Now().Sub(c.heard))
+}
