@@ -42,25 +42,29 @@ const bypass = "or let the token's user bypass the rule (Settings > Rules > Rule
 func barriers() []barrier {
 	return []barrier{
 		{ActionsMayNot, []string{"actions is not permitted to create"}, change.RuleBroken, false,
-			"allow it (Settings > Actions > General > Allow GitHub Actions to create and approve pull requests), or set MERGE_TOKEN to a token of its own"},
+			"allow it (Settings > Actions > General > Allow GitHub Actions to create and approve pull requests), " +
+				"or set MERGE_TOKEN to a token of its own"},
 		{Archived, []string{"was archived so is read-only", "repository is archived"}, change.RepoArchived, false,
 			"the repository takes no changes: unarchive it, or stop the runs"},
 		{Unsigned, []string{"verified signature", "must be signed"}, change.Unsigned, false,
 			"use the token of a GitHub App, or the workflow's own GITHUB_TOKEN: GitHub signs what they commit; " + bypass},
-		{Unapproved, []string{"approving review", "code owner review", "review is required", "changes have been requested", "changes were requested", "conversation must be resolved", "conversations must be resolved"},
+		{Unapproved, []string{"approving review", "code owner review", "review is required", "changes have been requested",
+			"changes were requested", "conversation must be resolved", "conversations must be resolved"},
 			change.ApprovalNeeded, true, "let a person with write access approve it, " + bypass},
 		{RuleBroken, []string{"required status check", "code scanning", "deployment", "waiting on"}, change.RuleBroken, true,
 			"the repository itself waits for this: name its checks in merge.require, so that pawl waits as well"},
-		{RefIsGuarded, []string{"being restricted", "protected ref", "cannot force-push", "cannot delete this branch", "locked branch", "branch name must"},
-			change.RuleBroken, false, "leave the name out of the rule, " + bypass},
-		{RuleBroken, []string{"rule violations found", "protected branch", "changes must be made through a pull request", "must not contain merge commits", "commit message must", "author email must"},
+		{RefIsGuarded, []string{"being restricted", "protected ref", "cannot force-push", "cannot delete this branch",
+			"locked branch", "branch name must"}, change.RuleBroken, false, "leave the name out of the rule, " + bypass},
+		{RuleBroken, []string{"rule violations found", "protected branch", "changes must be made through a pull request",
+			"must not contain merge commits", "commit message must", "author email must"},
 			change.RuleBroken, false, "do what the rule wants, " + bypass},
 	}
 }
 
 // barrierOf finds what stands in the way, by the answer; no answer says nothing.
 func barrierOf(said *answered) (barrier, bool) {
-	if said == nil || said.Status >= http.StatusInternalServerError || said.Status == http.StatusNotFound || saysAny(said, "merge queue") {
+	if said == nil || said.Status >= http.StatusInternalServerError || said.Status == http.StatusNotFound ||
+		saysAny(said, "merge queue") {
 		return barrier{}, false
 	}
 	for _, b := range barriers() {
@@ -80,7 +84,8 @@ func (c *Client) rule(said *answered) string {
 
 // refHint is what to do about a rule that guards the name of a ref.
 func (c *Client) refHint(ref string, b barrier) string {
-	if branch, ok := strings.CutPrefix(ref, "refs/heads/"); ok && b.obstacle == RefIsGuarded && change.OwnBranch(c.config.Branch, branch) {
+	branch, ok := strings.CutPrefix(ref, "refs/heads/")
+	if ok && b.obstacle == RefIsGuarded && change.OwnBranch(c.config.Branch, branch) {
 		return "a rule guards the branch " + branch + ": choose another name with `forge: {branch: NAME}`, " + b.hint
 	}
 	return b.hint

@@ -72,7 +72,8 @@ func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, err
 	case has(said, "not mergeable"):
 		return m.repeat("GitHub says that it is not mergeable", Rebuild)
 	case has(said, "draft"):
-		m.decision = change.Decision{Verdict: change.Refused, Code: change.IsDraft, Detail: "GitHub says that it is a draft", Hint: "mark it as ready for review"}
+		m.decision = change.Decision{Verdict: change.Refused, Code: change.IsDraft,
+			Detail: "GitHub says that it is a draft", Hint: "mark it as ready for review"}
 		return m.stop(ctx, s, m.refused())
 	case has(said, "not allowed"):
 		return m.stop(ctx, s, m.methodRefused(s))
@@ -89,7 +90,8 @@ func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, err
 
 // barred is the end, or the wait, after a rule of the repository said no.
 func (m *merge) barred(ctx context.Context, s state, said *answered, b barrier) (*Result, error) {
-	m.decision = change.Decision{Verdict: change.Refused, Code: b.code, Detail: "GitHub does not merge it: " + m.rule(said), Hint: b.hint}
+	m.decision = change.Decision{Verdict: change.Refused, Code: b.code, Hint: b.hint,
+		Detail: "GitHub does not merge it: " + m.rule(said)}
 	if !b.waits {
 		return m.stop(ctx, s, m.refused())
 	}

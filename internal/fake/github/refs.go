@@ -123,6 +123,8 @@ func updateRef(c *context) reply {
 	switch {
 	case old == "":
 		return unprocessable("Reference does not exist")
+	case strings.HasPrefix(ref, "refs/pull/"):
+		return unprocessable("Reference cannot be updated")
 	case !isSHA(in.SHA):
 		return unprocessable(notSHA("sha"))
 	case c.repo.store.objects[in.SHA].kind == "":

@@ -10,7 +10,8 @@ import (
 // wordy are the operations whose errors carry their status as text, as all that were made since the middle of 2024 do;
 // those of the older ones came without it whenever they were recorded.
 func wordy(operation string) bool {
-	for _, old := range []string{"/pulls", "/branches/", "/labels", "/dispatches", "/git/ref", "/git/matching-refs", "/git/commits", "/git/blobs", "/commits/", "GET /user"} {
+	for _, old := range []string{"/pulls", "/branches/", "/labels", "/dispatches", "/git/ref", "/git/matching-refs",
+		"/git/commits", "/git/blobs", "/commits/", "GET /user"} {
 		if strings.Contains(operation, old) {
 			return false
 		}
@@ -70,7 +71,8 @@ func section(operation string) string {
 // accepted is what a token needs for a call.
 func accepted(call Call) string {
 	area, level := "contents", "read"
-	for _, part := range []struct{ word, area string }{{"/pulls", "pull_requests"}, {"/issues", "issues"}, {"/check-runs", "checks"}, {"/status", "statuses"}, {"/actions/", "actions"}, {"GET /user", "profile"}} {
+	for _, part := range []struct{ word, area string }{{"/pulls", "pull_requests"}, {"/issues", "issues"},
+		{"/check-runs", "checks"}, {"/status", "statuses"}, {"/actions/", "actions"}, {"GET /user", "profile"}} {
 		if strings.Contains(call.Operation, part.word) {
 			area = part.area
 		}

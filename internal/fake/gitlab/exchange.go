@@ -92,6 +92,7 @@ func limits(header http.Header, now time.Time) {
 	header.Set("RateLimit-Observed", "13")
 	header.Set("RateLimit-Remaining", "1987")
 	header.Set("RateLimit-Reset", strconv.FormatInt(now.Add(time.Minute).Unix(), 10))
+	header.Set("RateLimit-ResetTime", now.Add(time.Minute).UTC().Format(http.TimeFormat))
 }
 
 // route finds the endpoint and the project of a request.

@@ -191,14 +191,23 @@ func (p *Project) whole(one *Pipeline) obj {
 	}
 	maps.Copy(out, obj{
 		"before_sha": strings.Repeat("0", 40), "tag": false, "yaml_errors": problem,
-		"user":       obj{"id": 1, "username": "root", "name": "Administrator", "state": "active", "avatar_url": nil, "web_url": p.server.address.String() + "/root"},
-		"started_at": p.stampOrNil(one.Started), "finished_at": p.stampOrNil(one.Finished), "committed_at": nil, "duration": nil, "queued_duration": nil,
+		"user":       obj{"id": 1, "username": "root", "name": "Administrator", "state": "active", "locked": false, "avatar_url": nil, "web_url": p.server.address.String() + "/root"},
+		"started_at": p.stampOrNil(one.Started), "finished_at": p.stampOrNil(one.Finished), "committed_at": nil,
+		"duration": seconds(one.Started, one.Finished), "queued_duration": seconds(one.Created, one.Started),
 		"coverage": p.settings.Coverage,
 		"detailed_status": obj{"icon": "status_" + one.Status, "text": translated[one.Status], "label": translated[one.Status], "group": one.Status,
 			"tooltip": translated[one.Status], "has_details": true, "details_path": fmt.Sprintf("/%s/-/pipelines/%d", p.path, one.ID),
 			"illustration": nil, "favicon": "/assets/ci_favicons/favicon_status_" + one.Status + ".png"},
 	})
 	return out
+}
+
+// seconds is how long something took, null until it is over.
+func seconds(from, to time.Time) any {
+	if from.IsZero() || to.IsZero() {
+		return nil
+	}
+	return int(to.Sub(from).Seconds())
 }
 
 func (p *Project) stampOrNil(t time.Time) any {

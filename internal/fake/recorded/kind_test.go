@@ -3,6 +3,7 @@ package recorded_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"sort"
@@ -150,15 +151,21 @@ func matchingRefs(change func(list []map[string]any, header http.Header) []map[s
 	}
 }
 
-// kindnesses are what fakes are wont to make easier, each with what the comparison has to say about it.
-func kindnesses() map[string]struct {
+// kindred is a kindness, and what the comparison has to say about it.
+type kindred struct {
 	kind  kindness
 	finds string
-} {
-	type kindred = struct {
-		kind  kindness
-		finds string
-	}
+}
+
+// kindnesses are what fakes are wont to make easier.
+func kindnesses() map[string]kindred {
+	all := listKindnesses()
+	maps.Copy(all, fieldKindnesses())
+	maps.Copy(all, refusalKindnesses())
+	return all
+}
+
+func listKindnesses() map[string]kindred {
 	return map[string]kindred{
 		"newline kept": {reshape(func(_ string, o map[string]any) {
 			if text, ok := o["message"].(string); ok && o["tree"] != nil {
@@ -188,6 +195,11 @@ func kindnesses() map[string]struct {
 			}
 			return list
 		}), "never paged"},
+	}
+}
+
+func fieldKindnesses() map[string]kindred {
+	return map[string]kindred{
 		"[bot] stripped": {rewrite(`"viewer":{"login":"pawl[bot]"`, `"viewer":{"login":"pawl"`), "viewer"},
 		"merge_commit_sha null when open": {reshape(func(_ string, o map[string]any) {
 			if o["state"] == "open" && o["merge_commit_sha"] != nil {
@@ -205,6 +217,11 @@ func kindnesses() map[string]struct {
 			}
 			return got
 		}, "an error has"},
+	}
+}
+
+func refusalKindnesses() map[string]kindred {
+	return map[string]kindred{
 		"status always in errors": {func(path, _ string, got answered) answered {
 			var o map[string]any
 			if got.status >= 400 && json.Unmarshal(got.body, &o) == nil && strings.HasPrefix(path, "/repos/") {
