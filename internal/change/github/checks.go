@@ -36,7 +36,7 @@ func (c *Client) checkRuns(ctx context.Context, sha string) ([]change.Check, err
 	for range maxPages {
 		page, res, err := c.api.Checks.ListCheckRunsForRef(ctx, c.owner, c.name, sha, options)
 		if err == nil {
-			err = lacks(page == nil || page.CheckRuns == nil, "list of check runs")
+			err = lacks(page == nil || page.CheckRuns == nil && (page.Total == nil || *page.Total > 0), "list of check runs")
 		}
 		if err != nil {
 			return nil, err
@@ -58,7 +58,7 @@ func (c *Client) statuses(ctx context.Context, sha string) ([]change.Check, erro
 	for range maxPages {
 		page, res, err := c.api.Repositories.GetCombinedStatus(ctx, c.owner, c.name, sha, options)
 		if err == nil {
-			err = lacks(page.GetSHA() == "" || page.Statuses == nil, "list of statuses")
+			err = lacks(page.GetSHA() == "" || page.Statuses == nil && page.GetTotalCount() > 0, "list of statuses")
 		}
 		if err != nil {
 			return nil, err
@@ -132,7 +132,7 @@ func joined(a, b string) string {
 func (c *Client) classic(ctx context.Context, branch string) (Enforcement, error) {
 	var out struct {
 		Name       string
-		Protection struct {
+		Protection *struct {
 			Required struct {
 				Level    string `json:"enforcement_level"`
 				Contexts []string
@@ -142,8 +142,8 @@ func (c *Client) classic(ctx context.Context, branch string) (Enforcement, error
 	if _, err := c.get(ctx, c.repoPath("/branches/%s", segments(branch)), &out); err != nil {
 		return Enforcement{}, err
 	}
-	if out.Protection.Required.Level == "off" || out.Name == "" {
-		return Enforcement{}, lacks(out.Name == "", "branch")
+	if out.Protection == nil || out.Protection.Required.Level == "off" {
+		return Enforcement{}, lacks(out.Name == "" && out.Protection == nil, "branch")
 	}
 	return Enforcement{Checks: out.Protection.Required.Contexts}, nil
 }
@@ -159,8 +159,8 @@ func (c *Client) rules(ctx context.Context, branch string) (Enforcement, error) 
 			}
 		}
 		res, err := c.get(ctx, c.repoPath("/rules/branches/%s?per_page=%d&page=%d", segments(branch), pageSize, page), &rules)
-		if err == nil {
-			err = lacks(rules == nil, "list of rules")
+		if err == nil && rules == nil {
+			return Enforcement{Unknown: "GitHub does not list the rulesets"}, nil
 		}
 		if err != nil {
 			return Enforcement{}, err

@@ -110,7 +110,7 @@ func TestRulesOfTheFuture(t *testing.T) {
 func TestNullForCheckRuns(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/check-runs", "/status"} {
-		for _, body := range []string{"null", "", "{}", `{"total_count":0,"check_runs":null,"statuses":null}`, "[]"} {
+		for _, body := range []string{"null", "", "{}", `{"total_count":1,"check_runs":null,"statuses":null}`, "[]"} {
 			for _, status := range []int{200, 204} {
 				w := newWorld(t, fake.Settings{}, nil)
 				over := through{next: w.fake.RoundTripper(), answer: func(req *http.Request, res *http.Response, real []byte) []byte {

@@ -102,7 +102,7 @@ repository(owner:$owner,name:$name){`+settingsFields+` defaultBranchRef{name tar
 		return Repository{}, err
 	}
 	r := out.Repository
-	if err := lacks(r.ID == "" || r.NameWithOwner == "" || out.Viewer.Login == "", "repository and viewer"); err != nil {
+	if err := lacks(r.ID == "" || r.NameWithOwner == "" || out.Viewer.identity() == (change.Identity{}), "repository and viewer"); err != nil {
 		return Repository{}, err
 	}
 	found := Repository{ID: r.ID, Name: r.NameWithOwner, Methods: r.methods(), AutoMerge: r.AutoMergeAllowed,
