@@ -64,7 +64,7 @@ func barriers() []barrier {
 // barrierOf finds what stands in the way, by the answer; no answer says nothing.
 func barrierOf(said *answered) (barrier, bool) {
 	if said == nil || said.Status >= http.StatusInternalServerError || said.Status == http.StatusNotFound ||
-		saysAny(said, "merge queue") {
+		saysAny(said, "merge queue", "validation failed") { // the latter goes on with names of branches
 		return barrier{}, false
 	}
 	for _, b := range barriers() {

@@ -45,6 +45,7 @@ func sayings() []saying {
 		waits(rules+"A conversation must be resolved before this pull request can be merged.\n\n", change.ApprovalNeeded, "approve"),
 		waits(`Required status check "continuous-integration/fake-ci" is expected.`, change.RuleBroken, "merge.require"),
 		waits(rules+"2 of 3 required status checks are expected.\n\n", change.RuleBroken, "merge.require"),
+		waits(`Required status check "verified signature of a draft in the merge queue, not allowed" is expected.`, change.RuleBroken, "merge.require"),
 		waits("Something nobody has ever seen", change.Authorized, "pull request's page"),
 		{"Merge commits are not allowed on this repository.", 405, github.Failed, change.Authorized, "merge: {method", 1},
 		{"Squash merges are not allowed on this repository.", 405, github.Failed, change.Authorized, "merge: {method", 1},

@@ -133,7 +133,8 @@ func (c *Client) refRefused(doing string, m move, cause error) error {
 	case found:
 		refused.Hint = c.refHint(m.ref, b)
 	case refused.Hint == "" && vague(cause):
-		refused.Hint = "run again; if it stays so, look for a rule of the repository that guards " + m.ref
+		refused.Hint = "run again; if it stays so, a rule of the repository guards " + m.ref +
+			", or a branch that is called like a part of it is in the way"
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -99,8 +100,13 @@ func (m *merge) barred(ctx context.Context, s state, said *answered, b barrier) 
 	return nil, nil
 }
 
+// named are the names in GitHub's texts, of checks for example, which are people's words.
+var named = regexp.MustCompile(`"[^"]*"`)
+
+// has reports whether GitHub itself says a text.
 func has(said *answered, text string) bool {
-	return strings.Contains(strings.ToLower(said.Message), strings.ToLower(text))
+	own := named.ReplaceAllString(said.Message, `""`)
+	return strings.Contains(strings.ToLower(own), strings.ToLower(text))
 }
 
 // saysAny reports whether an answer holds one of the texts; no answer holds none.
