@@ -19,9 +19,7 @@ import (
 // secret. Without any, there is nothing to deploy.
 func (s *session) resolveProjects() error {
 	c := s.config.Deploy
-	for _, p := range c.Projects {
-		s.projects = append(s.projects, deploy.Project{Name: p.Name, URL: p.URL, Secret: p.Secret, API: p.API, Paths: p.Paths})
-	}
+	s.projects = s.configuredProjects()
 	if c.Variable != "" {
 		text := s.env(c.Variable)
 		if text == "" {
@@ -41,6 +39,15 @@ func (s *session) resolveProjects() error {
 		return &exit{code: Usage, err: fmt.Errorf("deploy.projects: %w", err)}
 	}
 	return nil
+}
+
+// configuredProjects are the projects that stand in the configuration itself.
+func (s *session) configuredProjects() []deploy.Project {
+	var all []deploy.Project
+	for _, p := range s.config.Deploy.Projects {
+		all = append(all, deploy.Project{Name: p.Name, URL: p.URL, Secret: p.Secret, API: p.API, Paths: p.Paths})
+	}
+	return all
 }
 
 // deployment wires the trigger client; nil when there are no projects.

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 	"github.com/pawl-cd/pawl/internal/policy"
@@ -55,7 +56,9 @@ func (o *validateOptions) run() error {
 	topics := append(topicsOfProblems(topic(policy.ManifestInvalid), manifests), topicsOfProblems(topic(policy.TargetInvalid), targets)...)
 	outbox := s.outboxProblems()
 	topics = append(topics, topicsOfProblems(sinksTopic, outbox)...)
-	problems := slices.Concat(s.problems, outbox, manifests, targets)
+	projects := s.projectProblems()
+	topics = append(topics, topicsOfProblems(projectsTopic, projects)...)
+	problems := slices.Concat(s.problems, outbox, projects, manifests, targets)
 	strictyaml.Sort(problems)
 	return o.print(problems, len(s.manifests), topics)
 }
@@ -72,6 +75,21 @@ func (s *session) outboxProblems() []strictyaml.Problem {
 	p := s.config.Events.OutboxPlace
 	p.Message, p.Hint = err.Error(), advice(err)
 	return []strictyaml.Problem{p}
+}
+
+// projectProblems are the faults of the projects to deploy that a run would find, as far as they stand in the
+// configuration.
+func (s *session) projectProblems() []strictyaml.Problem {
+	list := s.configuredProjects()
+	var all []strictyaml.Problem
+	for i, faults := range deploy.Static(list) {
+		for _, fault := range faults {
+			p := s.config.Deploy.Projects[i].Place
+			p.Message, p.Hint = fault.Error(), fault.Hint
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 func (o *validateOptions) printSchema() error {

@@ -56,6 +56,7 @@ func (c *checker) deploy(f *deployBlock) Deploy {
 	}
 	for _, p := range f.Projects.list {
 		one := Project{Name: p.Name.Value, URL: c.absolute(p.URL), Secret: c.variable(p.Secret), API: c.variable(p.API)}
+		one.Place = strictyaml.Problem{File: c.file, Line: p.URL.Line, Column: p.URL.Column}
 		c.uses = append(c.uses, c.use(p.Secret, p.URL.Value, "secret of the project "+p.Name.Value), c.use(p.API, p.URL.Value, "api of the project "+p.Name.Value))
 		for _, t := range p.Paths {
 			one.Paths = append(one.Paths, c.below(t))

@@ -100,6 +100,8 @@ type Deploy struct {
 type Project struct {
 	Name, URL, Secret, API string
 	Paths                  []string
+	// Place is where it stands, for messages.
+	Place strictyaml.Problem
 }
 
 // Events says what events are called and where they go.

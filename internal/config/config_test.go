@@ -116,7 +116,8 @@ func TestForms(t *testing.T) {
 		"deploy:\n  projects: ${X_1}\n":               func(c *config.Config) { c.Deploy.Variable = "X_1" },
 		"deploy: {by: push, wait: 1h, ref: stable}\n": func(c *config.Config) { c.Deploy.By, c.Deploy.Wait, c.Deploy.Ref = "push", time.Hour, "stable" },
 		"deploy: {projects: [{name: a, url: 'https://h.example/t', secret: S, api: A, paths: [x/../v.yaml]}]}\n": func(c *config.Config) {
-			c.Deploy.Projects = []config.Project{{Name: "a", URL: "https://h.example/t", Secret: "S", API: "A", Paths: []string{"v.yaml"}}}
+			c.Deploy.Projects = []config.Project{{Name: "a", URL: "https://h.example/t", Secret: "S", API: "A", Paths: []string{"v.yaml"},
+				Place: strictyaml.Problem{File: ".pawl.yaml", Line: 1, Column: 36}}}
 		},
 		"ledger: refs/heads/pawl-ledger\n": func(c *config.Config) { c.Ledger = "refs/heads/pawl-ledger" },
 		"registries: {ghcr.io: {timeout: 30s}, a.b: {timeout: 1h}}": func(c *config.Config) {

@@ -35,6 +35,20 @@ func Check(list []Project, lookup func(name string) (string, bool)) error {
 	return all.orNil()
 }
 
+// Static returns the faults of each project that do not depend on the environment, in the order of the list.
+func Static(list []Project) [][]Problem {
+	all, twice := make([][]Problem, len(list)), duplicates(list)
+	for i, project := range list {
+		all[i] = checkProject(i, project)
+		for _, p := range twice {
+			if p.index == i {
+				all[i] = append(all[i], p)
+			}
+		}
+	}
+	return all
+}
+
 // static returns the faults that do not depend on the environment.
 func static(list []Project) Problems {
 	var all Problems
@@ -104,7 +118,7 @@ func duplicates(list []Project) Problems {
 	var all Problems
 	names, places := map[string]int{}, map[string]int{}
 	for i, project := range list {
-		p := problems{project: label(i, project.Name)}
+		p := problems{project: label(i, project.Name), index: i}
 		if first, seen := names[project.Name]; seen && project.Name != "" {
 			p.add("give each project a name of its own", "the name is also that of project #%d", first+1)
 		} else {

@@ -13,6 +13,8 @@ type Problem struct {
 	Text    string
 	// Hint is the advice.
 	Hint string
+	// index is the project's place in the list.
+	index int
 }
 
 // Error returns the project and its fault.
@@ -57,11 +59,12 @@ func (p Problems) orNil() error {
 // problems collects the faults of one project.
 type problems struct {
 	project string
+	index   int
 	all     Problems
 }
 
 func (p *problems) add(hint, format string, args ...any) {
-	p.all = append(p.all, Problem{Project: p.project, Text: fmt.Sprintf(format, args...), Hint: hint})
+	p.all = append(p.all, Problem{Project: p.project, Text: fmt.Sprintf(format, args...), Hint: hint, index: p.index})
 }
 
 // label names the project at an index.

@@ -113,19 +113,19 @@ func certainty(s State) int {
 	return slices.Index([]State{Claimed, Unknown, Refused, Accepted}, s)
 }
 
-// Cover notes that the pipeline of a newer commit, CoveredBy, brought a commit that had no pipeline of its own. What is
-// known of a pipeline of its own stays.
-func (l Ledger) Cover(c Claim) Ledger {
-	old, found := l.ClaimOf(c.Commit, c.Project)
-	switch {
-	case found && old.State != Refused:
-		return l
-	case found:
-		old.CoveredBy = c.CoveredBy
-		c = old
+// Cover notes that the pipeline of a newer commit, CoveredBy, brought commits that had no pipelines of their own. What is
+// known of a pipeline of their own stays.
+func (l Ledger) Cover(covered ...Claim) Ledger {
+	covered = slices.Clone(covered)
+	for i, c := range covered {
+		covered[i].At, covered[i].MergedAt, covered[i].Message, covered[i].State = c.At.UTC(), c.MergedAt.UTC(), cut(c.Message), Refused
 	}
-	c.At, c.MergedAt, c.Message, c.State = c.At.UTC(), c.MergedAt.UTC(), cut(c.Message), Refused
-	l.Claims = put(l.Claims, []Claim{c}, compareClaims, func(_, c Claim) Claim { return c })
+	l.Claims = put(l.Claims, covered, compareClaims, func(old, c Claim) Claim {
+		if old.State == Refused {
+			old.CoveredBy = c.CoveredBy
+		}
+		return old
+	})
 	return l
 }
 

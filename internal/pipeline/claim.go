@@ -17,8 +17,10 @@ type picks struct {
 	ledger  ledger.Ledger
 	changed bool
 	// claims are those that the run holds now; others are the triggers that it leaves alone, with the reason.
-	claims []ledger.Claim
-	others []Trigger
+	// batches are what each of the claims brings.
+	claims  []ledger.Claim
+	batches []batch
+	others  []Trigger
 	// asks are questions to the base without whose answers nothing is claimed, checks the refused triggers of commits
 	// that the forge has to be asked for.
 	asks   []relation
@@ -126,12 +128,12 @@ func (t *turns) named(commit string) bool {
 // pickFor claims what one project has not got.
 func (t *turns) pickFor(p *picks, project deploy.Project) {
 	progress := t.progress[project.Name]
-	if progress.done {
-		p.others = append(p.others, progress.others...)
-		return
+	for _, b := range progress.batches {
+		p.others = append(p.others, b.others...)
 	}
 	begin := len(p.others)
 	pending, sure := t.pending(p, project)
+	pending = slices.DeleteFunc(pending, func(c candidate) bool { return progress.handled(c.commit.SHA) })
 	if !sure || len(pending) == 0 {
 		return
 	}
@@ -155,13 +157,17 @@ func (t *turns) pickFor(p *picks, project deploy.Project) {
 	}
 	newest, older := pending[len(pending)-1].commit, pending[:len(pending)-1]
 	next, fresh, _ := p.ledger.Claim(t.claimOf(project, newest), project.Name)
-	p.ledger, p.claims, p.changed = next, append(p.claims, fresh...), true
-	progress.older = nil
+	if len(fresh) != 1 {
+		return // somebody holds it, which pending leaves out
+	}
+	p.ledger, p.claims, p.changed = next, append(p.claims, fresh[0]), true
+	var made batch
 	for _, c := range older {
 		p.tell(project, c.commit.SHA, Covered, "the pipeline of "+short(newest.SHA)+" brings it")
-		progress.older = append(progress.older, t.covered(project, c.commit, newest.SHA))
+		made.older = append(made.older, t.covered(project, c.commit, newest.SHA))
 	}
-	progress.others = slices.Clone(p.others[begin:])
+	made.others = slices.Clone(p.others[begin:])
+	p.batches = append(p.batches, made)
 }
 
 // pending are the commits that a project has not got and that nobody is bringing: those given, and those whose trigger was

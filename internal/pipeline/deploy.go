@@ -143,7 +143,7 @@ func (d Deployment) Deploy(ctx context.Context, known ledger.Ledger, commits []C
 			return t.unfinished(), fmt.Errorf("claiming the triggers: %w", err)
 		}
 		if len(picked.claims) > 0 {
-			fired := t.fire(ctx, picked.claims)
+			fired := t.fire(ctx, picked)
 			if err := t.record(ctx, fired); err != nil {
 				return t.report(picked), fmt.Errorf("recording the answers of the triggers: %w", err)
 			}

@@ -212,6 +212,22 @@ func TestDeployOfClaims(t *testing.T) {
 	}
 }
 
+// TestNewerOneComesFreeLater fires what a dead run had claimed also when an older commit was fired meanwhile, and covers an
+// older one that comes free.
+func TestNewerOneComesFreeLater(t *testing.T) {
+	t.Parallel()
+	d := newDeployment(true, claim(2, ledger.Claimed, 29))
+	says, _ := d.run(t, merge(1, "values.yaml"), merge(2, "values.yaml"))
+	if !slices.Equal(says, []string{"c1 accepted", "c2 accepted"}) || !slices.Equal(d.gitlab.fired, []string{"dev page1", "dev page2"}) {
+		t.Errorf("a newer one: %v, fired %v", says, d.gitlab.fired)
+	}
+	d = newDeployment(true, claim(1, ledger.Claimed, 29))
+	says, _ = d.run(t, merge(1, "values.yaml"), merge(2, "values.yaml"))
+	if !slices.Equal(says, []string{"c1 covered", "c2 accepted"}) || !slices.Equal(d.gitlab.fired, []string{"dev page2"}) {
+		t.Errorf("an older one: %v, fired %v", says, d.gitlab.fired)
+	}
+}
+
 // TestEarlierAttempt takes over at once what an earlier attempt of the same workflow run has claimed, and nothing else.
 func TestEarlierAttempt(t *testing.T) {
 	t.Parallel()

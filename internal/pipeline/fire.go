@@ -26,10 +26,11 @@ type fired struct {
 }
 
 // fire sends all triggers at once.
-func (t *turns) fire(ctx context.Context, claims []ledger.Claim) []fired {
-	all := make([]fired, len(claims))
+func (t *turns) fire(ctx context.Context, p picks) []fired {
+	all := make([]fired, len(p.claims))
 	var group errgroup.Group
-	for i, c := range claims {
+	for i, c := range p.claims {
+		t.progress[c.Project].batches[c.Commit] = p.batches[i]
 		group.Go(func() error {
 			begun := t.Clock()
 			answer := t.trigger(ctx, c)
@@ -50,10 +51,11 @@ func (t *turns) fire(ctx context.Context, claims []ledger.Claim) []fired {
 
 // note keeps an answer, and decides whether the trigger is sent once more in this run.
 func (t *turns) note(f fired) {
-	progress := t.progress[f.claim.Project]
-	progress.done, progress.tries = true, progress.tries+1
-	if again := f.answer.Again; again > 0 && progress.tries < maxTries && t.waited+again < resting && t.Sleep != nil {
-		progress.done, progress.after = false, t.Clock().Add(again)
+	progress, commit := t.progress[f.claim.Project], f.claim.Commit
+	progress.tries[commit]++
+	if again := f.answer.Again; again > 0 && progress.tries[commit] < maxTries && t.waited+again < resting && t.Sleep != nil {
+		progress.after = t.Clock().Add(again)
+		delete(progress.batches, commit)
 	}
 	t.sent[keyOf(f.claim)] = f
 }
@@ -82,18 +84,14 @@ func (t *turns) record(ctx context.Context, all []fired) error {
 	var covered []ledger.Claim
 	for i, f := range all {
 		if answers[i] = f.claim; f.claim.State == ledger.Accepted {
-			covered = append(covered, t.progress[f.claim.Project].older...)
+			covered = append(covered, t.progress[f.claim.Project].batches[f.claim.Commit].older...)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recording)
 	defer cancel()
 	at := t.now()
 	return t.Recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger {
-		l = l.Answer(answers...)
-		for _, c := range covered {
-			l = l.Cover(c)
-		}
-		t.ledger = l.Compact(at, ledger.Limits{})
+		t.ledger = l.Answer(answers...).Cover(covered...).Compact(at, ledger.Limits{})
 		return t.ledger
 	})
 }

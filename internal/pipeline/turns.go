@@ -48,15 +48,29 @@ type verdict struct{ seen, becomes ledger.Claim }
 
 // progress is how far one project is in this run.
 type progress struct {
-	// done says that its trigger was sent; others are what was told of its other commits then, older those that it covers.
-	done   bool
-	others []Trigger
-	older  []ledger.Claim
-	// tries counts the triggers that were sent; after is when the next one may be, and spent for how long pipelines of the
-	// project were looked for.
-	tries int
+	// batches are what was sent, by the commit whose trigger it was; what came free later may be sent as well.
+	batches map[string]batch
+	// tries counts the triggers of a commit that were sent; after is when the next one may be, and spent for how long
+	// pipelines of the project were looked for.
+	tries map[string]int
 	after time.Time
 	spent time.Duration
+}
+
+// batch is what one trigger brings: the older commits, and what was told of all others when it was claimed.
+type batch struct {
+	older  []ledger.Claim
+	others []Trigger
+}
+
+// handled reports that a commit was sent in this run, or is brought by one that was.
+func (p *progress) handled(commit string) bool {
+	for sent, b := range p.batches {
+		if sent == commit || slices.ContainsFunc(b.older, func(c ledger.Claim) bool { return c.Commit == commit }) {
+			return true
+		}
+	}
+	return false
 }
 
 // firstPause and lastPause are how long a turn waits before it reads the ledger again: twice as long each time.
@@ -74,7 +88,7 @@ func newTurns(d Deployment, known ledger.Ledger, commits []Commit, learned ledge
 		seen: map[key]sighting{}, verdicts: map[key]verdict{}, faults: map[key]Trigger{}, progress: map[string]*progress{}, sent: map[key]fired{},
 		pause: firstPause, said: map[key]bool{}}
 	for _, p := range d.Projects {
-		t.progress[p.Name] = &progress{}
+		t.progress[p.Name] = &progress{batches: map[string]batch{}, tries: map[string]int{}}
 	}
 	for _, c := range commits {
 		if c.Own {
@@ -213,8 +227,8 @@ func (t *turns) judge(c ledger.Claim, answer deploy.Answer, found bool, err erro
 	default:
 		becomes.State, becomes.Detail = ledger.Refused, "there is certainly no pipeline for this commit"
 		own.answer.Hint = "the next run fires again"
-		if progress := t.progress[c.Project]; ours && progress.tries < maxTries {
-			progress.done = false
+		if progress := t.progress[c.Project]; ours && progress.tries[c.Commit] < maxTries {
+			delete(progress.batches, c.Commit)
 		}
 	}
 	if ours {

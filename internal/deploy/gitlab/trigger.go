@@ -44,6 +44,9 @@ func (c *Client) Trigger(ctx context.Context, p deploy.Project, r deploy.Request
 		res, err := call(t.context(ctx), api, http.MethodPost, id, "trigger/pipeline", options, &made)
 		left -= c.config.Now().Sub(start)
 		wait, again := c.again(&t, res, err, attempt)
+		if !again {
+			wait = 0
+		}
 		if !again || wait > left || ctx.Err() != nil {
 			return c.answer(p, r, attempted{made, res, err, t.sent(err), wait})
 		}
