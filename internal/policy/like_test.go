@@ -42,6 +42,7 @@ func TestLike(t *testing.T) {
 		{"1.2-arm64", "", "1.3-arm64", []string{"1.3-arm64", "1.4-arm32", "1.4-amd64"}},
 		{"1.2-x86_64", "", "1.3-x86_64", []string{"1.3-x86_64"}},
 		{"main-3c86847-20260101", "", "main-1234567-20260102", []string{"main-1234567-20260102", "main-9999999-20260101"}},
+		{"main-dfdfbba-17", "", "main-1c86847-18", []string{"main-1c86847-18"}},
 		{"20261228-3c86847", "", "20261229-0a1b2c3", []string{"20261229-0a1b2c3", "20261230"}},
 		{"v1.2.3-45-g3c86847", "", "v1.2.3-46-g1111111", []string{"v1.2.3-46-g1111111", "v1.2.3-46"}},
 		{"17.1.0-22601-16443cb", "", "17.1.0-22602-0a0a0a0", []string{"17.1.0-22602-0a0a0a0", "17.2.0"}},
@@ -130,7 +131,7 @@ var (
 // modelOf takes a tag apart in the simplest way: its text with a mark for each place, and the places.
 func modelOf(tag string) (text string, slots []modelSlot) {
 	hashy := func(w string) bool {
-		return modelHash.MatchString(w) && strings.ContainsAny(w, "abcdef") && strings.ContainsAny(w, "0123456789")
+		return modelHash.MatchString(w) && strings.ContainsAny(w, "abcdef")
 	}
 	for _, word := range modelWord.FindAllString(tag, -1) {
 		if m := modelPrefix.FindStringSubmatch(word); m != nil && (hashy(m[2]) || modelDigits.MatchString(m[2])) {

@@ -94,10 +94,10 @@ const (
 	longestHash  = 64
 )
 
-// isHash reports whether a word is a hexadecimal hash; one of digits alone cannot be told by itself, see shape.
+// isHash reports whether a word is a hexadecimal hash, one of a thousand of which has no digit; one of digits alone
+// cannot be told by itself, see shape.
 func isHash(word string) bool {
-	return len(word) >= shortestHash && len(word) <= longestHash && strings.Trim(word, "0123456789abcdef") == "" &&
-		!decimal(word) && strings.ContainsAny(word, "0123456789")
+	return len(word) >= shortestHash && len(word) <= longestHash && strings.Trim(word, "0123456789abcdef") == "" && !decimal(word)
 }
 
 // hashPrefixes are the words that stand right before a hash, as in git's own v1.2.3-45-g0123abc.
