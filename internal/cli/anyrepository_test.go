@@ -78,6 +78,8 @@ type grower struct {
 type grown struct {
 	docs []plant
 	crlf bool
+	// more means that documents may be put beside its own.
+	more bool
 }
 
 type plant struct {
@@ -186,7 +188,10 @@ func (g *grower) untracked() string { return "other/" + g.name("extra") + ":1.0.
 func (g *grower) workload() plant {
 	p := plant{head: fmt.Sprintf("kind: %s\nmetadata: {name: %s}\nspec:\n  template:\n    spec:\n      containers:\n", []string{"Deployment", "StatefulSet"}[g.r.IntN(2)], g.name("app")), tail: "      volumes: [] # none\n"}
 	for range 1 + g.r.IntN(3) {
-		name := g.name("c")
+		name := "c" // one name in many workloads
+		if len(p.entries) > 0 {
+			name = g.name("c")
+		}
 		order := []string{"        - name: " + name + "\n          image: " + g.reference(g.image()) + " # kept\n", "        - image: " + g.reference(g.image()) + "\n          name: " + name + "\n"}
 		p.entries = append(p.entries, order[g.r.IntN(2)])
 	}
@@ -279,7 +284,7 @@ func (g *grower) grow() {
 	dirs := []string{"apps", "infra", "dev", "env/prod"}
 	for range 1 + g.r.IntN(6) {
 		dir := dirs[g.r.IntN(len(dirs))]
-		g.files[dir+"/"+g.name("f")+".yaml"] = &grown{docs: []plant{[]func() plant{g.workload, g.release, g.artifact, g.application}[g.r.IntN(4)]()}}
+		g.files[dir+"/"+g.name("f")+".yaml"] = &grown{more: true, docs: []plant{[]func() plant{g.workload, g.release, g.artifact, g.application}[g.r.IntN(4)]()}}
 		g.files[dir+"/"+g.name("values")+".yaml"] = &grown{docs: []plant{g.values()}, crlf: g.chance(4)}
 	}
 	several := &grown{}
@@ -305,11 +310,24 @@ func (g *grower) mix() {
 				g.r.Shuffle(len(d.entries), func(i, j int) { d.entries[i], d.entries[j] = d.entries[j], d.entries[i] })
 			}
 		}
-		if len(f.docs) > 1 {
-			f.docs = append(f.docs, plant{head: "kind: Deployment\nmetadata: {name: " + g.name("new") + "}\nspec: {template: {spec: {containers: [{name: x, image: '" + g.untracked() + "'}]}}}\n"})
+		if f.more || len(f.docs) > 1 {
+			for range g.r.IntN(3) {
+				f.docs = append(f.docs, plant{head: g.stranger()})
+			}
 			g.r.Shuffle(len(f.docs), func(i, j int) { f.docs[i], f.docs[j] = f.docs[j], f.docs[i] })
 		}
 	}
+}
+
+// stranger is a document that nobody tracks, of the kinds that are tracked.
+func (g *grower) stranger() string {
+	name := "metadata: {name: " + g.name("new") + "}\n"
+	return []string{
+		"kind: Deployment\n" + name + "spec:\n  template: {spec: {containers: [{name: c, image: '" + g.untracked() + "'}]}}\n",
+		"kind: HelmRelease\n" + name + "spec:\n  chart: {spec: {chart: other, version: 1.0.0, sourceRef: {kind: HelmRepository, name: gone}}}\n  values: {image: {repository: other/x, tag: 1.0.0}}\n",
+		"kind: OCIRepository\n" + name + "spec: {url: 'oci://ghcr.io/other/x', ref: {tag: 1.0.0}}\n",
+		"kind: Application\n" + name + "spec: {source: {repoURL: 'https://charts.example', chart: other, targetRevision: 1.0.0}}\n",
+	}[g.r.IntN(4)]
 }
 
 // text is a file with the marks in it.

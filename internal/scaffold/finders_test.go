@@ -77,7 +77,7 @@ func TestFindCharts(t *testing.T) {
 	t.Parallel()
 	checkFindings(t, map[string]finding{
 		"HelmRelease": {map[string]string{"a.yaml": helmRepository, "b.yaml": helmRelease("web", "1.2.3")},
-			[]string{"https://charts.example/stable#web | semver ^1.0.0 | b.yaml $.spec.chart.spec.version"}, nil},
+			[]string{"https://charts.example/stable#web | semver ^1.0.0 | b.yaml $[?(@.kind=='HelmRelease' && @.metadata.name=='web')].spec.chart.spec.version"}, nil},
 		"several documents": {map[string]string{"a.yaml": helmRepository + "---\n" + helmRelease("web", "1.2.3") + "---\n" + helmRelease("api", "0.4.1")},
 			[]string{"https://charts.example/stable#api | semver ~0.4 | a.yaml $[?(@.kind=='HelmRelease' && @.metadata.name=='api')].spec.chart.spec.version",
 				"https://charts.example/stable#web | semver ^1.0.0 | a.yaml $[?(@.kind=='HelmRelease' && @.metadata.name=='web')].spec.chart.spec.version"}, nil},
@@ -87,7 +87,7 @@ func TestFindCharts(t *testing.T) {
 		"a range":    {map[string]string{"a.yaml": helmRepository, "b.yaml": helmRelease("web", ">=1.0.0")}, nil, []string{"1 range of versions: what installs it chooses: b.yaml $.spec.chart.spec.version >=1.0.0"}},
 		"a variable": {map[string]string{"a.yaml": helmRepository, "b.yaml": helmRelease("web", "${version}")}, nil, []string{"1 version or file with templates"}},
 		"OCIRepository": {map[string]string{"a.yaml": "kind: OCIRepository\nmetadata: {name: x}\nspec:\n  url: oci://ghcr.io/org/charts/x\n  ref: {tag: 1.2.3, digest: 'sha256:00'}\n"},
-			[]string{"ghcr.io/org/charts/x | semver ^1.0.0 | a.yaml $.spec.ref.digest digest", "ghcr.io/org/charts/x | semver ^1.0.0 | a.yaml $.spec.ref.tag"}, nil},
+			[]string{"ghcr.io/org/charts/x | semver ^1.0.0 | a.yaml $[?(@.kind=='OCIRepository' && @.metadata.name=='x')].spec.ref.digest digest", "ghcr.io/org/charts/x | semver ^1.0.0 | a.yaml $[?(@.kind=='OCIRepository' && @.metadata.name=='x')].spec.ref.tag"}, nil},
 		"OCIRepository with a range": {map[string]string{"a.yaml": "kind: OCIRepository\nspec: {url: 'oci://ghcr.io/org/x', ref: {semver: 1.x}}\n"}, nil, []string{"1 range of versions"}},
 		"Chart.yaml": {map[string]string{"web/Chart.yaml": "version: 9.9.9\ndependencies:\n  - {name: cache, version: 17.0.1, repository: 'https://charts.example'}\n  - {name: db, version: 1.0.0, repository: 'oci://ghcr.io/org/charts'}\n" +
 			"  - {name: own, version: 1.0.0, repository: 'file://../own'}\n  - {name: any, version: 1.x, repository: 'https://charts.example'}\n", "web/Chart.lock": "x"},

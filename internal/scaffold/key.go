@@ -12,13 +12,19 @@ import (
 
 // keyTo returns a key that leads to exactly one scalar of the file, and names it: entries of lists by what they are
 // called, documents of several by what they are. why says why there is none.
+//
+// A version alone is looked for in its own resource, which it names, so that it stays the only one when another document
+// is put beside; a whole reference says itself whose it is.
 func (s *scan) keyTo(at *trail, place *yaml.Node) (key, why string) {
 	key, why = pathTo(at)
 	if why != "" {
 		return "", why
 	}
-	if len(s.docs) > 1 {
-		key = s.guarded(key)
+	switch {
+	case len(s.docs) > 1:
+		key = s.guarded(key, "kind", "metadata.name", "metadata.namespace")
+	case (!withTag.MatchString(place.Value) || strings.HasPrefix(place.Value, "sha256:")) && text(s.doc, "metadata", "name") != "":
+		key = s.guarded(key, "kind", "metadata.name")
 	}
 	p, err := edit.ParsePath(key)
 	if err != nil {
@@ -38,10 +44,10 @@ func (s *scan) keyTo(at *trail, place *yaml.Node) (key, why string) {
 	return key, ""
 }
 
-// guarded narrows a key to the document that the scan is in, as far as that has a kind and a name.
-func (s *scan) guarded(key string) string {
+// guarded narrows a key to the document that the scan is in, as far as that has what it is called by.
+func (s *scan) guarded(key string, by ...string) string {
 	var all []string
-	for _, path := range []string{"kind", "metadata.name", "metadata.namespace"} {
+	for _, path := range by {
 		if n := valueAt(s.doc, path); n != nil && n.Kind == yaml.ScalarNode && sayable(n.Value) {
 			all = append(all, "@."+path+"=="+quoted(n))
 		}
