@@ -16,7 +16,7 @@ const updater = "argocd-image-updater.argoproj.io/"
 
 // argoPolicy is what Argo CD Image Updater is told of one image of an Application.
 type argoPolicy struct {
-	// dir is the Application's path in the repository; image its canonical name.
+	// dir is the Application's path in the repository, or one of its files of values; image its canonical name.
 	dir, image string
 	filter     filter
 	// why says what pawl has no words for, empty for nothing.
@@ -25,7 +25,7 @@ type argoPolicy struct {
 
 // covers reports whether a use is a value of the Application.
 func (p argoPolicy) covers(u use) bool {
-	if u.origin.kind != source.Image || p.dir != "." && !strings.HasPrefix(u.file, p.dir+"/") {
+	if u.origin.kind != source.Image || p.dir != "." && u.file != p.dir && !strings.HasPrefix(u.file, p.dir+"/") {
 		return false
 	}
 	q, err := u.origin.query()
@@ -71,12 +71,15 @@ func documents(files []*file, kinds ...string) []*yaml.Node {
 	return all
 }
 
-// applicationPaths are the directories of an Application's sources.
+// applicationPaths are the directories of an Application's sources, and their files of values.
 func applicationPaths(spec *yaml.Node) []string {
 	var dirs []string
 	for _, s := range append(entries(spec, "sources"), field(spec, "source")) {
 		if p := text(s, "path"); p != "" && !templated(p) {
 			dirs = append(dirs, path.Clean(p))
+			for _, file := range entries(s, "helm", "valueFiles") {
+				dirs = append(dirs, path.Join(p, file.Value))
+			}
 		}
 	}
 	return dirs

@@ -113,7 +113,7 @@ func deriveLike(tag string) (filter, reason) {
 	switch {
 	case moving.MatchString(tag):
 		f.pattern = m[1] + ".x"
-	case m == nil || isYear(m[1]) || isDate(m[1]) || counter.MatchString(tag):
+	case m == nil || isYear(m[1]) || isDate(m[1]) || counter.MatchString(tag) || shortYear.MatchString(tag):
 	case m[1] == "0" && m[2] != "":
 		f.pattern = "0." + m[2] + ".x"
 	default:
@@ -129,6 +129,8 @@ var (
 	year   = mustPattern(`^20\d\d$`)
 	date   = mustPattern(`^20\d{6}(?:\d{2,6})?$`)
 	moment = mustPattern(`^1\d{9}(?:\d{3})?$`)
+	// shortYear is a year of two digits and a month with its zero: 25.04.
+	shortYear = mustPattern(`^v?(?:1[5-9]|[23]\d)\.0[1-9](?:\D|$)`)
 	// counter is a word and one number that counts builds, alone or before a hash: main-1234, build-12.
 	counter = mustPattern(`^(?:[A-Za-z]{2,}[-_.])*\d{3,}(?:[-_.][0-9a-f]{7,40})?$|^(?:[A-Za-z]{2,}[-_.])+\d+(?:[-_.][0-9a-f]{7,40})?$`)
 )

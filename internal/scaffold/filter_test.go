@@ -35,7 +35,7 @@ func TestFilterFor(t *testing.T) {
 		"1234":                         {"like", nil, nil},
 		"RELEASE.2024-05-01T01-11-10Z": {"like", nil, nil},
 		"17.1.0-22601-16443cb":         {"like 17.x", nil, nil},
-		"25.09.4":                      {"like 25.x", nil, nil},
+		"25.09.4":                      {"like", nil, nil},
 		"2024.01.15":                   {"like", nil, nil},
 	} {
 		f, why := filterOf(use{tag: tag, origin: imageOrigin("a")})

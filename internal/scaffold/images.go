@@ -33,13 +33,27 @@ func (s *scan) reference(n *yaml.Node, at *trail) {
 	case m == nil && templated(value):
 		s.leave(isTemplate, s.path+" "+dotted(at))
 	case m == nil:
-	case at.node.Kind == yaml.MappingNode && child(at.node, "build") != nil && at.up.parentIs("services"):
+	case at.up.parentIs("services") && s.builds(m[1]):
 		s.leave(isBuilt, s.path+" "+dotted(at))
 	case !hasHost(m[1]) && s.elsewhere(at) != "":
 		s.unknownRegistry(m[1], at)
 	default:
 		s.add(use{origin: imageOrigin(m[1]), tag: m[2], prefix: m[1] + ":", pinned: m[3] != ""}, n, at)
 	}
+}
+
+// builds reports whether a service of the compose file builds an image; others of its services may use it too.
+func (s *scan) builds(image string) bool {
+	services := field(s.doc, "services")
+	if services == nil {
+		return false
+	}
+	for _, service := range services.Content {
+		if built, _, _ := cutTag(text(service, "image")); field(service, "build") != nil && built == image {
+			return true
+		}
+	}
+	return false
 }
 
 // parentIs reports whether the map above is below the key.
@@ -123,11 +137,17 @@ var registryName = mustPattern(`(?i)^(?:(?:global|default|system|docker|image|co
 // elsewhere is the key of a registry that is set above a place and holds for images without one; empty for none.
 func (s *scan) elsewhere(at *trail) string {
 	for t := at; t != nil; t = t.up {
-		if key := registryIn(t.node); key != "" {
-			return key
+		global, common := field(t.node, "global"), field(t.node, "image")
+		if text(common, "repository") != "" {
+			common = nil // it is an image of its own
 		}
-		if key := registryIn(field(t.node, "global")); key != "" {
-			return "global." + key
+		for _, place := range []struct {
+			node *yaml.Node
+			name string
+		}{{t.node, ""}, {global, "global."}, {field(global, "image"), "global.image."}, {common, "image."}} {
+			if key := registryIn(place.node); key != "" {
+				return place.name + key
+			}
 		}
 	}
 	return ""

@@ -103,7 +103,7 @@ func (t *tree) testDirectory(file string) string {
 }
 
 // generatedMark is what generators write at the head of a file.
-var generatedMark = mustPattern(`(?i)\bdo not edit\b|\bgenerated (?:by|with|using)\b|\bauto-?generated\b|@generated\b|\bcode generated\b`)
+var generatedMark = mustPattern(`(?i)\bdo not (?:edit|modify)\b|\bgenerated file\b|^# source: \S+/templates/\S+$|\bgenerated (?:by|with|using)\b|\bauto-?generated\b|@generated\b|\bcode generated\b`)
 
 // isGeneratedText reports whether the comments at the head of a file say that a tool writes it.
 func isGeneratedText(text string) bool {
