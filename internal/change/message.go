@@ -86,6 +86,13 @@ func ParseTrailers(message string) Trailers {
 	return t
 }
 
+// OwnMessage reports whether a commit message has trailers of ours. Anyone can write them: it proves nothing, its absence
+// does.
+func OwnMessage(message string) bool {
+	t := ParseTrailers(message)
+	return t.Chain != "" || len(t.Updates) > 0 || t.Omitted > 0
+}
+
 // ParseMessage is ParseTrailers with the Manifest of each update that the lines above the trailers name without doubt.
 func ParseMessage(message string) Trailers {
 	t := ParseTrailers(message)

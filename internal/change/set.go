@@ -53,6 +53,38 @@ func (s Set) Digest() string {
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }
 
+// DiffDigest returns the digest of a change of files as bytes, in any order; irregular are paths that change otherwise.
+func DiffDigest(files []File, irregular []string) string {
+	h := sha256.New()
+	for _, f := range slices.SortedFunc(slices.Values(files), func(a, b File) int { return cmp.Compare(a.Path, b.Path) }) {
+		put(h, "file", f.Path, string(f.Before), string(f.After))
+	}
+	put(h, slices.Sorted(slices.Values(irregular))...)
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}
+
+// Holds returns what the ledger records of the set's pull request.
+func (s Set) Holds() ledger.Pull {
+	p := ledger.Pull{Diff: DiffDigest(s.Files, nil)}
+	for _, u := range s.sorted() {
+		p.Updates = append(p.Updates, ledger.PullUpdate{Place: u.place(), Manifest: u.Manifest, Old: u.Old, New: u.New, Version: u.Version})
+	}
+	for _, f := range s.Files {
+		p.Files = append(p.Files, f.Path)
+	}
+	slices.Sort(p.Files)
+	return p
+}
+
+// Held returns the updates that the ledger recorded of a pull request.
+func Held(p ledger.Pull) []Update {
+	var all []Update
+	for _, u := range p.Updates {
+		all = append(all, Update{Manifest: u.Manifest, File: u.File, Document: u.Document, Key: u.Key, Old: u.Old, New: u.New, Version: u.Version})
+	}
+	return all
+}
+
 // put hashes texts with their lengths, so that no two lists of texts look alike.
 func put(h hash.Hash, texts ...string) {
 	for _, t := range texts {

@@ -239,8 +239,8 @@ func gitHead(ctx context.Context, root string) (string, error) {
 func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forge *gitHub, story *story, commits []pipeline.Commit) error {
 	report := pipeline.Report{Schema: pipeline.ReportSchema, Started: o.sys.Now()}
 	story.Started()
-	known, commits, err := o.look(ctx, story.Forge(forge), commits, len(story.session.config.Events.Sinks) > 0)
-	if err == nil {
+	known, commits, err := o.look(ctx, story.Forge(forge), commits, &report)
+	if err == nil && o.may(known, commits, d, &report) {
 		report.Deploy, err = d.Deploy(ctx, known, commits, nil)
 	}
 	missing := story.end(ctx, forge, &report, err)
@@ -254,27 +254,52 @@ func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forg
 	if err != nil {
 		return &exit{code: Failure, err: err}
 	}
-	if report.Deploy.Failed() {
-		return &exit{code: Partial, topics: topicsOfDeploy(report.Deploy)}
+	if topics := slices.Concat(topicsOfDeploy(report.Deploy), topicsOfMerges(report)); len(topics) > 0 {
+		return &exit{code: Partial, topics: topics}
 	}
 	return missing
 }
 
-// look reads the ledger and, for the events of the commits, the pull requests that they were merged from. When those
-// cannot be read, the pipelines are fired all the same; the chain stands in the commit's trailers as well.
-func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits []pipeline.Commit, pulls bool) (ledger.Ledger, []pipeline.Commit, error) {
+// may reports whether anything may be fired: not without the ledger that got lost, and not, unless a person names it, what
+// was merged in pawl's name otherwise than planned.
+func (o *deployOptions) may(known ledger.Ledger, commits []pipeline.Commit, d *pipeline.Deployment, report *pipeline.Report) bool {
+	if report.Lost != nil {
+		return false
+	}
+	if o.commit.SHA != "" || o.retryUnknown || pipeline.Brings(known, commits) {
+		return true
+	}
+	report.Unplanned = pipeline.UnplannedOf(known, d)
+	return false
+}
+
+// look reads the ledger and the pull requests that the commits were merged from: for the events of the commits, and because
+// nobody may have looked yet what was merged. When those cannot be read, the pipelines are fired all the same; the chain
+// stands in the commit's trailers as well.
+func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits []pipeline.Commit, report *pipeline.Report) (ledger.Ledger, []pipeline.Commit, error) {
 	for i, c := range commits {
 		if chain := change.ParseTrailers(c.Message).Chain; len(chain) <= change.MaxChain {
 			commits[i].Chain = chain
 		}
 	}
+	profile, err := forge.Open(ctx)
+	if err != nil {
+		return ledger.Ledger{}, nil, err
+	}
 	known, err := forge.Ledger(ctx)
-	if err != nil || !pulls {
+	if err != nil {
 		return known, commits, err
 	}
-	recent, err := forge.Recent(ctx)
+	recent, _, err := forge.Recent(ctx, 1)
 	if err != nil {
-		o.reporter().say(slog.LevelWarn, "events without the pull requests of the commits: "+err.Error(), advice(err))
+		o.reporter().say(slog.LevelWarn, "nobody looks at the pull requests of the commits: "+err.Error(), advice(err))
+	} else if now, err := pipeline.Learn(ctx, forge, known, recent); err != nil {
+		return known, nil, err
+	} else if !known.Empty() {
+		known = now
+	}
+	if report.Lost, err = pipeline.Forgotten(ctx, forge, profile.BaseSHA, known, recent, o.sys.Now()); err != nil {
+		return known, nil, err
 	}
 	for i, c := range commits {
 		at := slices.IndexFunc(recent, func(p pipeline.PullState) bool { return p.Merged && p.SHA == c.SHA })
@@ -287,10 +312,10 @@ func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits 
 
 // tell prints the report and hands it to the workflow; ended is what ended the deployment early.
 func (o *deployOptions) tell(report pipeline.Report, nothing bool, ended error) error {
-	if report.Deploy == nil {
+	if report.Deploy == nil && report.Lost == nil && report.Unplanned == nil {
 		return nil
 	}
-	lines := append(deployLines(report.Deploy), eventLines(report)...)
+	lines := slices.Concat(mergeLines(report), deployLines(report.Deploy), eventLines(report))
 	if len(lines) == 0 && nothing {
 		lines = []string{"deploy: nothing was pushed to the base branch and nothing is left over"}
 	}
@@ -300,9 +325,11 @@ func (o *deployOptions) tell(report pipeline.Report, nothing bool, ended error) 
 		fmt.Fprintln(&text, printable(line))
 	}
 	job := o.job()
-	for _, t := range report.Deploy.Triggers {
-		if t.Failed() {
-			job.annotate("error", t.Project, t.Detail+" "+t.Hint)
+	if report.Deploy != nil {
+		for _, t := range report.Deploy.Triggers {
+			if t.Failed() {
+				job.annotate("error", t.Project, t.Detail+" "+t.Hint)
+			}
 		}
 	}
 	said := errors.Join(job.summary(markdown.String()), o.writeReport(o.page, report, ended))

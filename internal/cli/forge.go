@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -119,7 +120,12 @@ func blobName(data []byte) string {
 // Propose publishes the branch and brings the pull request up to date.
 func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.PullText) (pipeline.Pull, error) {
 	text.Title, text.Body = g.clean(text.Title), g.clean(text.Body)
-	head, err := g.client.Publish(ctx, set.Base, set.Files, g.clean(text.Message.String()))
+	g.client.Know(text.Heads...)
+	var first []string
+	if text.Branch != "" {
+		first = append(first, text.Branch)
+	}
+	head, err := g.client.Publish(ctx, set.Base, set.Files, g.clean(text.Message.String()), first...)
 	if err != nil {
 		return pipeline.Pull{}, moved(err)
 	}
@@ -137,7 +143,11 @@ func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.Pull
 	case head.Changed:
 		done = "updated"
 	}
-	return pipeline.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Created: pull.Created, Done: done, Foreign: head.Foreign}, nil
+	out := pipeline.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Created: pull.Created, Done: done, Foreign: head.Foreign}
+	for _, p := range head.Others {
+		out.Others = append(out.Others, pipeline.OtherPull{Number: p.Number, URL: p.URL, Branch: p.Branch, Author: p.Author})
+	}
+	return out, nil
 }
 
 // explain tells the people who pushed to branches of ours where the updates go on.
@@ -177,48 +187,90 @@ func (g *gitHub) Withdraw(ctx context.Context) ([]pipeline.PullState, error) {
 	}
 	var closed []pipeline.PullState
 	for _, p := range open {
+		number := p.Number
 		p, err := g.client.Close(ctx, p)
 		if errors.Is(err, github.ErrMoved) || errors.Is(err, github.ErrForeign) {
+			if _, err := g.client.Disarm(ctx, number); err != nil {
+				return closed, err
+			}
 			continue
 		}
 		if err != nil {
 			return closed, err
 		}
-		state, _ := pullState(p)
-		closed = append(closed, state)
+		closed = append(closed, pullState(p))
 	}
 	return closed, nil
 }
 
-// Recent returns what was proposed of late and what became of it.
-func (g *gitHub) Recent(ctx context.Context) ([]pipeline.PullState, error) {
-	pulls, err := g.client.Recent(ctx)
+// Recent returns what was proposed from the configured branch and what became of it.
+func (g *gitHub) Recent(ctx context.Context, page int) ([]pipeline.PullState, bool, error) {
+	pulls, more, err := g.client.Recent(ctx, page)
+	return pullStates(pulls), more, err
+}
+
+// mergeQueue is the login of GitHub's merge queue, as far as all its spellings agree.
+const mergeQueue = "github-merge-queue"
+
+// Numbered returns pull requests with who merged them.
+func (g *gitHub) Numbered(ctx context.Context, numbers ...int) ([]pipeline.PullState, error) {
+	pulls, err := g.client.Numbered(ctx, numbers...)
 	if err != nil {
 		return nil, err
 	}
-	var all []pipeline.PullState
-	for _, p := range pulls {
-		if state, ok := pullState(p); ok {
-			all = append(all, state)
-		}
+	r, err := g.client.Opened(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := pullStates(pulls)
+	for i, p := range pulls {
+		all[i].ByPawl = p.Merged && (r.Self.Is(p.MergedBy) || strings.HasPrefix(p.MergedBy.Login, mergeQueue))
 	}
 	return all, nil
 }
 
-// pullState translates a pull request; false when it does not say what it holds.
-func pullState(p github.Pull) (pipeline.PullState, bool) {
-	says, ok := change.ParseMetadata(p.Body)
+// MergedDiff digests what was merged.
+func (g *gitHub) MergedDiff(ctx context.Context, p pipeline.PullState) (string, bool, error) {
+	return g.client.MergedDiff(ctx, p.BaseSHA, p.HeadSHA)
+}
+
+// OwnCommits are those of the history whose messages are ours.
+func (g *gitHub) OwnCommits(ctx context.Context, tip string) ([]pipeline.Commit, error) {
+	commits, err := g.client.OwnCommits(ctx, tip)
+	var all []pipeline.Commit
+	for _, c := range commits {
+		all = append(all, pipeline.Commit{SHA: c.SHA, URL: c.URL, Message: c.Message, At: c.At})
+	}
+	return all, err
+}
+
+// Disarm takes back auto-merge and the place in the merge queue.
+func (g *gitHub) Disarm(ctx context.Context, number int) (bool, error) {
+	return g.client.Disarm(ctx, number)
+}
+
+func pullStates(pulls []github.Pull) []pipeline.PullState {
+	var all []pipeline.PullState
+	for _, p := range pulls {
+		all = append(all, pullState(p))
+	}
+	return all
+}
+
+// pullState translates a pull request; what it says that it holds may be nothing.
+func pullState(p github.Pull) pipeline.PullState {
+	says, _ := change.ParseMetadata(p.Body)
 	return pipeline.PullState{
-		Number: p.Number, URL: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Says: says, Created: p.Created, At: p.Closed,
+		Number: p.Number, URL: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, BaseSHA: p.BaseSHA, Title: p.Title, Says: says, Created: p.Created, At: p.Closed,
 		Merged: p.Merged, SHA: p.MergeSHA, Withdrawn: p.Withdrawn, Armed: p.Armed,
-	}, ok
+	}
 }
 
 // Merge brings the pull request to its end.
-func (g *gitHub) Merge(ctx context.Context, pull pipeline.Pull, message change.Message, authorize pipeline.Authorizer) (pipeline.Merge, error) {
+func (g *gitHub) Merge(ctx context.Context, pull pipeline.Pull, message change.Message, authorize pipeline.Authorizer, before func(ctx context.Context, later bool) error) (pipeline.Merge, error) {
 	message = change.Message{Subject: g.clean(message.Subject), Body: g.clean(message.Body)}
 	r, err := g.client.Merge(ctx, github.Order{
-		Number: pull.Number, Head: pull.HeadSHA, Method: g.method, Message: message, Wait: g.wait,
+		Number: pull.Number, Head: pull.HeadSHA, Method: g.method, Message: message, Wait: g.wait, Before: before,
 		Authority: func(_ context.Context, q github.Question) (github.Answer, error) {
 			now, later := authorize(pipeline.State{Pull: q.Pull, Checks: q.Runs, BaseSHA: q.BaseSHA, Enforced: q.Enforced.Checks, Waited: q.Waited})
 			return github.Answer{Now: now, Later: later}, nil

@@ -67,6 +67,9 @@ const (
 	closedTopic  topic = "merge-closed"
 	failedTopic  topic = "merge-failed"
 
+	lostTopic      topic = "ledger-lost"
+	unplannedTopic topic = "merge-unplanned"
+
 	sinksTopic  topic = "event-sinks"
 	outboxTopic topic = "events-undelivered"
 	eventsTopic topic = "event-invalid"

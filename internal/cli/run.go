@@ -288,9 +288,13 @@ func runLines(report pipeline.Report) []string {
 	if p := report.Pull; p != nil {
 		lines = append(lines, fmt.Sprintf("pull request #%d: %s %s", p.Number, p.Done, p.URL))
 		for _, b := range p.Foreign {
-			lines = append(lines, fmt.Sprintf("left the branch %s alone: somebody else pushed to it", b))
+			lines = append(lines, fmt.Sprintf("left the branch %s alone: somebody else pushed to it, or nothing shows that it is pawl's", b))
+		}
+		for _, other := range p.Others {
+			lines = append(lines, fmt.Sprintf("left the branch %s alone: pull request #%d of %s comes from it; this one goes on as %s", other.Branch, other.Number, other.Author, p.Branch))
 		}
 	}
+	lines = append(lines, mergeLines(report)...)
 	if m := report.Merge; m != nil {
 		line := "merge: " + m.Outcome
 		if m.Outcome != "merged" && m.Decision.Code != "" {
@@ -309,6 +313,38 @@ func runLines(report pipeline.Report) []string {
 	return append(append(lines, deployLines(report.Deploy)...), eventLines(report)...)
 }
 
+// mergeLines say which merges are left to a person: all of them when the ledger got lost, and those in pawl's name that are
+// not what pawl planned; and what was disarmed.
+func mergeLines(report pipeline.Report) []string {
+	var lines []string
+	for _, n := range report.Disarmed {
+		lines = append(lines, fmt.Sprintf("pull request #%d: GitHub does not merge it by itself any more", n))
+	}
+	if l := report.Lost; l != nil {
+		lines = append(lines, l.Reason+": "+l.Detail)
+		for _, p := range l.Pending {
+			lines = append(lines, strings.TrimSpace(fmt.Sprintf("  it may not be deployed: %s %s %s", p.Commit, p.Title, p.URL)))
+		}
+		lines = append(lines, "  hint: "+l.Hint)
+	}
+	for _, u := range report.Unplanned {
+		lines = append(lines, fmt.Sprintf("not deployed: %s of pull request #%d: %s", u.Commit, u.Pull, u.Detail), "  hint: "+u.Hint)
+	}
+	return lines
+}
+
+// topicsOfMerges are those of merges that are left to a person.
+func topicsOfMerges(report pipeline.Report) []topic {
+	var topics []topic
+	if report.Lost != nil {
+		topics = append(topics, lostTopic)
+	}
+	if len(report.Unplanned) > 0 {
+		topics = append(topics, unplannedTopic)
+	}
+	return topics
+}
+
 func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {
 	_ = writeMarkdown(w, report.Plan) // a strings.Builder never fails
 	for _, line := range runLines(report) {
@@ -321,7 +357,7 @@ func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {
 
 // ended turns the report into the end of the command.
 func ended(report pipeline.Report) error {
-	topics := slices.Concat(topicsOfPlan(report.Plan), topicsOfDeploy(report.Deploy))
+	topics := slices.Concat(topicsOfMerges(report), topicsOfPlan(report.Plan), topicsOfDeploy(report.Deploy))
 	if m := report.Merge; m != nil && m.Outcome != "merged" && !wanted(m.Decision.Code) {
 		topics = append(topics, topicOfMerge(*m))
 	}

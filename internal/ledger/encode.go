@@ -21,6 +21,9 @@ const (
 	valuesFile  = "values.json"
 	vetoesFile  = "vetoes.json"
 	cursorsFile = "cursors.json"
+	pullsFile   = "pulls.json"
+	// acceptedFile holds when a person let a lost ledger begin anew.
+	acceptedFile = "accepted.json"
 )
 
 // IsLedger reports whether a tree with these paths can be a ledger: an empty one, or one that holds a file of it.
@@ -30,7 +33,7 @@ func IsLedger(paths []string) bool {
 
 // IsFile reports whether a path is that of a file of a ledger.
 func IsFile(path string) bool {
-	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile}, path)
+	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, acceptedFile}, path)
 }
 
 // rest is what this version does not know: whole files, and fields beside a file's list.
@@ -56,6 +59,8 @@ func Decode(s Snapshot) (Ledger, error) {
 		func() error { return readFile(&l, valuesFile, &l.Values, compareValues) },
 		func() error { return readFile(&l, vetoesFile, &l.Vetoes, compareVetoes) },
 		func() error { return readFile(&l, cursorsFile, &l.Cursors, compareCursors) },
+		func() error { return readFile(&l, pullsFile, &l.Pulls, comparePulls) },
+		func() error { return readFile(&l, acceptedFile, &l.Accepted, compareAcceptances) },
 	} {
 		if err := read(); err != nil {
 			return Ledger{}, err
@@ -76,6 +81,8 @@ func (l Ledger) Encode() (Snapshot, error) {
 		func() error { return writeFile(l, s, valuesFile, l.Values, compareValues) },
 		func() error { return writeFile(l, s, vetoesFile, l.Vetoes, compareVetoes) },
 		func() error { return writeFile(l, s, cursorsFile, l.Cursors, compareCursors) },
+		func() error { return writeFile(l, s, pullsFile, l.Pulls, comparePulls) },
+		func() error { return writeFile(l, s, acceptedFile, l.Accepted, compareAcceptances) },
 	} {
 		if err := write(); err != nil {
 			return nil, err

@@ -1,5 +1,6 @@
 // Package ledger holds the state that survives a run, as a value: the claims and results of pipeline triggers, the
-// value that pawl last wrote to each scalar, the versions that people rejected, and how far each event sink got.
+// value that pawl last wrote to each scalar, the versions that people rejected, what pawl's pull requests hold, and how far
+// each event sink got.
 //
 // It promises that transitions are pure (time and identities come in from outside, the receiver is never changed), that
 // encoding is deterministic and readable by a person, that what this version does not know is kept, and that losing the
@@ -23,6 +24,9 @@ type Ledger struct {
 	Values  []Value
 	Vetoes  []Veto
 	Cursors []Cursor
+	// Pulls are pawl's pull requests, Accepted the times at which a person let the ledger begin anew.
+	Pulls    []Pull
+	Accepted []Acceptance
 	// rest is what this version does not know: fields beside the lists, by file, and whole files.
 	rest rest
 }

@@ -126,6 +126,11 @@ func (t Trigger) Failed() bool {
 	}
 }
 
+// fired reports that a pipeline was started.
+func (d *Deploy) fired() bool {
+	return d != nil && slices.ContainsFunc(d.Triggers, func(t Trigger) bool { return t.Fired && t.State == string(ledger.Accepted) })
+}
+
 // Failed reports that at least one trigger needs somebody.
 func (d *Deploy) Failed() bool { return d != nil && slices.ContainsFunc(d.Triggers, Trigger.Failed) }
 

@@ -39,6 +39,12 @@ func finishOf(report Report, err error) event.Finish {
 			}
 		}
 	}
+	if report.Lost != nil {
+		f.Errors = append(f.Errors, report.Lost.Reason+": "+report.Lost.Detail)
+	}
+	for _, u := range report.Unplanned {
+		f.Errors = append(f.Errors, fmt.Sprintf("pull request %d: %s", u.Pull, u.Detail))
+	}
 	if len(f.Errors) > 0 {
 		f.Outcome = event.Failure
 	}
@@ -53,9 +59,8 @@ func finishOf(report Report, err error) event.Finish {
 }
 
 func resultOf(report Report) event.Result {
-	fired := report.Deploy != nil && slices.ContainsFunc(report.Deploy.Triggers, func(t Trigger) bool { return t.Fired })
 	switch {
-	case report.Merge != nil && report.Merge.Outcome == "merged", fired:
+	case report.Merge != nil && report.Merge.Outcome == "merged", report.Deploy != nil && slices.ContainsFunc(report.Deploy.Triggers, func(t Trigger) bool { return t.Fired }):
 		return event.Updated
 	case report.Pull != nil, report.DryRun && len(report.Plan.Changes) > 0:
 		return event.Pending

@@ -27,10 +27,21 @@ type Forge interface {
 	Propose(ctx context.Context, set change.Set, text PullText) (Pull, error)
 	// Withdraw closes our open pull requests and returns them.
 	Withdraw(ctx context.Context) ([]PullState, error)
-	// Recent are our pull requests, open or not, as far back as it costs nothing, the newest first.
-	Recent(ctx context.Context) ([]PullState, error)
-	// Merge merges with the permission that authorize gives each time it is asked.
-	Merge(ctx context.Context, pull Pull, message change.Message, authorize Authorizer) (Merge, error)
+	// Recent is a page of our pull requests from the configured branch, open or not, those that changed last first; more
+	// says that there are others. The first page is 1.
+	Recent(ctx context.Context, page int) (pulls []PullState, more bool, err error)
+	// Numbered are pull requests by their numbers, with ByPawl; those that do not exist any more are left out.
+	Numbered(ctx context.Context, numbers ...int) ([]PullState, error)
+	// MergedDiff is the digest of what a merged pull request changed, as change.DiffDigest makes it; own says that all of its
+	// commits are pawl's by their author.
+	MergedDiff(ctx context.Context, p PullState) (diff string, own bool, err error)
+	// OwnCommits are the commits in the history of one whose messages have trailers of ours, the newest first.
+	OwnCommits(ctx context.Context, tip string) ([]Commit, error)
+	// Disarm takes back what pawl told the forge about a pull request: that it merges by itself. False: there was nothing.
+	Disarm(ctx context.Context, number int) (bool, error)
+	// Merge merges with the permission that authorize gives each time it is asked. before is called before each request that
+	// may end in a merge and before each wait; later says that the forge may merge after the run has ended.
+	Merge(ctx context.Context, pull Pull, message change.Message, authorize Authorizer, before func(ctx context.Context, later bool) error) (Merge, error)
 	// Ledger reads what earlier runs left; Record adds to it.
 	Ledger(ctx context.Context) (ledger.Ledger, error)
 	Record(ctx context.Context, next ledger.Transition) error
@@ -53,6 +64,9 @@ type PullText struct {
 	Message     change.Message
 	Title, Body string
 	Labels      []string
+	// Heads are commits that are known as pushed by pawl; Branch is where it goes on, empty for the configured branch.
+	Heads  []string
+	Branch string
 }
 
 // Pull is our open pull request.
@@ -65,8 +79,18 @@ type Pull struct {
 	Created time.Time `json:"-"`
 	// Done says what became of it: opened, updated or unchanged.
 	Done string `json:"done"`
-	// Foreign are branches of ours that were left alone because a person pushed to them.
-	Foreign []string `json:"foreign,omitempty"`
+	// Foreign are branches of ours that were left alone because a person pushed to them, or because nothing shows that they
+	// are ours; Others are open pull requests of somebody else from branches with names of ours, which were left alone too.
+	Foreign []string    `json:"foreign,omitempty"`
+	Others  []OtherPull `json:"others,omitempty"`
+}
+
+// OtherPull is an open pull request of somebody else from a branch with a name of ours.
+type OtherPull struct {
+	Number int    `json:"number"`
+	URL    string `json:"url"`
+	Branch string `json:"branch"`
+	Author string `json:"author"`
 }
 
 // PullState is a pull request of ours as the forge shows it, to this run or to any later one.
@@ -82,8 +106,12 @@ type PullState struct {
 	Merged    bool
 	SHA       string
 	Withdrawn bool
-	// Armed reports that pawl asked the forge to merge it by itself.
-	Armed bool
+	// Armed reports that pawl asked the forge to merge it by itself, ByPawl that pawl merged it, or the forge because pawl
+	// said so; only Numbered tells that. BaseSHA is the base that it was last held against.
+	Armed, ByPawl bool
+	BaseSHA       string
+	// Unplanned is why its merge, which is pawl's, is not what pawl planned; empty when it is, or when nobody looked.
+	Unplanned string
 }
 
 // Open reports that it is neither merged nor closed.
@@ -107,15 +135,6 @@ func (p PullState) Updates() []change.Update {
 		all = append(all, u.Update())
 	}
 	return all
-}
-
-// commit is what projects are told of a merge.
-func (p PullState) commit() Commit {
-	c := Commit{SHA: p.SHA, URL: commitURL(p.URL, p.SHA), Message: p.Title, At: p.At, All: p.Says.Omitted > 0, Pull: p.Number, Chain: p.Says.Chain}
-	for _, u := range p.Says.Updates {
-		c.Changed = append(c.Changed, u.File)
-	}
-	return c
 }
 
 // commitURL is the page of a commit, next to that of a pull request.

@@ -30,7 +30,9 @@ type archive struct {
 	ledger ledger.Ledger
 }
 
-func (a *archive) Recent(context.Context) ([]pipeline.PullState, error)   { return a.pulls, nil }
+func (a *archive) Recent(context.Context, int) ([]pipeline.PullState, bool, error) {
+	return a.pulls, false, nil
+}
 func (a *archive) Ledger(context.Context) (ledger.Ledger, error)          { return a.ledger, nil }
 func (a *archive) Withdraw(context.Context) ([]pipeline.PullState, error) { return nil, nil }
 func (a *archive) Record(_ context.Context, next ledger.Transition) error {
@@ -73,7 +75,7 @@ func observe(t testing.TB, a *archive, box pipeline.Outbox, at time.Time) pipeli
 	o.Started()
 	forge, report := o.Forge(a), pipeline.Report{}
 	ctx := context.Background()
-	if _, err := forge.Recent(ctx); err != nil {
+	if _, _, err := forge.Recent(ctx, 1); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := forge.Ledger(ctx); err != nil {

@@ -43,17 +43,36 @@ type observedForge struct {
 }
 
 // Recent shows the pull requests, of which earlier runs may have told nobody.
-func (f observedForge) Recent(ctx context.Context) ([]PullState, error) {
-	pulls, err := f.Forge.Recent(ctx)
+func (f observedForge) Recent(ctx context.Context, page int) ([]PullState, bool, error) {
+	pulls, more, err := f.Forge.Recent(ctx, page)
 	if err == nil {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		f.pulls = map[int]PullState{}
-		for _, p := range pulls {
-			f.pulls[p.Number] = p
-		}
+		f.see(page == 1, pulls)
+	}
+	return pulls, more, err
+}
+
+// Numbered shows those that the ledger knows.
+func (f observedForge) Numbered(ctx context.Context, numbers ...int) ([]PullState, error) {
+	pulls, err := f.Forge.Numbered(ctx, numbers...)
+	if err == nil {
+		f.see(false, pulls)
 	}
 	return pulls, err
+}
+
+// see notes pull requests that say what they hold; anew forgets what was seen before.
+func (o *Observer) see(anew bool, pulls []PullState) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if anew || o.pulls == nil {
+		o.pulls = map[int]PullState{}
+	}
+	for _, p := range pulls {
+		if p.Says.Schema != "" {
+			p.ByPawl, p.BaseSHA = false, "" // only some ways of looking tell
+			o.pulls[p.Number] = p
+		}
+	}
 }
 
 // Ledger shows the pipelines, and what the receivers of events have settled.
@@ -87,8 +106,8 @@ func (f observedForge) Propose(ctx context.Context, set change.Set, text PullTex
 }
 
 // Merge tells how the pull request ended.
-func (f observedForge) Merge(ctx context.Context, pull Pull, message change.Message, authorize Authorizer) (Merge, error) {
-	merge, err := f.Forge.Merge(ctx, pull, message, authorize)
+func (f observedForge) Merge(ctx context.Context, pull Pull, message change.Message, authorize Authorizer, before func(ctx context.Context, later bool) error) (Merge, error) {
+	merge, err := f.Forge.Merge(ctx, pull, message, authorize, before)
 	f.look(func() {
 		p, known := f.pulls[pull.Number]
 		if !known {
@@ -127,10 +146,7 @@ func (f observedForge) Record(ctx context.Context, next ledger.Transition) error
 			return
 		}
 		after := next(*f.ledger)
-		urgent := slices.ContainsFunc(after.Claims, func(c ledger.Claim) bool {
-			before, known := f.ledger.ClaimOf(c.Commit, c.Project)
-			return c.State == ledger.Claimed && (!known || before.State != ledger.Claimed)
-		})
+		urgent := urges(*f.ledger, after)
 		f.ledger = &after
 		f.catchUp()
 		if f.sends() && !urgent {
@@ -141,6 +157,17 @@ func (f observedForge) Record(ctx context.Context, next ledger.Transition) error
 		f.ledger = &advanced
 	})
 	return f.Forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return next(l).Advance(cursors...) })
+}
+
+// urges reports that something hangs on a write: a trigger that is sent then, or a merge.
+func urges(before, after ledger.Ledger) bool {
+	return slices.ContainsFunc(after.Claims, func(c ledger.Claim) bool {
+		was, known := before.ClaimOf(c.Commit, c.Project)
+		return c.State == ledger.Claimed && (!known || was.State != ledger.Claimed)
+	}) || slices.ContainsFunc(after.Pulls, func(p ledger.Pull) bool {
+		was, _ := before.PullOf(p.Number)
+		return p.End == "" && p.Head != was.Head
+	})
 }
 
 // deliver hands over what waits, for a moment. Whoever is interrupted does not wait.

@@ -1,9 +1,11 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -62,13 +64,18 @@ func (r Runner) replaces(open PullState, s change.Set) change.Set {
 	return s
 }
 
-// text is what the pull request says of the set.
+// text is what the pull request says of the set, and where it goes on.
 func (r Runner) text(set change.Set) (PullText, error) {
 	body, err := change.Body(set, r.Require)
 	if err != nil {
 		return PullText{}, fmt.Errorf("describing the change: %w", err)
 	}
-	text := PullText{Message: change.CommitMessage(set), Title: change.Title(set), Body: body}
+	text := PullText{Message: change.CommitMessage(set), Title: change.Title(set), Body: body, Heads: r.Ledger.Heads()}
+	if open, ok := r.open(); ok {
+		if record, _ := r.Ledger.PullOf(open.Number); record.Head == open.HeadSHA {
+			text.Branch = open.Branch
+		}
+	}
 	if r.Review {
 		text.Labels = []string{reviewLabel}
 	}
@@ -125,10 +132,16 @@ func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (Pu
 		for _, p := range closed {
 			report.Withdrawn = append(report.Withdrawn, p.Number)
 		}
-		return Pull{}, err
+		if err != nil {
+			return Pull{}, err
+		}
+		return Pull{}, r.disarmOthers(ctx, 0, report)
 	}
 	text, err := r.text(set)
 	if err != nil {
+		return Pull{}, err
+	}
+	if err := r.disarmOlder(ctx, set, report); err != nil {
 		return Pull{}, err
 	}
 	pull, err := r.Forge.Propose(ctx, set, text)
@@ -136,20 +149,21 @@ func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (Pu
 		return Pull{}, err
 	}
 	report.Pull = &pull
-	return pull, nil
+	return pull, r.disarmOthers(ctx, pull.Number, report)
 }
 
 // merge merges the pull request when change.Authorize grants it, and records what was written. again means that the plan
 // has to be made anew.
 func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull Pull, confirmed []ledger.Value, manifests []manifest.Manifest, report *Report) (again bool, err error) {
 	view := change.View{Ledger: r.Ledger, Manifests: digests(manifests), Order: policy.Compare}
+	before := r.before(ctx, pull, set)
 	merged, err := r.Forge.Merge(ctx, pull, change.CommitMessage(set), func(s State) (now, later change.Decision) {
 		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent}
 		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm}
 		return change.Authorize(set, s.Pull, checks, view, rules), change.MayArm(set, s.Pull, checks, view, rules)
-	})
-	if err != nil {
-		return false, err
+	}, before)
+	if early := r.early(ctx, before); err != nil || early != nil {
+		return false, cmp.Or(err, early)
 	}
 	report.Merge = &merged
 	if merged.Outcome == "merged" {
@@ -158,8 +172,10 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 		for _, f := range set.Files {
 			commit.Changed = append(commit.Changed, f.Path)
 		}
+		settled := keep(pull, set, merged.At)
+		settled.End, settled.Commit = ledger.EndMerged, merged.SHA
 		return false, r.conclude(ctx, &commit, func(l ledger.Ledger) ledger.Ledger {
-			return l.Confirmed(r.Ledger, confirmed...).Written(written...)
+			return l.Confirmed(r.Ledger, confirmed...).Written(written...).Settle(settled)
 		}, report)
 	}
 	stale := []change.Code{change.BaseMoved, change.DiffDiffers, change.NotOpen}
@@ -167,5 +183,57 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 	if again {
 		return true, nil
 	}
-	return false, r.conclude(ctx, nil, r.news(confirmed), report)
+	return false, r.conclude(ctx, nil, r.then(r.keeps(pull, set), r.news(confirmed)), report)
+}
+
+// before makes sure that the ledger knows what a pull request holds before it may be merged when nobody looks: before the
+// forge is told to merge it and before each wait, and before any merge when the ledger says something else of it, or when
+// there is no ledger yet, for then its absence could not be told from its loss. A merge at once of a pull request that this
+// very run opened from the configured branch needs no word before: it is found there, and GitHub merges the head that is
+// named and no other. Where there is no ledger it is
+// written at once, while the merge is prepared.
+func (r Runner) before(ctx context.Context, pull Pull, set change.Set) func(ctx context.Context, later bool) error {
+	next := r.keeps(pull, set)
+	write := &errand{do: func() error { return r.Forge.Record(ctx, next) }, done: make(chan struct{})}
+	if next != nil && r.fresh {
+		write.begin()
+	}
+	return func(_ context.Context, later bool) error {
+		if next == nil || !later && !r.fresh && pull.Done == "opened" && pull.Branch == r.Branch {
+			return nil
+		}
+		return write.wait()
+	}
+}
+
+// errand is something that is done once, in the background.
+type errand struct {
+	do    func() error
+	begun sync.Once
+	done  chan struct{}
+	err   error
+}
+
+func (e *errand) begin() {
+	e.begun.Do(func() {
+		go func() {
+			e.err = e.do()
+			close(e.done)
+		}()
+	})
+}
+
+// wait returns what became of it, and begins it when nobody has.
+func (e *errand) wait() error {
+	e.begin()
+	<-e.done
+	return e.err
+}
+
+// early waits for the writing that began early.
+func (r Runner) early(ctx context.Context, before func(ctx context.Context, later bool) error) error {
+	if !r.fresh {
+		return nil
+	}
+	return before(ctx, false)
 }

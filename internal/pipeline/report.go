@@ -29,6 +29,12 @@ type Report struct {
 	Pull      *Pull    `json:"pull,omitempty"`
 	Withdrawn []int    `json:"withdrawn,omitempty"`
 	Merge     *Merge   `json:"merge,omitempty"`
+	// Disarmed are the pull requests whose auto-merge, or place in the merge queue, was taken back.
+	Disarmed []int `json:"disarmed,omitempty"`
+	// Lost says that there is no ledger although there was one; then nothing is merged and nothing is fired. Unplanned are
+	// merges in pawl's name that are not what pawl planned, and that nothing has deployed.
+	Lost      *Lost       `json:"lost,omitempty"`
+	Unplanned []Unplanned `json:"unplanned,omitempty"`
 	// Deploy is what became of the triggers, absent when no project is configured.
 	Deploy *Deploy `json:"deploy,omitempty"`
 	// Chain is the id of the chain that the events of the change have, absent when there is nothing to change.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"time"
 
@@ -56,8 +57,11 @@ type Runner struct {
 	Clock func() time.Time
 	// pulls are the earlier pull requests of a round, the newest first.
 	pulls []PullState
-	// lost reports that the ledger is empty.
-	lost bool
+	// fresh reports that there is no ledger yet, forgotten that there should be one.
+	fresh     bool
+	forgotten *Lost
+	// late is what can be recorded along with something else.
+	late ledger.Transition
 }
 
 // Run plans, proposes and merges. The error is one that ended the run before its outcome was known; everything else is
@@ -87,7 +91,7 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 		return false, err
 	}
 	report.Expires = profile.Expires
-	if err := r.prepare(ctx, profile, manifests); err != nil {
+	if err := r.prepare(ctx, profile, manifests, report); err != nil {
 		return false, err
 	}
 	meter.done("read")
@@ -100,7 +104,7 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	if report.Chain = ""; len(set.Updates) > 0 {
 		report.Chain = set.Chain
 	}
-	if r.DryRun || r.Freeze != "" {
+	if r.DryRun || r.Freeze != "" || r.forgotten != nil {
 		report.Preview, err = r.preview(set)
 		return false, err
 	}
@@ -115,74 +119,86 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	confirmed := r.confirmed(report.Plan, manifests, begun)
 	if pull.Number == 0 || r.NoMerge {
 		defer meter.done("record")
-		return false, r.conclude(ctx, nil, r.news(confirmed), report)
+		return false, r.conclude(ctx, nil, r.then(r.keeps(pull, set), r.news(confirmed)), report)
 	}
 	defer meter.done("merge")
 	return r.merge(ctx, profile, set, pull, confirmed, manifests, report)
 }
 
-// prepare learns what became of earlier pull requests and makes the base's files the ones that are planned on.
-func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manifest.Manifest) error {
+// prepare learns what became of earlier pull requests, disarms those that must not merge by themselves, and makes the base's
+// files the ones that are planned on.
+func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manifest.Manifest, report *Report) error {
 	known, pulls, differ, err := r.look(ctx, profile)
 	if err != nil {
 		return err
 	}
-	r.pulls, r.lost = pulls, len(known.Values)+len(known.Claims) == 0
-	learn := lessons(pulls, manifests)
-	if r.Ledger = learn(known); !r.DryRun && r.Freeze == "" && slices.ContainsFunc(pulls, PullState.Settled) {
-		if err := r.Forge.Record(ctx, learn); err != nil {
+	r.pulls, r.fresh = pulls, known.Empty()
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		r.forgotten, err = Forgotten(inner, r.Forge, profile.BaseSHA, known, pulls, r.Clock())
+		return err
+	})
+	if len(differ) == 0 {
+		group.Go(func() (err error) {
+			r.Files, err = r.Forge.Read(inner, profile.BaseSHA, targetFiles(manifests))
 			return err
-		}
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	report.Lost = r.forgotten
+	if err := r.disarm(ctx, known, report); err != nil {
+		return err
+	}
+	if err := r.learned(ctx, known, manifests, report); err != nil {
+		return err
 	}
 	if len(differ) > 0 {
 		return &StaleError{Base: profile.Base, Paths: differ}
 	}
-	r.Files, err = r.Forge.Read(ctx, profile.BaseSHA, targetFiles(manifests))
-	return err
+	return nil
+}
+
+// learned records what became of earlier pull requests, when the ledger does not know it, and names the merges that are
+// not what pawl planned.
+func (r *Runner) learned(ctx context.Context, known ledger.Ledger, manifests []manifest.Manifest, report *Report) error {
+	learn := lessons(r.pulls, manifests)
+	r.Ledger, r.late = learn(known), nil
+	report.Unplanned = UnplannedOf(r.Ledger, r.Deployment)
+	if r.DryRun || r.Freeze != "" || r.forgotten != nil || reflect.DeepEqual(known, r.Ledger) {
+		return nil
+	}
+	withdrawn := func(p PullState) bool { return p.Withdrawn }
+	if urgent := lessons(slices.DeleteFunc(slices.Clone(r.pulls), withdrawn), manifests); reflect.DeepEqual(known, urgent(known)) {
+		r.late = learn // pawl's own closing means nothing: it can ride on another write
+		return nil
+	}
+	return r.Forge.Record(ctx, learn)
 }
 
 // look asks at once for what does not depend on each other: the ledger, earlier pull requests, and which of the own files
 // the base holds otherwise.
 func (r *Runner) look(ctx context.Context, profile Profile) (known ledger.Ledger, pulls []PullState, differ []string, err error) {
+	more := false
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		known, err = r.Forge.Ledger(inner)
 		return err
 	})
 	group.Go(func() (err error) {
-		pulls, err = r.Forge.Recent(inner)
+		pulls, more, err = r.Forge.Recent(inner, 1)
 		return err
 	})
 	group.Go(func() (err error) {
 		differ, err = r.Forge.Differs(inner, profile.BaseSHA, r.Own, r.OwnDirs)
 		return err
 	})
-	err = group.Wait()
-	return known, pulls, differ, err
-}
-
-// lessons is what earlier pull requests mean for the ledger: those that people closed are vetoes, those that were merged
-// after the run that proposed them had ended, or was killed, wrote their values. What the ledger knows already stays.
-func lessons(pulls []PullState, manifests []manifest.Manifest) ledger.Transition {
-	digests := digests(manifests)
-	return func(l ledger.Ledger) ledger.Ledger {
-		for _, p := range slices.Backward(pulls) { // the oldest first
-			set := change.Set{Updates: p.Updates()}
-			switch {
-			case !p.Settled():
-				continue
-			case !p.Merged:
-				l = l.Veto(set.Vetoes(p.Number, digests, p.At)...)
-				continue
-			}
-			for _, v := range set.Written(p.SHA, digests, p.At) {
-				if known, ok := l.ValueOf(v.Place, v.Manifest); !ok || known.Commit != v.Commit && known.At.Before(v.At) {
-					l = l.Written(v)
-				}
-			}
-		}
-		return l
+	if err := group.Wait(); err != nil {
+		return known, nil, nil, err
 	}
+	pulls, err = learn(ctx, r.Forge, known, pulls, more)
+	return known, pulls, differ, err
 }
 
 // confirmed are the values that the plan found right and the ledger does not know of: a person who changes one of them
@@ -208,33 +224,59 @@ func (r Runner) news(confirmed []ledger.Value) ledger.Transition {
 // conclude records what was learned and brings what was merged to the projects: by this run, by earlier ones that did not
 // get that far, and by the forge or a person meanwhile.
 func (r Runner) conclude(ctx context.Context, merged *Commit, learned ledger.Transition, report *Report) (err error) {
-	if r.Deployment == nil {
+	if learned != nil {
+		learned = r.then(r.late, learned)
+	}
+	commits := r.commits(merged)
+	if r.Deployment == nil || !Brings(r.Ledger, commits) {
 		if learned == nil {
 			return nil
 		}
 		return r.Forge.Record(ctx, learned)
 	}
-	report.Deploy, err = r.Deployment.Deploy(ctx, r.Ledger, r.commits(merged), learned)
+	report.Deploy, err = r.Deployment.Deploy(ctx, r.Ledger, commits, learned)
+	if report.Deploy.fired() {
+		report.Unplanned = nil // a pipeline reads the branch's head, and so brings them
+	}
 	return err
 }
 
-// commits are the merged ones that projects may not have got yet, the oldest first. A profile with several merges and an
-// empty ledger has lost it: nobody can say then what was deployed, so that only the own merge counts.
+// commits are the merged ones that projects may not have got yet, the oldest first. Left out are those that were merged
+// in pawl's name otherwise than planned, and those from before a person let the ledger begin anew.
 func (r Runner) commits(own *Commit) []Commit {
 	var all []Commit
 	for _, p := range r.pulls {
-		if p.Merged && (own == nil || p.SHA != own.SHA) && r.Clock().Sub(p.At) < pickUp {
-			all = append(all, p.commit())
+		record, _ := r.Ledger.PullOf(p.Number)
+		if p.Merged && (own == nil || p.SHA != own.SHA) && r.Clock().Sub(p.At) < pickUp && record.Unplanned == "" && p.At.After(r.Ledger.Since()) {
+			all = append(all, p.commit(r.Ledger))
 		}
-	}
-	if len(all) > 1 && r.lost {
-		all = nil
 	}
 	if own != nil {
 		all = append(all, *own)
 	}
 	slices.SortStableFunc(all, func(a, b Commit) int { return a.At.Compare(b.At) })
 	return all
+}
+
+// then joins transitions; those that are nil are nothing, and nothing is nil.
+func (r Runner) then(steps ...ledger.Transition) ledger.Transition {
+	steps = slices.DeleteFunc(steps, func(t ledger.Transition) bool { return t == nil })
+	if len(steps) == 0 {
+		return nil
+	}
+	return ledger.Then(steps...)
+}
+
+// keeps records what the pull request holds that was just pushed; nil when the ledger says so already, or there is none.
+func (r Runner) keeps(pull Pull, set change.Set) ledger.Transition {
+	if pull.Number == 0 {
+		return nil
+	}
+	record := keep(pull, set, r.Clock())
+	if reflect.DeepEqual(r.Ledger, r.Ledger.Hold(record)) {
+		return nil
+	}
+	return func(l ledger.Ledger) ledger.Ledger { return l.Hold(record) }
 }
 
 func digests(manifests []manifest.Manifest) map[string]string {

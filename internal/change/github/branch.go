@@ -22,29 +22,60 @@ type Head struct {
 	Branch, SHA string
 	// Changed reports whether it was written now.
 	Changed bool
-	// Foreign are the branches that were left alone because somebody else pushed to them.
+	// Foreign are the branches that were left alone because somebody else pushed to them, or because nothing shows that they
+	// are ours.
 	Foreign []string
+	// Others are the open pull requests of somebody else that come from branches with names of ours; these branches are
+	// left alone too.
+	Others []Pull
+}
+
+// Know names commits that are known as pushed by us: a branch that is at one of them is ours.
+func (c *Client) Know(heads ...string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, head := range heads {
+		c.pushed[head] = true
+	}
+}
+
+// known reports whether we pushed a commit.
+func (c *Client) known(head string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pushed[head]
 }
 
 // Publish makes a branch of ours hold exactly one commit on the base: with these files and this message. A branch that
 // holds it already is left as it is; one with earlier work of ours is replaced, from the very commit that was looked
-// at; one that somebody else pushed to is left to them, and the next free name is taken. ErrMoved means that another
-// run or a person was faster: read everything again.
-func (c *Client) Publish(ctx context.Context, base string, files []change.File, message string) (Head, error) {
+// at; one that somebody else pushed to, or opened a pull request from, or that nothing shows to be ours, is left to them,
+// and the next free name is taken. first are names to try before the configured one. ErrMoved means that another run or a
+// person was faster: read everything again.
+func (c *Client) Publish(ctx context.Context, base string, files []change.File, message string, first ...string) (Head, error) {
 	doing := "publishing " + c.config.Branch
 	existing, err := c.survey(ctx, base)
 	if err != nil {
 		return Head{}, c.fail(doing, readContents, err)
 	}
-	head := Head{Branch: c.config.Branch}
-	for len(head.Foreign) < maxBranches {
+	var head Head
+	var left []string
+	for len(left) < maxBranches {
+		head.Branch = c.nextBranch(first, left)
+		if theirs, found := c.theirPull(head.Branch); found {
+			head.Others, left = append(head.Others, theirs), append(left, head.Branch)
+			continue
+		}
 		tip := existing[head.Branch]
 		whose, err := c.inspect(ctx, base, tip, files, message)
+		if whose == ours && !c.known(tip) {
+			whose, err = c.guarded(ctx, head.Branch)
+		}
 		switch {
 		case err != nil:
 			return Head{}, c.fail(doing, readContents, err)
 		case whose == same:
 			head.SHA = tip
+			c.Know(tip)
 			return head, nil
 		case whose != foreign:
 			return c.write(ctx, head, tip, base, files, message)
@@ -52,10 +83,34 @@ func (c *Client) Publish(ctx context.Context, base string, files []change.File, 
 		if err := c.stillBase(ctx, base); err != nil {
 			return Head{}, c.fail(doing, readContents, err)
 		}
-		head.Foreign = append(head.Foreign, head.Branch)
-		head.Branch = change.FreshBranch(c.config.Branch, func(name string) bool { return slices.Contains(head.Foreign, name) })
+		head.Foreign, left = append(head.Foreign, head.Branch), append(left, head.Branch)
 	}
-	return Head{}, fmt.Errorf("%s: people work on %d of its branches", doing, len(head.Foreign))
+	return Head{}, fmt.Errorf("%s: people work on %d of its branches", doing, len(left))
+}
+
+// nextBranch is the first name that is not left alone: of those to try first, the configured one, then fresh ones.
+func (c *Client) nextBranch(first, left []string) string {
+	for _, name := range append(slices.Clone(first), c.config.Branch) {
+		if !slices.Contains(left, name) {
+			return name
+		}
+	}
+	return change.FreshBranch(c.config.Branch, func(name string) bool { return slices.Contains(left, name) })
+}
+
+// guarded is foreign for a branch that the repository protects, and ours for any other: what looks like our work may stand
+// on a branch that the configuration names by mistake.
+func (c *Client) guarded(ctx context.Context, branch string) (owner, error) {
+	var out struct{ Protected bool }
+	_, err := c.get(ctx, c.repoPath("/branches/%s", segments(branch)), &out)
+	switch {
+	case err != nil:
+		return absent, err
+	case out.Protected:
+		return foreign, nil
+	default:
+		return ours, nil
+	}
 }
 
 // survey lists our branches and, at the same time, reads what a commit on the base needs.
@@ -95,13 +150,18 @@ func (c *Client) inspect(ctx context.Context, base, tip string, files []change.F
 	if err != nil {
 		return absent, err
 	}
-	for _, commit := range d.commits {
+	known, trailers := c.known(tip), true
+	for i, commit := range d.commits {
 		if !repository.Self.Is(commit.Author) {
 			return foreign, nil
 		}
+		trailers = trailers && change.OwnMessage(d.messages[i])
 	}
-	if len(d.commits) == 1 && d.mergeBase == base && sameText(d.messages[0], message) && len(d.irregular) == 0 && sameFiles(d.files, files) {
+	switch {
+	case len(d.commits) == 1 && d.mergeBase == base && sameText(d.messages[0], message) && len(d.irregular) == 0 && sameFiles(d.files, files):
 		return same, nil
+	case !known && (len(d.commits) == 0 || !trailers):
+		return foreign, nil // nothing shows that it is ours: it may be a branch for a release, or of another program of our user
 	}
 	return ours, nil
 }
@@ -134,6 +194,7 @@ func (c *Client) write(ctx context.Context, head Head, tip, base string, files [
 	}
 	ref := "refs/heads/" + head.Branch
 	head.SHA, head.Changed = sha, true
+	c.Know(sha)
 	if tip != "" {
 		return head, c.ReplaceRef(ctx, ref, tip, sha)
 	}

@@ -77,6 +77,9 @@ type Client struct {
 	blobs       map[string][]byte
 	roots       map[string]string // the tree of a commit
 	made        map[string]bool   // branches that did not exist before, so that no pull request can be open for them
+	theirs      map[string]Pull   // open pull requests of others, by the branch with a name of ours that they come from
+	pushed      map[string]bool   // commits that are known as pushed by us
+	seen        map[string]seen   // the ledger of each ref as it was last seen
 	opened      Repository
 	// told is the time at GitHub as it said last, heard when that was by the own clock.
 	told, heard time.Time
@@ -102,7 +105,8 @@ func New(c Config) (*Client, error) {
 	}
 	c.HTTP.Learn(c.Token)
 	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{}, tops: map[string]tree{},
-		blobs: map[string][]byte{}, roots: map[string]string{}, made: map[string]bool{}}
+		blobs: map[string][]byte{}, roots: map[string]string{}, made: map[string]bool{},
+		theirs: map[string]Pull{}, pushed: map[string]bool{}, seen: map[string]seen{}}
 	client.api = gh.NewClient(client.httpClient(api, c.HTTP.Transport(api.Host)))
 	client.api.BaseURL = api
 	client.graph = client.httpClient(graph, c.HTTP.Transport(graph.Host))

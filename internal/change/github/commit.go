@@ -99,10 +99,15 @@ func (c *Client) root(ctx context.Context, commit string) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	c.rooted(commit, found.GetTree().GetSHA())
+	return found.GetTree().GetSHA(), nil
+}
+
+// rooted remembers the tree of a commit.
+func (c *Client) rooted(commit, tree string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.roots[commit] = found.GetTree().GetSHA()
-	return c.roots[commit], nil
+	c.roots[commit] = tree
 }
 
 func (c *Client) createCommit(ctx context.Context, made *gh.Tree, parents []*gh.Commit, message string) (string, error) {

@@ -151,7 +151,7 @@ func TestRefusalsNameThePermission(t *testing.T) {
 			return err
 		}},
 		{"GET /pulls", "pull-requests: read", func(w *world) error {
-			_, err := w.client.FindOpen(ctx)
+			_, _, err := w.client.Recent(ctx, 1)
 			return err
 		}},
 		{"GET /commits/{ref}/check-runs", "checks: read", func(w *world) error {

@@ -148,7 +148,7 @@ func edits() []change.File {
 // propose publishes the edit and opens its pull request.
 func (w *world) propose() (github.Head, github.Pull) {
 	w.Helper()
-	head, err := w.client.Publish(context.Background(), w.repo.Head("main"), edits(), "Bump a\n\nwhy\n")
+	head, err := w.client.Publish(context.Background(), w.repo.Head("main"), edits(), "Bump a\n\nwhy\n\nPawl-Chain: x\n")
 	w.must(err)
 	p, _, err := w.client.Propose(context.Background(), head.Branch, github.Text{Title: "Bump a", Body: "why"})
 	w.must(err)

@@ -27,8 +27,12 @@ const (
 func (c *Client) LoadLedger(ctx context.Context, ref string) (l ledger.Ledger, parent string, err error) {
 	doing := "reading the ledger at " + ref
 	parent, err = c.Ref(ctx, ref)
-	if err != nil || parent == "" {
+	if err != nil {
 		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
+	}
+	if parent == "" {
+		c.see(ref, ledger.Ledger{}, "")
+		return ledger.Ledger{}, "", nil
 	}
 	top, err := c.top(ctx, parent)
 	if err != nil {
@@ -51,6 +55,7 @@ func (c *Client) LoadLedger(ctx context.Context, ref string) (l ledger.Ledger, p
 	if err != nil {
 		return ledger.Ledger{}, "", fmt.Errorf("%s: %w", doing, err)
 	}
+	c.see(ref, l, parent)
 	return l, parent, nil
 }
 
@@ -204,16 +209,37 @@ func refusedLedger(err error) error {
 	return err
 }
 
+// seen is a ledger as it was read or written, and the commit that held it.
+type seen struct {
+	ledger ledger.Ledger
+	commit string
+}
+
 // UpdateLedger applies a transition to the ledger and writes the result; when another writer was faster, to the newer
-// ledger again. It returns the ledger that is stored then.
+// ledger again. It returns the ledger that is stored then. It begins with the ledger as this client saw it last: every
+// write names what it writes over, so that an old one loses and is read again.
 func (c *Client) UpdateLedger(ctx context.Context, ref string, next ledger.Transition) (ledger.Ledger, error) {
+	if known, found := c.lastSeen(ref); found {
+		l := next(known.ledger)
+		sha, err := c.StoreLedger(ctx, ref, known.commit, l)
+		switch {
+		case err == nil && sha != known.commit: // else nothing is to be written, if nobody else wrote
+			c.see(ref, l, sha)
+			return l, nil
+		case err != nil && !errors.Is(err, ErrMoved):
+			return l, err
+		}
+	}
 	for attempt := range ledgerAttempts {
 		l, parent, err := c.LoadLedger(ctx, ref)
 		if err != nil {
 			return ledger.Ledger{}, err
 		}
 		l = next(l)
-		_, err = c.StoreLedger(ctx, ref, parent, l)
+		sha, err := c.StoreLedger(ctx, ref, parent, l)
+		if err == nil {
+			c.see(ref, l, sha)
+		}
 		if !errors.Is(err, ErrMoved) {
 			return l, err
 		}
@@ -222,4 +248,17 @@ func (c *Client) UpdateLedger(ctx context.Context, ref string, next ledger.Trans
 		}
 	}
 	return ledger.Ledger{}, fmt.Errorf("writing the ledger at %s: %d times %w", ref, ledgerAttempts, ErrMoved)
+}
+
+func (c *Client) lastSeen(ref string) (seen, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s, found := c.seen[ref]
+	return s, found
+}
+
+func (c *Client) see(ref string, l ledger.Ledger, commit string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.seen[ref] = seen{l, commit}
 }

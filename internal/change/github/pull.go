@@ -3,12 +3,14 @@ package github
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/change"
 )
@@ -20,11 +22,12 @@ const closedByPawl = "\n<!-- pawl:closed -->"
 // Pull is a pull request of ours.
 type Pull struct {
 	Number int
-	// Branch is its head, HeadSHA the tip of that.
-	Branch, HeadSHA string
-	Title, Body     string
-	URL             string
-	Labels          []string
+	// Branch is its head, HeadSHA the tip of that; BaseSHA is the base as the pull request was last held against it.
+	Branch, HeadSHA, BaseSHA string
+	// Author is the login of who opened it.
+	Author, Title, Body string
+	URL                 string
+	Labels              []string
 	// Created is when it was opened; Closed when it was closed or merged, zero while it is open.
 	Created, Closed time.Time
 	// Merged reports that it was merged, as the commit MergeSHA; Withdrawn that pawl itself closed it.
@@ -33,6 +36,8 @@ type Pull struct {
 	Withdrawn bool
 	// Armed reports that pawl asked GitHub to merge it by itself.
 	Armed bool
+	// MergedBy is who merged it; only Numbered tells.
+	MergedBy change.Identity
 }
 
 // Text is what a pull request says.
@@ -43,46 +48,122 @@ type Text struct {
 }
 
 // FindOpen returns our open pull requests into the base, the newest first: made by our user, from a branch of ours in
-// this very repository. Titles and bodies prove nothing and are not looked at.
+// this very repository. Titles and bodies prove nothing and are not looked at. Only branches that exist can have one.
 func (c *Client) FindOpen(ctx context.Context) ([]Pull, error) {
-	pulls, err := c.ours(ctx, gh.PullRequestListOptions{State: "open"}, maxPages)
-	return pulls, c.fail("looking for the open pull request", readPulls, err)
+	const doing = "looking for the open pull request"
+	existing, err := c.branches(ctx, c.config.Branch)
+	if err != nil {
+		return nil, c.fail(doing, readContents, err)
+	}
+	var all []Pull
+	for _, branch := range slices.Sorted(maps.Keys(existing)) {
+		if !change.OwnBranch(c.config.Branch, branch) {
+			continue
+		}
+		found, _, err := c.from(ctx, branch, "open", 1)
+		if err != nil {
+			return nil, c.fail(doing, readPulls, err)
+		}
+		all = append(all, found...)
+	}
+	slices.SortStableFunc(all, func(a, b Pull) int { return b.Number - a.Number })
+	return all, nil
 }
 
-// Recent returns our pull requests, open or not, among the hundred that changed last, newest first. What they hold is in
-// their bodies, as far as people left those alone.
-func (c *Client) Recent(ctx context.Context) ([]Pull, error) {
-	pulls, err := c.ours(ctx, gh.PullRequestListOptions{State: "all", Sort: "updated", Direction: "desc"}, 1)
-	return pulls, c.fail("looking for earlier pull requests", readPulls, err)
+// Recent returns a page of our pull requests from the configured branch, open or not, those that changed last first, and
+// whether there are more pages. Pull requests of others cost nothing, however many there are.
+func (c *Client) Recent(ctx context.Context, page int) (pulls []Pull, more bool, err error) {
+	pulls, more, err = c.from(ctx, c.config.Branch, "all", page)
+	return pulls, more && page < maxPages, c.fail("looking for earlier pull requests", readPulls, err)
 }
 
-func (c *Client) ours(ctx context.Context, options gh.PullRequestListOptions, pages int) ([]Pull, error) {
+// Numbered returns pull requests by their numbers, with who merged them; those that do not exist, or that are open and not
+// ours, are left out. The caller says that they were made by us: who that is may have changed since.
+func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]Pull, error) {
 	repository, err := c.repository(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var found []Pull
-	options.Base, options.PerPage = repository.Base, pageSize
-	for range pages {
-		page, res, err := c.api.PullRequests.List(ctx, c.owner, c.name, &options)
-		if err == nil {
-			err = lacks(page == nil || slices.Contains(page, nil), "list of pull requests")
-		}
-		if err != nil {
-			return nil, err
-		}
-		for _, p := range page {
-			if c.isOurs(p, repository) {
-				found = append(found, pull(p, repository.Self))
+	found := make([]*Pull, len(numbers))
+	group, inner := errgroup.WithContext(ctx)
+	group.SetLimit(parallel)
+	for i, number := range numbers {
+		group.Go(func() error {
+			p, _, err := c.api.PullRequests.Get(inner, c.owner, c.name, number)
+			if saidNo(err, http.StatusNotFound) {
+				return nil
 			}
+			if err == nil {
+				err = lacks(p.GetNumber() != number, "pull request")
+			}
+			if err != nil {
+				return c.fail(fmt.Sprintf("reading pull request %d", number), readPulls, err)
+			}
+			if one := pull(p, repository.Self); c.isOurs(p, repository) || !one.Closed.IsZero() {
+				found[i] = &one
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	var all []Pull
+	for _, p := range found {
+		if p != nil {
+			all = append(all, *p)
 		}
-		if res.NextPage == 0 {
-			break
+	}
+	return all, nil
+}
+
+// from lists a page of our pull requests from one branch of the repository into the base, the newest first. An open one of
+// somebody else is remembered: the branch is theirs.
+func (c *Client) from(ctx context.Context, branch, state string, page int) (found []Pull, more bool, err error) {
+	repository, err := c.repository(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	listed, res, err := c.api.PullRequests.List(ctx, c.owner, c.name, &gh.PullRequestListOptions{
+		State: state, Head: c.owner + ":" + branch, Sort: "updated", Direction: "desc", ListOptions: gh.ListOptions{Page: page, PerPage: pageSize},
+	})
+	if err == nil {
+		err = lacks(listed == nil || slices.Contains(listed, nil), "list of pull requests")
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	theirs := Pull{}
+	for _, p := range listed {
+		one, here := pull(p, repository.Self), strings.EqualFold(p.GetHead().GetRepo().GetFullName(), repository.Name) && p.GetHead().GetRef() == branch
+		switch {
+		case c.isOurs(p, repository) && here && p.GetBase().GetRef() == repository.Base:
+			found = append(found, one)
+		case here && one.Closed.IsZero():
+			theirs = one
 		}
-		options.Page = res.NextPage
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if page == 1 {
+		delete(c.theirs, branch)
+	}
+	if theirs.Number > 0 {
+		c.theirs[branch] = theirs
+	}
+	for _, p := range found {
+		c.pushed[p.HeadSHA] = true
 	}
 	slices.SortStableFunc(found, func(a, b Pull) int { return b.Number - a.Number })
-	return found, nil
+	return found, res.NextPage != 0, nil
+}
+
+// theirPull returns the open pull request of somebody else from a branch with a name of ours.
+func (c *Client) theirPull(branch string) (Pull, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, found := c.theirs[branch]
+	return p, found
 }
 
 func (c *Client) isOurs(p *gh.PullRequest, repository Repository) bool {
@@ -92,8 +173,8 @@ func (c *Client) isOurs(p *gh.PullRequest, repository Repository) bool {
 }
 
 func pull(p *gh.PullRequest, self change.Identity) Pull {
-	found := Pull{Number: p.GetNumber(), Branch: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), Title: p.GetTitle(),
-		Body: p.GetBody(), URL: p.GetHTMLURL(), Created: p.GetCreatedAt().UTC(), Closed: p.GetClosedAt().UTC(),
+	found := Pull{Number: p.GetNumber(), Branch: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), BaseSHA: p.GetBase().GetSHA(), Title: p.GetTitle(),
+		Author: p.GetUser().GetLogin(), Body: p.GetBody(), URL: p.GetHTMLURL(), Created: p.GetCreatedAt().UTC(), Closed: p.GetClosedAt().UTC(),
 		Merged: !p.GetMergedAt().IsZero(), MergeSHA: p.GetMergeCommitSHA()}
 	if found.Merged {
 		found.Closed = p.GetMergedAt().UTC()
@@ -101,6 +182,9 @@ func pull(p *gh.PullRequest, self change.Identity) Pull {
 	found.Withdrawn = !found.Merged && !found.Closed.IsZero() && isWithdrawn(found.Body)
 	by := p.GetAutoMerge().GetEnabledBy()
 	found.Armed = by != nil && self.Is(change.Identity{ID: by.GetID(), Login: by.GetLogin()})
+	if p.MergedBy != nil {
+		found.MergedBy = change.Identity{ID: p.MergedBy.GetID(), Login: p.MergedBy.GetLogin()}
+	}
 	for _, l := range p.Labels {
 		found.Labels = append(found.Labels, l.GetName())
 	}
@@ -137,15 +221,11 @@ func (c *Client) isNew(branch string) bool {
 }
 
 func (c *Client) openOf(ctx context.Context, branch string) (Pull, bool, error) {
-	pulls, err := c.FindOpen(ctx)
-	if err != nil {
-		return Pull{}, false, err
+	pulls, _, err := c.from(ctx, branch, "open", 1)
+	if err != nil || len(pulls) == 0 {
+		return Pull{}, false, c.fail("looking for the open pull request", readPulls, err)
 	}
-	at := slices.IndexFunc(pulls, func(p Pull) bool { return p.Branch == branch })
-	if at < 0 {
-		return Pull{}, false, nil
-	}
-	return pulls[at], true, nil
+	return pulls[0], true, nil
 }
 
 // create opens a pull request. Where GitHub has one already, made a moment ago or by a request whose answer got lost,

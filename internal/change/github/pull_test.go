@@ -79,9 +79,9 @@ func TestCloseAndRecent(t *testing.T) {
 	w.must(err)
 	w.must(w.repo.Close(third, "alice"))
 	_, open := w.propose()
-	recent, err := w.client.Recent(ctx)
+	recent, more, err := w.client.Recent(ctx, 1)
 	w.must(err)
-	if len(recent) != 3 || recent[0].Number != open.Number || !recent[0].Closed.IsZero() || recent[0].Created.IsZero() {
+	if more || len(recent) != 3 || recent[0].Number != open.Number || !recent[0].Closed.IsZero() || recent[0].Created.IsZero() {
 		t.Fatalf("recent %+v", recent)
 	}
 	if theirs := recent[1]; theirs.Number != second.Number || theirs.Body != "why" || theirs.Closed.IsZero() || theirs.Merged || theirs.Withdrawn {
@@ -128,19 +128,23 @@ func TestCommentOnceOverManyPages(t *testing.T) {
 	}
 }
 
-func TestFindOpenOverManyPages(t *testing.T) {
+// TestOthersPullsCostNothing lets there be many other pull requests, all newer than ours: ours is found, in two calls.
+func TestOthersPullsCostNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Settings{}, nil)
 	w.propose()
-	for i := range 120 {
+	for i := range 300 {
 		branch := fmt.Sprint("feature-", i)
 		w.push(branch, "alice", map[string]string{"x": branch})
 		_, err := w.repo.Open("alice", fake.NewPull{Title: "Bump a", Head: branch})
 		w.must(err)
 	}
+	before := len(w.fake.Calls())
 	found, err := w.client.FindOpen(context.Background())
 	w.must(err)
-	if len(found) != 1 || found[0].Number != 1 {
-		t.Errorf("found %+v", found)
+	recent, more, err := w.client.Recent(context.Background(), 1)
+	w.must(err)
+	if calls := len(w.fake.Calls()) - before; len(found) != 1 || found[0].Number != 1 || len(recent) != 1 || more || calls > 3 {
+		t.Errorf("found %+v, recent %+v in %d calls", found, recent, calls)
 	}
 }

@@ -101,7 +101,7 @@ func TestPublishRebuildsOnTheNewBase(t *testing.T) {
 	w := newWorld(t, fake.Settings{}, nil)
 	w.propose()
 	base := w.push("main", "alice", map[string]string{"README.md": "moved\n"})
-	head, err := w.client.Publish(ctx, base, edits(), "Bump a\n\nwhy\n")
+	head, err := w.client.Publish(ctx, base, edits(), "Bump a\n\nwhy\n\nPawl-Chain: x\n")
 	w.must(err)
 	if log := w.repo.Log("pawl/update"); !head.Changed || head.Branch != "pawl/update" || log[0].Parents[0] != base || len(log) != 3 {
 		t.Errorf("published %+v: %+v", head, log)

@@ -51,7 +51,7 @@ func TestWithdrawnInABrowser(t *testing.T) {
 	shown, _ := w.repo.Pull(p.Number)
 	body := strings.ReplaceAll(shown.Body, "\n", "\r\n") + "\r\n"
 	w.must(w.repo.Edit(p.Number, nil, &body))
-	pulls, err := w.client.Recent(context.Background())
+	pulls, _, err := w.client.Recent(context.Background(), 1)
 	w.must(err)
 	if len(pulls) != 1 || !pulls[0].Withdrawn {
 		t.Errorf("it counts as a person's no: %+v", pulls)

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/pipeline"
+)
+
+func newLedger(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "ledger",
+		Short: "Begin the ledger anew after its loss",
+		Long: `The ledger is what survives a run: what was written, what people rejected, which pipelines were fired. It stands
+on a ref of its own in the profile's repository. Without it nothing is merged and nothing is fired.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newLedgerAccept(g))
+	return cmd
+}
+
+type acceptOptions struct {
+	*globals
+	dryRun bool
+}
+
+func newLedgerAccept(g *globals) *cobra.Command {
+	o := &acceptOptions{globals: g}
+	cmd := &cobra.Command{
+		Use:   "accept",
+		Short: "Accept that the ledger got lost, and write a first one",
+		Long: `Accept writes a ledger where there is none although pawl merged something before, so that runs go on. It learns
+what it can from pawl's pull requests: what was written and what people rejected. Everything that was merged until
+now counts as deployed; fire what was not with pawl deploy --commit SHA. A ledger that is there stays as it is.`,
+		Example: `  pawl ledger accept --dry-run
+  pawl ledger accept`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "write nothing: print what would be learned")
+	return cmd
+}
+
+func (o *acceptOptions) run(ctx context.Context) error {
+	s, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	s.warn()
+	if s.forgeToken() == "" && !o.dryRun {
+		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents: write), or look first with --dry-run", topics: []topic{noTokenTopic}}
+	}
+	_, client := s.pipeline()
+	forge, err := s.forge(client)
+	if err != nil {
+		return err
+	}
+	lines, err := o.accept(ctx, s, forge)
+	if is[*change.RefError](err) {
+		return &exit{code: Usage, err: err}
+	}
+	if err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	return o.write(printableLines(strings.Join(lines, "\n") + "\n"))
+}
+
+// accept writes the ledger, and returns what to say.
+func (o *acceptOptions) accept(ctx context.Context, s *session, forge *gitHub) ([]string, error) {
+	profile, err := forge.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known, err := forge.Ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !known.Empty() {
+		return []string{"ledger: it is there, and stays as it is"}, nil
+	}
+	pulls, err := pipeline.Everything(ctx, forge)
+	if err != nil {
+		return nil, err
+	}
+	lost, err := pipeline.Forgotten(ctx, forge, profile.BaseSHA, known, pulls, o.sys.Now())
+	if err != nil {
+		return nil, err
+	}
+	if lost == nil {
+		return []string{"ledger: nothing was merged here yet: the first run that proposes something writes it"}, nil
+	}
+	digests := map[string]string{}
+	for _, m := range s.manifests {
+		digests[m.Name] = m.Digest
+	}
+	next := pipeline.Accept(pulls, digests, ledger.Acceptance{At: o.sys.Now(), Base: profile.BaseSHA, By: profile.Self.Login})
+	word := "would be written"
+	if !o.dryRun {
+		word = "written"
+		if err := forge.Record(ctx, next); err != nil {
+			return nil, err
+		}
+	}
+	then := next(known)
+	lines := []string{fmt.Sprintf("ledger: %s to %s, with %s, %s and %s", word, forge.ref,
+		count(len(then.Pulls), "pull request"), count(len(then.Values), "written value"), count(len(then.Vetoes), "rejected version"))}
+	for _, p := range lost.Pending {
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("counts as deployed: %s %s", p.Commit, p.Title)))
+	}
+	if len(lost.Pending) > 0 {
+		lines = append(lines, "  hint: run pawl deploy --commit SHA for each of them that was not")
+	}
+	return lines, nil
+}
