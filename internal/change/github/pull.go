@@ -124,8 +124,9 @@ func (c *Client) from(ctx context.Context, branch, state string, page int) (foun
 	if err != nil {
 		return nil, false, err
 	}
+	owner, _, _ := strings.Cut(repository.Name, "/") // as it is called now
 	listed, res, err := c.api.PullRequests.List(ctx, c.owner, c.name, &gh.PullRequestListOptions{
-		State: state, Head: c.owner + ":" + branch, Sort: "updated", Direction: "desc", ListOptions: gh.ListOptions{Page: page, PerPage: pageSize},
+		State: state, Head: owner + ":" + branch, Sort: "updated", Direction: "desc", ListOptions: gh.ListOptions{Page: page, PerPage: pageSize},
 	})
 	if err == nil {
 		err = lacks(listed == nil || slices.Contains(listed, nil), "list of pull requests")

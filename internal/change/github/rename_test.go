@@ -20,7 +20,7 @@ func TestRenamedRepository(t *testing.T) {
 	if _, err := w.client.UpdateLedger(ctx, ledgerRef, claims("c1")); err != nil {
 		t.Error(err)
 	}
-	again, err := w.client.Publish(ctx, w.repo.Head("main"), edits(), "Bump a\n\nwhy\n")
+	again, err := w.client.Publish(ctx, w.repo.Head("main"), edits(), "Bump a\n\nwhy\n\nPawl-Chain: x\n")
 	if err != nil || again.Changed || again.SHA != head.SHA {
 		t.Errorf("published again as %+v, %v", again, err)
 	}
