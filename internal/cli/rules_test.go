@@ -32,7 +32,7 @@ func TestRunRefusedByRules(t *testing.T) {
 		"creating our branch": {config: noChecks, arrange: func(s *stage) { s.repo.Guard("refs/heads/pawl/", github.NameRule{Create: true}) },
 			exit: 1, says: "creations being restricted", hint: "forge: {branch: NAME}", topic: "ref-guarded"},
 		"creating the ledger": {config: noChecks, arrange: func(s *stage) { s.repo.Guard("refs/pawl/", github.NameRule{Create: true}) },
-			exit: 1, says: "creations being restricted", hint: "ledger: refs/heads/pawl-ledger", topic: "ref-guarded", merged: true, pull: true},
+			exit: 1, says: "creations being restricted", hint: "ledger: refs/heads/pawl-ledger", topic: "ref-guarded", pull: true},
 		"pull requests of workflows": {settings: github.Settings{NoActionsPulls: true}, config: noChecks, actions: true,
 			exit: 1, says: "GitHub Actions is not permitted to create or approve pull requests", hint: "MERGE_TOKEN", topic: "actions-not-permitted"},
 		"an archived repository": {config: noChecks, arrange: func(s *stage) { s.repo.Configure(func(x *github.Settings) { x.Archived = true }) },

@@ -114,6 +114,24 @@ func (r *Repo) DeleteBranch(branch, by string) {
 	r.setRef(headsPrefix+branch, "", r.server.person(by))
 }
 
+// SetBranch makes a branch, or moves it, past all protection.
+func (r *Repo) SetBranch(branch, sha string) error {
+	r.lock()
+	defer r.unlock()
+	if r.store.commits[sha] == nil {
+		return fmt.Errorf("moving branch %s: there is no commit %s", branch, sha)
+	}
+	r.setRef(headsPrefix+branch, sha, r.server.person("alice"))
+	return nil
+}
+
+// DeleteRef deletes any ref by its full name.
+func (r *Repo) DeleteRef(ref string) {
+	r.lock()
+	defer r.unlock()
+	r.setRef(ref, "", r.server.person("alice"))
+}
+
 // Head is the id that a branch, tag or full ref points to, empty when there is none.
 func (r *Repo) Head(name string) string {
 	r.lock()
