@@ -37,7 +37,7 @@ func rules() map[string]rule {
 			queues:      true, triggers: []string{"push", "schedule", "workflow_dispatch"},
 		},
 		".github/workflows/gitlab.yaml": {
-			permissions: map[string]map[string]string{"": {}, "deploy": {"contents": "write"}}, triggers: []string{"push"},
+			permissions: map[string]map[string]string{"": {}, "deploy": {"contents": "write", "pull-requests": "read"}}, triggers: []string{"push"},
 		},
 		".github/workflows/ci.yaml": {
 			permissions: map[string]map[string]string{"": read, "ci": read, "dispatch": read}, triggers: []string{"pull_request", "push"},
