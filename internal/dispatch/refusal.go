@@ -30,7 +30,7 @@ func (r *Refusal) Error() string {
 func (r *Refusal) Advice() string {
 	switch {
 	case r.Status >= 300 && r.Status < 400:
-		return fmt.Sprintf("the repository was renamed or moved, or GITHUB_API_URL is not the API: name its new place in %s", r.Target.Variable)
+		return fmt.Sprintf("the repository was renamed or moved, or GITHUB_API_URL, where it is set, is not the API: name its new place in %s", r.Target.Variable)
 	case r.Status == 401:
 		return fmt.Sprintf("the token in %s is wrong, expired or revoked: make a new one and set the variable again", r.Target.Variable)
 	case r.Limited():
@@ -45,7 +45,7 @@ func (r *Refusal) Advice() string {
 	case r.Status == 408, r.Status >= 500:
 		return r.later("GitHub is failing")
 	default:
-		return "check that GITHUB_API_URL is the address of GitHub's API"
+		return "check the proxy, and that GITHUB_API_URL, where it is set, is the address of GitHub's API"
 	}
 }
 

@@ -106,7 +106,7 @@ func (e *Error) Advice() string {
 func (e *Error) connectionAdvice() string {
 	switch {
 	case errors.Is(e.Err, ErrUnknownHost):
-		return "check the spelling of " + e.Host + ", and the network"
+		return "check the spelling of " + e.Host + "; a network without internet needs HTTPS_PROXY, or another place for it under mirrors in .pawl.yaml"
 	case errors.Is(e.Err, ErrRefused):
 		return "check that " + e.Host + " is up and its port is right"
 	case errors.Is(e.Err, ErrSpent):

@@ -12,7 +12,7 @@ import (
 // failing host sends such; nothing may be concluded from what is missing.
 type odd struct{ what string }
 
-const oddHint = "something else than GitHub's API may be answering: check GITHUB_API_URL and the proxy, and run again"
+const oddHint = "something else than GitHub's API may be answering: check the proxy, and GITHUB_API_URL where it is set, and run again"
 
 // Error says what is missing.
 func (o *odd) Error() string { return "the answer holds no " + o.what }

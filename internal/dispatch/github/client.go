@@ -91,7 +91,7 @@ func (c *Client) Dispatch(ctx context.Context, t dispatch.Target, r dispatch.Req
 	}
 	run, ok := accepted(body)
 	if !ok {
-		return Run{}, c.doing(t, httpx.Malformed(res, fmt.Sprintf("%d with an answer that is not the API's", res.StatusCode), "check that GITHUB_API_URL is the address of GitHub's API"))
+		return Run{}, c.doing(t, httpx.Malformed(res, fmt.Sprintf("%d with an answer that is not the API's", res.StatusCode), "check the proxy, and that GITHUB_API_URL, where it is set, is the address of GitHub's API"))
 	}
 	return run, nil
 }

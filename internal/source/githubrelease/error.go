@@ -19,6 +19,9 @@ func (l lister) clean(err error, res *github.Response) error {
 	)
 	switch {
 	case errors.As(err, &failed):
+		if errors.Is(failed.Err, httpx.ErrUnknownHost) && failed.Hint == "" {
+			failed.Hint = "releases are asked at " + failed.Host + ", whatever GITHUB_API_URL says: name another server's API with `url` in the manifest, or under mirrors in .pawl.yaml"
+		}
 		return failed
 	case errors.As(err, &rate):
 		return waiting(rate)

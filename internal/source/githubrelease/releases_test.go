@@ -302,3 +302,14 @@ func TestMirrorThatStillNamesTheAPI(t *testing.T) {
 		t.Errorf("%d releases in %d requests, %v", len(got), len(faults.Requests()), err)
 	}
 }
+
+// TestUnknownAPI tells a person whose network has no api.github.com where its name comes from.
+func TestUnknownAPI(t *testing.T) {
+	t.Parallel()
+	client := githubrelease.New(githubrelease.Config{HTTP: httpx.New(httpx.Config{Transport: fake.Network{}})})
+	_, err := client.List(t.Context(), query(t, ""))
+	var failed *httpx.Error
+	if !errors.As(err, &failed) || !strings.Contains(failed.Advice(), "asked at api.github.com, whatever GITHUB_API_URL says: name another server's API with `url`") {
+		t.Errorf("error is %v, %+v", err, failed)
+	}
+}
