@@ -74,8 +74,8 @@ func (l *lines) read() error {
 		}
 		line, err = l.in.ReadSlice('\n')
 	}
-	if l.line = append(l.long, line...); len(l.line) > 0 && (err == nil || errors.Is(err, io.EOF)) {
-		l.long = l.line
+	l.long = append(l.long, line...)
+	if l.line = l.long; len(l.line) > 0 && errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err

@@ -40,7 +40,7 @@ func (c *Client) login(ctx context.Context, place *url.URL, res *http.Response) 
 	}
 	registry, err := name.NewRegistry(place.Host)
 	if err != nil {
-		return login{without: "check the URL: " + place.Host + " is not a host"}, nil
+		return login{}, &credentialsError{host: place.Host, err: err}
 	}
 	auth, err := authn.Resolve(ctx, c.config.Keychain, repository{registry, place.Host + place.Path})
 	if err != nil {
