@@ -48,11 +48,17 @@ func real(n *yaml.Node) *yaml.Node {
 }
 
 // field returns the value of a key of a map, with aliases and merged maps followed; nil for none.
-func field(n *yaml.Node, key string) *yaml.Node { return fieldWithin(n, key, 8) }
+func field(n *yaml.Node, key string) *yaml.Node {
+	budget := maxMerged
+	return fieldWithin(n, key, &budget)
+}
 
-func fieldWithin(n *yaml.Node, key string, depth int) *yaml.Node {
+// maxMerged bounds how many maps are looked through for one key: merged maps may merge others, in any number.
+const maxMerged = 100
+
+func fieldWithin(n *yaml.Node, key string, budget *int) *yaml.Node {
 	n = real(n)
-	if n == nil || n.Kind != yaml.MappingNode || depth == 0 {
+	if *budget--; n == nil || n.Kind != yaml.MappingNode || *budget < 0 {
 		return nil
 	}
 	if c := child(n, key); c != nil {
@@ -67,7 +73,7 @@ func fieldWithin(n *yaml.Node, key string, depth int) *yaml.Node {
 			merged = merged[0].Content
 		}
 		for _, m := range merged {
-			if c := fieldWithin(m, key, depth-1); c != nil {
+			if c := fieldWithin(m, key, budget); c != nil {
 				return c
 			}
 		}

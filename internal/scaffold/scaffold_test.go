@@ -1,6 +1,7 @@
 package scaffold_test
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"regexp"
@@ -657,6 +658,11 @@ func TestBounds(t *testing.T) {
 		many.WriteString("- {image: 'org/x:1.0.0'}\n")
 	}
 	tree["many.yaml"] = &fstest.MapFile{Data: []byte(many.String())}
+	merged := "a0: &a0 {x: 1}\n"
+	for i := range 12 {
+		merged += fmt.Sprintf("a%d: &a%d {<<: [%s]}\n", i+1, i+1, strings.TrimSuffix(strings.Repeat(fmt.Sprintf("*a%d, ", i), 20), ", "))
+	}
+	tree["merged.yaml"] = &fstest.MapFile{Data: []byte(merged)}
 	p := propose(t, tree)
 	if paths(p) != ".pawl.yaml" || !p.Empty {
 		t.Errorf("proposed %s", paths(p))
