@@ -236,7 +236,7 @@ func TestCanaries(t *testing.T) {
 	said := map[string]int{}
 	for _, host := range []string{"", "api.github.com", "gitlab.example", "events.example", "index.docker.io", "private.example", "charts.example", "git.example"} {
 		for i, status := range []int{200, 401, 403, 422, 500} {
-			if status == 500 && !strings.Contains("api.github.com gitlab.example events.example", host) {
+			if status == 500 && !slices.Contains([]string{"", "api.github.com", "gitlab.example", "events.example"}, host) {
 				status = 404 // several wait for one answer, on which the clock of a bubble does not go on
 			}
 			for _, at := range []int{0, 1 + i*5} {

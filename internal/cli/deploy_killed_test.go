@@ -7,6 +7,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -186,7 +187,7 @@ func TestDeployRaceKilled(t *testing.T) {
 				last := &slowNet{next: d.transport(), rand: random, late: &late}
 				code, report, printed := d.commandAt(-time.Hour, last, nil, "run")
 				for _, t := range report.Deploy.Triggers { // a trigger of this very run may have got lost
-					if !t.Fired && t.State == "unknown" && strings.Contains("env-1 env-3", t.Project) {
+					if !t.Fired && t.State == "unknown" && slices.Contains([]string{"env-1", "env-3"}, t.Project) {
 						d.Errorf("%+v", t)
 					}
 				}

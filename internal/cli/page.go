@@ -65,12 +65,13 @@ func landing(name string) (target string, there fs.FileInfo, err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	if there, err = os.Stat(name); err != nil {
-		return "", nil, nil
-	}
 	absolute, err := filepath.Abs(name)
-	if err != nil || !there.Mode().IsRegular() || strings.HasPrefix(absolute, "/dev/") || strings.HasPrefix(absolute, "/proc/") {
-		return "", nil, nil
+	if err != nil {
+		return "", nil, err
+	}
+	there, missing := os.Stat(name)
+	if missing != nil || !there.Mode().IsRegular() || strings.HasPrefix(absolute, "/dev/") || strings.HasPrefix(absolute, "/proc/") {
+		return "", nil, nil //nolint:nilerr // a link to nothing is written through, which says what is wrong with it
 	}
 	if link.Mode()&fs.ModeSymlink == 0 {
 		return name, there, nil

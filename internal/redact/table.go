@@ -35,9 +35,8 @@ func (t *table) add(secret string) {
 		if slices.Contains(t.forms[key], form) {
 			continue
 		}
-		list := append(t.forms[key], form)
-		slices.SortFunc(list, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-		t.forms[key] = list
+		t.forms[key] = append(t.forms[key], form)
+		slices.SortFunc(t.forms[key], func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 		h := hash(key)
 		t.filter[h>>6] |= 1 << (h & 63)
 	}

@@ -57,7 +57,7 @@ func (c *Client) fail(p deploy.Project, doing string, res *gl.Response, err erro
 	default:
 		e.Message, e.Hint = reason(err), "correct `url` of the project"
 	}
-	e.Message, e.Hint = c.clean(p, e.Message), c.clean(p, e.Hint)
+	e.Message, e.Hint = c.clean(e.Message), c.clean(e.Hint)
 	return e
 }
 

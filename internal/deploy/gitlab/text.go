@@ -70,14 +70,14 @@ func target(res *http.Response) string {
 }
 
 // clean makes a text that holds somebody else's words fit to be shown: one line, bounded, without tokens.
-func (c *Client) clean(p deploy.Project, text string) string {
+func (c *Client) clean(text string) string {
 	return c.config.HTTP.Line(text)
 }
 
 // page returns a pipeline's page: the one that GitLab names, else the one that it has by GitLab's custom.
 func (c *Client) page(p deploy.Project, id int64, named string) string {
 	u, err := url.Parse(named)
-	if err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && c.clean(p, named) == named {
+	if err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && c.clean(named) == named {
 		return named
 	}
 	base, project, err := p.Endpoint()

@@ -131,7 +131,7 @@ func (c *Client) answer(p deploy.Project, r deploy.Request, a attempted) deploy.
 	if out.State == deploy.Refused {
 		out.Again = a.wait
 	}
-	out.Detail, out.Hint = c.clean(p, out.Detail), c.clean(p, out.Hint)
+	out.Detail, out.Hint = c.clean(out.Detail), c.clean(out.Hint)
 	return out
 }
 
