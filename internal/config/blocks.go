@@ -57,7 +57,8 @@ func (c *checker) deploy(f *deployBlock) Deploy {
 	for _, p := range f.Projects.list {
 		one := Project{Name: p.Name.Value, URL: c.absolute(p.URL), Secret: c.variable(p.Secret), API: c.variable(p.API)}
 		one.Place = strictyaml.Problem{File: c.file, Line: p.URL.Line, Column: p.URL.Column}
-		c.uses = append(c.uses, c.use(p.Secret, p.URL.Value, "secret of the project "+p.Name.Value), c.use(p.API, p.URL.Value, "api of the project "+p.Name.Value))
+		c.use(p.Secret, p.URL.Value, "secret of the project "+p.Name.Value)
+		c.use(p.API, p.URL.Value, "api of the project "+p.Name.Value)
 		for _, t := range p.Paths {
 			one.Paths = append(one.Paths, c.below(t))
 		}
@@ -94,7 +95,8 @@ func (c *checker) sink(s sinkBlock) Sink {
 	if s.Type.Value == "kafka" && len(s.Brokers) == 0 {
 		c.errorf(s.Type, "add brokers: [host:port]", "the kafka sink has no brokers")
 	}
-	c.uses = append(c.uses, c.use(s.Token, s.URL.Value, "token of a sink"), c.use(s.HMAC, s.URL.Value, "hmac of a sink"))
+	c.use(s.Token, s.URL.Value, "token of a sink")
+	c.use(s.HMAC, s.URL.Value, "hmac of a sink")
 	return Sink{Type: s.Type.Value, Path: s.Path.Value, URL: c.absolute(s.URL), Mode: orElse(s.Mode, "binary"),
 		Token: c.variable(s.Token), HMAC: c.variable(s.HMAC), Topic: s.Topic.Value, Partition: orElse(s.Partition, "chain"), Brokers: texts(s.Brokers)}
 }

@@ -39,7 +39,7 @@ type Config struct {
 	Ledger string
 	Deploy Deploy
 	Events Events
-	// Uses are all places that the file sends a variable's value to, in its order.
+	// Uses are all places that the file sends a variable's value to.
 	Uses []Use
 }
 
@@ -168,7 +168,7 @@ func (c *checker) config(f fileFormat) Config {
 	}
 	for _, s := range f.Secrets {
 		config.Secrets[c.variable(s.Key)] = c.host(s.Value)
-		c.uses = append([]Use{c.use(s.Key, s.Value.Value, "secrets")}, c.uses...)
+		c.use(s.Key, s.Value.Value, "secrets")
 	}
 	config.Uses = c.uses
 	c.refs(f, config)
@@ -260,8 +260,10 @@ func (c *checker) variable(t strictyaml.Text) string {
 }
 
 // use notes where the value of a variable goes.
-func (c *checker) use(variable strictyaml.Text, to, setting string) Use {
-	return Use{variable.Value, to, setting, strictyaml.Problem{File: c.file, Line: variable.Line, Column: variable.Column}}
+func (c *checker) use(variable strictyaml.Text, to, setting string) {
+	if variable.Value != "" {
+		c.uses = append(c.uses, Use{variable.Value, to, setting, strictyaml.Problem{File: c.file, Line: variable.Line, Column: variable.Column}})
+	}
 }
 
 // host checks a host with its port, which may have a scheme before it.

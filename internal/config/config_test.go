@@ -74,6 +74,11 @@ func TestFull(t *testing.T) {
 				{Type: "kafka", Brokers: []string{"127.0.0.1:9092"}, Topic: "cdevents", Mode: "binary", Partition: "chain"},
 			},
 		},
+		Uses: []config.Use{
+			{Variable: "EVENTS_TOKEN", To: "https://events.example/cdevents", Setting: "token of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 28, Column: 79}},
+			{Variable: "EVENTS_KEY", To: "https://events.example/cdevents", Setting: "hmac of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 28, Column: 99}},
+			{Variable: "MY_TOKEN", To: "git.example", Setting: "secrets", At: strictyaml.Problem{File: ".pawl.yaml", Line: 10, Column: 11}},
+		},
 	}
 	if diff := equal(want, got); diff != "" {
 		t.Error(diff)
@@ -118,6 +123,10 @@ func TestForms(t *testing.T) {
 		"deploy: {projects: [{name: a, url: 'https://h.example/t', secret: S, api: A, paths: [x/../v.yaml]}]}\n": func(c *config.Config) {
 			c.Deploy.Projects = []config.Project{{Name: "a", URL: "https://h.example/t", Secret: "S", API: "A", Paths: []string{"v.yaml"},
 				Place: strictyaml.Problem{File: ".pawl.yaml", Line: 1, Column: 36}}}
+			c.Uses = []config.Use{
+				{Variable: "S", To: "https://h.example/t", Setting: "secret of the project a", At: strictyaml.Problem{File: ".pawl.yaml", Line: 1, Column: 67}},
+				{Variable: "A", To: "https://h.example/t", Setting: "api of the project a", At: strictyaml.Problem{File: ".pawl.yaml", Line: 1, Column: 75}},
+			}
 		},
 		"ledger: refs/heads/pawl-ledger\n": func(c *config.Config) { c.Ledger = "refs/heads/pawl-ledger" },
 		"registries: {ghcr.io: {timeout: 30s}, a.b: {timeout: 1h}}": func(c *config.Config) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -66,7 +67,14 @@ func (p *pipelines) Follow(context.Context, deploy.Project, int64, time.Duration
 type trunk struct {
 	commits []pipeline.Commit
 	clock   func() time.Time
+	mu      sync.Mutex
 	calls   int
+}
+
+func (b *trunk) count() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.calls++
 }
 
 func (b *trunk) at(sha string) int {
@@ -74,18 +82,18 @@ func (b *trunk) at(sha string) int {
 }
 
 func (b *trunk) Tip(context.Context) (string, error) {
-	b.calls++
+	b.count()
 	return b.commits[len(b.commits)-1].SHA, nil
 }
 
 func (b *trunk) Behind(_ context.Context, tip, sha string) (int, bool, error) {
-	b.calls++
+	b.count()
 	at, from := b.at(sha), b.at(tip)
 	return from - at, at >= 0 && at <= from, nil
 }
 
 func (b *trunk) Commit(_ context.Context, sha string) (pipeline.Commit, bool, error) {
-	b.calls++
+	b.count()
 	if at := b.at(sha); at >= 0 {
 		return b.commits[at], true, nil
 	}

@@ -52,8 +52,9 @@ func performed() map[int]func(*player) {
 		},
 		36: armed(github.Pending, ""), 37: armed(github.Pending, "allow auto-merge"), 38: armed(github.Pending, "verify the e-mail address"),
 		41: releases("0.72", "0.73", "0.74", "0.75", "0.76", "0.77", "0.78", "0.79", "0.80"), 19: releases("v1.54.1", "v1.54.0.1", "v1.55"), 42: releases("test-tag"),
-		47: lists("user-x", 327146, "master", 0), 48: lists("user-1", 7198529, "ricardo-add-pr-create-comment-reply", 1), 49: lists("user-1", 1958953, "test/stable", 1),
-		50: lists("user-1", 38495008, "x", 0), 51: lists("user-1", 38495008, "x", 0),
+		47: lists("user-x", 327146, "topic/RewriteWithGeneratedCode", "master", 0), 48: lists("user-1", 7198529, "master", "ricardo-add-pr-create-comment-reply", 1), 49: lists("user-1", 1958953, "main", "test/stable", 1),
+		50: lists("user-1", 38495008, "20210116171100/test_github_async_client/other", "20210116171100/test_github_async_client/fork/pr3", 0),
+		51: lists("user-1", 38495008, "20210116171100/test_github_async_client/master", "20210116171100/test_github_async_client/fork/pr1", 0),
 		53: merged, 80: merged, 56: checkRuns, 57: checkRuns, 58: checkRuns, 59: checkRuns, 60: comments, 61: labels,
 		86: func(p *player) {
 			p.replay("POST", "/graphql").times = 2
