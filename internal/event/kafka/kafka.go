@@ -22,6 +22,10 @@ import (
 // DefaultTimeout bounds the delivery of one event.
 const DefaultTimeout = 5 * time.Second
 
+// metadataShare is the part of the timeout that asking for metadata again may wait: before that the client tries nothing
+// again, so a wait as long as the timeout makes every passing error a failed delivery.
+const metadataShare = 20
+
 // Partition says what the key of a record is, and so its partition.
 type Partition string
 
@@ -72,7 +76,7 @@ func New(c Config) (*Sink, error) {
 		kgo.DialTimeout(c.Timeout),
 		kgo.ProduceRequestTimeout(c.Timeout),
 		kgo.RequestTimeoutOverhead(c.Timeout),
-		kgo.MetadataMinAge(time.Second),
+		kgo.MetadataMinAge(c.Timeout/metadataShare),
 		kgo.ProducerLinger(0), // the outbox makes the batches
 		kgo.DisableClientMetrics(),
 	)

@@ -275,6 +275,29 @@ func TestProduceErrors(t *testing.T) {
 	}
 }
 
+// TestPassingErrorIsRetriedInTheDelivery shows that an error that passes costs no delivery, whatever the timeout: the client
+// itself tries again well within it, and not the outbox after it.
+func TestPassingErrorIsRetriedInTheDelivery(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range []time.Duration{0, 10 * time.Second, time.Second} {
+		t.Run(timeout.String(), func(t *testing.T) {
+			t.Parallel()
+			c := cluster(t)
+			s := sink(t, kafka.Config{Brokers: c.ListenAddrs(), Timeout: timeout})
+			if err := s.Deliver(t.Context(), []event.Message{message("first", 0)})[0]; err != nil {
+				t.Fatal(err) // from here on the client has metadata, which is as new as can be
+			}
+			defer refuse(c, kerr.NotEnoughReplicas, 2).Remove()
+			if err := s.Deliver(t.Context(), []event.Message{message("second", 0)})[0]; err != nil {
+				t.Errorf("after %s: %v", cmp.Or(timeout, kafka.DefaultTimeout), err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
 func flush(t *testing.T, dir string, c kafka.Config, want int) {
 	t.Helper()
 	c.Timeout = 0
