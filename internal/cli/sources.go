@@ -46,13 +46,25 @@ func (s *sources) List(ctx context.Context, q source.Query) (source.Listing, err
 	allowance := httpx.NewAllowance(s.timeout(q.Host))
 	s.left.Store(q, allowance)
 	listing, err := s.list(httpx.WithAllowance(ctx, allowance), q)
-	err = s.slow(q, err)
-	holds := func(r source.Release) bool { return s.g.door.Holds(r.Tag) }
-	if !slices.ContainsFunc(listing, holds) {
-		return listing, err
+	return s.innocent(q, listing), s.slow(q, err)
+}
+
+// innocent is a listing without the versions that hold a secret. It looks at all of them together first, as nearly always
+// there is none.
+func (s *sources) innocent(q source.Query, listing source.Listing) source.Listing {
+	var all strings.Builder
+	for _, r := range listing {
+		all.WriteString(r.Tag)
+		all.WriteByte('\n')
 	}
-	s.g.reporter().say(slog.LevelWarn, q.String()+" lists a version that holds a secret of this run: it is left out", "make a new secret: whoever runs that source knows the old one")
-	return slices.DeleteFunc(slices.Clone(listing), holds), err
+	if !s.g.door.Holds(all.String()) {
+		return listing
+	}
+	left := slices.DeleteFunc(slices.Clone(listing), func(r source.Release) bool { return s.g.door.Holds(r.Tag) })
+	if len(left) < len(listing) {
+		s.g.reporter().say(slog.LevelWarn, q.String()+" lists a version that holds a secret of this run: it is left out", "make a new secret: whoever runs that source knows the old one")
+	}
+	return left
 }
 
 // Digest tells the digest of an image's tag within what the listing left of the source's time.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"html"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -22,31 +23,38 @@ const (
 // forms are the spellings of a secret that are looked for as they stand. What resolves to one of them is found as well,
 // so they are here for secrets that hold escapes themselves.
 func forms(secret string) []string {
-	all := []string{
-		secret, url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret),
-		quoted(secret, true), quoted(secret, false), strings.Trim(strconv.Quote(secret), `"`),
-	}
-	for text := secret; len(all) < 7+maxDepth; {
-		plain, _, found := unescape(text)
-		if !found {
-			break
-		}
-		all, text = append(all, plain), plain
-	}
+	all := append(written(secret), secret)
 	for _, enc := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
 		all = append(all, enc.EncodeToString([]byte(secret)))
 		for offset := range 3 {
 			all = append(all, core(enc, secret, offset))
 		}
 	}
-	long := all[:0]
-	for _, form := range all {
-		if len(form) >= minSecret {
-			long = append(long, form)
-		}
-	}
-	return long
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(form string) bool { return len(form) < minSecret })
 }
+
+// written are the spellings that differ for a secret which is more than letters, digits and what nobody escapes.
+func written(secret string) []string {
+	if strings.Trim(secret, unescaped) == "" {
+		return nil
+	}
+	all := []string{
+		url.QueryEscape(secret), url.PathEscape(secret), html.EscapeString(secret), quoted(secret, true), quoted(secret, false),
+		strings.Trim(strconv.Quote(secret), `"`),
+	}
+	for range maxDepth {
+		plain, _, found := unescape(secret, false)
+		if !found {
+			break
+		}
+		all, secret = append(all, plain), plain
+	}
+	return all
+}
+
+// unescaped are characters that URLs, JSON and HTML write as they are.
+const unescaped = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~"
 
 // quoted is a text as JSON writes it, without its quotes.
 func quoted(text string, html bool) string {
@@ -69,27 +77,36 @@ func core(enc *base64.Encoding, secret string, offset int) string {
 	return text[first:last]
 }
 
-// unescape resolves one layer of what URLs, JSON and HTML escape. For each byte of the result, and for its end, places
-// says where in the text it comes from. False means that there was none.
-func unescape(text string) (plain string, places []int, found bool) {
+// unescape resolves one layer of what URLs, JSON and HTML escape. Where places are wanted, they say for each byte of the
+// result, and for its end, where in the text it comes from. False means that there was none.
+func unescape(text string, placed bool) (plain string, places []int, found bool) {
 	if !strings.ContainsAny(text, escapes) {
 		return text, nil, false
 	}
-	out, at := make([]byte, 0, len(text)), make([]int, 0, len(text)+1)
-	for i := 0; i < len(text); i++ {
-		c := text[i]
-		if c == '%' || c == '\\' || c == '&' {
-			if char, size := escape(text[i:]); size > 0 {
-				found = true
-				out = append(out, char...)
-				for range len(char) {
-					at = append(at, i)
-				}
-				i += size - 1
-				continue
-			}
+	out, at := make([]byte, 0, len(text)), []int(nil)
+	for i := 0; i < len(text); {
+		end := strings.IndexAny(text[i:], escapes)
+		if end < 0 {
+			end = len(text) - i
 		}
-		out, at = append(out, c), append(at, i)
+		out = append(out, text[i:i+end]...)
+		for j := 0; placed && j < end; j++ {
+			at = append(at, i+j)
+		}
+		if i += end; i == len(text) {
+			break
+		}
+		char, size := escape(text[i:])
+		if size == 0 {
+			char, size = text[i:i+1], 1
+		} else {
+			found = true
+		}
+		out = append(out, char...)
+		for j := 0; placed && j < len(char); j++ {
+			at = append(at, i)
+		}
+		i += size
 	}
 	return string(out), append(at, len(text)), found
 }

@@ -25,8 +25,8 @@ const (
 // Redactor knows secrets. It is safe for concurrent use; a nil one knows none.
 type Redactor struct {
 	mu sync.RWMutex
-	// known are the secrets that were added, all those and the ones that servers issued.
-	known, all table
+	// known are the secrets that were added, and loosely those that servers issued.
+	known table
 }
 
 // New returns a Redactor that knows the secrets.
@@ -68,22 +68,21 @@ func (r *Redactor) Add(secrets ...string) {
 	}
 	for _, secret := range secrets {
 		for _, one := range parts(secret) {
-			r.add(one)
+			r.add(one, false)
 		}
 	}
 }
 
-func (r *Redactor) add(secret string) {
+func (r *Redactor) add(secret string, loose bool) {
 	r.mu.RLock()
-	old := r.known.has(secret)
+	old := r.known.has(secret, loose)
 	r.mu.RUnlock()
 	if old {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.known.add(secret)
-	r.all.add(secret)
+	r.known.add(secret, loose)
 }
 
 // parts are the texts to look for: the secret without the space around it, and its lines when it has several.
@@ -110,15 +109,7 @@ func (r *Redactor) Issued(token string) {
 	if r == nil || len(token) < minIssued || kinds(token) < 3 || strings.ContainsAny(token, "/: ") {
 		return
 	}
-	r.mu.RLock()
-	old := r.all.has(token)
-	r.mu.RUnlock()
-	if old {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.all.add(token)
+	r.add(token, true)
 }
 
 // Text returns the text with Mark in the place of each secret.
@@ -128,7 +119,7 @@ func (r *Redactor) Text(text string) string {
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.all.replace(text)
+	return r.known.replace(text, true)
 }
 
 // Known is Text for the secrets that were added alone.
@@ -138,7 +129,7 @@ func (r *Redactor) Known(text string) string {
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return r.known.replace(text)
+	return r.known.replace(text, false)
 }
 
 // Holds reports whether a text holds a secret that was added.
@@ -148,5 +139,5 @@ func (r *Redactor) Holds(text string) bool {
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	return len(r.known.spans(text)) > 0
+	return len(r.known.spans(text, false)) > 0
 }

@@ -252,3 +252,13 @@ func BenchmarkText(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkAdd makes the secrets of a large profile known, as every run does at its start.
+func BenchmarkAdd(b *testing.B) {
+	for b.Loop() {
+		r := redact.New()
+		for i := range 60 {
+			r.Add(fmt.Sprintf("glptt-%032x", i*7919))
+		}
+	}
+}

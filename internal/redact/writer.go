@@ -63,7 +63,7 @@ func (r *Redactor) between(text string, at int) int {
 	}
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	for _, s := range r.all.spans(text) {
+	for _, s := range r.known.spans(text, true) {
 		if s.from < at && at < s.to {
 			return s.from
 		}
