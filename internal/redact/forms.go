@@ -80,7 +80,7 @@ func core(enc *base64.Encoding, secret string, offset int) string {
 // unescape resolves one layer of what URLs, JSON and HTML escape. Where places are wanted, they say for each byte of the
 // result, and for its end, where in the text it comes from. False means that there was none.
 func unescape(text string, placed bool) (plain string, places []int, found bool) {
-	if !strings.ContainsAny(text, escapes) {
+	if strings.IndexByte(text, '%') < 0 && strings.IndexByte(text, '\\') < 0 && strings.IndexByte(text, '&') < 0 { // faster than all at once
 		return text, nil, false
 	}
 	out, at := make([]byte, 0, len(text)), []int(nil)
