@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -48,8 +49,13 @@ func OS() System {
 }
 
 // Run runs the command line and returns the exit code.
-func Run(ctx context.Context, args []string, sys System) int {
+func Run(ctx context.Context, args []string, sys System) (code int) {
 	g := newGlobals(sys)
+	defer func() {
+		if value := recover(); value != nil {
+			code = g.close(g.fail(value, debug.Stack()))
+		}
+	}()
 	root := newRoot(g)
 	root.SetArgs(args)
 	root.SetOut(g.sys.Out)

@@ -116,6 +116,7 @@ func (o *dispatchOptions) targets() ([]dispatch.Target, error) {
 	if o.prefix == "" || o.ref == "" {
 		return nil, usage(errors.New("--env-prefix and --ref: want a text, have nothing"))
 	}
+	o.door.Add(secretsOf(o.sys.Environ(), o.prefix)...)
 	targets, wrong := dispatch.Targets(o.sys.Environ(), o.prefix)
 	for _, err := range wrong {
 		o.reporter().say(slog.LevelError, err.Error(), err.Advice())

@@ -143,6 +143,7 @@ func (o *initOptions) settings(tree *worktree.Tree) (*config.Config, error) {
 	if err != nil {
 		return nil, unwritten(err)
 	}
+	o.door.Add(passwordsIn(string(data))...)
 	c, problems := config.Parse(config.FileName, data)
 	switch {
 	case !strictyaml.Failed(problems):

@@ -64,7 +64,7 @@ func (s *session) load() error {
 		}
 		return &exit{code: Usage, topics: []topic{configurationTopic}}
 	}
-	s.manifests, err = manifest.Load(s.tree.FS(), s.g.manifests, manifest.Options{
+	s.manifests, err = manifest.Load(attentive{s.tree.FS(), s.g.door}, s.g.manifests, manifest.Options{
 		Env:      s.g.sys.Env,
 		Readable: append([]string{"GITHUB_ACTOR"}, s.config.Env...),
 		Secrets:  s.secrets(),

@@ -31,7 +31,7 @@ type sources struct {
 }
 
 func (s *session) sources(client *httpx.Client) *sources {
-	mirrors, keys := s.config.Mirrors, patientKeychain{authn.DefaultKeychain}
+	mirrors, keys := s.config.Mirrors, patientKeychain{authn.DefaultKeychain, s.g.door}
 	return &sources{
 		g:        s.g,
 		timeout:  s.sourceTimeout,

@@ -530,6 +530,23 @@ func TestLearn(t *testing.T) {
 	}
 }
 
+// TestServerMakesNothingSecret has a server send us to an address with a password of its choice, such as the version that
+// another one lists: it does not become a secret that is kept from being written.
+func TestServerMakesNothingSecret(t *testing.T) {
+	t.Parallel()
+	faults, address := serve(t)
+	const version = "v19.13.0-snapshot.1"
+	faults.Set("/", fake.Fault{Status: 307, Header: http.Header{"Location": {strings.Replace(address, "://", "://x:"+version+"@", 1) + "/there"}}, Times: 1})
+	client := httpx.New(httpx.Config{})
+	res, err := get(t, client, "GET", address)
+	if err != nil || res.Request.URL.Path != "/there" {
+		t.Fatal(res, err)
+	}
+	if client.Known(version) != version || client.Clean(version) != version {
+		t.Errorf("%s is gone: %s, %s", version, client.Known(version), client.Clean(version))
+	}
+}
+
 func TestOnce(t *testing.T) {
 	t.Parallel()
 	var once httpx.Once[string, int]

@@ -6,18 +6,19 @@ import (
 )
 
 // learn makes the credentials of a request known to what removes secrets from texts, so that a host that repeats them is
-// not repeated. A bearer token may be one that the host itself handed out.
+// not repeated. A bearer token may be one that the host itself handed out, and an address, which a redirect or a challenge
+// may name, may hold what the host wants to be a password: both are known loosely.
 func (c *Client) learn(req *http.Request) {
-	if _, password, ok := req.BasicAuth(); ok {
-		c.config.Redactor.Add(password)
-		return
+	named := ""
+	if req.URL.User != nil {
+		named, _ = req.URL.User.Password()
+		c.config.Redactor.Issued(named)
 	}
-	if _, token, ok := strings.Cut(req.Header.Get("Authorization"), " "); ok {
+	_, password, basic := req.BasicAuth()
+	if _, token, ok := strings.Cut(req.Header.Get("Authorization"), " "); ok && !basic {
 		c.config.Redactor.Issued(token)
 	}
-	if req.URL.User != nil {
-		if password, ok := req.URL.User.Password(); ok {
-			c.config.Redactor.Add(password)
-		}
+	if basic && password != named {
+		c.config.Redactor.Add(password)
 	}
 }
