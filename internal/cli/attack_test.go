@@ -3,10 +3,12 @@ package cli_test
 import (
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -310,6 +312,51 @@ func TestLedgerLost(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestLedgerBegunMeanwhile lets the very first run begin the ledger and merge after another run read that there is none and
+// before that reads the pull requests: nothing is lost.
+func TestLedgerBegunMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{{"run"}, {"deploy"}} {
+		t.Run(args[0], func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				d := newDeployStage(t, 2, github.Settings{}, "")
+				d.publish("a")
+				first := &meanwhile{next: d.transport(), read: make(chan struct{}), do: func() { d.do(0, "run") }}
+				if args[0] == "deploy" {
+					args = append(args, "--commit", d.repo.Head("main"))
+				}
+				code, report, printed := d.command(first, nil, args...)
+				if code != cli.OK || report.Lost != nil || d.value("a") == "v1.0.0" {
+					t.Errorf("exit code %d, a %s: %s", code, d.value("a"), printed)
+				}
+			})
+		})
+	}
+}
+
+// meanwhile lets the first list of pull requests wait until the ledger was read and something else was done.
+type meanwhile struct {
+	next  http.RoundTripper
+	do    func()
+	read  chan struct{}
+	first sync.Once
+	once  sync.Once
+}
+
+func (m *meanwhile) RoundTrip(r *http.Request) (*http.Response, error) {
+	if strings.HasSuffix(r.URL.Path, "/pulls") {
+		m.once.Do(func() {
+			<-m.read
+			m.do()
+		})
+	}
+	res, err := m.next.RoundTrip(r)
+	if strings.Contains(r.URL.Path, "/pawl/ledger") {
+		m.first.Do(func() { close(m.read) })
+	}
+	return res, err
 }
 
 // accept accepts the loss of the ledger, first only to see.

@@ -293,10 +293,8 @@ func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits 
 	recent, _, err := forge.Recent(ctx, 1)
 	if err != nil {
 		o.reporter().say(slog.LevelWarn, "nobody looks at the pull requests of the commits: "+err.Error(), advice(err))
-	} else if now, err := pipeline.Learn(ctx, forge, known, recent); err != nil {
+	} else if known, err = pipeline.Learn(ctx, forge, known, recent); err != nil {
 		return known, nil, err
-	} else if !known.Empty() {
-		known = now
 	}
 	if report.Lost, err = pipeline.Forgotten(ctx, forge, profile.BaseSHA, known, recent, o.sys.Now()); err != nil {
 		return known, nil, err

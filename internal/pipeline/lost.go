@@ -65,6 +65,15 @@ func Forgotten(ctx context.Context, forge Forge, base string, known ledger.Ledge
 	return lost, nil
 }
 
+// again returns the ledger, read once more when there seemed to be none although pawl merged something: another run may have
+// begun it, and merged, after it was read here and before the pull requests were.
+func again(ctx context.Context, forge Forge, known ledger.Ledger, pulls []PullState) (ledger.Ledger, error) {
+	if !known.Empty() || !slices.ContainsFunc(pulls, func(p PullState) bool { return p.Merged }) {
+		return known, nil
+	}
+	return forge.Ledger(ctx)
+}
+
 // Accept is how a ledger begins anew after its loss: with what pull requests tell of values and rejected versions, and with
 // a person's word that everything that was merged is deployed. A ledger that is there stays as it is.
 func Accept(pulls []PullState, digests map[string]string, word ledger.Acceptance) ledger.Transition {

@@ -222,10 +222,15 @@ func Brings(l ledger.Ledger, commits []Commit) bool {
 	})
 }
 
-// Learn returns the ledger with what became of the pull requests, for a run that records nothing of it.
+// Learn returns the ledger with what became of the pull requests, for a run that records nothing of it. Where there is no
+// ledger it stays empty.
 func Learn(ctx context.Context, forge Forge, known ledger.Ledger, pulls []PullState) (ledger.Ledger, error) {
-	pulls, err := learn(ctx, forge, known, pulls, false)
+	known, err := again(ctx, forge, known, pulls)
 	if err != nil {
+		return known, err
+	}
+	pulls, err = learn(ctx, forge, known, pulls, false)
+	if err != nil || known.Empty() {
 		return known, err
 	}
 	return lessonsOf(pulls, nil)(known), nil

@@ -197,6 +197,9 @@ func (r *Runner) look(ctx context.Context, profile Profile) (known ledger.Ledger
 	if err := group.Wait(); err != nil {
 		return known, nil, nil, err
 	}
+	if known, err = again(ctx, r.Forge, known, pulls); err != nil {
+		return known, nil, nil, err
+	}
 	pulls, err = learn(ctx, r.Forge, known, pulls, more)
 	return known, pulls, differ, err
 }
