@@ -343,6 +343,26 @@ func TestForgedLedger(t *testing.T) {
 	}
 }
 
+// TestRenamedRepositoryIsBelieved fires what was refused before the repository got another name, with the page of now.
+func TestRenamedRepositoryIsBelieved(t *testing.T) {
+	t.Parallel()
+	const now = "https://forge.example/new/name/commit/c1"
+	for page, want := range map[string][]string{
+		"https://forge.example/old/profile/commit/c1": {"dev " + now},
+		"https://Forge.example/New/name/commit/c1":    {"dev " + now},
+		"https://evil.example/new/name/commit/c1":     nil,
+		"https://forge.example/new/name/commit/c2":    nil,
+	} {
+		refused := claim(1, ledger.Refused, 15)
+		refused.CommitURL = page
+		d := newDeployment(false, refused)
+		d.trunk.commits[1].URL = now
+		if _, report := d.run(t); !slices.Equal(d.gitlab.fired, want) || report.Failed() != (want == nil) {
+			t.Errorf("%s: fired %v, %+v", page, d.gitlab.fired, report)
+		}
+	}
+}
+
 // TestClaimIsNotSentLate claims again what it could not send within thirty seconds of its claim.
 func TestClaimIsNotSentLate(t *testing.T) {
 	t.Parallel()

@@ -5,6 +5,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -222,7 +224,7 @@ func (t *turns) believed(p *picks, c ledger.Claim) (Commit, bool) {
 	switch {
 	case known.none:
 		wrong = "the ledger says that it is to be deployed, and it is not on the base branch"
-	case c.CommitURL != "" && c.CommitURL != known.commit.URL:
+	case c.CommitURL != "" && !samePage(c.CommitURL, known.commit.URL):
 		wrong = "the ledger says another page of it than the forge"
 	case c.Message != "" && !says(known.commit.Message, c.Message):
 		wrong = "the ledger says another message of it than the forge"
@@ -238,6 +240,16 @@ func (t *turns) believed(p *picks, c ledger.Claim) (Commit, bool) {
 	commit := known.commit
 	commit.Pull, commit.Chain = c.Pull, c.Chain
 	return commit, true
+}
+
+// samePage reports whether two addresses are of the same commit at the same host; the repository may have got another name.
+func samePage(a, b string) bool {
+	if a == b {
+		return true
+	}
+	one, err1 := url.Parse(a)
+	other, err2 := url.Parse(b)
+	return err1 == nil && err2 == nil && strings.EqualFold(one.Host, other.Host) && path.Base(one.Path) == path.Base(other.Path)
 }
 
 // says reports whether a message of the ledger is a line of the commit's, as far as GitHub has not added to it.
