@@ -173,6 +173,48 @@ func TestCronJob(t *testing.T) {
 	}
 }
 
+// TestCronJobNamesItsImageByDigest fills the example as a release does: with the version, and the digest of exactly its
+// image. What it is filled with comes from nowhere else, and without a digest nothing is printed.
+func TestCronJobNamesItsImageByDigest(t *testing.T) {
+	t.Parallel()
+	if image := cronJob(t).Containers[0].Image; image != "ghcr.io/pawl-cd/pawl:VERSION@sha256:DIGEST" {
+		t.Errorf("the example names %s, which no release fills", image)
+	}
+	digest, other := strings.Repeat("0123456789abcdef", 4), strings.Repeat("f", 64)
+	for name, c := range map[string]struct {
+		digests string
+		ok      bool
+	}{
+		"sums":           {other + "  ghcr.io/pawl-cd/pawl:latest\n" + digest + "  ghcr.io/pawl-cd/pawl:1.2.3\n" + other + "  ghcr.io/pawl-cd/pawl:1.2.3-amd64\n", true},
+		"digests":        {"sha256:" + digest + " ghcr.io/pawl-cd/pawl:1.2.3\n", true},
+		"twice the same": {digest + "  ghcr.io/pawl-cd/pawl:1.2.3\n" + digest + "  ghcr.io/pawl-cd/pawl:1.2.3\n", true},
+		"two":            {digest + "  ghcr.io/pawl-cd/pawl:1.2.3\n" + other + "  ghcr.io/pawl-cd/pawl:1.2.3\n", false},
+		"another":        {other + "  ghcr.io/pawl-cd/pawl:1.2.4\n", false},
+		"short":          {digest[1:] + "  ghcr.io/pawl-cd/pawl:1.2.3\n", false},
+		"none":           {"", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "digests.txt")
+			if err := os.WriteFile(file, []byte(c.digests), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			out, err := exec.CommandContext(t.Context(), "bash", "../packaging/kubernetes/fill.sh", "1.2.3", file).Output()
+			want := strings.Replace(readText(t, "packaging/kubernetes/cronjob.yaml"), ":VERSION@sha256:DIGEST", ":1.2.3@sha256:"+digest, 1)
+			if !c.ok {
+				want = ""
+			}
+			if diff := cmp.Diff(want, string(out)); diff != "" || (err == nil) != c.ok {
+				t.Errorf("%v %s", err, diff)
+			}
+		})
+	}
+	const step = "bash packaging/kubernetes/fill.sh \"${TAG#v}\" dist/digests.txt > dist/cronjob.yaml\n          gh release upload \"$TAG\" dist/cronjob.yaml\n"
+	if !strings.Contains(readText(t, ".github/workflows/release.yaml"), step) || !strings.Contains(readText(t, ".goreleaser.yaml"), "docker_digest:\n  name_template: digests.txt\n") {
+		t.Error("the release does not fill the example")
+	}
+}
+
 // TestCronJobCheckout runs the first container's command against a server that wants the token.
 func TestCronJobCheckout(t *testing.T) {
 	t.Parallel()

@@ -137,6 +137,42 @@ func TestProposedWorkflows(t *testing.T) {
 	}
 }
 
+// TestWorkflowsShowAnEnvironment takes the comment sign from the line that shows it, in ours and in what pawl init writes:
+// each job with tokens then runs in the environment, and the page that the line names has the steps.
+func TestWorkflowsShowAnEnvironment(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{}
+	for _, file := range []string{".github/workflows/docker-image.yaml", ".github/workflows/gitlab.yaml"} {
+		files[file] = readText(t, file)
+	}
+	p, err := scaffold.Propose(fstest.MapFS{"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}}, scaffold.Options{Workflows: os.DirFS(".."), Version: "v1.0.0", Commit: releaseCommit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range p.Files {
+		if strings.HasPrefix(f.Path, ".github/") {
+			files["proposed "+f.Path] = string(f.Data)
+		}
+	}
+	for name, text := range files {
+		const line = "    # environment: pawl # keeps the tokens to this branch: https://github.com/pawl-cd/pawl/blob/main/docs/github-actions.md#a-protected-environment\n"
+		var w struct {
+			Jobs map[string]struct{ Environment string }
+		}
+		if err := yaml.Unmarshal([]byte(strings.Replace(text, line, "    environment: pawl\n", 1)), &w); err != nil || len(w.Jobs) != 1 {
+			t.Errorf("%s: %d jobs, %v", name, len(w.Jobs), err)
+		}
+		for job, j := range w.Jobs {
+			if j.Environment != "pawl" {
+				t.Errorf("%s does not show an environment for %s", name, job)
+			}
+		}
+	}
+	if len(files) != 3 || !strings.Contains(readText(t, "docs/github-actions.md"), "\n## A protected environment\n") {
+		t.Errorf("%d workflows, or no such section", len(files))
+	}
+}
+
 // TestSpoiltWorkflows shows that each check can fail.
 func TestSpoiltWorkflows(t *testing.T) {
 	t.Parallel()

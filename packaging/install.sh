@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# Installs a release of pawl after checking it against the release's checksums. For Linux, macOS, and Windows' Git Bash.
+# Installs a release of pawl after checking it against the release's checksums and, where gh is logged in, against the
+# attestation of where it was built. For Linux, macOS, and Windows' Git Bash.
 #
-#   PAWL_VERSION   the release, such as 1.2.3
-#   PAWL_BIN       the folder to install into; $HOME/.local/bin when empty
-#   PAWL_RELEASES  the URL below which the releases are, for a mirror
+#   PAWL_VERSION      the release, such as 1.2.3
+#   PAWL_BIN          the folder to install into; $HOME/.local/bin when empty
+#   PAWL_RELEASES     the URL below which the releases are, for a mirror
+#   PAWL_ATTESTATION  off does not ask gh
 set -euo pipefail
 
 fail() { printf 'pawl: error: %s\n' "$1" >&2; exit 1; }
@@ -36,6 +38,17 @@ done
 expected=$(awk -v name="$archive" '$2 == name { print $1 }' "$work/checksums.txt")
 actual=$(sum < "$work/$archive" | cut -d ' ' -f 1)
 [ "$actual" = "$expected" ] || fail "the checksum of $archive is $actual, the release names ${expected:-none}"
+# Where gh is there and logged in, also GitHub's word counts that pawl's own workflow built the archive from this very tag.
+repository=pawl-cd/pawl
+if [ "${PAWL_ATTESTATION:-}" = off ] || ! command -v gh >/dev/null; then
+  :
+elif [ -z "${GH_TOKEN:-}${GITHUB_TOKEN:-}" ] && ! GH_HOST=github.com gh auth token >/dev/null 2>&1; then
+  printf 'pawl: warning: gh is not logged in, so where %s was built is not checked\n' "$archive" >&2
+else
+  GH_HOST=github.com gh attestation verify "$work/$archive" --repo "$repository" --source-ref "refs/tags/v$version" \
+    --signer-workflow "$repository/.github/workflows/release.yaml" >/dev/null ||
+    fail "gh does not confirm that $archive was built by the release of $version; PAWL_ATTESTATION=off does not ask it"
+fi
 mkdir -p "$bin"
 case $archive in
   *.zip) unzip -q -o "$work/$archive" pawl.exe -d "$bin" ;;

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,7 +18,7 @@ import (
 // job is a job of GitHub Actions that uses the action, with a checked out profile in dir.
 type job struct {
 	t                   *testing.T
-	dir, temp           string
+	dir, temp, bin      string
 	steps               []script
 	inputs              map[string]struct{ Default string }
 	forge, releases     *httptest.Server
@@ -28,7 +29,8 @@ type job struct {
 // newJob serves a release 1.2.3 whose checksums name sum, the right one when it is empty.
 func newJob(t *testing.T, sum string) *job {
 	t.Helper()
-	j := &job{t: t, dir: t.TempDir(), temp: filepath.Join(t.TempDir(), "runner temp")}
+	j := &job{t: t, dir: t.TempDir(), temp: filepath.Join(t.TempDir(), "runner temp"), bin: t.TempDir()}
+	j.gh("exit 0")
 	j.steps, j.inputs = action(t, "action.yml")
 	registry := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { j.stage.registry.ServeHTTP(w, r) }))
 	t.Cleanup(registry.Close)
@@ -72,7 +74,7 @@ func (j *job) uses(with map[string]string) (out string, code int) {
 		values["releases"] = j.releases.URL + "/mirror/"
 	}
 	for _, step := range j.steps {
-		environ := append(step.bind(j.t, values), "PATH="+os.Getenv("PATH"), "HOME="+j.temp, "RUNNER_TEMP="+j.temp, "GITHUB_ACTION_PATH="+root,
+		environ := append(step.bind(j.t, values), "PATH="+j.bin+":"+os.Getenv("PATH"), "HOME="+j.temp, "RUNNER_TEMP="+j.temp, "GITHUB_ACTION_PATH="+root,
 			"GITHUB_PATH="+j.pathEnv, "GITHUB_OUTPUT="+j.outputFile, "GITHUB_API_URL="+j.forge.URL, "GITHUB_GRAPHQL_URL="+j.forge.URL+"/graphql",
 			"MERGE_TOKEN="+canary)
 		said, exit := bash(j.t, j.dir, step.command, environ)
@@ -82,6 +84,93 @@ func (j *job) uses(with map[string]string) (out string, code int) {
 		}
 	}
 	return out, 0
+}
+
+// gh puts a program of that name into the runner's PATH, which notes how it is called and with which token and host.
+func (j *job) gh(ends string) {
+	j.t.Helper()
+	j.must(os.WriteFile(filepath.Join(j.bin, "gh"), []byte("#!/bin/sh\necho \"$GH_HOST $GH_TOKEN: $*\" >> '"+j.bin+"/calls'\n"+ends+"\n"), 0o755))
+}
+
+func (j *job) must(err error) {
+	j.t.Helper()
+	if err != nil {
+		j.t.Fatal(err)
+	}
+}
+
+// TestReleaseFilesAgainstTheAttestation shows that the action installs nothing that gh does not confirm, although its
+// checksum is right: it asks for the tag, the repository and the workflow, with the job's own token. Where gh is not there
+// or not logged in, or where it is told so, it does not ask.
+func TestReleaseFilesAgainstTheAttestation(t *testing.T) {
+	t.Parallel()
+	const asked = "--repo pawl-cd/pawl --source-ref refs/tags/v1.2.3 --signer-workflow pawl-cd/pawl/.github/workflows/release.yaml"
+	for name, tt := range map[string]struct {
+		gh    string
+		given map[string]string
+		code  int
+		says  string
+		asks  bool
+	}{
+		"confirms": {gh: "exit 0", asks: true},
+		"refuses":  {gh: "echo 'Error: verifying with issuer' >&2; exit 1", code: 1, says: "gh does not confirm that pawl_1.2.3_linux_", asks: true},
+		"old":      {gh: "echo 'unknown command \"attestation\"' >&2; exit 1", code: 1, says: "unknown command", asks: true},
+		"off":      {gh: "exit 1", given: map[string]string{"attestation": "off"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := newJob(t, "")
+			j.gh(tt.gh)
+			given := map[string]string{"version": "1.2.3", "command": "validate"}
+			maps.Copy(given, tt.given)
+			out, code := j.uses(given)
+			calls := j.read(filepath.Join(j.bin, "calls"))
+			if code != tt.code || !strings.Contains(out, tt.says) {
+				t.Errorf("exit code %d: %s", code, out)
+			}
+			if got := strings.Contains(calls, "github.com job-token: attestation verify ") && strings.Contains(calls, asked); got != tt.asks || !tt.asks && calls != "" {
+				t.Errorf("gh is called so: %s", calls)
+			}
+			if _, err := os.Stat(filepath.Join(j.temp, "pawl-bin/pawl")); (err == nil) != (tt.code == 0) {
+				t.Errorf("installed: %v", err)
+			}
+		})
+	}
+}
+
+// TestInstallerAsksGhThatIsLoggedIn runs the installer alone, with gh logged in or not, by a token or by its own settings.
+func TestInstallerAsksGhThatIsLoggedIn(t *testing.T) {
+	t.Parallel()
+	installer, err := filepath.Abs("../../packaging/install.sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		gh   string
+		env  []string
+		code int
+		says string
+	}{
+		"not logged in":         {"exit 1", nil, 0, "gh is not logged in, so where pawl_1.2.3_"},
+		"logged in, refuses":    {`[ "$1" = auth ]`, nil, 1, "gh does not confirm"},
+		"logged in, confirms":   {"exit 0", nil, 0, ""},
+		"GITHUB_TOKEN, refuses": {"exit 1", []string{"GITHUB_TOKEN=t"}, 1, "PAWL_ATTESTATION=off"},
+		"off":                   {"exit 1", []string{"GITHUB_TOKEN=t", "PAWL_ATTESTATION=off"}, 0, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			j := newJob(t, "")
+			j.gh(tt.gh)
+			bin := filepath.Join(j.temp, "bin")
+			out, code := bash(t, j.temp, "bash '"+installer+"'", append(tt.env, "PATH="+j.bin+":/usr/bin:/bin", "HOME="+j.temp, "PAWL_BIN="+bin, "PAWL_VERSION=1.2.3", "PAWL_RELEASES="+j.releases.URL+"/mirror"))
+			if code != tt.code || !strings.Contains(out, tt.says) || tt.says == "" && out != "" {
+				t.Errorf("exit code %d: %s", code, out)
+			}
+			if _, err := os.Stat(filepath.Join(bin, "pawl")); (err == nil) != (tt.code == 0) {
+				t.Errorf("installed: %v", err)
+			}
+		})
+	}
 }
 
 // read returns a file of the runner, empty without one.

@@ -35,6 +35,10 @@ func (s script) bind(t *testing.T, values map[string]string) []string {
 	t.Helper()
 	var env []string
 	for name, text := range s.environment {
+		if name == "GH_TOKEN" && strings.Contains(text, "&& github.token ||") {
+			env = append(env, name+"=job-token") // as on github.com
+			continue
+		}
 		found := parameter.FindStringSubmatch(text)
 		if found == nil {
 			t.Fatalf("%s is no parameter: %q", name, text)
