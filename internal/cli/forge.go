@@ -129,7 +129,7 @@ func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.Pull
 	if err != nil {
 		return pipeline.Pull{}, moved(err)
 	}
-	pull, made, err := g.client.Propose(ctx, head.Branch, github.Text{Title: text.Title, Body: text.Body, Labels: text.Labels})
+	pull, made, err := g.client.Propose(ctx, head.Branch, github.Text{Title: text.Title, Body: text.Body, Labels: text.Labels, Base: set.Base})
 	if err != nil {
 		return pipeline.Pull{}, moved(err)
 	}

@@ -200,3 +200,44 @@ func (l *lane) latency() time.Duration {
 	defer l.mu.Unlock()
 	return time.Duration(l.random.Int64N(int64(200*time.Millisecond))) + 1
 }
+
+// TestRacersOpenOnePullRequest lets a whole other run merge the same version between any two requests of a run: it was one
+// pull request, and none is opened to be closed again. Only where the other one merges between the last look at the base,
+// which is while the branch is made, and the opening, for which GitHub has no single request, a second one may be, and is closed.
+func TestRacersOpenOnePullRequest(t *testing.T) {
+	t.Parallel()
+	for at := 1; ; at++ {
+		s := newStage(t, github.Settings{}, noChecks)
+		s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+		n, now := 0, ""
+		var out, errs strings.Builder
+		system := s.system(&out, &errs, map[string]string{"MERGE_TOKEN": canary})
+		next := system.Transport
+		system.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			if n++; n == at {
+				now = r.Method + " " + r.URL.Path
+				s.run(0)
+			}
+			return next.RoundTrip(r)
+		})
+		if code := cli.Run(s.Context(), []string{"run", "--root", s.root}, system); code != cli.OK {
+			t.Fatalf("before request %d, %s: exit code %d: %s%s", at, now, code, out.String(), errs.String())
+		}
+		if n < at {
+			break
+		}
+		want := 1
+		if now == "POST /repos/acme/profile/pulls" || now == "POST /repos/acme/profile/git/refs" {
+			want = 2
+		}
+		pulls := s.repo.Pulls()
+		for _, p := range pulls {
+			if p.State == "open" {
+				t.Errorf("before request %d, %s: #%d is left open", at, now, p.Number)
+			}
+		}
+		if len(pulls) > want || s.value("a") != "v1.1.0" || len(s.repo.Log("main")) != 2 {
+			t.Errorf("before request %d, %s: %d pull requests, want at most %d, %d commits", at, now, len(pulls), want, len(s.repo.Log("main")))
+		}
+	}
+}

@@ -166,7 +166,8 @@ func (c *Client) inspect(ctx context.Context, base, tip string, files []change.F
 	return ours, nil
 }
 
-// stillBase is ErrMoved when the base is no longer at a commit: what a branch has more than that may be the base's own.
+// stillBase is ErrMoved when the base is no longer at a commit: what a branch has more than that may be the base's own, and
+// what is to be proposed may be merged already.
 func (c *Client) stillBase(ctx context.Context, commit string) error {
 	repository, err := c.repository(ctx)
 	if err != nil {
@@ -198,13 +199,22 @@ func (c *Client) write(ctx context.Context, head Head, tip, base string, files [
 	if tip != "" {
 		return head, c.ReplaceRef(ctx, ref, tip, sha)
 	}
-	if err := c.CreateRef(ctx, ref, sha); err != nil {
+	if err := c.createOn(ctx, base, ref, sha); err != nil {
 		return head, err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.made[head.Branch] = true
 	return head, nil
+}
+
+// createOn makes a branch and looks, at the same time, whether the base is still where the branch begins: a pull request is
+// opened next, and another run may have merged the same meanwhile.
+func (c *Client) createOn(ctx context.Context, base, ref, sha string) error {
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return c.fail("making "+ref, readContents, c.stillBase(inner, base)) })
+	group.Go(func() error { return c.CreateRef(ctx, ref, sha) })
+	return group.Wait()
 }
 
 // segments escapes a name with slashes for a path.

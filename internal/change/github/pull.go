@@ -45,6 +45,8 @@ type Text struct {
 	Title, Body string
 	// Labels are worn besides those of the configuration.
 	Labels []string
+	// Base is the commit that the branch was made on: a pull request is opened while the base is there. Empty is any.
+	Base string
 }
 
 // FindOpen returns our open pull requests into the base, the newest first: made by our user, from a branch of ours in
@@ -199,6 +201,11 @@ func (c *Client) Propose(ctx context.Context, branch string, text Text) (p Pull,
 	if !c.isNew(branch) {
 		if p, found, err = c.openOf(ctx, branch); err != nil {
 			return Pull{}, false, err
+		}
+		if !found && text.Base != "" { // it may have been merged a moment ago
+			if err := c.stillBase(ctx, text.Base); err != nil {
+				return Pull{}, false, c.fail("opening a pull request of "+branch, readContents, err)
+			}
 		}
 	}
 	if !found {
