@@ -479,3 +479,53 @@ func pins(t *testing.T) map[string]pin {
 	}
 	return list
 }
+
+// TestWorkflowsPassThePause holds that every step of ours that may merge or fire gets the variable that stops it, in our
+// workflows and in those that pawl init writes: a pause of one of them alone is none.
+func TestWorkflowsPassThePause(t *testing.T) {
+	t.Parallel()
+	files := map[string]string{}
+	for _, file := range []string{".github/workflows/docker-image.yaml", ".github/workflows/gitlab.yaml"} {
+		files[file] = readText(t, file)
+	}
+	for _, version := range []string{"v1.0.0", ""} {
+		p, err := scaffold.Propose(fstest.MapFS{"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}, ".github/workflows/t.yaml": {Data: []byte(
+			"jobs:\n  g:\n    strategy: {matrix: {p: '${{ fromJSON(vars.PROJECTS) }}'}}\n    steps: [{run: 'curl -F token=$T $U', env: {T: '${{ secrets.T }}'}}]\n")}},
+			scaffold.Options{Workflows: os.DirFS(".."), Version: version, Commit: releaseCommit})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range p.Files {
+			if strings.HasPrefix(f.Path, ".github/") {
+				files["proposed "+version+" "+f.Path] = string(f.Data)
+			}
+		}
+	}
+	steps := 0
+	for name, text := range files {
+		var w struct {
+			Jobs map[string]struct {
+				Steps []struct {
+					Run, Uses string
+					Env       map[string]string
+				}
+			}
+		}
+		if err := yaml.Unmarshal([]byte(text), &w); err != nil {
+			t.Fatal(err)
+		}
+		for _, job := range w.Jobs {
+			for _, step := range job.Steps {
+				if !strings.HasPrefix(step.Run, "pawl ") && !strings.HasPrefix(step.Uses, "pawl-cd/pawl@") {
+					continue
+				}
+				if steps++; step.Env["PAWL_PAUSE"] != "${{ vars.PAWL_PAUSE }}" {
+					t.Errorf("%s: %s%s does not get PAWL_PAUSE: %v", name, step.Run, step.Uses, step.Env)
+				}
+			}
+		}
+	}
+	if steps != 6 {
+		t.Errorf("%d steps of ours", steps)
+	}
+}

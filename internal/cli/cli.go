@@ -11,7 +11,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -53,7 +52,7 @@ func Run(ctx context.Context, args []string, sys System) (code int) {
 	g := newGlobals(sys)
 	defer func() {
 		if value := recover(); value != nil {
-			code = g.close(g.fail(value, debug.Stack()))
+			code = g.close(g.fail(value))
 		}
 	}()
 	root := newRoot(g)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime/debug"
 
 	"github.com/pawl-cd/pawl/internal/dispatch"
 	"github.com/pawl-cd/pawl/internal/redact"
@@ -57,10 +58,23 @@ func (f *fault) Advice() string {
 	return "this is a fault of pawl: please report it, with what -v prints, at https://github.com/pawl-cd/pawl/issues; the next run finishes what this one left"
 }
 
-// fail says a panic, with -v also where it was, and returns the exit code.
-func (g *globals) fail(value any, stack []byte) int {
-	if g.verbose {
-		_, _ = g.sys.Err.Write(append(stack, '\n')) // to stderr as far as it goes
-	}
+// fail says a panic and returns the exit code. Go's own for one is 2, which says something else here.
+func (g *globals) fail(value any) int {
+	g.tellStack()
 	return g.reporter().finish(&exit{code: Failure, err: &fault{value}})
+}
+
+// caught makes a panic the error of what is done for one source, so that it does not end the others. It is deferred.
+func (g *globals) caught(err *error) {
+	if value := recover(); value != nil {
+		g.tellStack()
+		*err = &fault{value}
+	}
+}
+
+// tellStack says with -v where a panic was.
+func (g *globals) tellStack() {
+	if g.verbose {
+		_, _ = g.sys.Err.Write(append(debug.Stack(), '\n')) // to stderr as far as it goes
+	}
 }

@@ -180,6 +180,28 @@ func TestPanicPassesTheDoor(t *testing.T) {
 	}
 }
 
+// TestPanicOfOneSource lets the reading of one source panic, in its listing or in its digest: its target fails with what the
+// panic said, cleaned, and the other source is followed. The exit code is not Go's 2, which means changes.
+func TestPanicOfOneSource(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"/tags/list", "/manifests/"} {
+		files := map[string]string{"values.yaml": "a: v1.0.0\nb: v1.0.0\n", "manifests/a.yaml": oneImage["manifests/a.yaml"],
+			"manifests/b.yaml": strings.NewReplacer("org/a", "org/b", "$.a", "$.b").Replace(oneImage["manifests/a.yaml"])}
+		printed := shown(t, files, map[string]string{"MERGE_TOKEN": canary}, func(r *http.Request) *http.Response {
+			switch {
+			case strings.Contains(r.URL.Path, "org/a"+at):
+				panic("cannot read " + canary)
+			case strings.HasSuffix(r.URL.Path, "/list"):
+				return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(`{"tags":["v1.0.0","v1.1.0"]}`))}
+			}
+			return &http.Response{StatusCode: 200, Header: http.Header{"Docker-Content-Digest": {"sha256:" + strings.Repeat("0", 64)}}}
+		}, "plan", "--detailed-exitcode")
+		if leak(printed) != "" || !strings.Contains(printed, "pawl failed in itself: cannot read ***") || !strings.Contains(printed, "please report it") || !strings.Contains(printed, "v1.1.0  values.yaml  $.b") {
+			t.Errorf("%s: %s", at, printed)
+		}
+	}
+}
+
 // TestStrangersMakeNothingSecret has a stranger's words in variables of a CI system: a version that they call a password is
 // written all the same.
 func TestStrangersMakeNothingSecret(t *testing.T) {

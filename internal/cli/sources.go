@@ -42,10 +42,11 @@ func (s *session) sources(client *httpx.Client) *sources {
 }
 
 // List lists the versions of any kind of source, but for those that hold a secret: they would be written.
-func (s *sources) List(ctx context.Context, q source.Query) (source.Listing, error) {
+func (s *sources) List(ctx context.Context, q source.Query) (listing source.Listing, err error) {
+	defer s.g.caught(&err)
 	allowance := httpx.NewAllowance(s.timeout(q.Host))
 	s.left.Store(q, allowance)
-	listing, err := s.list(httpx.WithAllowance(ctx, allowance), q)
+	listing, err = s.list(httpx.WithAllowance(ctx, allowance), q)
 	return s.innocent(q, listing), s.slow(q, err)
 }
 
@@ -68,11 +69,12 @@ func (s *sources) innocent(q source.Query, listing source.Listing) source.Listin
 }
 
 // Digest tells the digest of an image's tag within what the listing left of the source's time.
-func (s *sources) Digest(ctx context.Context, q source.Query, tag string) (string, error) {
+func (s *sources) Digest(ctx context.Context, q source.Query, tag string) (digest string, err error) {
+	defer s.g.caught(&err)
 	if left, ok := s.left.Load(q); ok {
 		ctx = httpx.WithAllowance(ctx, left.(*httpx.Allowance))
 	}
-	digest, err := s.registry.Digest(ctx, q, tag)
+	digest, err = s.registry.Digest(ctx, q, tag)
 	return digest, s.slow(q, err)
 }
 
