@@ -12,7 +12,7 @@ import (
 
 var (
 	// secretName is how variables are named that hold secrets.
-	secretName = regexp.MustCompile(`(?i)(^|_)(TOKEN|PASSWORD|PASSWD|SECRET|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY)$|^TOKEN_`)
+	secretName = regexp.MustCompile(`(?i)(^|_)(TOKEN|PAT|JWT|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIALS?|API_?KEY|(PRIVATE|ACCESS|SIGNING)_?KEY)(_V?\d+)?$|^TOKEN_`)
 	// proxyName is how variables are named that hold the address of a proxy; it needs no scheme.
 	proxyName = regexp.MustCompile(`(?i)_proxy$`)
 	// addressName is how variables are named whose addresses may hold a password. Others are not looked at: a commit's title,

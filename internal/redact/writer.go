@@ -28,8 +28,11 @@ func (r *Redactor) Writer(to io.Writer) *Writer { return &Writer{redactor: r, to
 func (w *Writer) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	end := bytes.LastIndexByte(p, '\n') + 1 // what is held has none
+	if end > 0 {
+		end += len(w.held)
+	}
 	w.held = append(w.held, p...)
-	end := bytes.LastIndexByte(w.held, '\n') + 1
 	if end == 0 && len(w.held) > maxHeld {
 		end = w.redactor.between(string(w.held), len(w.held)-tail)
 	}
