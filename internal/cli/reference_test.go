@@ -31,7 +31,7 @@ func references() []reference {
 			{"document", "The manifest", ""}, {"sourceBlock", "Sources", ""}, {"imageSpec", "Spec of a dockerimage", ""}, {"chartSpec", "Spec of a helmchart", ""},
 			{"releaseSpec", "Spec of a githubrelease", ""}, {"typeFilter", "Type filter", ""}, {"versionFilterBlock", "Version filter", ""},
 			{"transformBlock", "Transformers", ""}, {"replaceBlock", "Replacer", ""}, {"findSubMatchBlock", "Submatch", ""},
-			{"targetBlock", "Targets", ""}, {"yamlSpec", "Spec of a target", ""}, {"PolicyBlock", "Policy", ""}, {"holdBlock", "Hold", ""},
+			{"conditionBlock", "Conditions of targets", ""}, {"existsSpec", "Spec of a condition", ""}, {"targetBlock", "Targets", ""}, {"yamlSpec", "Spec of a target", ""}, {"PolicyBlock", "Policy", ""}, {"holdBlock", "Hold", ""},
 		}},
 		{"configuration.md", config.Schema, []section{
 			{"fileFormat", "The file", ""}, {"registryBlock", "Registry", ""}, {"PolicyBlock", "policy", "manifest.md#policy"}, {"holdBlock", "hold", "manifest.md#hold"},
@@ -151,7 +151,7 @@ func (s shape) rows(places map[string]string) string {
 			must = "**required** "
 		}
 		meaning := strings.NewReplacer("|", `\|`, "<", "&lt;", "{{", "&#123;&#123;").Replace(p.Description)
-		fmt.Fprintf(&b, "| `%s` | %s%s | %s |\n", name, must, p.kind(places), meaning)
+		fmt.Fprintf(&b, "| `%s` | %s%s | %s |\n", name, must, orElse(p.kind(places), "anything"), meaning)
 	}
 	return b.String()
 }
@@ -191,4 +191,12 @@ func (s shape) kind(places map[string]string) string {
 		add(one.kind(places))
 	}
 	return strings.Join(words, ", ")
+}
+
+// orElse is the kind of what nothing more is said about.
+func orElse(kind, otherwise string) string {
+	if kind == "" {
+		return otherwise
+	}
+	return kind
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
@@ -167,6 +168,13 @@ func (s *session) own() (map[string][]byte, error) {
 		}
 		all[m.File] = data
 	}
+	for _, name := range s.config.Values {
+		data, err := s.tree.ReadFile(name)
+		if err != nil {
+			return nil, err
+		}
+		all[name] = data
+	}
 	if s.g.config == "" {
 		data, err := s.tree.ReadFile(config.FileName)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -184,8 +192,7 @@ func (s *session) dirs() []string {
 		dirs = append(dirs, path.Clean(dir))
 	}
 	if len(dirs) == 0 && len(s.manifests) > 0 {
-		usual, _, _ := strings.Cut(s.manifests[0].File, "/")
-		dirs = []string{usual}
+		dirs = []string{manifest.UsualDir(s.manifests[0].File)}
 	}
 	return dirs
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,12 +65,18 @@ func (s *session) load() error {
 		}
 		return &exit{code: Usage, topics: []topic{configurationTopic}}
 	}
+	values, err := s.values()
+	if err != nil {
+		return err
+	}
 	s.manifests, err = manifest.Load(attentive{s.tree.FS(), s.g.door}, s.g.manifests, manifest.Options{
-		Env:      s.g.sys.Env,
-		Readable: append([]string{"GITHUB_ACTOR"}, s.config.Env...),
-		Secrets:  s.secrets(),
-		Bound:    s.bound,
-		Defaults: s.config.Policy,
+		Values:     values,
+		Repository: cmp.Or(s.config.Forge.Repository, s.env("GITHUB_REPOSITORY")),
+		Env:        s.g.sys.Env,
+		Readable:   append([]string{"GITHUB_ACTOR"}, s.config.Env...),
+		Secrets:    s.secrets(),
+		Bound:      s.bound,
+		Defaults:   s.config.Policy,
 	})
 	if errors.Is(err, manifest.ErrNone) {
 		return &exit{code: Usage, err: err, hint: "name the directory with --manifests, or the profile's directory with --root", topics: []topic{noManifestTopic}}
@@ -78,6 +85,30 @@ func (s *session) load() error {
 		return &exit{code: Usage, err: err, topics: []topic{noManifestTopic}}
 	}
 	return nil
+}
+
+// values reads the files of values.
+func (s *session) values() (manifest.Values, error) {
+	if len(s.config.Values) == 0 {
+		return nil, nil
+	}
+	all := manifest.Values{}
+	var problems []strictyaml.Problem
+	for _, name := range s.config.Values {
+		data, err := s.tree.ReadFile(name)
+		if err != nil {
+			return nil, &exit{code: Usage, err: fmt.Errorf("values: %w", err), hint: "name the files of values below the root", topics: []topic{configurationTopic}}
+		}
+		s.learn(string(data))
+		problems = append(problems, all.Read(name, data)...)
+	}
+	for _, p := range problems {
+		s.g.reporter().problem(p)
+	}
+	if strictyaml.Failed(problems) {
+		return nil, &exit{code: Usage, topics: []topic{configurationTopic}}
+	}
+	return all, nil
 }
 
 // readConfig returns the configuration's name for messages and its content, nil when the file may be and is absent.
@@ -159,7 +190,7 @@ func (s *session) pipeline() (pipeline.Pipeline, *httpx.Client) {
 		Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 	})
 	sources := s.sources(client)
-	return pipeline.Pipeline{Lister: s.lister(sources), Digester: sources, Files: s.tree, Now: s.g.sys.Now()}, client
+	return pipeline.Pipeline{Lister: s.lister(sources), Digester: sources, Platformer: sources, Files: s.tree, Now: s.g.sys.Now()}, client
 }
 
 // lister shows a person at a terminal how far the sources are.
@@ -197,13 +228,19 @@ func (g *globals) logger() *slog.Logger {
 	return slog.New(slog.NewTextHandler(disarmed{g.sys.Err}, opt))
 }
 
-// warn says the warnings of what was loaded, and the faults of the manifests that cannot be used.
+// warn says the warnings of what was loaded, and the faults of the manifests that cannot be used; what several of them have in
+// common is said once, unless every one is asked for.
 func (s *session) warn() {
 	s.warnOfConfig()
+	var all []strictyaml.Problem
 	for _, m := range s.manifests {
-		for _, p := range m.Problems {
-			s.g.reporter().problem(p)
-		}
+		all = append(all, m.Problems...)
+	}
+	if !s.g.verbose {
+		all = strictyaml.Grouped(all)
+	}
+	for _, p := range all {
+		s.g.reporter().problem(p)
 	}
 }
 

@@ -78,6 +78,12 @@ func (s *sources) Digest(ctx context.Context, q source.Query, tag string) (diges
 	return digest, s.slow(q, err)
 }
 
+// Platforms asks what a tag's image is built for.
+func (s *sources) Platforms(ctx context.Context, q source.Query, tag string) ([]string, error) {
+	platforms, err := s.registry.Platforms(ctx, q, tag)
+	return platforms, s.slow(q, err)
+}
+
 // slow adds to an error that a source has taken all its time which key that is.
 func (s *sources) slow(q source.Query, err error) error {
 	if !errors.Is(err, httpx.ErrSpent) {

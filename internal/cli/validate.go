@@ -109,12 +109,19 @@ func (o *validateOptions) print(problems []strictyaml.Problem, manifests int, to
 	var b strings.Builder
 	errs, warnings := 0, 0
 	for _, p := range problems {
-		word := "error"
 		if p.Warning {
-			word = "warning"
 			warnings++
 		} else {
 			errs++
+		}
+	}
+	if !o.verbose {
+		problems = strictyaml.Grouped(problems)
+	}
+	for _, p := range problems {
+		word := "error"
+		if p.Warning {
+			word = "warning"
 		}
 		fmt.Fprintf(&b, "%s: %s: %s\n", printable(p.Place()), word, printable(p.Message))
 		if p.Hint != "" {

@@ -29,6 +29,8 @@ type Config struct {
 	Timeouts map[string]time.Duration
 	// Env are further variables that manifests may read.
 	Env []string
+	// Values are the paths of files of values, below the root.
+	Values []string
 	// Secrets binds further token variables to the host that they may be sent to.
 	Secrets map[string]string
 	// Policy holds for manifests that do not say otherwise.
@@ -165,6 +167,9 @@ func (c *checker) config(f fileFormat) Config {
 	}
 	for _, name := range f.Env {
 		config.Env = append(config.Env, c.variable(name))
+	}
+	for _, v := range f.Values {
+		config.Values = append(config.Values, c.below(v))
 	}
 	for _, s := range f.Secrets {
 		config.Secrets[c.variable(s.Key)] = c.host(s.Value)

@@ -14,6 +14,7 @@ type fileFormat struct {
 	Mirrors    strictyaml.Map[strictyaml.Text] `yaml:"mirrors" doc:"Where to really ask, by registry host or by URL prefix."`
 	Registries strictyaml.Map[registryBlock]   `yaml:"registries" doc:"Limits by host."`
 	Env        []strictyaml.Text               `yaml:"env" doc:"Variables that manifests may read besides GITHUB_TOKEN and GITHUB_ACTOR."`
+	Values     []strictyaml.Text               `yaml:"values" doc:"Files of values that manifests look up as {{ .a.b }}; a later one wins."`
 	Secrets    strictyaml.Map[strictyaml.Text] `yaml:"secrets" doc:"The host that each further token variable may be sent to."`
 	Policy     *manifest.PolicyBlock           `yaml:"policy" doc:"Defaults for every manifest's policy."`
 	Forge      *forgeBlock                     `yaml:"forge" doc:"Where pull requests are opened."`

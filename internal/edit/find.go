@@ -28,10 +28,19 @@ type Edit struct {
 
 // Find returns every scalar that the path resolves to, in any document, ordered by position. Aliases and merge keys are not followed.
 // No scalar, a map, a list or an alias there, and a duplicate key on the way are errors of type *Error.
-func (f *File) Find(p Path) ([]Scalar, error) {
+func (f *File) Find(p Path) ([]Scalar, error) { return f.FindIn(-1, p) }
+
+// FindIn is Find in the document with an index from 0 alone; -1 means all of them.
+func (f *File) FindIn(document int, p Path) ([]Scalar, error) {
+	if document >= len(f.docs) {
+		return nil, &Error{File: f.name, Line: 1, Column: 1, Message: fmt.Sprintf("expected a document with the index %d, found %d documents", document, len(f.docs)), Hint: "documents are counted from 0"}
+	}
 	nodes, err := f.eval(p)
 	if err != nil {
 		return nil, err
+	}
+	if document >= 0 {
+		nodes = slices.DeleteFunc(nodes, func(n *yaml.Node) bool { return f.places[n].document != document })
 	}
 	if len(nodes) == 0 {
 		return nil, f.explainMissing(p)

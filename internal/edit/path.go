@@ -26,8 +26,10 @@ type Path struct {
 }
 
 // ParsePath parses a key in the syntax of yaml-jsonpath (https://github.com/vmware-labs/yaml-jsonpath); `image.tag` means `$.image.tag`.
-// Its error names the column of the key at which something else was expected.
+// A name that holds dots may be written as Updatecli does, `$.'image.tag'` or `image\.tag`. Its error names the column of the
+// key at which something else was expected.
 func ParsePath(key string) (Path, error) {
+	key = bracketed(key)
 	if err := checkKey(key); err != nil {
 		return Path{}, fmt.Errorf("parsing key %q: %w", shorten(key, 80), err)
 	}
@@ -40,6 +42,61 @@ func ParsePath(key string) (Path, error) {
 		return Path{}, fmt.Errorf("parsing key %q: %w", shorten(key, 80), located(key, err))
 	}
 	return Path{text: key, compiled: compiled, segments: segments}, nil
+}
+
+// bracketed writes the names that stand between dots in quotes, or whose dots are escaped, in brackets: what is between
+// brackets and parentheses already stays as it is.
+func bracketed(key string) string {
+	if !strings.Contains(key, `\.`) && !strings.Contains(key, `.'`) && !strings.HasPrefix(key, `'`) {
+		return key
+	}
+	var b strings.Builder
+	for rest := key; rest != ""; {
+		if rest[0] == '[' || rest[0] == '(' {
+			b.WriteString(rest) // filters may hold anything: names after them are left to brackets
+			break
+		}
+		dot := strings.HasPrefix(rest, ".") && !strings.HasPrefix(rest, "..")
+		name, after, special := name(strings.TrimPrefix(rest, "."))
+		switch {
+		case special && (dot || rest == key):
+			b.WriteString(quotedStep(name))
+			rest = after
+		default:
+			length := 1 + strings.IndexAny(rest[1:], ".[(")
+			if length == 0 {
+				length = len(rest)
+			}
+			b.WriteString(rest[:length])
+			rest = rest[length:]
+		}
+	}
+	if b.String()[0] == '[' {
+		return "$" + b.String()
+	}
+	return b.String()
+}
+
+// name returns the first name of a key that is quoted or has an escaped dot, and what follows it.
+func name(text string) (name, rest string, special bool) {
+	if quoted, ok := strings.CutPrefix(text, "'"); ok {
+		name, rest, special = strings.Cut(quoted, "'")
+		return name, rest, special && name != "" && (rest == "" || rest[0] == '.' || rest[0] == '[')
+	}
+	var b strings.Builder
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '\\' && i+1 < len(text) && text[i+1] == '.':
+			special = true
+			b.WriteByte('.')
+			i++
+		case c == '.' || c == '[' || c == '(':
+			return b.String(), text[i:], special
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), "", special
 }
 
 // String returns the key as it was written.

@@ -16,6 +16,28 @@ func TestParsePathKeepsTheText(t *testing.T) {
 	}
 }
 
+// TestNamesWithDots reads the spellings of names that hold dots, and leaves alone what only looks like one.
+func TestNamesWithDots(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"$.'image.tag'":                   "$['image.tag']",
+		`image\.tag`:                      "$['image.tag']",
+		`$.image\.tag`:                    "$['image.tag']",
+		`$.a.b\.c\.d.e[0].'f g'`:          `$.a['b.c.d'].e[0].'f g'`,
+		`.updates\.jenkins\.io.content`:   "$['updates.jenkins.io'].content",
+		"$.service.annotations.'a.b/c-d'": "$.service.annotations['a.b/c-d']",
+		"$.'a.b'[0].c":                    "$['a.b'][0].c",
+		"'a.b'.c":                         "$['a.b'].c",
+		"$.a['b.c']":                      "$.a['b.c']",
+		`$.a[?(@.b =~ /x\.y/)].c`:         `$.a[?(@.b =~ /x\.y/)].c`,
+		"$.it's":                          "$.it's",
+	} {
+		if got := bracketed(key); got != want {
+			t.Errorf("%s: have %s, want %s", key, got, want)
+		}
+	}
+}
+
 // The estimate counts what multiplies the work, wherever quotes and escapes hide it, and nothing that only looks like it.
 func TestVisits(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,8 @@
 package manifest
 
 import (
+	"iter"
+
 	"gopkg.in/yaml.v3"
 
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -14,16 +16,76 @@ type document struct {
 	Targets strictyaml.Map[targetBlock] `yaml:"targets" required:"true" doc:"Which values follow a source, by id."`
 	Policy  *PolicyBlock                `yaml:"policy" doc:"How pawl chooses among the versions."`
 
-	Title         strictyaml.Unsupported `yaml:"title" hint:"write name"`
-	Version       strictyaml.Unsupported `yaml:"version" hint:"remove it: it names a version of Updatecli"`
-	PipelineID    strictyaml.Unsupported `yaml:"pipelineid" hint:"remove it: pawl keeps one pull request for all updates"`
-	Conditions    strictyaml.Unsupported `yaml:"conditions" hint:"a condition decides whether its target is written, and pawl asks only whether an image exists; where it asks for more, keep the manifest with Updatecli"`
-	SCMs          strictyaml.Unsupported `yaml:"scms" hint:"pawl writes to the repository that it runs in, which forge in .pawl.yaml names; a manifest for another one belongs there"`
-	Actions       strictyaml.Unsupported `yaml:"actions" hint:"remove it: pawl run opens the pull request itself"`
-	PullRequests  strictyaml.Unsupported `yaml:"pullrequests" hint:"remove it: pawl run opens the pull request itself"`
-	AutoDiscovery strictyaml.Unsupported `yaml:"autodiscovery" hint:"write a manifest for each image"`
-	Labels        strictyaml.Unsupported `yaml:"labels" hint:"set forge.labels in .pawl.yaml"`
+	Conditions    strictyaml.Map[conditionBlock] `yaml:"conditions" doc:"What must hold before targets are written, by id: images that must exist."`
+	SCMs          scmList                        `yaml:"scms" doc:"Accepted, and changes nothing: pawl writes to the repository that it runs in; a target of another one is refused."`
+	Version       strictyaml.Accepted            `yaml:"version" hint:"it names a version of Updatecli"`
+	PipelineID    strictyaml.Accepted            `yaml:"pipelineid" hint:"pawl keeps one pull request for all updates"`
+	Actions       strictyaml.Accepted            `yaml:"actions" hint:"pawl run opens the pull request itself; its labels are forge.labels in .pawl.yaml"`
+	PullRequests  strictyaml.Accepted            `yaml:"pullrequests" hint:"pawl run opens the pull request itself; its labels are forge.labels in .pawl.yaml"`
+	Labels        strictyaml.Accepted            `yaml:"labels" hint:"they choose among Updatecli's manifests; those of the pull request are forge.labels in .pawl.yaml"`
+	Title         strictyaml.Unsupported         `yaml:"title" hint:"write name"`
+	AutoDiscovery strictyaml.Unsupported         `yaml:"autodiscovery" hint:"write a manifest for each image; pawl init finds them"`
 }
+
+// scmList are repositories by id. pawl writes to the one that it runs in, so they only say which targets are for another.
+type scmList []strictyaml.Entry[scmRepository]
+
+type scmRepository struct{ owner, repository strictyaml.Text }
+
+// DecodeYAML reads owner and repository of each, whatever else it holds.
+func (l *scmList) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
+	d.Warnf(n, "pawl writes to the repository that it runs in, which forge in .pawl.yaml names", "\"scms\" changes nothing here")
+	for id, scm := range pairs(n) {
+		e := strictyaml.Entry[scmRepository]{Key: text(id)}
+		for key, spec := range pairs(scm) {
+			if key.Value != "spec" {
+				continue
+			}
+			for key, value := range pairs(spec) {
+				switch key.Value {
+				case "owner":
+					e.Value.owner = text(value)
+				case "repository":
+					e.Value.repository = text(value)
+				}
+			}
+		}
+		*l = append(*l, e)
+	}
+}
+
+// Alternatives returns the one form, which may hold anything.
+func (l *scmList) Alternatives() []any { return []any{strictyaml.Accepted{}} }
+
+// pairs are the keys and values of a node that is a map.
+func pairs(n *yaml.Node) iter.Seq2[*yaml.Node, *yaml.Node] {
+	return func(yield func(key, value *yaml.Node) bool) {
+		if n.Kind != yaml.MappingNode {
+			return
+		}
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if !yield(n.Content[i], n.Content[i+1]) {
+				return
+			}
+		}
+	}
+}
+
+func text(n *yaml.Node) strictyaml.Text {
+	return strictyaml.Text{Value: n.Value, Line: n.Line, Column: n.Column}
+}
+
+// scmID is the repository that a target is for.
+type scmID struct{ strictyaml.Text }
+
+// DecodeYAML reads the id.
+func (s *scmID) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
+	d.Warnf(n, "pawl writes to the repository that it runs in, which forge in .pawl.yaml names", "\"scmid\" changes nothing here")
+	d.Decode(n, &s.Text)
+}
+
+// Alternatives returns the one form.
+func (s *scmID) Alternatives() []any { return []any{strictyaml.Text{}} }
 
 type sourceBlock struct {
 	Name         strictyaml.Text  `yaml:"name" doc:"What this source is, for people."`
@@ -32,7 +94,41 @@ type sourceBlock struct {
 	Transformers []transformBlock `yaml:"transformers" doc:"Turn the version into the text that is written, in order."`
 
 	DependsOn strictyaml.Unsupported `yaml:"dependson" hint:"pawl asks all sources at once; nothing waits for another, and what follows one that fails stays as it is"`
-	SCMID     strictyaml.Unsupported `yaml:"scmid" hint:"pawl works on the repository that it runs in; a file of another repository needs a manifest there"`
+	SCMID     strictyaml.Accepted    `yaml:"scmid" hint:"images, charts and releases are asked where they are published"`
+}
+
+// conditionBlock is an image that must exist before targets are written.
+type conditionBlock struct {
+	Name               strictyaml.Text  `yaml:"name" doc:"What this condition is, for people."`
+	Kind               strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage" others:"cargopackage,csv,dockerdigest,dockerfile,file,gitbranch,giteabranch,gitearelease,giteatag,githubrelease,gitlabbranch,gitlabrelease,gitlabtag,gittag,golang,golang/gomod,golang/module,hcl,helmchart,http,jenkins,json,maven,npm,pypi,shell,stash/branch,stash/tag,temurin/release,terraform/file,terraform/lock,terraform/provider,terraform/registry,toml,xml,yaml" hint:"a condition decides whether its targets are written, and pawl asks only whether an image exists; a manifest that asks for more stays with Updatecli" doc:"What is asked: whether an image exists."`
+	SourceID           strictyaml.Text  `yaml:"sourceid" doc:"The source whose version is the image's tag; not needed when there is one."`
+	DisableSourceInput strictyaml.Flag  `yaml:"disablesourceinput" doc:"Whether spec.tag alone says the tag."`
+	Spec               conditionSpec    `yaml:"spec" required:"true" doc:"The image."`
+	Transformers       []transformBlock `yaml:"transformers" doc:"Applied to the source's text, in order."`
+
+	SCMID     strictyaml.Accepted    `yaml:"scmid" hint:"images, charts and releases are asked where they are published"`
+	FailWhen  strictyaml.Unsupported `yaml:"failwhen" hint:"a condition of pawl asks whether an image is there, never that it is not"`
+	DependsOn strictyaml.Unsupported `yaml:"dependson" hint:"pawl asks all conditions of a target; none waits for another"`
+}
+
+// conditionSpec is kept as a node until the kind is known.
+type conditionSpec struct{ node *yaml.Node }
+
+// DecodeYAML keeps the node.
+func (s *conditionSpec) DecodeYAML(_ *strictyaml.Decoder, n *yaml.Node) { s.node = n }
+
+// Alternatives returns the spec of each kind.
+func (s *conditionSpec) Alternatives() []any { return []any{existsSpec{}} }
+
+type existsSpec struct {
+	Image         strictyaml.Text `yaml:"image" required:"true" doc:"The image without tag."`
+	Tag           strictyaml.Text `yaml:"tag" doc:"The tag; the source's text when absent."`
+	Architecture  strictyaml.Text `yaml:"architecture" doc:"What the image must be built for, as arm64 or linux/arm64."`
+	Architectures textList        `yaml:"architectures" doc:"All that the image must be built for."`
+
+	Username strictyaml.Unsupported `yaml:"username" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
+	Password strictyaml.Unsupported `yaml:"password" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
+	Token    strictyaml.Unsupported `yaml:"token" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
 }
 
 // sourceSpec is kept as a node until the kind is known.
@@ -77,25 +173,27 @@ type releaseSpec struct {
 	Owner         strictyaml.Text `yaml:"owner" required:"true" doc:"The GitHub user or organization."`
 	Repository    strictyaml.Text `yaml:"repository" required:"true" doc:"The GitHub repository."`
 	Token         strictyaml.Text `yaml:"token" doc:"Names the token's variable: '{{ requiredEnv \"GITHUB_TOKEN\" }}'."`
-	Username      strictyaml.Text `yaml:"username" doc:"Accepted for Updatecli's sake; a token needs no user name."`
+	Username      strictyaml.Text `yaml:"username" doc:"Whatever it says changes nothing: a token needs no user name."`
 	URL           strictyaml.Text `yaml:"url" doc:"The API of a GitHub Enterprise Server; https://api.github.com when absent."`
 	TypeFilter    *typeFilter     `yaml:"typefilter" doc:"Which releases count; full releases only when absent. Drafts never count."`
 	VersionFilter *versionFilter  `yaml:"versionfilter" doc:"Which versions count: a semver range, or a map."`
 
+	Key strictyaml.Text `yaml:"key" enum:"tagname" others:"title,hash,body,url" hint:"pawl writes the name of the release's tag, which is what key: tagname asks for; its title and its commit are not written" doc:"What of a release is written: the name of its tag."`
+
 	Tag strictyaml.Unsupported `yaml:"tag" hint:"the tag is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
-	Key strictyaml.Unsupported `yaml:"key" hint:"pawl writes the name of the release's tag, which is what key: tagname asks for; its title and its commit are not written"`
 }
 
 type typeFilter struct {
-	Release    strictyaml.Flag        `yaml:"release" doc:"Full releases count."`
-	Prerelease strictyaml.Flag        `yaml:"prerelease" doc:"Prereleases count; alone it means prereleases only."`
-	Draft      strictyaml.Unsupported `yaml:"draft" hint:"drafts never count, as draft: false says; no tag stands for one before it is published"`
-	Latest     strictyaml.Unsupported `yaml:"latest" hint:"pawl does not know which release GitHub marks as the latest; versionfilter chooses among all that are published, which may be another one"`
+	Release    strictyaml.Flag `yaml:"release" doc:"Full releases count."`
+	Prerelease strictyaml.Flag `yaml:"prerelease" doc:"Prereleases count; alone it means prereleases only."`
+	Draft      off             `yaml:"draft" doc:"Only false: drafts never count." hint:"drafts never count, as draft: false says; no tag stands for one before it is published"`
+	Latest     off             `yaml:"latest" doc:"Only false: versionfilter chooses." hint:"pawl does not know which release GitHub marks as the latest; versionfilter chooses among all that are published, which may be another one"`
 }
 
 // versionFilter is written as text, a semver range, or as a map.
 type versionFilter struct {
 	Kind, Pattern, Regex strictyaml.Text
+	Strict               strictyaml.Flag
 	place                strictyaml.Text
 }
 
@@ -104,7 +202,7 @@ type versionFilterBlock struct {
 	Pattern strictyaml.Text `yaml:"pattern" doc:"The semver range, or the leading numbers of kind like as 16.x, or the regular expression of kind regex, or the exact tag of kind latest."`
 	Regex   strictyaml.Text `yaml:"regex" doc:"For the kinds regex/...: the expression whose first group is compared."`
 
-	Strict         strictyaml.Unsupported `yaml:"strict" hint:"versions are strict, as strict: true says; policy.loose: true stands for strict: false"`
+	Strict         strictyaml.Flag        `yaml:"strict" doc:"Whether a version needs three numeric parts; policy.loose: true says that it does not."`
 	ReplaceAll     strictyaml.Unsupported `yaml:"replaceall" hint:"pawl compares what the tag itself holds; kind: like reads the numbers of tags such as tool-8_14_0 as they are"`
 	Example        strictyaml.Unsupported `yaml:"example" hint:"remove it: it is for people, and a comment says it as well"`
 	DefaultVersion strictyaml.Unsupported `yaml:"default" hint:"pawl has no version to fall back on: where nothing satisfies the filter, the value stays"`
@@ -119,20 +217,34 @@ func (f *versionFilter) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
 	}
 	var b versionFilterBlock
 	d.Decode(n, &b)
-	f.Kind, f.Pattern, f.Regex = b.Kind, b.Pattern, b.Regex
+	f.Kind, f.Pattern, f.Regex, f.Strict = b.Kind, b.Pattern, b.Regex, b.Strict
 }
 
 // Alternatives returns both forms.
 func (f *versionFilter) Alternatives() []any { return []any{strictyaml.Text{}, versionFilterBlock{}} }
 
-// transformBlock is one step; exactly one key is set.
+// off is a setting that may only say that something is not wanted, which is so anyway.
+type off struct{}
+
+// Alternatives returns the one word.
+func (o *off) Alternatives() []any { return []any{false} }
+
+// DecodeYAML refuses another word; what to do instead is the hint of the field.
+func (o *off) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
+	var on strictyaml.Flag
+	if d.Decode(n, &on); on.Value {
+		d.Refuse(n, "%s: true is not supported by pawl")
+	}
+}
+
+// transformBlock is one step, or several that apply in the order of the fields.
 type transformBlock struct {
-	TrimPrefix   strictyaml.Text `yaml:"trimprefix" doc:"Removes a prefix."`
 	AddPrefix    strictyaml.Text `yaml:"addprefix" doc:"Adds a prefix."`
-	TrimSuffix   strictyaml.Text `yaml:"trimsuffix" doc:"Removes a suffix."`
 	AddSuffix    strictyaml.Text `yaml:"addsuffix" doc:"Adds a suffix."`
-	Replacer     *replaceBlock   `yaml:"replacer" doc:"Replaces one text by another."`
+	TrimPrefix   strictyaml.Text `yaml:"trimprefix" doc:"Removes a prefix."`
+	TrimSuffix   strictyaml.Text `yaml:"trimsuffix" doc:"Removes a suffix."`
 	Replacers    []replaceBlock  `yaml:"replacers" doc:"Replaces several texts."`
+	Replacer     *replaceBlock   `yaml:"replacer" doc:"Replaces one text by another."`
 	Find         strictyaml.Text `yaml:"find" doc:"Keeps what a regular expression matches."`
 	FindSubMatch *findSubMatch   `yaml:"findsubmatch" doc:"Keeps one group of a regular expression."`
 	SemVerInc    strictyaml.Text `yaml:"semverinc" doc:"Increments: major, minor, patch, or several with commas."`
@@ -151,12 +263,13 @@ type replaceBlock struct {
 type findSubMatch struct {
 	Pattern strictyaml.Text
 	Index   strictyaml.Number
+	Capture strictyaml.Text
 }
 
 type findSubMatchBlock struct {
-	Pattern        strictyaml.Text        `yaml:"pattern" required:"true" doc:"The regular expression."`
-	CaptureIndex   strictyaml.Number      `yaml:"captureindex" doc:"The group to keep; 0 is the whole match."`
-	CapturePattern strictyaml.Unsupported `yaml:"capturepattern" hint:"captureindex keeps one group; several put together in another order are not written"`
+	Pattern        strictyaml.Text   `yaml:"pattern" required:"true" doc:"The regular expression."`
+	CaptureIndex   strictyaml.Number `yaml:"captureindex" doc:"The group to keep; 0 is the whole match."`
+	CapturePattern strictyaml.Text   `yaml:"capturepattern" doc:"What is kept, with \\1 for the first group and so on; wins over captureindex."`
 }
 
 // DecodeYAML reads either form.
@@ -167,7 +280,7 @@ func (f *findSubMatch) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
 	}
 	var b findSubMatchBlock
 	d.Decode(n, &b)
-	f.Pattern, f.Index = b.Pattern, b.CaptureIndex
+	f.Pattern, f.Index, f.Capture = b.Pattern, b.CaptureIndex, b.CapturePattern
 }
 
 // Alternatives returns both forms.
@@ -178,28 +291,39 @@ type targetBlock struct {
 	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"yaml" others:"csv,dockerfile,file,gitbranch,githubrelease,gittag,golang/gomod,hcl,helmchart,http,json,shell,terraform/file,terraform/lock,terraform/provider,toml,xml" hint:"pawl writes YAML files; another kind of file stays with the tool that knows it" doc:"The kind of file."`
 	Writes       strictyaml.Text  `yaml:"writes" enum:"tag,digest" doc:"What of an image is written: its tag, which is meant when absent, or the tag's digest."`
 	SourceID     strictyaml.Text  `yaml:"sourceid" doc:"The source that is followed; not needed when there is one."`
-	Spec         *yamlSpec        `yaml:"spec" required:"true" doc:"The value in the file."`
+	Spec         targetSpec       `yaml:"spec" required:"true" doc:"The value in the file."`
 	Transformers []transformBlock `yaml:"transformers" doc:"Applied after the source's own."`
 
-	DisableSourceInput strictyaml.Unsupported `yaml:"disablesourceinput" hint:"a target always follows its source, as disablesourceinput: false says; pawl writes no text of the manifest's own"`
-	DependsOn          strictyaml.Unsupported `yaml:"dependson" hint:"pawl writes all targets together; none waits for another, and one that fails stays as it is"`
-	ConditionIDs       strictyaml.Unsupported `yaml:"conditionids" hint:"a condition decides whether its target is written, and pawl asks only whether an image exists; where it asks for more, keep the manifest with Updatecli"`
-	SCMID              strictyaml.Unsupported `yaml:"scmid" hint:"pawl works on the repository that it runs in; a file of another repository needs a manifest there"`
-	ActionID           strictyaml.Unsupported `yaml:"actionid" hint:"remove it: pawl run opens the pull request itself"`
+	ConditionIDs       textList        `yaml:"conditionids" doc:"The conditions that are asked; all of them when absent."`
+	DisableConditions  strictyaml.Flag `yaml:"disableconditions" doc:"Whether no condition is asked but those of conditionids."`
+	DisableSourceInput strictyaml.Flag `yaml:"disablesourceinput" doc:"Whether spec.value alone says what is written."`
+	SCMID              scmID           `yaml:"scmid" doc:"Which of scms the target is for; one for another repository is refused."`
+
+	ActionID  strictyaml.Accepted    `yaml:"actionid" hint:"pawl run opens the pull request itself"`
+	DependsOn strictyaml.Unsupported `yaml:"dependson" hint:"pawl writes all targets together; none waits for another, and one that fails stays as it is"`
 }
 
-type yamlSpec struct {
-	File   strictyaml.Text `yaml:"file" required:"true" doc:"The YAML file, below the root."`
-	Key    strictyaml.Text `yaml:"key" required:"true" doc:"The value's place as a JSONPath, e.g. $.image.tag."`
-	Engine strictyaml.Text `yaml:"engine" enum:"yamlpath" others:"default,go-yaml,goyaml" hint:"keys are read as engine: yamlpath does; check that the key names the same place there" doc:"How key is read; yamlpath is the only way."`
+// targetSpec is kept as a node until the kind is known.
+type targetSpec struct{ node *yaml.Node }
 
-	Files         strictyaml.Unsupported `yaml:"files" hint:"write one target for each file"`
-	Keys          strictyaml.Unsupported `yaml:"keys" hint:"write one target for each key"`
-	Value         strictyaml.Unsupported `yaml:"value" hint:"what is written comes from the source; the target's transformers put text around it"`
-	KeyOnly       strictyaml.Unsupported `yaml:"keyonly" hint:"a target of pawl writes a value; keyonly only asks whether the key is there"`
-	SearchPattern strictyaml.Unsupported `yaml:"searchpattern" hint:"write one target for each file"`
-	Comment       strictyaml.Unsupported `yaml:"comment" hint:"pawl writes no comments; those in the file stay as they are"`
-	DocumentIndex strictyaml.Unsupported `yaml:"documentindex" hint:"the key is looked up in every document of the file: name what the one document alone has, or give it a file of its own"`
+// DecodeYAML keeps the node.
+func (s *targetSpec) DecodeYAML(_ *strictyaml.Decoder, n *yaml.Node) { s.node = n }
+
+// Alternatives returns the spec of each kind.
+func (s *targetSpec) Alternatives() []any { return []any{yamlSpec{}} }
+
+type yamlSpec struct {
+	File          strictyaml.Text   `yaml:"file" group:"file" doc:"The YAML file, below the root."`
+	Files         []strictyaml.Text `yaml:"files" group:"file" doc:"Several files, each of which has the value."`
+	Key           strictyaml.Text   `yaml:"key" group:"key" doc:"The value's place as a JSONPath, e.g. $.image.tag."`
+	Keys          []strictyaml.Text `yaml:"keys" group:"key" doc:"Several places, all of which get the value."`
+	DocumentIndex strictyaml.Number `yaml:"documentindex" doc:"The document of the file, counted from 0; all that have the key when absent."`
+	Value         strictyaml.Text   `yaml:"value" doc:"What is written: one '{{ source \"id\" }}' with text around it; the source's text when absent."`
+	Engine        strictyaml.Text   `yaml:"engine" enum:"yamlpath,default,go-yaml,goyaml" others:"dasel,dasel/v1,dasel/v2" hint:"keys are read as engine: yamlpath does" doc:"How key is read: as a JSONPath whatever it says; of the others only keys that mean the same are accepted."`
+	SearchPattern off               `yaml:"searchpattern" doc:"Only false: files are named." hint:"name the files; pawl looks for none by pattern"`
+
+	KeyOnly strictyaml.Unsupported `yaml:"keyonly" hint:"a target of pawl writes a value; keyonly only asks whether the key is there"`
+	Comment strictyaml.Unsupported `yaml:"comment" hint:"pawl writes no comments; those in the file stay as they are"`
 }
 
 // PolicyBlock is the `policy:` block of a manifest and, as defaults, of the configuration.

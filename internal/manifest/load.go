@@ -20,7 +20,7 @@ const (
 )
 
 // defaultDirs are the manifests directories that are tried in order when none is named.
-var defaultDirs = [...]string{"manifests", ".updatecli", "updatecli.d"}
+var defaultDirs = [...]string{"manifests", ".updatecli", "updatecli.d", "updatecli/updatecli.d"}
 
 // ErrNone is returned when there is no manifest at all.
 var ErrNone = errors.New("no manifest found")
@@ -34,6 +34,10 @@ type Options struct {
 	Readable, Secrets []string
 	// Bound reports whether the token in the variable may be sent to the scheme and host of a URL.
 	Bound func(variable, base string) bool
+	// Values are what files of values hold, as strings and maps; manifests look them up as {{ .a.b }}.
+	Values Values
+	// Repository is the owner/name that is written to, empty when that is not known: a target for another one is refused.
+	Repository string
 	// Defaults hold for manifests whose policy block does not say otherwise.
 	Defaults policy.Policy
 }
@@ -105,6 +109,15 @@ func usualDir(fsys fs.FS) []string {
 	return append(there, defaultDirs[0])[:1]
 }
 
+// UsualDir is the usual directory that holds a manifest file which Load found without being told where.
+func UsualDir(file string) string {
+	at := slices.IndexFunc(defaultDirs[:], func(dir string) bool { return IsManifest(dir, file) })
+	if at < 0 {
+		return path.Dir(file)
+	}
+	return defaultDirs[at]
+}
+
 // list returns the manifest files below dir, and the first of the others that are not hidden. Names that start with "_"
 // are partials, which no manifest of ours is, and
 // those that start with "." belong to tools, pawl's own configuration among them.
@@ -150,7 +163,7 @@ func loadFile(fsys fs.FS, dir, file string, opt Options) []Manifest {
 	if err != nil {
 		return []Manifest{{Name: name, File: file, Problems: []strictyaml.Problem{{File: file, Message: err.Error()}}}}
 	}
-	docs, problems := strictyaml.Documents(file, data)
+	docs, problems := documents(file, data)
 	digest := fmt.Sprintf("%x", sha256.Sum256(data))
 	var all []Manifest
 	for i, doc := range docs {

@@ -71,10 +71,28 @@ type Target struct {
 	Key  edit.Path
 	// Transform is applied after the source's own, and to a digest alone.
 	Transform source.Transform
+	// Document is the only document of the file, counted from 0, in which the key is looked up; -1 means all.
+	Document int
+	// Conditions must hold before anything is written.
+	Conditions []Condition
 	// Digest writes the digest of the version's tag instead of the tag.
 	Digest bool
 	// Place is where the key stands, FilePlace where the file does, for messages.
 	Place, FilePlace strictyaml.Problem
+}
+
+// Condition is an image that must exist before a target is written.
+type Condition struct {
+	ID string
+	// Name is the image as the manifest writes it.
+	Name  string
+	Query source.Query
+	// Tag is the tag that must exist; when it is empty, it is what Transform makes of the version of the source SourceID.
+	Tag, SourceID string
+	// Transform holds the source's transformers and then the condition's own.
+	Transform source.Transform
+	// Architectures are what the image must be built for, as arm64 or linux/arm64; none asks for the tag alone.
+	Architectures []string
 }
 
 // ReleaseTypes says which releases of a GitHub repository count; the zero value means full releases only.

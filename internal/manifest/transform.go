@@ -9,11 +9,7 @@ import (
 func (t *translator) transform(blocks []transformBlock) source.Transform {
 	var ops []source.Op
 	for _, b := range blocks {
-		steps := t.steps(b)
-		if len(steps) > 1 {
-			t.errorf(steps[1].at, "write each as an item of its own, in the order in which they are to apply; Updatecli has an order of its own within one item", "two transformers in one item of the list")
-		}
-		for _, s := range steps {
+		for _, s := range t.steps(b) {
 			if s.err != nil {
 				t.errorf(s.at, "", "%v", s.err)
 			}
@@ -30,7 +26,7 @@ type step struct {
 	err error
 }
 
-// steps are the transformers that a block sets; there should be one.
+// steps are the transformers that a block sets, in the order in which Updatecli applies those of one item.
 func (t *translator) steps(b transformBlock) []step {
 	var all []step
 	add := func(at strictyaml.Text, build func(text string) (source.Op, error)) {
@@ -39,21 +35,26 @@ func (t *translator) steps(b transformBlock) []step {
 			all = append(all, step{at, op, err})
 		}
 	}
-	add(b.TrimPrefix, always(source.TrimPrefix))
 	add(b.AddPrefix, always(source.AddPrefix))
-	add(b.TrimSuffix, always(source.TrimSuffix))
 	add(b.AddSuffix, always(source.AddSuffix))
-	add(b.Find, source.Find)
-	add(b.SemVerInc, source.SemverInc)
-	if f := b.FindSubMatch; f != nil {
-		add(f.Pattern, func(text string) (source.Op, error) { return source.FindSubmatch(text, f.Index.Value) })
+	add(b.TrimPrefix, always(source.TrimPrefix))
+	add(b.TrimSuffix, always(source.TrimSuffix))
+	if len(b.Replacers) > 0 {
+		add(b.Replacers[0].From, func(string) (source.Op, error) { return t.replace(b.Replacers) })
 	}
 	if r := b.Replacer; r != nil {
 		add(r.From, func(string) (source.Op, error) { return t.replace([]replaceBlock{*r}) })
 	}
-	if len(b.Replacers) > 0 {
-		add(b.Replacers[0].From, func(string) (source.Op, error) { return t.replace(b.Replacers) })
+	add(b.Find, source.Find)
+	if f := b.FindSubMatch; f != nil {
+		add(f.Pattern, func(text string) (source.Op, error) {
+			if capture := t.expand(f.Capture); capture != "" {
+				return source.FindCapture(text, capture)
+			}
+			return source.FindSubmatch(text, f.Index.Value)
+		})
 	}
+	add(b.SemVerInc, source.SemverInc)
 	return all
 }
 

@@ -10,7 +10,6 @@ import (
 
 	"gopkg.in/yaml.v3"
 
-	"github.com/pawl-cd/pawl/internal/edit"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -58,12 +57,16 @@ func translate(name, file string, n *yaml.Node, opt Options) Manifest {
 	for _, e := range d.Sources {
 		m.Sources = append(m.Sources, t.source(e.Key.Value, e.Value))
 	}
+	conditions := t.conditions(d, m)
 	for _, e := range d.Targets {
-		target := t.target(e.Key, e.Value, d.Sources)
-		if target.Digest && target.SourceID != "" {
-			t.digestOf(m.Source(target.SourceID), e.Value.Writes)
+		targets := t.targets(e.Key, e.Value, d)
+		for i := range targets {
+			targets[i].Conditions = t.conditionsOf(e.Value, conditions)
 		}
-		m.Targets = append(m.Targets, target)
+		if targets[0].Digest && targets[0].SourceID != "" {
+			t.digestOf(m.Source(targets[0].SourceID), e.Value.Writes)
+		}
+		m.Targets = append(m.Targets, targets...)
 	}
 	var faults []strictyaml.Problem
 	m.Policy, faults = TranslatePolicy(file, d.Policy, opt.Defaults)
@@ -117,7 +120,7 @@ func (t *translator) chart(n *yaml.Node, s *Source) {
 		return
 	}
 	var err error
-	url, name := t.expand(spec.URL), t.expand(spec.Name)
+	url, name := strings.TrimSuffix(t.expand(spec.URL), "/index.yaml"), t.expand(spec.Name)
 	s.Name = url + "#" + name
 	if s.Query, err = source.ParseChart(url, name); err != nil && url != "" {
 		t.errorf(spec.URL, "write https://host/path of a Helm repository, or oci://host/path", "%v", err)
@@ -132,7 +135,6 @@ func (t *translator) release(n *yaml.Node, s *Source) {
 	}
 	url, owner, repository := t.expand(spec.URL), t.expand(spec.Owner), t.expand(spec.Repository)
 	q, err := source.ParseReleases(url, owner, repository, "")
-	t.credential(spec.Username, "")
 	q.Token = t.credential(spec.Token, q.Host)
 	named, known := t.filled(spec.Owner, "owner", "the GitHub user or organization"), t.filled(spec.Repository, "repository", "the repository's name")
 	if !named || !known {
@@ -172,15 +174,25 @@ func (t *translator) decode(n *yaml.Node, spec any) bool {
 	return !strictyaml.Failed(problems)
 }
 
-// filter compiles the version filter of a spec; clean says that the spec itself was. There is no default: whoever writes
-// none would follow anything.
+// everything are the patterns that take every version, of the kinds that Updatecli has such a pattern for.
+var everything = map[string]string{"": "*", "semver": "*", "regex": ".*"}
+
+// filter compiles the version filter of a spec; clean says that the spec itself was. Without one every release counts.
 func (t *translator) filter(spec *yaml.Node, clean bool, f *versionFilter, s *Source) {
 	if !clean {
 		return
 	}
-	if f == nil || f.Kind.Value == "" && f.Pattern.Value == "" && f.Regex.Value == "" {
-		t.errorf(strictyaml.Position(spec), "say which versions count, e.g. versionfilter: ^1.0.0; versionfilter: '*' takes every release", "versionfilter is missing or empty")
-		return
+	if f == nil {
+		f = &versionFilter{place: strictyaml.Position(spec)}
+	}
+	if f.Kind.Value == "" && f.Pattern.Value == "" && f.Regex.Value == "" {
+		t.warnf(f.place, "say which versions count, e.g. versionfilter: ^1.0.0", "without a versionfilter every release counts, also the first of the next major version, as with versionfilter: '*'")
+	}
+	if f.Pattern.Value == "" {
+		f.Pattern.Value = everything[f.Kind.Value]
+	}
+	if f.Strict.Set() && !f.Strict.Value {
+		t.warnf(strictyaml.Text{Line: f.Strict.Line, Column: f.Strict.Column}, "set policy: {loose: true} when tags such as 1.2 or 20260101 are to count", "\"strict: false\" changes nothing here")
 	}
 	at := f.place
 	for _, text := range []strictyaml.Text{f.Kind, f.Regex, f.Pattern} {
@@ -197,23 +209,6 @@ func (t *translator) filter(spec *yaml.Node, clean bool, f *versionFilter, s *So
 	s.Filter = filter
 }
 
-func (t *translator) target(id strictyaml.Text, b targetBlock, sources strictyaml.Map[sourceBlock]) Target {
-	target := Target{ID: id.Value, SourceID: t.sourceID(id, b.SourceID, sources), Transform: t.transform(b.Transformers),
-		Digest: b.Writes.Value == "digest"}
-	if b.Spec == nil || !b.Spec.File.Set() || !b.Spec.Key.Set() {
-		return target
-	}
-	target.File = t.path(b.Spec.File)
-	target.Place, target.FilePlace = t.problem(b.Spec.Key, "", ""), t.problem(b.Spec.File, "", "")
-	text := t.expand(b.Spec.Key)
-	key, err := edit.ParsePath(text)
-	if err != nil && (text != "" || b.Spec.Key.Value == "") {
-		t.errorf(b.Spec.Key, "write e.g. $.image.tag, $.images[0].tag or $.files['app.json']", "%v", err)
-	}
-	target.Key = key
-	return target
-}
-
 // digestOf reports a source whose versions have no digest.
 func (t *translator) digestOf(s Source, at strictyaml.Text) {
 	if s.Query.Kind != "" && !s.Query.OCI() {
@@ -223,6 +218,11 @@ func (t *translator) digestOf(s Source, at strictyaml.Text) {
 
 // sourceID finds the source that a target follows.
 func (t *translator) sourceID(target, id strictyaml.Text, sources strictyaml.Map[sourceBlock]) string {
+	return t.followed("target", target, id, sources)
+}
+
+// followed finds the source that a target or condition follows.
+func (t *translator) followed(what string, by, id strictyaml.Text, sources strictyaml.Map[sourceBlock]) string {
 	var ids []string
 	for _, s := range sources {
 		if s.Key.Value == id.Value {
@@ -237,7 +237,7 @@ func (t *translator) sourceID(target, id strictyaml.Text, sources strictyaml.Map
 	case len(ids) == 1:
 		return ids[0]
 	default:
-		t.errorf(target, "add sourceid: one of "+strings.Join(ids, ", "), "the target %q does not say which source it follows", target.Value)
+		t.errorf(by, "add sourceid: one of "+strings.Join(ids, ", "), "the %s %q does not say which source it follows", what, by.Value)
 	}
 	return ""
 }

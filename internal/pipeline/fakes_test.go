@@ -27,6 +27,8 @@ type world struct {
 	// unlisted are tags, as name:tag, that exist and are not listed; mute is a registry that tells no digest.
 	unlisted []string
 	mute     bool
+	// platforms are what images are built for, by name:tag.
+	platforms map[string][]string
 	// jitter makes each answer come at another time.
 	jitter bool
 
@@ -59,6 +61,13 @@ func (w *world) Digest(ctx context.Context, q source.Query, tag string) (string,
 		return "", nil
 	}
 	return sumOf(name), nil
+}
+
+func (w *world) Platforms(ctx context.Context, q source.Query, tag string) ([]string, error) {
+	if _, err := w.Digest(ctx, q, tag); err != nil {
+		return nil, err
+	}
+	return w.platforms[q.String()+":"+tag], nil
 }
 
 // sumOf is the digest that the world gives an image's tag, by its full name.
@@ -110,7 +119,7 @@ func (d disk) ReplaceFile(path string, before, after []byte) error {
 
 // newPipeline plans on the day that the tests are set on.
 func newPipeline(w *world, files map[string]string) pipeline.Pipeline {
-	return pipeline.Pipeline{Lister: w, Digester: w, Files: disk{files: files}, Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
+	return pipeline.Pipeline{Lister: w, Digester: w, Platformer: w, Files: disk{files: files}, Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
 }
 
 // load reads manifests by their names.

@@ -105,7 +105,7 @@ func find(m manifest.Manifest, t manifest.Target, d document) *job {
 		j.failure = fail(policy.TargetInvalid, d.err)
 		return j
 	}
-	scalars, err := d.file.Find(t.Key)
+	scalars, err := d.file.FindIn(t.Document, t.Key)
 	if err != nil {
 		j.failure = fail(policy.TargetInvalid, err)
 		return j

@@ -42,18 +42,23 @@ type Writer interface {
 type Pipeline struct {
 	Lister   Lister
 	Digester Digester
-	Files    Reader
+	// Platformer is asked by conditions that name architectures.
+	Platformer Platformer
+	Files      Reader
 	// Now decides whether a hold has ended.
 	Now time.Time
 	// Ledger is what earlier runs wrote and what people rejected; the zero value objects to nothing.
 	Ledger ledger.Ledger
 	// Announced is a tag that an event says was published.
 	Announced Announcement
+	// inquiry holds what conditions asked in this plan.
+	inquiry *inquiry
 }
 
 // Plan resolves every manifest and returns what would change and why. It writes nothing. The error is the context's;
 // everything else that goes wrong is an outcome of the plan.
 func (p Pipeline) Plan(ctx context.Context, manifests []manifest.Manifest) (Plan, error) {
+	p.inquiry = newInquiry()
 	jobs := p.open(manifests)
 	done := interruptibly(ctx, func() { p.resolve(ctx, jobs) })
 	if err := ctx.Err(); err != nil || !done {

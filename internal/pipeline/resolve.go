@@ -69,7 +69,11 @@ func (p Pipeline) decideJob(ctx context.Context, s *snapshot, j *job) {
 		decide = p.decideDigest
 	}
 	for _, v := range j.values {
-		if err := decide(ctx, s, j, v); err != nil {
+		err := decide(ctx, s, j, v)
+		if err == nil {
+			err = p.conditions(ctx, s, j, v)
+		}
+		if err != nil {
 			j.failure = fail(policy.SourceFailed, err)
 			return
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 )
 
@@ -15,6 +16,7 @@ type Op struct {
 	replacer *strings.Replacer
 	pattern  *regexp.Regexp
 	group    int
+	capture  string
 	steps    []string
 }
 
@@ -68,6 +70,14 @@ func Find(pattern string) (Op, error) { return findGroup("find", pattern, 0) }
 // FindSubmatch keeps one group of the first match of a regular expression; group 0 is the whole match.
 func FindSubmatch(pattern string, group int) (Op, error) {
 	return findGroup("findsubmatch", pattern, group)
+}
+
+// FindCapture keeps a text in which \0 stands for the first match of a regular expression, \1 for its first group and so on. A
+// number beyond the groups stays as it is.
+func FindCapture(pattern, capture string) (Op, error) {
+	op, err := findGroup("findsubmatch", pattern, 0)
+	op.capture = capture
+	return op, err
 }
 
 func findGroup(word, pattern string, group int) (Op, error) {
@@ -126,7 +136,14 @@ func (o Op) find(text string) (string, error) {
 	if m == nil {
 		return "", fmt.Errorf("finding %q in %q: no match", o.pattern, text)
 	}
-	return m[o.group], nil
+	if o.capture == "" {
+		return m[o.group], nil
+	}
+	kept := o.capture
+	for i, group := range m { // one after the other, as Updatecli does it
+		kept = strings.ReplaceAll(kept, "\\"+strconv.Itoa(i), group)
+	}
+	return kept, nil
 }
 
 // undo returns every text that the transformer turns into this one; nothing when it is not a prefix or suffix one.

@@ -68,6 +68,8 @@ type Decoder struct {
 	problems []Problem
 	nodes    int
 	exceeded bool
+	// key and hint are those of the field whose value is read.
+	key, hint string
 }
 
 // Decode reads the node into the struct that out points to and returns every problem found.
@@ -80,6 +82,17 @@ func Decode(file string, n *yaml.Node, out any) []Problem {
 // Errorf records a problem at the node.
 func (d *Decoder) Errorf(n *yaml.Node, hint, format string, args ...any) {
 	d.problems = append(d.problems, Problem{File: d.file, Line: n.Line, Column: n.Column, Message: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// Warnf records a warning at the node.
+func (d *Decoder) Warnf(n *yaml.Node, hint, format string, args ...any) {
+	d.Errorf(n, hint, format, args...)
+	d.problems[len(d.problems)-1].Warning = true
+}
+
+// Refuse records a problem at the node, with the hint of the key whose value it is; the one %s of the format becomes the key.
+func (d *Decoder) Refuse(n *yaml.Node, format string) {
+	d.Errorf(n, d.hint, format, d.key)
 }
 
 // Decode reads the node into out, a pointer to a struct, a slice, or one of this package's types. A null leaves out as
@@ -171,12 +184,22 @@ func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
 			d.Errorf(n, "", "missing key %q", name)
 		}
 	}
+	for _, names := range groups(v.Type()) {
+		if there := func(name string) bool { return present[name] || meant[name] }; !slices.ContainsFunc(names, there) {
+			d.Errorf(n, "", "missing key %q", names[0])
+		}
+	}
 }
 
 // value reads one field and holds it against its tags.
 func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
 	if v.Type() == reflect.TypeFor[Unsupported]() {
 		d.Errorf(at(key), f.hint, "%q is not supported by pawl", key.Value)
+		return
+	}
+	if v.Type() == reflect.TypeFor[Accepted]() {
+		d.problems = append(d.problems, Problem{File: d.file, Line: key.Line, Column: key.Column, Warning: true,
+			Message: fmt.Sprintf("%q changes nothing here", key.Value), Hint: f.hint})
 		return
 	}
 	if v.Kind() == reflect.Pointer {
@@ -188,6 +211,7 @@ func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
 		return
 	}
 	before := len(d.problems)
+	d.key, d.hint = f.name, f.hint
 	d.Decode(n, v.Addr().Interface())
 	d.nameKey(f.name, n, d.problems[before:])
 	if _, isMap := v.Addr().Interface().(interface{ schemaElem() any }); isMap && f.required && v.Len() == 0 && n.Kind == yaml.MappingNode {

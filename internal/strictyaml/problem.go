@@ -53,6 +53,40 @@ func Sort(problems []Problem) {
 	})
 }
 
+// Grouped returns the problems with those that say the same of several files as one, at the first place, and so warnings that
+// say the same of one file. The message tells how many there are.
+func Grouped(problems []Problem) []Problem {
+	type saying struct {
+		message, hint string
+		warning       bool
+	}
+	of := func(p Problem) saying { return saying{p.Message, p.Hint, p.Warning} }
+	files, times := map[saying]map[string]bool{}, map[saying]int{}
+	for _, p := range problems {
+		if files[of(p)] == nil {
+			files[of(p)] = map[string]bool{}
+		}
+		files[of(p)][p.File] = true
+		times[of(p)]++
+	}
+	all, said := []Problem{}, map[saying]bool{}
+	for _, p := range problems {
+		s := of(p)
+		if together := len(files[s]) > 1 || s.warning; together && said[s] {
+			continue
+		}
+		said[s] = true
+		switch n := len(files[s]); {
+		case n > 1:
+			p.Message += fmt.Sprintf(" (in %d files, this is the first)", n)
+		case s.warning && times[s] > 1:
+			p.Message += fmt.Sprintf(" (%d times, this is the first)", times[s])
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
 // Failed reports whether any problem is more than a warning.
 func Failed(problems []Problem) bool {
 	return slices.ContainsFunc(problems, func(p Problem) bool { return !p.Warning })

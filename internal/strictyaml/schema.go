@@ -13,9 +13,9 @@ import (
 //	Kind Text `yaml:"kind" enum:"semver,regex" others:"time" required:"true" doc:"How versions compare." hint:"…"`
 //
 // others are words of other tools that mean something else than any of enum: they are named as such with the hint, and
-// never taken for a misspelled one.
+// never taken for a misspelled one. Of the fields with the same `group`, one has to be there.
 type field struct {
-	name        string
+	name, group string
 	index       int
 	doc, hint   string
 	enum        []string
@@ -32,7 +32,7 @@ func fields(t reflect.Type) []field {
 		if name == "" {
 			continue
 		}
-		one := field{name: name, index: i, doc: f.Tag.Get("doc"), hint: f.Tag.Get("hint"),
+		one := field{name: name, group: f.Tag.Get("group"), index: i, doc: f.Tag.Get("doc"), hint: f.Tag.Get("hint"),
 			required: f.Tag.Get("required") == "true", unsupported: f.Type == reflect.TypeFor[Unsupported]()}
 		if e := f.Tag.Get("enum"); e != "" {
 			one.enum = strings.Split(e, ",")
@@ -53,6 +53,24 @@ func required(t reflect.Type) []string {
 		}
 	}
 	return names
+}
+
+// groups returns the names of the fields of each group, in their order.
+func groups(t reflect.Type) [][]string {
+	var all [][]string
+	at := map[string]int{}
+	for _, f := range fields(t) {
+		if f.group == "" {
+			continue
+		}
+		i, ok := at[f.group]
+		if !ok {
+			i = len(all)
+			at[f.group], all = i, append(all, nil)
+		}
+		all[i] = append(all[i], f.name)
+	}
+	return all
 }
 
 // Schema returns the JSON Schema (draft 7, which editors understand) of the struct v, indented.
@@ -82,6 +100,8 @@ func (g generator) of(t reflect.Type) map[string]any {
 		return map[string]any{"type": "boolean"}
 	case *Number:
 		return map[string]any{"type": "integer"}
+	case *Accepted:
+		return map[string]any{}
 	case Either:
 		return g.anyOf(v.Alternatives())
 	case interface{ schemaElem() any }:
@@ -122,6 +142,11 @@ func (g generator) object(t reflect.Type) map[string]any {
 		if len(f.enum) > 0 {
 			p = words(f.enum)
 		}
+		if f.doc == "" && f.hint != "" && len(p) == 0 {
+			p["description"] = "Accepted, and changes nothing: " + f.hint + "."
+			properties[f.name] = p
+			continue
+		}
 		if !f.required { // a key without a value counts as absent
 			p = map[string]any{"anyOf": []any{p, map[string]any{"type": "null"}}}
 		}
@@ -136,6 +161,17 @@ func (g generator) object(t reflect.Type) map[string]any {
 	object := map[string]any{"type": "object", "properties": properties, "additionalProperties": false}
 	if names := required(t); len(names) > 0 {
 		object["required"] = names
+	}
+	var one []any
+	for _, names := range groups(t) {
+		var either []any
+		for _, name := range names {
+			either = append(either, map[string]any{"required": []string{name}})
+		}
+		one = append(one, map[string]any{"anyOf": either})
+	}
+	if len(one) > 0 {
+		object["allOf"] = one
 	}
 	return object
 }

@@ -70,6 +70,12 @@ func (i *Number) decode(d *Decoder, n *yaml.Node) {
 // The struct tag `hint` says what to do instead.
 type Unsupported struct{}
 
+// Accepted is the type of a key of another tool that pawl has no use for: whatever it holds is left alone, and a warning
+// names the key. The struct tag `hint` says why nothing is lost.
+type Accepted struct{}
+
+func (*Accepted) decode(*Decoder, *yaml.Node) {}
+
 // Map is a mapping with free keys, in the order of the file.
 type Map[T any] []Entry[T]
 

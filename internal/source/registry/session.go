@@ -44,6 +44,7 @@ type part struct{ repo, kind string }
 const (
 	tagsOf      = "tags"
 	manifestsOf = "manifests"
+	blobsOf     = "blobs"
 )
 
 // session returns the session of a logical host; the first to ask for it pings the registry.

@@ -1,0 +1,137 @@
+package manifest
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/source"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// targets translates a target: one for each file and key that it names, all with its id.
+func (t *translator) targets(id strictyaml.Text, b targetBlock, d document) []Target {
+	one := Target{ID: id.Value, Document: -1, Digest: b.Writes.Value == "digest"}
+	if t.elsewhere(b.SCMID, d.SCMs); b.Spec.node == nil || b.Kind.Value != "yaml" {
+		one.SourceID = t.sourceID(id, b.SourceID, d.Sources)
+		return []Target{one}
+	}
+	var spec yamlSpec
+	clean := t.decode(b.Spec.node, &spec)
+	if spec.Value.Set() {
+		one.SourceID, one.Transform = t.written(spec.Value, d.Sources)
+	} else {
+		one.SourceID, one.Transform = t.sourceID(id, b.SourceID, d.Sources), t.transform(b.Transformers)
+		if b.DisableSourceInput.Value {
+			t.errorf(id, "remove disablesourceinput, or write spec.value with {{ source \"id\" }}", "disablesourceinput: true leaves nothing to write")
+		}
+	}
+	if !clean {
+		return []Target{one}
+	}
+	if spec.DocumentIndex.Set() {
+		if one.Document = spec.DocumentIndex.Value; one.Document < 0 {
+			t.errorf(strictyaml.Text{Line: spec.DocumentIndex.Line, Column: spec.DocumentIndex.Column}, "count from 0: the first document has the index 0", "documentindex is below 0")
+		}
+	}
+	files, keys := t.either("file", spec.File, spec.Files), t.either("key", spec.Key, spec.Keys)
+	var all []Target
+	for _, file := range files {
+		next := one
+		next.File, next.FilePlace = t.path(file), t.problem(file, "", "")
+		for _, key := range keys {
+			next.Key, next.Place = t.key(key, spec.Engine), t.problem(key, "", "")
+			all = append(all, next)
+		}
+	}
+	if len(all) == 0 {
+		return []Target{one}
+	}
+	return all
+}
+
+// either returns what stands under a name or, several, under its plural.
+func (t *translator) either(name string, one strictyaml.Text, several []strictyaml.Text) []strictyaml.Text {
+	switch {
+	case one.Set() && len(several) > 0:
+		t.errorf(several[0], "keep one of the two", "%s and %ss are both there", name, name)
+	case one.Set():
+		return []strictyaml.Text{one}
+	}
+	for i, s := range several {
+		if j := slices.IndexFunc(several[:i], func(earlier strictyaml.Text) bool { return earlier.Value == s.Value }); j >= 0 {
+			t.errorf(s, "remove one of the two", "%ss: %s is there twice", name, strictyaml.Quote(s.Value))
+		}
+	}
+	return several
+}
+
+// common are the keys that all engines read alike: names, indexes and wildcards.
+var common = regexp.MustCompile(`^(\$|[\w-]+)?(\.\.?[\w-]+|\.?\[[0-9]+\]|\.?\[\*\]|\['[^']*'\])*$`)
+
+// key parses the place of a value.
+func (t *translator) key(at, engine strictyaml.Text) edit.Path {
+	text := t.expand(at)
+	key, err := edit.ParsePath(text)
+	switch {
+	case err != nil && (text != "" || at.Value == ""):
+		t.errorf(at, "write e.g. $.image.tag, $.images[0].tag or $.files['app.json']", "%v", err)
+	case err == nil && engine.Value != "" && engine.Value != "yamlpath" && !common.MatchString(key.String()):
+		t.errorf(at, "check that it names the same place as engine: yamlpath reads it, and write that engine", "engine: %s may read the key %s otherwise", engine.Value, strictyaml.Quote(text))
+	}
+	return key
+}
+
+// written reads spec.value: the text of one source with text around it.
+func (t *translator) written(value strictyaml.Text, sources strictyaml.Map[sourceBlock]) (string, source.Transform) {
+	const hint = "write value: '{{ source \"id\" }}' with text before or after it"
+	found := sourceText.FindAllStringSubmatchIndex(value.Value, -1)
+	if len(found) != 1 {
+		t.errorf(value, hint, "value: want the text of one source, have %d", len(found))
+		return "", source.Transform{}
+	}
+	m := found[0]
+	id := value
+	id.Value = value.Value[max(m[2], m[4]):max(m[3], m[5])]
+	part := func(text string) string {
+		part := value
+		part.Value = text
+		return t.expand(part)
+	}
+	before, after := part(value.Value[:m[0]]), part(value.Value[m[1]:])
+	var ops []source.Op
+	if before != "" {
+		ops = append(ops, source.AddPrefix(before))
+	}
+	if after != "" {
+		ops = append(ops, source.AddSuffix(after))
+	}
+	return t.sourceID(id, id, sources), source.NewTransform(ops...)
+}
+
+// elsewhere reports a target that is for another repository than the one that pawl writes to, where that is known.
+func (t *translator) elsewhere(id scmID, all scmList) {
+	if !id.Set() {
+		return
+	}
+	at := slices.IndexFunc(all, func(e strictyaml.Entry[scmRepository]) bool { return e.Key.Value == id.Value })
+	if at < 0 {
+		t.errorf(id.Text, "name one of scms, or remove it", "there is no scm %q", id.Value)
+		return
+	}
+	owner, repository := t.quietly(all[at].Value.owner), t.quietly(all[at].Value.repository)
+	there := owner + "/" + repository
+	if t.opt.Repository == "" || owner == "" || repository == "" || strings.EqualFold(there, t.opt.Repository) {
+		return
+	}
+	t.errorf(id.Text, "move the manifest to that repository", "the target is for the repository %s, and pawl writes to %s", there, t.opt.Repository)
+}
+
+// quietly is expand without a word about what is wrong.
+func (t *translator) quietly(text strictyaml.Text) string {
+	before := len(t.problems)
+	expanded := t.expand(text)
+	t.problems = t.problems[:before]
+	return expanded
+}
