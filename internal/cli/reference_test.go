@@ -31,7 +31,7 @@ func references() []reference {
 			{"document", "The manifest", ""}, {"sourceBlock", "Sources", ""}, {"imageSpec", "Spec of a dockerimage", ""}, {"chartSpec", "Spec of a helmchart", ""},
 			{"releaseSpec", "Spec of a githubrelease", ""}, {"typeFilter", "Type filter", ""}, {"versionFilterBlock", "Version filter", ""},
 			{"transformBlock", "Transformers", ""}, {"replaceBlock", "Replacer", ""}, {"findSubMatchBlock", "Submatch", ""},
-			{"conditionBlock", "Conditions of targets", ""}, {"existsSpec", "Spec of a condition", ""}, {"targetBlock", "Targets", ""}, {"yamlSpec", "Spec of a target", ""}, {"PolicyBlock", "Policy", ""}, {"holdBlock", "Hold", ""},
+			{"conditionBlock", "Conditions of targets", ""}, {"existsSpec", "Spec of a condition", ""}, {"targetBlock", "Targets", ""}, {"yamlSpec", "Spec of a target", ""}, {"fileSpec", "Spec of a target of kind file", ""}, {"PolicyBlock", "Policy", ""}, {"holdBlock", "Hold", ""},
 		}},
 		{"configuration.md", config.Schema, []section{
 			{"fileFormat", "The file", ""}, {"registryBlock", "Registry", ""}, {"PolicyBlock", "policy", "manifest.md#policy"}, {"holdBlock", "hold", "manifest.md#hold"},

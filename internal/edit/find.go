@@ -18,6 +18,9 @@ type Scalar struct {
 	Column   int    // counted from 1 in characters
 
 	node *yaml.Node
+	// pattern, from and to are those of a value in a text: what found it, and its bytes.
+	pattern  Pattern
+	from, to int
 }
 
 // Edit is a scalar and the text that replaces its value.

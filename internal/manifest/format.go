@@ -288,7 +288,7 @@ func (f *findSubMatch) Alternatives() []any { return []any{strictyaml.Text{}, fi
 
 type targetBlock struct {
 	Name         strictyaml.Text  `yaml:"name" doc:"What this target is, for people."`
-	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"yaml" others:"csv,dockerfile,file,gitbranch,githubrelease,gittag,golang/gomod,hcl,helmchart,http,json,shell,terraform/file,terraform/lock,terraform/provider,toml,xml" hint:"pawl writes YAML files; another kind of file stays with the tool that knows it" doc:"The kind of file."`
+	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"yaml,file" others:"csv,dockerfile,gitbranch,githubrelease,gittag,golang/gomod,hcl,helmchart,http,json,shell,terraform/file,terraform/lock,terraform/provider,toml,xml" hint:"pawl writes values in YAML files, and with kind: file the match of a regular expression in any other text" doc:"The kind of file: YAML, or any text."`
 	Writes       strictyaml.Text  `yaml:"writes" enum:"tag,digest" doc:"What of an image is written: its tag, which is meant when absent, or the tag's digest."`
 	SourceID     strictyaml.Text  `yaml:"sourceid" doc:"The source that is followed; not needed when there is one."`
 	Spec         targetSpec       `yaml:"spec" required:"true" doc:"The value in the file."`
@@ -310,7 +310,21 @@ type targetSpec struct{ node *yaml.Node }
 func (s *targetSpec) DecodeYAML(_ *strictyaml.Decoder, n *yaml.Node) { s.node = n }
 
 // Alternatives returns the spec of each kind.
-func (s *targetSpec) Alternatives() []any { return []any{yamlSpec{}} }
+func (s *targetSpec) Alternatives() []any { return []any{yamlSpec{}, fileSpec{}} }
+
+type fileSpec struct {
+	File           strictyaml.Text   `yaml:"file" group:"file" doc:"The text file, below the root."`
+	Files          []strictyaml.Text `yaml:"files" group:"file" doc:"Several files, each of which has the value."`
+	MatchPattern   strictyaml.Text   `yaml:"matchpattern" required:"true" doc:"A regular expression of Go that finds one place of the file; its one group is the value."`
+	ReplacePattern strictyaml.Text   `yaml:"replacepattern" doc:"As Updatecli writes it: '{{ source \"id\" }}' with the text beside it that stays, or a group such as ${1}."`
+	SearchPattern  off               `yaml:"searchpattern" doc:"Only false: files are named." hint:"name the files; pawl looks for none by pattern"`
+
+	Line         strictyaml.Unsupported `yaml:"line" hint:"let matchpattern find the value on that line, with what stands before it"`
+	Content      strictyaml.Unsupported `yaml:"content" hint:"pawl writes the value that follows its source, and no text of the manifest's own"`
+	ForceCreate  strictyaml.Unsupported `yaml:"forcecreate" hint:"pawl makes no files; write the file with its first version"`
+	Template     strictyaml.Unsupported `yaml:"template" hint:"pawl makes no files of templates; a file that is there is kept up to date"`
+	TemplateData strictyaml.Unsupported `yaml:"templatedata" hint:"pawl makes no files of templates; a file that is there is kept up to date"`
+}
 
 type yamlSpec struct {
 	File          strictyaml.Text   `yaml:"file" group:"file" doc:"The YAML file, below the root."`

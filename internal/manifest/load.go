@@ -70,6 +70,9 @@ func Load(fsys fs.FS, dirs []string, opt Options) ([]Manifest, error) {
 	}
 	slices.SortStableFunc(all, func(a, b Manifest) int { return strings.Compare(a.Name, b.Name) })
 	reportDoubles(all)
+	for i := range all {
+		all[i].refuseManifests(seen)
+	}
 	return all, nil
 }
 
@@ -200,6 +203,16 @@ func readLimited(fsys fs.FS, file string) ([]byte, error) {
 		return nil, fmt.Errorf("reading manifest: %w", path.Err)
 	}
 	return data, err
+}
+
+// refuseManifests marks targets of kind file that are manifests.
+func (m *Manifest) refuseManifests(manifests map[string]bool) {
+	for _, t := range m.Targets {
+		if p := t.FilePlace; !t.Pattern.Zero() && manifests[t.File] {
+			p.Message, p.Hint = t.File+" is no target of kind file: it is a manifest", "name another file: what runs and what pawl itself reads is changed by people"
+			m.Problems = append(m.Problems, p)
+		}
+	}
 }
 
 // reportDoubles marks manifests that share a name with an earlier one, as a.yaml and a.yml do.

@@ -66,9 +66,11 @@ type Source struct {
 type Target struct {
 	ID       string
 	SourceID string
-	// File is the path of the YAML file below the root, with forward slashes.
-	File string
-	Key  edit.Path
+	// File is the path of the file below the root, with forward slashes. The value is at Key when it is YAML, else at the one
+	// place where Pattern finds it.
+	File    string
+	Key     edit.Path
+	Pattern edit.Pattern
 	// Transform is applied after the source's own, and to a digest alone.
 	Transform source.Transform
 	// Document is the only document of the file, counted from 0, in which the key is looked up; -1 means all.

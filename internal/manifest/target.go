@@ -13,10 +13,20 @@ import (
 // targets translates a target: one for each file and key that it names, all with its id.
 func (t *translator) targets(id strictyaml.Text, b targetBlock, d document) []Target {
 	one := Target{ID: id.Value, Document: -1, Digest: b.Writes.Value == "digest"}
-	if t.elsewhere(b.SCMID, d.SCMs); b.Spec.node == nil || b.Kind.Value != "yaml" {
+	t.elsewhere(b.SCMID, d.SCMs)
+	switch {
+	case b.Spec.node != nil && b.Kind.Value == "yaml":
+		return t.yaml(one, id, b, d)
+	case b.Spec.node != nil && b.Kind.Value == "file":
+		return t.text(one, id, b, d)
+	default:
 		one.SourceID = t.sourceID(id, b.SourceID, d.Sources)
 		return []Target{one}
 	}
+}
+
+// yaml translates a target in YAML files.
+func (t *translator) yaml(one Target, id strictyaml.Text, b targetBlock, d document) []Target {
 	var spec yamlSpec
 	clean := t.decode(b.Spec.node, &spec)
 	if spec.Value.Set() {
@@ -49,6 +59,58 @@ func (t *translator) targets(id strictyaml.Text, b targetBlock, d document) []Ta
 		return []Target{one}
 	}
 	return all
+}
+
+// text translates a target in other text files.
+func (t *translator) text(one Target, id strictyaml.Text, b targetBlock, d document) []Target {
+	var spec fileSpec
+	clean := t.decode(b.Spec.node, &spec)
+	before, after := "", ""
+	if spec.ReplacePattern.Set() {
+		one.SourceID, before, after = t.around("replacepattern", spec.ReplacePattern, d.Sources)
+		one.Transform = t.transform(b.Transformers)
+	} else {
+		one.SourceID, one.Transform = t.sourceID(id, b.SourceID, d.Sources), t.transform(b.Transformers)
+	}
+	if b.DisableSourceInput.Value && !spec.ReplacePattern.Set() {
+		t.errorf(id, "remove disablesourceinput", "disablesourceinput: true leaves nothing to write")
+	}
+	if !clean {
+		return []Target{one}
+	}
+	var err error
+	if expression := t.expand(spec.MatchPattern); spec.ReplacePattern.Set() {
+		one.Pattern, err = edit.ParseReplacement(expression, before, after)
+	} else {
+		one.Pattern, err = edit.ParsePattern(expression)
+	}
+	if err != nil {
+		t.errorf(spec.MatchPattern, `put the value into the one group, as in FROM org/web:([\w.-]+)`, "matchpattern: %v", err)
+	}
+	one.Place = t.problem(spec.MatchPattern, "", "")
+	var all []Target
+	for _, file := range t.either("file", spec.File, spec.Files) {
+		next := one
+		next.File, next.FilePlace = t.path(file), t.problem(file, "", "")
+		if steers(next.File) {
+			t.errorf(file, "name another file: what runs and what pawl itself reads is changed by people", "%s is no target of kind file", next.File)
+		}
+		all = append(all, next)
+	}
+	if len(all) == 0 {
+		return []Target{one}
+	}
+	return all
+}
+
+// steers reports whether a file decides what runs, here or in a pipeline.
+func steers(file string) bool {
+	for _, dir := range []string{".github/workflows/", ".gitlab/", ".circleci/"} {
+		if strings.HasPrefix(strings.ToLower(file), dir) {
+			return true
+		}
+	}
+	return slices.Contains([]string{".pawl.yaml", ".gitlab-ci.yml", ".gitlab-ci.yaml"}, strings.ToLower(file))
 }
 
 // either returns what stands under a name or, several, under its plural.
@@ -85,21 +147,7 @@ func (t *translator) key(at, engine strictyaml.Text) edit.Path {
 
 // written reads spec.value: the text of one source with text around it.
 func (t *translator) written(value strictyaml.Text, sources strictyaml.Map[sourceBlock]) (string, source.Transform) {
-	const hint = "write value: '{{ source \"id\" }}' with text before or after it"
-	found := sourceText.FindAllStringSubmatchIndex(value.Value, -1)
-	if len(found) != 1 {
-		t.errorf(value, hint, "value: want the text of one source, have %d", len(found))
-		return "", source.Transform{}
-	}
-	m := found[0]
-	id := value
-	id.Value = value.Value[max(m[2], m[4]):max(m[3], m[5])]
-	part := func(text string) string {
-		part := value
-		part.Value = text
-		return t.expand(part)
-	}
-	before, after := part(value.Value[:m[0]]), part(value.Value[m[1]:])
+	id, before, after := t.around("value", value, sources)
 	var ops []source.Op
 	if before != "" {
 		ops = append(ops, source.AddPrefix(before))
@@ -107,7 +155,24 @@ func (t *translator) written(value strictyaml.Text, sources strictyaml.Map[sourc
 	if after != "" {
 		ops = append(ops, source.AddSuffix(after))
 	}
-	return t.sourceID(id, id, sources), source.NewTransform(ops...)
+	return id, source.NewTransform(ops...)
+}
+
+// around takes a text apart that holds the text of one source: the source's id, and what stands before and after it.
+func (t *translator) around(name string, text strictyaml.Text, sources strictyaml.Map[sourceBlock]) (id, before, after string) {
+	found := sourceText.FindAllStringSubmatchIndex(text.Value, -1)
+	if len(found) != 1 {
+		t.errorf(text, "write "+name+": '{{ source \"id\" }}' with text before or after it", "%s: want the text of one source, have %d", name, len(found))
+		return "", "", ""
+	}
+	m := found[0]
+	part := func(from, to int) strictyaml.Text {
+		part := text
+		part.Value = text.Value[from:to]
+		return part
+	}
+	named := part(max(m[2], m[4]), max(m[3], m[5]))
+	return t.sourceID(named, named, sources), t.expand(part(0, m[0])), t.expand(part(m[1], len(text.Value)))
 }
 
 // elsewhere reports a target that is for another repository than the one that pawl writes to, where that is known.

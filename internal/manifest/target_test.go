@@ -35,6 +35,44 @@ func TestValueOfASource(t *testing.T) {
 	}
 }
 
+// TestTextTargets translates targets of kind file, written as pawl and as Updatecli have them, and refuses what steers a run.
+func TestTextTargets(t *testing.T) {
+	t.Parallel()
+	const head = "sources: {s: {kind: dockerimage, spec: {image: a/b, versionfilter: '*'}}}\ntargets: {t: {kind: file, "
+	for spec, want := range map[string]string{
+		`spec: {file: Dockerfile, matchpattern: 'FROM a/b:(\S+)'}`:                                                             `Dockerfile /FROM a/b:(\S+)/ v1`,
+		`spec: {files: [x/.env, y/.env], matchpattern: 'V=(.*)'}, transformers: [{trimprefix: v}]`:                             `x/.env /V=(.*)/ 1 y/.env /V=(.*)/ 1`,
+		`disablesourceinput: true, spec: {file: f, matchpattern: 'a/b:.*', replacepattern: 'a/b:{{ source "s" }}'}`:            `f /a/b:.*/ v1`,
+		`spec: {file: f, matchpattern: '(a/b:)(.*)', replacepattern: '${1}{{ source "s" }}'}, transformers: [{addsuffix: -x}]`: `f /(a/b:)(.*)/ v1-x`,
+		`spec: {file: f, matchpattern: 'a/b:.*'}`:                                                                              "",
+		`spec: {file: f, matchpattern: '(a)(b)'}`:                                                                              "",
+		`spec: {file: f, matchpattern: 'a(b)', replacepattern: 'x'}`:                                                           "",
+		`spec: {file: f, matchpattern: 'a(b)', replacepattern: 'a{{ source "q" }}'}`:                                           "",
+		`spec: {file: f}`: "",
+		`spec: {file: f, matchpattern: 'a(b)', line: 3}`:                  "",
+		`spec: {file: f, matchpattern: 'a(b)'}, disablesourceinput: true`: "",
+		`spec: {file: .github/workflows/ci.yaml, matchpattern: 'a(b)'}`:   "",
+		`spec: {file: ./.pawl.yaml, matchpattern: 'a(b)'}`:                "",
+		`spec: {file: .gitlab-ci.yml, matchpattern: 'a(b)'}`:              "",
+		`spec: {file: manifests/app.yaml, matchpattern: 'a(b)'}`:          "",
+		`spec: {file: ../f, matchpattern: 'a(b)'}`:                        "",
+		`spec: {files: [f, f], matchpattern: 'a(b)'}`:                     "",
+	} {
+		m := loadOne(t, head+spec+"}}\n")
+		got := ""
+		for _, target := range m.Targets {
+			text, err := target.Transform.Apply("v1")
+			if err != nil {
+				t.Error(err)
+			}
+			got += " " + target.File + " " + target.Pattern.String() + " " + text
+		}
+		if m.Valid() != (want != "") || m.Valid() && got != " "+want {
+			t.Errorf("%s: %q, want %q: %v", spec, got, want, m.Problems)
+		}
+	}
+}
+
 // TestTransformersOfOneItem applies those of one item as Updatecli does, and what stands in several in their order.
 func TestTransformersOfOneItem(t *testing.T) {
 	t.Parallel()

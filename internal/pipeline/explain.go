@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -74,7 +75,7 @@ func (p Pipeline) neighbours(jobs []*job, others []manifest.Manifest) []*job {
 }
 
 func (p Pipeline) explain(s *snapshot, j *job) []Explanation {
-	base := Explanation{Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Key: j.target.Key.String(),
+	base := Explanation{Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Key: cmp.Or(j.target.Pattern.String(), j.target.Key.String()),
 		Source: j.source.Name, Filter: j.source.Filter.String(), Verdicts: []policy.Verdict{}}
 	if j.failure != nil {
 		base.Decision = policy.Decision{Outcome: policy.Failed, Reason: j.failure.reason, Detail: j.failure.detail, Hint: j.failure.hint}

@@ -17,7 +17,7 @@ type job struct {
 	manifest manifest.Manifest
 	source   manifest.Source
 	target   manifest.Target
-	file     *edit.File
+	file     edit.Document
 	before   []byte
 	// values are the scalars that the target's key resolves to, in the order of the file.
 	values     []*value
@@ -60,10 +60,11 @@ func fail(reason policy.Reason, err error) *failure {
 	return f
 }
 
-// document is a target file, read and parsed once for all targets in it.
+// document is a target file, read and parsed once for all targets in it: as YAML, or as a text.
 type document struct {
 	bytes []byte
-	file  *edit.File
+	yaml  *edit.File
+	text  *edit.Text
 	err   error
 }
 
@@ -79,7 +80,7 @@ func (p Pipeline) open(manifests []manifest.Manifest) []*job {
 		for _, t := range m.Targets {
 			d, ok := documents[t.File]
 			if !ok {
-				d = p.read(t.File)
+				d = p.read(t)
 				documents[t.File] = d
 			}
 			own = append(own, find(m, t, d))
@@ -90,22 +91,51 @@ func (p Pipeline) open(manifests []manifest.Manifest) []*job {
 	return jobs
 }
 
-func (p Pipeline) read(path string) document {
-	data, err := p.Files.ReadFile(path)
+func (p Pipeline) read(t manifest.Target) document {
+	data, err := p.Files.ReadFile(t.File)
 	if err != nil {
 		return document{err: err}
 	}
-	file, err := edit.Parse(path, data)
-	return document{bytes: data, file: file, err: err}
+	d := document{bytes: data}
+	if t.Pattern.Zero() {
+		d.yaml, d.err = edit.Parse(t.File, data)
+	} else {
+		d.text, d.err = edit.ParseText(t.File, data)
+	}
+	return d
+}
+
+// errTwoKinds is a file that one target takes for YAML and another for a text: their edits do not go together.
+type errTwoKinds struct{ file string }
+
+// Error says which file it is.
+func (e *errTwoKinds) Error() string {
+	return e.file + " is a target of kind yaml and one of kind file"
+}
+
+// Advice says what to do.
+func (e *errTwoKinds) Advice() string { return "let all targets in this file be of one kind" }
+
+// find looks for the values of a target.
+func (d document) find(t manifest.Target) ([]edit.Scalar, edit.Document, error) {
+	switch {
+	case d.err != nil:
+		return nil, nil, d.err
+	case t.Pattern.Zero() && d.yaml != nil:
+		scalars, err := d.yaml.FindIn(t.Document, t.Key)
+		return scalars, d.yaml, err
+	case !t.Pattern.Zero() && d.text != nil:
+		scalar, err := d.text.Find(t.Pattern)
+		return []edit.Scalar{scalar}, d.text, err
+	default:
+		return nil, nil, &errTwoKinds{t.File}
+	}
 }
 
 func find(m manifest.Manifest, t manifest.Target, d document) *job {
-	j := &job{manifest: m, source: m.Source(t.SourceID), target: t, file: d.file, before: d.bytes}
-	if d.err != nil {
-		j.failure = fail(policy.TargetInvalid, d.err)
-		return j
-	}
-	scalars, err := d.file.FindIn(t.Document, t.Key)
+	j := &job{manifest: m, source: m.Source(t.SourceID), target: t, before: d.bytes}
+	scalars, file, err := d.find(t)
+	j.file = file
 	if err != nil {
 		j.failure = fail(policy.TargetInvalid, err)
 		return j

@@ -34,6 +34,7 @@ func matching(p *player) {
 	p.trees(fileName, emptyBlob)
 	p.on("POST", "/git/trees", 201, `{"sha":"`+tip+`","tree":[]}`)
 	p.with(p.all[12], "POST", "/git/commits")
+	p.on("GET", "/git/ref/heads/main", 200, `{"ref":"refs/heads/main","object":{"type":"commit","sha":"`+tip+`"}}`)
 	p.on("POST", "/git/refs", 201, `{"ref":"x","object":{"sha":"56e0c116bc2e43d75418457b4874d20a95c46ff0"}}`)
 	head, err := p.client(func(c *github.Config) { c.Branch = "rails" }).Publish(ctx, tip, edits(), "m\n")
 	if p.Status == http.StatusConflict {
