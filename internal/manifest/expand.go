@@ -75,12 +75,12 @@ func (t *translator) expand(text strictyaml.Text) string {
 // value is what an expression stands for.
 func (t *translator) value(text strictyaml.Text, l lookup) string {
 	if !l.env {
-		value, ok := t.opt.Values.Look(l.path)
-		if !ok && !l.defaulted {
-			t.unknown(text, l.path)
-		}
-		if !ok || value == "" && l.defaulted {
+		if l.defaulted && t.opt.Values.Empty(l.path) {
 			return l.otherwise
+		}
+		value, ok := t.opt.Values.Look(l.path)
+		if !ok {
+			t.unknown(text, l.path)
 		}
 		return value
 	}
@@ -117,8 +117,12 @@ func (t *translator) variable(text strictyaml.Text, l lookup) string {
 	return name
 }
 
-// unknown reports what no file of values says.
+// unknown reports what no file of values says as one text.
 func (t *translator) unknown(text strictyaml.Text, path string) {
+	if !t.opt.Values.Empty(path) {
+		t.errorf(text, "name one of the texts in it", "%s is a map or a list, and no single text", path)
+		return
+	}
 	hint := "add it to one of the files of values in .pawl.yaml"
 	if t.opt.Values == nil {
 		hint = "name the files that say it in .pawl.yaml: values: [updatecli/values.yaml]"

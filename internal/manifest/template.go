@@ -25,7 +25,9 @@ const (
 var (
 	template = regexp.MustCompile(`\{\{[^{}\n]*\}\}`)
 	standIn  = regexp.MustCompile(`\x{e000}([\x{e010}-\x{e019}]+)\x{e001}*`)
-	control  = regexp.MustCompile(`(?m)^[ \t]*(\{\{-?[ \t]*(?:if|else|end|range|with|define|template|block|include|break|continue|/\*|\$)[^\n]*)`)
+
+	// Comments hide nothing from a template: people put what decides behind a #, for other readers of the YAML.
+	control = regexp.MustCompile(`(?m)(?:^[ \t]*|#[^\n]*?)(\{\{-?[ \t]*(?:(?:if|else|end|range|with|define|template|block|include|break|continue)\b|/\*|\$)[^\n]*)`)
 )
 
 // cover replaces the expressions of a file by their stand-ins and returns them. What stands in for nothing is left to YAML: an
@@ -94,7 +96,8 @@ func uncoverAll(n *yaml.Node, expressions []string) {
 func documents(file string, data []byte) ([]*yaml.Node, []strictyaml.Problem) {
 	if len(data) <= strictyaml.MaxSize {
 		if m := control.FindSubmatchIndex(data); m != nil {
-			return nil, []strictyaml.Problem{{File: file, Line: 1 + bytes.Count(data[:m[2]], []byte("\n")), Column: 1 + m[2] - m[0],
+			line := data[bytes.LastIndexByte(data[:m[2]], '\n')+1 : m[2]]
+			return nil, []strictyaml.Problem{{File: file, Line: 1 + bytes.Count(data[:m[2]], []byte("\n")), Column: 1 + utf8.RuneCount(line),
 				Message: "a template may look values up and nothing else: " + strictyaml.Quote(string(data[m[2]:m[3]])),
 				Hint:    "write out what the template makes of it; a manifest that has to decide stays with Updatecli"}}
 		}
@@ -111,8 +114,11 @@ func documents(file string, data []byte) ([]*yaml.Node, []strictyaml.Problem) {
 	return docs, problems
 }
 
-// Values are what files of values hold, as strings and further Values.
+// Values are what files of values hold: strings, further Values, and what no scalar can be made of.
 type Values map[string]any
+
+// naught is the text of a number or truth value that templates take for nothing where a default follows: 0 and false.
+type naught string
 
 // maxValues bounds the nodes of a file of values, aliases followed.
 const maxValues = 100_000
@@ -120,54 +126,105 @@ const maxValues = 100_000
 // Read adds what a file says; what was there before gives way to it.
 func (v Values) Read(file string, data []byte) []strictyaml.Problem {
 	docs, problems := strictyaml.Documents(file, data)
-	nodes := 0
+	r := valuesReader{file: file}
 	for _, d := range docs {
 		if d.Kind != yaml.MappingNode {
-			at := strictyaml.Position(d)
-			return append(problems, strictyaml.Problem{File: file, Line: at.Line, Column: at.Column, Message: "want a map of values", Hint: "write name: value"})
+			return append(problems, r.problem(d, "want a map of values", "write name: value"))
 		}
-		v.read(d, &nodes)
+		r.read(v, d)
 	}
-	if nodes > maxValues {
-		problems = append(problems, strictyaml.Problem{File: file, Message: fmt.Sprintf("the file expands to more than %d values", maxValues), Hint: "write the values out instead of nesting aliases"})
+	if r.nodes > maxValues {
+		r.problems = append(r.problems, strictyaml.Problem{File: file, Message: fmt.Sprintf("the file expands to more than %d values", maxValues), Hint: "write the values out instead of nesting aliases"})
 	}
-	return problems
+	return append(problems, r.problems...)
 }
 
-func (v Values) read(n *yaml.Node, nodes *int) {
+// valuesReader reads one file of values.
+type valuesReader struct {
+	file     string
+	nodes    int
+	problems []strictyaml.Problem
+}
+
+func (r *valuesReader) problem(n *yaml.Node, message, hint string) strictyaml.Problem {
+	at := strictyaml.Position(n)
+	return strictyaml.Problem{File: r.file, Line: at.Line, Column: at.Column, Message: message, Hint: hint}
+}
+
+func (r *valuesReader) read(v Values, n *yaml.Node) {
 	for key, value := range pairs(n) {
 		for value.Kind == yaml.AliasNode {
 			value = value.Alias
 		}
-		if *nodes++; *nodes > maxValues {
+		if r.nodes++; r.nodes > maxValues {
 			return
 		}
-		switch value.Kind {
-		case yaml.ScalarNode:
-			v[key.Value] = value.Value
-		case yaml.MappingNode:
+		switch {
+		case key.ShortTag() == "!!merge":
+			r.problems = append(r.problems, r.problem(key, "a merge key (<<) has no place in a file of values", "write out the values that it brings in"))
+		case value.Kind == yaml.ScalarNode:
+			v[key.Value] = scalar(value)
+		case value.Kind == yaml.MappingNode:
 			inner, ok := v[key.Value].(Values)
 			if !ok {
 				inner = Values{}
 				v[key.Value] = inner
 			}
-			inner.read(value, nodes)
+			r.read(inner, value)
 		default:
-			v[key.Value] = nil // a list has no place in one scalar
+			v[key.Value] = value.Content
 		}
 	}
 }
 
-// Look returns the text at a path such as .a.b, and whether it is there as text.
-func (v Values) Look(path string) (string, bool) {
+// scalar is the value of a scalar as it is written; null is nothing at all.
+func scalar(n *yaml.Node) any {
+	number, truth := 1.0, true
+	switch n.ShortTag() {
+	case "!!null":
+		return nil
+	case "!!int", "!!float":
+		_ = n.Decode(&number) // one that is too large is not 0
+	case "!!bool":
+		_ = n.Decode(&truth)
+	}
+	if number == 0 || !truth {
+		return naught(n.Value)
+	}
+	return n.Value
+}
+
+// at returns what stands at a path such as .a.b, nil for nothing.
+func (v Values) at(path string) any {
 	names := strings.Split(strings.TrimPrefix(path, "."), ".")
 	for _, name := range names[:len(names)-1] {
-		inner, ok := v[name].(Values)
-		if !ok {
-			return "", false
-		}
-		v = inner
+		v, _ = v[name].(Values) // nil holds nothing
 	}
-	text, ok := v[names[len(names)-1]].(string)
-	return text, ok
+	return v[names[len(names)-1]]
+}
+
+// Look returns the text at a path such as .a.b, and whether it is there as text.
+func (v Values) Look(path string) (string, bool) {
+	switch value := v.at(path).(type) {
+	case string:
+		return value, true
+	case naught:
+		return string(value), true
+	}
+	return "", false
+}
+
+// Empty reports whether a default stands in for what is at a path: nothing, an empty text, list or map, 0 and false.
+func (v Values) Empty(path string) bool {
+	switch value := v.at(path).(type) {
+	case nil, naught:
+		return true
+	case string:
+		return value == ""
+	case Values:
+		return len(value) == 0
+	case []*yaml.Node:
+		return len(value) == 0
+	}
+	return false
 }

@@ -31,7 +31,7 @@ func loadWith(t *testing.T, values, text string) Manifest {
 // TestExpressions puts an expression into every way that YAML has to write a text: what it stands for stays one text.
 func TestExpressions(t *testing.T) {
 	t.Parallel()
-	const values = "a: {b: org/web, dots: 'x: y # z', list: [1], empty: ''}\nname: MIRROR\n"
+	const values = "a: {b: org/web, dots: 'x: y # z', list: [1], empty: '', none: null, tilde: ~, zero: 0, no: false, zeros: '0', version: 1.10}\nname: MIRROR\n"
 	for written, want := range map[string]string{
 		`{{ .a.b }}`:                              "org/web",
 		`{{.a.b}}`:                                "org/web",
@@ -50,6 +50,16 @@ func TestExpressions(t *testing.T) {
 		`>-` + "\n        {{ .a.b }}":             "org/web",
 		`org/{{ .a.dots }}`:                       "",
 		`{{ .a.list }}`:                           "",
+		`{{ .a.list | default "o" }}`:             "",
+		`{{ .a | default "o" }}`:                  "",
+		`org/{{ .a.none }}`:                       "",
+		`org/{{ .a.tilde }}`:                      "",
+		`{{ .a.none | default "o" }}/app`:         "o/app",
+		`{{ .a.zero | default "o" }}/app`:         "o/app",
+		`{{ .a.no | default "o" }}/app`:           "o/app",
+		`org/{{ .a.zero }}-{{ .a.no }}`:           "org/0-false",
+		`org/{{ .a.zeros | default "o" }}`:        "org/0",
+		`org/{{ .a.version }}`:                    "org/1.10",
 		`{{ .a }}`:                                "",
 		`{{ .a.lost }}`:                           "",
 		`{{ .a.b | upper }}`:                      "",
@@ -102,7 +112,7 @@ func TestValues(t *testing.T) {
 	if diff := cmp.Diff(map[string]string{".a.b": "1", ".a.c": "3", ".d": "text", ".f.e": "1.10"}, got); diff != "" {
 		t.Error(diff)
 	}
-	for _, bad := range []string{"- a\n", "a: [\n", "text\n"} {
+	for _, bad := range []string{"- a\n", "a: [\n", "text\n", "a: &a {b: c}\nd: {<<: *a}\n"} {
 		if !strictyaml.Failed(Values{}.Read("values.yaml", []byte(bad))) {
 			t.Errorf("%q is accepted", bad)
 		}
@@ -114,6 +124,44 @@ func TestValues(t *testing.T) {
 	if !strictyaml.Failed(Values{}.Read("values.yaml", []byte(bomb))) {
 		t.Error("a nest of aliases is accepted")
 	}
+}
+
+// TestTemplatesThatDecide refuses what decides, wherever it stands; the same words elsewhere are none of it.
+func TestTemplatesThatDecide(t *testing.T) {
+	t.Parallel()
+	for line, column := range map[string]int{
+		"{{ if .a }}": 1, "  {{- end }}": 3, "# {{ if .a }}": 3, "  #{{ range .a }}": 4, "name: x # ä {{ else }}": 13, "#- {{ $x := .a }}": 4, "# {{- /* x */}}": 3,
+		"# {{ .a }}": 0, "# {{ endpoint }}": 0, "#{{ .if }} and {{ .end }}": 0, "name: '{{ .with }}'": 0, "# if a, then b": 0,
+	} {
+		m := loadWith(t, "a: b\n", line+"\nsources: {s: {kind: dockerimage, spec: {image: org/web, versionfilter: '*'}}}\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n")
+		if column == 0 && !m.Valid() || column > 0 && (len(m.Problems) != 1 || m.Problems[0].Line != 1 || m.Problems[0].Column != column) {
+			t.Errorf("%s: %v", line, m.Problems)
+		}
+	}
+}
+
+// FuzzValue puts any text into a manifest as a value: it stays in its place, as it is, and brings nothing else along.
+func FuzzValue(f *testing.F) {
+	for _, seed := range []string{"x", "", "a: b", "}, u: {kind: yaml", "'\"#", "{{ .a }}", "{{ source \"s\" }}", "\ue000\ue010", "\n- x\n", "true", "1.10", "&a *a", "\\1"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if !utf8.ValidString(value) {
+			return
+		}
+		for _, form := range []string{"<{{ .a }}>{{ source \"s\" }}", "'<{{ .a }}>{{ source \"s\" }}'", "\"<{{ .a }}>{{ source `s` }}\""} {
+			opt := options()
+			opt.Values = Values{"a": value}
+			all, err := Load(fstest.MapFS{"manifests/app.yaml": {Data: []byte("sources: {s: {kind: dockerimage, spec: {image: org/web, versionfilter: '*'}}}\n" +
+				"targets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a, value: " + form + "}}}\n")}}, nil, opt)
+			if err != nil || len(all) != 1 || !all[0].Valid() || len(all[0].Targets) != 1 {
+				t.Fatalf("%s with %q: %v %v", form, value, err, all)
+			}
+			if got, err := all[0].Targets[0].Transform.Apply("1.0"); err != nil || got != "<"+value+">1.0" {
+				t.Fatalf("%s with %q became %q: %v", form, value, got, err)
+			}
+		}
+	})
 }
 
 // FuzzCover covers and uncovers any text: it has as many characters in between, and comes back as it was.
