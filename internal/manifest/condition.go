@@ -39,8 +39,13 @@ func (t *translator) condition(id strictyaml.Text, b conditionBlock, d document,
 	if len(c.Architectures) > maxArchitectures {
 		t.errorf(id, "name those that you deploy on", "the condition %q asks for more than %d architectures", id.Value, maxArchitectures)
 	}
-	switch c.Tag = t.expand(spec.Tag); {
-	case c.Tag != "":
+	switch {
+	case sourceText.MatchString(spec.Tag.Value):
+		if c.SourceID, c.Transform = t.written("tag", spec.Tag, d.Sources); c.SourceID != "" {
+			c.Transform = m.Source(c.SourceID).Transform.Then(c.Transform)
+		}
+	case spec.Tag.Value != "":
+		c.Tag = t.expand(spec.Tag)
 	case b.DisableSourceInput.Value:
 		t.errorf(id, "write spec.tag, or remove disablesourceinput", "the condition %q does not say which tag it asks for", id.Value)
 	default:

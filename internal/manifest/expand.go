@@ -16,7 +16,7 @@ var expression = regexp.MustCompile("\\{\\{-?\\s*" +
 	"(?:\\s*\\|\\s*default\\s+(?:\"([^\"]*)\"|`([^`]*)`))?" +
 	"\\s*-?\\}\\}")
 
-// sourceText is the text of a source, which only spec.value of a target may hold.
+// sourceText is the text of a source, which only what a target writes and the tag of a condition may hold.
 var sourceText = regexp.MustCompile("\\{\\{-?\\s*source\\s+(?:\"([^\"]*)\"|`([^`]*)`)\\s*-?\\}\\}")
 
 const expressionHint = `{{ requiredEnv "NAME" }}, {{ env "NAME" | default "text" }} and {{ .a.b }} are read`

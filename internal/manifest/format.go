@@ -23,6 +23,8 @@ type document struct {
 	Actions       strictyaml.Accepted            `yaml:"actions" hint:"pawl run opens the pull request itself; its labels are forge.labels in .pawl.yaml"`
 	PullRequests  strictyaml.Accepted            `yaml:"pullrequests" hint:"pawl run opens the pull request itself; its labels are forge.labels in .pawl.yaml"`
 	Labels        strictyaml.Accepted            `yaml:"labels" hint:"they choose among Updatecli's manifests; those of the pull request are forge.labels in .pawl.yaml"`
+	ID            strictyaml.Accepted            `yaml:"id" hint:"manifests of Updatecli name each other by it; those of pawl are named by their files"`
+	DependsOn     strictyaml.Unsupported         `yaml:"dependson" hint:"pawl reads all manifests at once; none waits for another, and one that fails stays as it is"`
 	Title         strictyaml.Unsupported         `yaml:"title" hint:"write name"`
 	AutoDiscovery strictyaml.Unsupported         `yaml:"autodiscovery" hint:"write a manifest for each image; pawl init finds them"`
 }
@@ -89,26 +91,28 @@ func (s *scmID) Alternatives() []any { return []any{strictyaml.Text{}} }
 
 type sourceBlock struct {
 	Name         strictyaml.Text  `yaml:"name" doc:"What this source is, for people."`
-	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage,helmchart,githubrelease" others:"cargopackage,dockerdigest,dockerfile,file,gitbranch,giteabranch,gitearelease,giteatag,githubtag,gitlabbranch,gitlabrelease,gitlabtag,gittag,golang,golang/gomod,golang/module,hcl,http,jenkins,json,maven,npm,pypi,shell,stash/branch,stash/tag,temurin/release,terraform/file,terraform/lock,terraform/provider,terraform/registry,toml,xml,yaml" hint:"pawl follows images, charts and GitHub releases; what follows another source stays with the tool that knows it" doc:"What is asked for versions."`
+	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage,helmchart,githubrelease" others:"aws/ami,bazelmod,bazelregistry,cargopackage,dockerdigest,dockerfile,file,gitbranch,gitcommit,gitea/branch,gitea/release,gitea/tag,giteabranch,gitearelease,giteatag,githubtag,gitlab/branch,gitlab/release,gitlab/tag,gitlabbranch,gitlabrelease,gitlabtag,gittag,golang,golang/gomod,golang/module,hcl,http,jenkins,json,maven,npm,pypi,shell,stash/branch,stash/tag,systemd,temurin,temurin/release,terraform/file,terraform/lock,terraform/provider,terraform/registry,toml,toolversions,xml,yaml" hint:"pawl follows images, charts and GitHub releases; what follows another source stays with the tool that knows it" doc:"What is asked for versions."`
 	Spec         sourceSpec       `yaml:"spec" required:"true" doc:"Where to ask; what it holds depends on kind."`
 	Transformers []transformBlock `yaml:"transformers" doc:"Turn the version into the text that is written, in order."`
 
-	DependsOn strictyaml.Unsupported `yaml:"dependson" hint:"pawl asks all sources at once; nothing waits for another, and what follows one that fails stays as it is"`
-	SCMID     strictyaml.Accepted    `yaml:"scmid" hint:"images, charts and releases are asked where they are published"`
+	DependsOn  strictyaml.Unsupported `yaml:"dependson" hint:"pawl asks all sources at once; nothing waits for another, and what follows one that fails stays as it is"`
+	DependedOn strictyaml.Unsupported `yaml:"depends_on" hint:"pawl asks all sources at once; nothing waits for another, and what follows one that fails stays as it is"`
+	SCMID      strictyaml.Accepted    `yaml:"scmid" hint:"images, charts and releases are asked where they are published"`
 }
 
 // conditionBlock is an image that must exist before targets are written.
 type conditionBlock struct {
 	Name               strictyaml.Text  `yaml:"name" doc:"What this condition is, for people."`
-	Kind               strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage" others:"cargopackage,csv,dockerdigest,dockerfile,file,gitbranch,giteabranch,gitearelease,giteatag,githubrelease,gitlabbranch,gitlabrelease,gitlabtag,gittag,golang,golang/gomod,golang/module,hcl,helmchart,http,jenkins,json,maven,npm,pypi,shell,stash/branch,stash/tag,temurin/release,terraform/file,terraform/lock,terraform/provider,terraform/registry,toml,xml,yaml" hint:"a condition decides whether its targets are written, and pawl asks only whether an image exists; a manifest that asks for more stays with Updatecli" doc:"What is asked: whether an image exists."`
+	Kind               strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage" others:"aws/ami,bazelmod,bazelregistry,cargopackage,csv,dockerdigest,dockerfile,file,gitbranch,gitcommit,gitea/branch,gitea/release,gitea/tag,giteabranch,gitearelease,giteatag,githubrelease,gitlab/branch,gitlab/release,gitlab/tag,gitlabbranch,gitlabrelease,gitlabtag,gittag,golang,golang/gomod,golang/module,hcl,helmchart,http,jenkins,json,maven,npm,pypi,shell,stash/branch,stash/tag,systemd,temurin,temurin/release,terraform/file,terraform/lock,terraform/provider,terraform/registry,toml,toolversions,xml,yaml" hint:"a condition decides whether its targets are written, and pawl asks only whether an image exists; a manifest that asks for more stays with Updatecli" doc:"What is asked: whether an image exists."`
 	SourceID           strictyaml.Text  `yaml:"sourceid" doc:"The source whose version is the image's tag; not needed when there is one."`
 	DisableSourceInput strictyaml.Flag  `yaml:"disablesourceinput" doc:"Whether spec.tag alone says the tag."`
 	Spec               conditionSpec    `yaml:"spec" required:"true" doc:"The image."`
 	Transformers       []transformBlock `yaml:"transformers" doc:"Applied to the source's text, in order."`
 
-	SCMID     strictyaml.Accepted    `yaml:"scmid" hint:"images, charts and releases are asked where they are published"`
-	FailWhen  strictyaml.Unsupported `yaml:"failwhen" hint:"a condition of pawl asks whether an image is there, never that it is not"`
-	DependsOn strictyaml.Unsupported `yaml:"dependson" hint:"pawl asks all conditions of a target; none waits for another"`
+	SCMID      strictyaml.Accepted    `yaml:"scmid" hint:"images, charts and releases are asked where they are published"`
+	FailWhen   off                    `yaml:"failwhen" doc:"Only false: an image must be there." hint:"a condition of pawl asks whether an image is there, never that it is not"`
+	DependsOn  strictyaml.Unsupported `yaml:"dependson" hint:"pawl asks all conditions of a target; none waits for another"`
+	DependedOn strictyaml.Unsupported `yaml:"depends_on" hint:"pawl asks all conditions of a target; none waits for another"`
 }
 
 // conditionSpec is kept as a node until the kind is known.
@@ -250,8 +254,8 @@ type transformBlock struct {
 	SemVerInc    strictyaml.Text `yaml:"semverinc" doc:"Increments: major, minor, patch, or several with commas."`
 
 	JSONMatch strictyaml.Unsupported `yaml:"jsonmatch" hint:"a version is no JSON; find and findsubmatch keep a part of a text"`
-	Quote     strictyaml.Unsupported `yaml:"quote" hint:"remove it: the quoting in the file is kept, and added where YAML needs it"`
-	Unquote   strictyaml.Unsupported `yaml:"unquote" hint:"remove it: values are written as YAML needs them"`
+	Quote     off                    `yaml:"quote" doc:"Only false: the quoting in the file is kept." hint:"remove it: the quoting in the file is kept, and added where YAML needs it"`
+	Unquote   off                    `yaml:"unquote" doc:"Only false: the quoting in the file is kept." hint:"remove it: values are written as YAML needs them"`
 }
 
 type replaceBlock struct {
@@ -288,7 +292,7 @@ func (f *findSubMatch) Alternatives() []any { return []any{strictyaml.Text{}, fi
 
 type targetBlock struct {
 	Name         strictyaml.Text  `yaml:"name" doc:"What this target is, for people."`
-	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"yaml,file" others:"csv,dockerfile,gitbranch,githubrelease,gittag,golang/gomod,hcl,helmchart,http,json,shell,terraform/file,terraform/lock,terraform/provider,toml,xml" hint:"pawl writes values in YAML files, and with kind: file the match of a regular expression in any other text" doc:"The kind of file: YAML, or any text."`
+	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"yaml,file" others:"aws/ami,bazelmod,bazelregistry,csv,dockerfile,gitbranch,gitcommit,gitea/branch,gitea/release,gitea/tag,githubrelease,gitlab/branch,gitlab/release,gitlab/tag,gittag,golang/gomod,hcl,helmchart,http,json,shell,systemd,temurin,terraform/file,terraform/lock,terraform/provider,toml,toolversions,xml" hint:"pawl writes values in YAML files, and with kind: file the match of a regular expression in any other text" doc:"The kind of file: YAML, or any text."`
 	Writes       strictyaml.Text  `yaml:"writes" enum:"tag,digest" doc:"What of an image is written: its tag, which is meant when absent, or the tag's digest."`
 	SourceID     strictyaml.Text  `yaml:"sourceid" doc:"The source that is followed; not needed when there is one."`
 	Spec         targetSpec       `yaml:"spec" required:"true" doc:"The value in the file."`
@@ -299,8 +303,10 @@ type targetBlock struct {
 	DisableSourceInput strictyaml.Flag `yaml:"disablesourceinput" doc:"Whether spec.value alone says what is written."`
 	SCMID              scmID           `yaml:"scmid" doc:"Which of scms the target is for; one for another repository is refused."`
 
-	ActionID  strictyaml.Accepted    `yaml:"actionid" hint:"pawl run opens the pull request itself"`
-	DependsOn strictyaml.Unsupported `yaml:"dependson" hint:"pawl writes all targets together; none waits for another, and one that fails stays as it is"`
+	ActionID        strictyaml.Accepted    `yaml:"actionid" hint:"pawl run opens the pull request itself"`
+	DependsOn       strictyaml.Unsupported `yaml:"dependson" hint:"pawl writes all targets together; none waits for another, and one that fails stays as it is"`
+	DependedOn      strictyaml.Unsupported `yaml:"depends_on" hint:"pawl writes all targets together; none waits for another, and one that fails stays as it is"`
+	DependsOnChange off                    `yaml:"dependsonchange" doc:"Only false: no target waits for another." hint:"pawl writes all targets together; none waits for another, and one that fails stays as it is"`
 }
 
 // targetSpec is kept as a node until the kind is known.
@@ -336,7 +342,7 @@ type yamlSpec struct {
 	Engine        strictyaml.Text   `yaml:"engine" enum:"yamlpath,default,go-yaml,goyaml" others:"dasel,dasel/v1,dasel/v2" hint:"keys are read as engine: yamlpath does" doc:"How key is read: as a JSONPath whatever it says; of the others only keys that mean the same are accepted."`
 	SearchPattern off               `yaml:"searchpattern" doc:"Only false: files are named." hint:"name the files; pawl looks for none by pattern"`
 
-	KeyOnly strictyaml.Unsupported `yaml:"keyonly" hint:"a target of pawl writes a value; keyonly only asks whether the key is there"`
+	KeyOnly off                    `yaml:"keyonly" doc:"Only false: a value is written." hint:"a target of pawl writes a value; keyonly only asks whether the key is there"`
 	Comment strictyaml.Unsupported `yaml:"comment" hint:"pawl writes no comments; those in the file stay as they are"`
 }
 

@@ -162,7 +162,8 @@ func TestProblems(t *testing.T) {
 		{"no source with that id", "sources: {s: {kind: dockerimage, spec: {image: a/b, versionfilter: '*'}}}\ntargets: {t: {kind: yaml, sourceid: x, spec: {file: v.yaml, key: $.a}}}\n"},
 		{"no sources", "targets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n"},
 		{"transformer unknown", "sources: {s: {kind: dockerimage, spec: {image: a/b, versionfilter: '*'}, transformers: [{trimprefx: v}]}}\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n"},
-		{"conditions that are asked", "conditions: {c: {kind: shell, spec: {command: 'true'}}, d: {kind: dockerimage, disablesourceinput: true, spec: {image: a/b}}, e: {kind: dockerimage, sourceid: x, spec: {image: 'A/b'}}, f: {kind: dockerimage, failwhen: true, spec: {image: a/b, username: u}}}\n" + imageWith("{image: a/b, versionfilter: '*'}")},
+		{"conditions that are asked", "conditions: {c: {kind: shell, spec: {command: 'true'}}, d: {kind: dockerimage, disablesourceinput: true, spec: {image: a/b}}, e: {kind: dockerimage, sourceid: x, spec: {image: 'A/b'}}, f: {kind: dockerimage, failwhen: true, spec: {image: a/b, username: u}}, g: {kind: dockerimage, failwhen: false, spec: {image: a/b, tag: '{{ source \"x\" }}-a'}}, h: {kind: gitea/tag, depends_on: [c], spec: {}}}\n" + imageWith("{image: a/b, versionfilter: '*'}")},
+		{"words of later versions", "id: a\ndependson: [b]\n" + strings.Replace(targetWith("{file: v.yaml, key: $.a, keyonly: true}"), "kind: yaml,", "kind: toolversions, dependsonchange: true, depends_on: [x],", 1)},
 		{"files and keys", targetWith("{file: v.yaml, files: [w.yaml], keys: [$.a, $.b, $.a]}")},
 		{"document below", targetWith("{file: v.yaml, key: $.a, documentindex: -1}")},
 		{"key of another engine", targetWith("{file: v.yaml, key: \"$.a[?(@.b=='c')]\", engine: go-yaml}")},
@@ -195,6 +196,20 @@ func TestProblems(t *testing.T) {
 			}
 			golden(t, "testdata/problems/"+strings.ReplaceAll(c.name, " ", "-")+".txt", got)
 		})
+	}
+}
+
+// TestWordsThatAreOff accepts settings of Updatecli that say that something is not wanted, without a word.
+func TestWordsThatAreOff(t *testing.T) {
+	t.Parallel()
+	m := loadOne(t, "sources: {s: {kind: dockerimage, spec: {image: a/b, versionfilter: '*'}, transformers: [{quote: false, unquote: false, addprefix: v}]}}\n"+
+		"conditions: {c: {kind: dockerimage, failwhen: false, disablesourceinput: false, spec: {image: a/b, tag: 'x-{{ source \"s\" }}'}}}\n"+
+		"targets: {t: {kind: yaml, dependsonchange: false, disableconditions: false, spec: {file: v.yaml, key: $.a, keyonly: false, searchpattern: false}}}\n")
+	if len(m.Problems) > 0 || len(m.Targets) != 1 || len(m.Targets[0].Conditions) != 1 {
+		t.Fatalf("%v", m)
+	}
+	if tag, err := m.Targets[0].Conditions[0].Transform.Apply("1.0"); tag != "x-v1.0" || err != nil {
+		t.Errorf("the condition asks for %q, %v", tag, err)
 	}
 }
 

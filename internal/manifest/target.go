@@ -30,7 +30,7 @@ func (t *translator) yaml(one Target, id strictyaml.Text, b targetBlock, d docum
 	var spec yamlSpec
 	clean := t.decode(b.Spec.node, &spec)
 	if spec.Value.Set() {
-		one.SourceID, one.Transform = t.written(spec.Value, d.Sources)
+		one.SourceID, one.Transform = t.written("value", spec.Value, d.Sources)
 	} else {
 		one.SourceID, one.Transform = t.sourceID(id, b.SourceID, d.Sources), t.transform(b.Transformers)
 		if b.DisableSourceInput.Value {
@@ -145,9 +145,9 @@ func (t *translator) key(at, engine strictyaml.Text) edit.Path {
 	return key
 }
 
-// written reads spec.value: the text of one source with text around it.
-func (t *translator) written(value strictyaml.Text, sources strictyaml.Map[sourceBlock]) (string, source.Transform) {
-	id, before, after := t.around("value", value, sources)
+// written reads the text of one source with text around it, which stands under a name.
+func (t *translator) written(name string, value strictyaml.Text, sources strictyaml.Map[sourceBlock]) (string, source.Transform) {
+	id, before, after := t.around(name, value, sources)
 	var ops []source.Op
 	if before != "" {
 		ops = append(ops, source.AddPrefix(before))

@@ -27,6 +27,8 @@ func TestConditions(t *testing.T) {
 		"nothing to write":          {"old", "{image: o/img}", "", "current already-newest", "", 0},
 		"not to be asked":           {"r", "{image: o/broken}", "", "failed source-failed", "condition c: looking at docker.io/o/broken:2.0.0: boom", 1},
 		"a tag of its own":          {"late", "{image: o/img, tag: 1.0.0}", "", "update newest-match", "", 1},
+		"a tag with the version":    {"r", "{image: o/img, tag: 'x{{ source \"v\" }}-a'}", "", "held not-published", "condition c: docker.io/o/img:x2.0.0-a cannot be pulled yet; 1.0.0 stays", 1},
+		"a tag that is the version": {"r", "{image: o/img, tag: '{{ source \"v\" }}'}", "", "update newest-match", "", 1},
 		"built for it":              {"r", "{image: o/img, architectures: [arm64, linux/amd64]}", "", "update newest-match", "", 1},
 		"not built for it":          {"r", "{image: o/img, architectures: [arm64, s390x]}", "", "held not-published", "condition c: docker.io/o/img:2.0.0 is not built for s390x; 1.0.0 stays", 1},
 		"a variant is named":        {"r", "{image: o/img, architecture: arm64/v8}", "", "update newest-match", "", 1},
