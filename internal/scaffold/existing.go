@@ -29,6 +29,8 @@ type existing struct {
 	// env are the variables that manifests read; secrets the hosts that their tokens are for.
 	env     []string
 	secrets map[string]string
+	// values are the files of values that manifests look something up in.
+	values []string
 	// present are the usual directories that have a YAML file; drafts is the one for new manifests.
 	present []string
 	drafts  string
@@ -44,6 +46,7 @@ type position struct {
 func (t *tree) manifests() existing {
 	e := existing{tracked: map[string]string{}, places: map[position]bool{}, broken: map[string]bool{}, secrets: map[string]string{}}
 	texts := t.manifestTexts(&e)
+	values := t.lookedUp(&e, texts)
 	variables, tokens := readVariables(texts)
 	e.env = variables
 	e.drafts = t.draftsDir(e)
@@ -53,6 +56,7 @@ func (t *tree) manifests() existing {
 	all, err := manifest.Load(t.fsys, e.dirs, manifest.Options{
 		Env: func(string) (string, bool) { return "x", true }, Readable: append(variables, "GITHUB_ACTOR"),
 		Secrets: append(tokens, "GITHUB_TOKEN", "MERGE_TOKEN"), Bound: func(string, string) bool { return true },
+		Values: values,
 	})
 	if err != nil {
 		t.note(strings.Join(e.dirs, ", "), "%v", err)
@@ -104,7 +108,7 @@ func (t *tree) manifestTexts(e *existing) []string {
 
 // looksLikeManifest reports whether a document's top level has Updatecli's words.
 func looksLikeManifest(text string) bool {
-	dec := yaml.NewDecoder(strings.NewReader(text))
+	dec := yaml.NewDecoder(strings.NewReader(template.ReplaceAllString(text, "x"))) // without quotes they are no YAML
 	for range 1000 {
 		var n yaml.Node
 		if err := decode(dec, &n); err != nil {
@@ -154,7 +158,41 @@ func decode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 var (
 	variable = mustPattern(`\{\{-?\s*(?:requiredEnv|env)\s+["` + "`" + `]([A-Za-z_][A-Za-z0-9_]*)["` + "`" + `]`)
 	token    = mustPattern(`(?m)^\s*(?:token|username):.*$`)
+	template = mustPattern(`\{\{[^{}\n]*\}\}`)
+	lookup   = mustPattern(`\{\{-?\s*(?:(?:requiredEnv|env)\s+)?\.\w`)
+	nameIn   = mustPattern(`\{\{-?\s*(?:requiredEnv|env)\s+(\.\w+(?:\.\w+)*)`)
 )
+
+// usualValues is where Updatecli's own scaffold puts the file of values.
+var usualValues = []string{"updatecli/values.yaml", "updatecli/values.yml"}
+
+// lookedUp reads the file of values when a manifest looks something up, and puts the names of variables that stand there into
+// the texts.
+func (t *tree) lookedUp(e *existing, texts []string) manifest.Values {
+	if !slices.ContainsFunc(texts, lookup.MatchString) {
+		return nil
+	}
+	values := manifest.Values{}
+	for _, name := range usualValues {
+		data, err := t.read(name)
+		if err != nil {
+			continue
+		}
+		if problems := values.Read(name, data); len(problems) > 0 {
+			t.note(name, "%v", problems[0])
+			continue
+		}
+		e.values = append(e.values, name)
+	}
+	for i, text := range texts {
+		for _, m := range nameIn.FindAllStringSubmatch(text, -1) {
+			if name, ok := values.Look(m[1]); ok && !strings.ContainsAny(name, "\"\n") {
+				texts[i] = strings.ReplaceAll(texts[i], m[0], `{{ requiredEnv "`+name+`"`)
+			}
+		}
+	}
+	return values
+}
 
 // readVariables returns the variables that manifests read, and those among them that stand for a token or user name,
 // without the ones that pawl knows.

@@ -183,6 +183,11 @@ func TestSettings(t *testing.T) {
 			"version: 1\nenv: [REGION]\nsecrets: {GHE_TOKEN: git.example}\n# forge.repository: OWNER/NAME; git knows no remote at GitHub\n" +
 				"# merge.require: [ci], the checks to wait for, or none; without it those that the branch's protection requires\n" +
 				"# deploy.projects: ${PROJECTS}; no workflow here says which GitLab projects deploy this\n"},
+		"values of manifests": {map[string]string{"updatecli/values.yaml": "git: {token: GHE_TOKEN}\nregion: REGION\nowner: o\n",
+			"updatecli/updatecli.d/b.yaml": "sources:\n  a:\n    kind: githubrelease\n    spec:\n      owner: {{ .owner }}\n      repository: {{ requiredEnv .region }}\n      token: {{ requiredEnv .git.token }}\n      url: https://git.example/api/v3\n      versionfilter: ^1.0.0\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n"},
+			"version: 1\nenv: [REGION]\nvalues: [updatecli/values.yaml]\nsecrets: {GHE_TOKEN: git.example}\n# forge.repository: OWNER/NAME; git knows no remote at GitHub\n" +
+				"# merge.require: [ci], the checks to wait for, or none; without it those that the branch's protection requires\n" +
+				"# deploy.projects: ${PROJECTS}; no workflow here says which GitLab projects deploy this\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

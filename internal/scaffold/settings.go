@@ -16,6 +16,9 @@ func (s survey) settings() File {
 	if len(s.existing.env) > 0 {
 		fmt.Fprintf(&b, "env: %s\n", flow(s.existing.env))
 	}
+	if len(s.existing.values) > 0 {
+		fmt.Fprintf(&b, "values: %s\n", flow(s.existing.values))
+	}
 	if len(s.existing.secrets) > 0 {
 		var all []string
 		for _, name := range sorted(s.existing.secrets) {

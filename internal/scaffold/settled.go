@@ -21,6 +21,7 @@ func (s survey) additions(c config.Config) []string {
 	}
 	env := slices.DeleteFunc(slices.Clone(s.existing.env), func(name string) bool { return slices.Contains(c.Env, name) })
 	add(len(env) > 0, "env: %s", flow(env))
+	add(len(s.existing.values) > 0 && len(c.Values) == 0, "values: %s", flow(s.existing.values))
 	for _, name := range sorted(s.existing.secrets) {
 		add(c.Secrets[name] == "", "secrets: {%s: %s}", name, quote(s.existing.secrets[name]))
 	}
