@@ -50,6 +50,7 @@ var allowed = map[string][]string{
 	"internal/source/registry":      {"internal/httpx", "internal/source"},
 	"internal/source/helm":          {"internal/httpx", "internal/source"},
 	"internal/source/githubrelease": {"internal/httpx", "internal/source"},
+	"internal/source/gittag":        {"internal/httpx", "internal/source"},
 	"internal/change/github":        {"internal/change", "internal/httpx", "internal/ledger"},
 	"internal/deploy/gitlab":        {"internal/deploy", "internal/httpx"},
 	"internal/dispatch":             {},

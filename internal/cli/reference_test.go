@@ -29,7 +29,7 @@ func references() []reference {
 	return []reference{
 		{"manifest.md", manifest.Schema, []section{
 			{"document", "The manifest", ""}, {"sourceBlock", "Sources", ""}, {"imageSpec", "Spec of a dockerimage", ""}, {"chartSpec", "Spec of a helmchart", ""},
-			{"releaseSpec", "Spec of a githubrelease", ""}, {"typeFilter", "Type filter", ""}, {"versionFilterBlock", "Version filter", ""},
+			{"releaseSpec", "Spec of a githubrelease", ""}, {"gitSpec", "Spec of a gittag", ""}, {"typeFilter", "Type filter", ""}, {"versionFilterBlock", "Version filter", ""},
 			{"transformBlock", "Transformers", ""}, {"replaceBlock", "Replacer", ""}, {"findSubMatchBlock", "Submatch", ""},
 			{"conditionBlock", "Conditions of targets", ""}, {"existsSpec", "Spec of a condition", ""}, {"targetBlock", "Targets", ""}, {"yamlSpec", "Spec of a target", ""}, {"fileSpec", "Spec of a target of kind file", ""}, {"PolicyBlock", "Policy", ""}, {"holdBlock", "Hold", ""},
 		}},

@@ -60,6 +60,7 @@ type world struct {
 	Missing  []string
 	Charts   map[string][]string
 	Releases map[string][]fake.Release
+	Git      map[string][]string
 	Auth     fake.Auth
 	User     string
 	Password string
@@ -98,7 +99,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 		handler.Set(f.Path, fake.Fault{Method: f.Method, Times: f.Times, Status: f.Status, Body: f.Body, Stall: f.Stall,
 			Truncate: f.Truncate, Redirect: f.Redirect, Header: header})
 	}
-	config := "version: 1\nmirrors:\n  docker.io: " + server.URL + "\n  ghcr.io: " + server.URL + "\n  https://charts.example: " + server.URL + "/charts\n  https://api.github.com: " + server.URL + "/api/v3\n"
+	config := "version: 1\nmirrors:\n  docker.io: " + server.URL + "\n  ghcr.io: " + server.URL + "\n  https://charts.example: " + server.URL + "/charts\n  https://api.github.com: " + server.URL + "/api/v3\n  https://git.example: " + server.URL + "/git\n"
 	own, err := os.ReadFile(ts.MkAbs("pawl-more.yaml"))
 	if err == nil {
 		config += string(own)
@@ -112,7 +113,22 @@ func (w world) handler() http.Handler {
 	mux.Handle("/", registry)
 	mux.Handle("/charts/", fake.NewHelm(w.Charts))
 	mux.Handle("/api/v3/", fake.NewReleases(fake.ReleasesOptions{Releases: w.Releases, Prefix: "/api/v3", Remaining: 59}))
+	for repository, tags := range w.Git {
+		mux.HandleFunc("/git/"+repository+"/info/refs", func(rw http.ResponseWriter, _ *http.Request) { advertise(rw, tags) })
+	}
 	return mux
+}
+
+// advertise writes tags as git servers do.
+func advertise(w http.ResponseWriter, tags []string) {
+	w.Header().Set("Content-Type", "application/x-git-upload-pack-advertisement")
+	line := func(text string) { fmt.Fprintf(w, "%04x%s", len(text)+4, text) }
+	line("# service=git-upload-pack\n")
+	fmt.Fprint(w, "0000")
+	for _, tag := range tags {
+		line(strings.Repeat("1", 40) + " refs/tags/" + tag + "\n")
+	}
+	fmt.Fprint(w, "0000")
 }
 
 func requests(ts *testscript.TestScript, neg bool, args []string) {

@@ -15,6 +15,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/source/githubrelease"
+	"github.com/pawl-cd/pawl/internal/source/gittag"
 	"github.com/pawl-cd/pawl/internal/source/helm"
 	"github.com/pawl-cd/pawl/internal/source/registry"
 )
@@ -25,6 +26,7 @@ type sources struct {
 	registry *registry.Client
 	helm     *helm.Client
 	releases *githubrelease.Client
+	git      *gittag.Client
 	// timeout is how long a source of a host may take; left is what remains of it to each source of the run.
 	timeout func(host string) time.Duration
 	left    sync.Map
@@ -38,6 +40,7 @@ func (s *session) sources(client *httpx.Client) *sources {
 		registry: registry.New(registry.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
 		helm:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
 		releases: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: s.token, Queries: s.queries()}),
+		git:      gittag.New(gittag.Config{HTTP: client, Mirrors: mirrors, Token: s.token}),
 	}
 }
 
@@ -132,6 +135,8 @@ func (s *sources) list(ctx context.Context, q source.Query) (source.Listing, err
 		return s.helm.List(ctx, q)
 	case q.Kind == source.GitHubRelease:
 		return s.releases.List(ctx, q)
+	case q.Kind == source.GitTag:
+		return s.git.List(ctx, q)
 	default:
 		return nil, fmt.Errorf("there is no client for sources of the kind %q", q.Kind)
 	}

@@ -46,6 +46,21 @@ func Release(api, owner, repository, tag string) Artifact {
 	return Artifact{Type: "github", Namespace: owner, Name: repository, Version: tag, Repository: api}
 }
 
+// GitTag returns the artifact of a tag in a git repository, by the URL that it is cloned from.
+func GitTag(repository, tag string) Artifact {
+	repository = strings.TrimSuffix(userInfo.ReplaceAllString(repository, "$1"), "/")
+	_, place, _ := strings.Cut(repository, "://")
+	host, name, _ := strings.Cut(strings.TrimSuffix(place, ".git"), "/")
+	owner := ""
+	if at := strings.LastIndexByte(name, '/'); at >= 0 {
+		owner, name = name[:at], name[at+1:]
+	}
+	if host == "github.com" {
+		return Release("", owner, name, tag)
+	}
+	return Artifact{Type: "generic", Namespace: owner, Name: name, Version: tag, Repository: repository}
+}
+
 // Undigested is the artifact without the digest of an image.
 func (a Artifact) Undigested() Artifact {
 	if a.Type == "oci" {

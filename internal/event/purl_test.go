@@ -101,3 +101,17 @@ func TestSame(t *testing.T) {
 		}
 	}
 }
+
+// TestGitTag names a tag by where it is cloned from.
+func TestGitTag(t *testing.T) {
+	t.Parallel()
+	for repository, want := range map[string]string{
+		"https://github.com/org/tool.git":        "pkg:github/org/tool@v1.0.0",
+		"https://git.example/group/sub/tool":     "pkg:generic/group/sub/tool@v1.0.0?repository_url=https:%2F%2Fgit.example%2Fgroup%2Fsub%2Ftool",
+		"https://user:secret@git.example/o/tool": "pkg:generic/o/tool@v1.0.0?repository_url=https:%2F%2Fgit.example%2Fo%2Ftool",
+	} {
+		if got := event.GitTag(repository, "v1.0.0").String(); got != want {
+			t.Errorf("%s: %s, want %s", repository, got, want)
+		}
+	}
+}

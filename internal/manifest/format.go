@@ -91,7 +91,7 @@ func (s *scmID) Alternatives() []any { return []any{strictyaml.Text{}} }
 
 type sourceBlock struct {
 	Name         strictyaml.Text  `yaml:"name" doc:"What this source is, for people."`
-	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage,helmchart,githubrelease" others:"aws/ami,bazelmod,bazelregistry,cargopackage,dockerdigest,dockerfile,file,gitbranch,gitcommit,gitea/branch,gitea/release,gitea/tag,giteabranch,gitearelease,giteatag,githubtag,gitlab/branch,gitlab/release,gitlab/tag,gitlabbranch,gitlabrelease,gitlabtag,gittag,golang,golang/gomod,golang/module,hcl,http,jenkins,json,maven,npm,pypi,shell,stash/branch,stash/tag,systemd,temurin,temurin/release,terraform/file,terraform/lock,terraform/provider,terraform/registry,toml,toolversions,xml,yaml" hint:"pawl follows images, charts and GitHub releases; what follows another source stays with the tool that knows it" doc:"What is asked for versions."`
+	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage,helmchart,githubrelease,gittag" others:"aws/ami,bazelmod,bazelregistry,cargopackage,dockerdigest,dockerfile,file,gitbranch,gitcommit,gitea/branch,gitea/release,gitea/tag,giteabranch,gitearelease,giteatag,githubtag,gitlab/branch,gitlab/release,gitlab/tag,gitlabbranch,gitlabrelease,gitlabtag,golang,golang/gomod,golang/module,hcl,http,jenkins,json,maven,npm,pypi,shell,stash/branch,stash/tag,systemd,temurin,temurin/release,terraform/file,terraform/lock,terraform/provider,terraform/registry,toml,toolversions,xml,yaml" hint:"pawl follows images, charts, GitHub releases and tags of git repositories; what follows another source stays with the tool that knows it" doc:"What is asked for versions."`
 	Spec         sourceSpec       `yaml:"spec" required:"true" doc:"Where to ask; what it holds depends on kind."`
 	Transformers []transformBlock `yaml:"transformers" doc:"Turn the version into the text that is written, in order."`
 
@@ -142,7 +142,9 @@ type sourceSpec struct{ node *yaml.Node }
 func (s *sourceSpec) DecodeYAML(_ *strictyaml.Decoder, n *yaml.Node) { s.node = n }
 
 // Alternatives returns the spec of each kind.
-func (s *sourceSpec) Alternatives() []any { return []any{imageSpec{}, chartSpec{}, releaseSpec{}} }
+func (s *sourceSpec) Alternatives() []any {
+	return []any{imageSpec{}, chartSpec{}, releaseSpec{}, gitSpec{}}
+}
 
 type imageSpec struct {
 	Image         strictyaml.Text `yaml:"image" required:"true" doc:"The image without tag, e.g. ghcr.io/org/app; without a host it is Docker Hub's."`
@@ -185,6 +187,21 @@ type releaseSpec struct {
 	Key strictyaml.Text `yaml:"key" enum:"tagname" others:"title,hash,body,url" hint:"pawl writes the name of the release's tag, which is what key: tagname asks for; its title and its commit are not written" doc:"What of a release is written: the name of its tag."`
 
 	Tag strictyaml.Unsupported `yaml:"tag" hint:"the tag is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
+}
+
+type gitSpec struct {
+	URL           strictyaml.Text `yaml:"url" required:"true" doc:"The repository, as git clones it over https."`
+	Password      strictyaml.Text `yaml:"password" doc:"Names the token's variable: '{{ requiredEnv \"GIT_TOKEN\" }}'."`
+	Username      strictyaml.Text `yaml:"username" doc:"Whatever it says changes nothing: a token needs no user name."`
+	VersionFilter *versionFilter  `yaml:"versionfilter" doc:"Which versions count: a semver range, or a map."`
+	Key           strictyaml.Text `yaml:"key" enum:"name" others:"hash" hint:"pawl writes the name of the tag, which is what key: name asks for; its commit is not written" doc:"What of a tag is written: its name."`
+
+	LSRemote     strictyaml.Accepted    `yaml:"lsremote" hint:"pawl always asks the server and clones nothing"`
+	Depth        strictyaml.Accepted    `yaml:"depth" hint:"pawl always asks the server and clones nothing"`
+	Path         strictyaml.Unsupported `yaml:"path" hint:"pawl asks the server that a url names; a clone on disk has none of its own"`
+	Tag          strictyaml.Unsupported `yaml:"tag" hint:"the tag is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
+	Message      strictyaml.Unsupported `yaml:"message" hint:"pawl makes no tags"`
+	SourceBranch strictyaml.Unsupported `yaml:"sourcebranch" hint:"a tag counts whatever branch it is on; versionfilter chooses by its name"`
 }
 
 type typeFilter struct {

@@ -15,7 +15,7 @@ func TestHintsKeepTheMeaning(t *testing.T) {
 	t.Parallel()
 	harmless := []string{"version of document", "pipelineid", "actions", "actionid", "pullrequests", "username", "password", "token", "example", "quote", "unquote"}
 	seen := 0
-	for _, block := range []any{document{}, sourceBlock{}, imageSpec{}, chartSpec{}, releaseSpec{}, typeFilter{}, versionFilterBlock{}, transformBlock{}, findSubMatchBlock{}, targetBlock{}, yamlSpec{}, fileSpec{}, conditionBlock{}, existsSpec{}} {
+	for _, block := range []any{document{}, sourceBlock{}, imageSpec{}, chartSpec{}, releaseSpec{}, typeFilter{}, versionFilterBlock{}, transformBlock{}, findSubMatchBlock{}, targetBlock{}, yamlSpec{}, fileSpec{}, gitSpec{}, conditionBlock{}, existsSpec{}} {
 		for f := range fieldsOf(block) {
 			key, hint := f.Tag.Get("yaml"), f.Tag.Get("hint")
 			if f.Type == reflect.TypeFor[strictyaml.Unsupported]() || f.Type == reflect.TypeFor[strictyaml.Accepted]() {

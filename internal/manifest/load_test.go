@@ -134,7 +134,7 @@ func TestProblems(t *testing.T) {
 		{"empty chart", strings.Replace(imageWith("{url: '', name: ' ', versionfilter: '*'}"), "dockerimage", "helmchart", 1)},
 		{"empty release", releaseWith("{owner: '', repository: '', versionfilter: '*'}")},
 		{"image with credentials", imageWith("{image: a/b, password: x, versionfilter: '*'}")},
-		{"kind of another tool", "sources: {s: {kind: gittag, spec: {}}}\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n"},
+		{"kind of another tool", "sources: {s: {kind: jenkins, spec: {}}}\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n"},
 		{"secret in the file", releaseWith("{owner: o, repository: r, token: ghp_0123456789, versionfilter: '*'}")},
 		{"secret elsewhere", imageWith("{image: 'a/{{ env \"GITHUB_TOKEN\" }}', versionfilter: '*'}")},
 		{"variable not allowed", imageWith("{image: 'a/{{ requiredEnv \"HOME\" }}', versionfilter: '*'}")},

@@ -87,6 +87,8 @@ func (t *translator) source(id string, b sourceBlock) Source {
 		t.chart(b.Spec.node, &s)
 	case source.GitHubRelease:
 		t.release(b.Spec.node, &s)
+	case source.GitTag:
+		t.git(b.Spec.node, &s)
 	}
 	return s
 }
@@ -153,6 +155,25 @@ func (t *translator) release(n *yaml.Node, s *Source) {
 			at = spec.Token
 		}
 		t.warnf(at, fmt.Sprintf("if %s is to see the token, bind it in .pawl.yaml: secrets: {%s: %s}", q.Host, q.Token, q.Host),
+			"the token %s is not bound to %s: asking anonymously", q.Token, q.Host)
+	}
+	s.Query = q
+}
+
+func (t *translator) git(n *yaml.Node, s *Source) {
+	var spec gitSpec
+	t.filter(n, t.decode(n, &spec), spec.VersionFilter, s)
+	if !t.filled(spec.URL, "url", "https://host/owner/repository, as git clones it") {
+		return
+	}
+	s.Name = t.expand(spec.URL)
+	q, err := source.ParseGit(s.Name, "")
+	if err != nil && s.Name != "" {
+		t.errorf(spec.URL, "write https://host/owner/repository, as git clones it", "%v", err)
+	}
+	q.Token = t.credential(spec.Password, q.Host)
+	if token, _ := t.opt.Env(q.Token); token != "" && err == nil && !t.opt.Bound(q.Token, q.Base) {
+		t.warnf(spec.Password, fmt.Sprintf("if %s is to see the token, bind it in .pawl.yaml: secrets: {%s: %s}", q.Host, q.Token, q.Host),
 			"the token %s is not bound to %s: asking anonymously", q.Token, q.Host)
 	}
 	s.Query = q

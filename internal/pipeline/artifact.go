@@ -18,6 +18,8 @@ func artifactOf(q source.Query, version string) event.Artifact {
 		return event.Image(path.Join(registry, q.Path), version, "")
 	case q.Kind == source.HelmChart:
 		return event.Chart(q.Base, q.Path, version)
+	case q.Kind == source.GitTag:
+		return event.GitTag(q.Base, version)
 	}
 	api := q.Base
 	if api == source.GitHubAPI {

@@ -19,6 +19,7 @@ const (
 	Image         Kind = "dockerimage"
 	HelmChart     Kind = "helmchart"
 	GitHubRelease Kind = "githubrelease"
+	GitTag        Kind = "gittag"
 )
 
 // ErrNotFound is returned by a client when the version asked for does not exist.
@@ -47,7 +48,8 @@ type Query struct {
 	// Host is the logical host before mirrors, as people write it: docker.io, ghcr.io, mojaloop.github.io.
 	Host string
 	// Base is the URL below which Path is found, without a final slash: the Helm repository's, the GitHub API's, or
-	// oci://host/prefix for a chart in a registry. It is empty for images, whose place is Host.
+	// oci://host/prefix for a chart in a registry. It is empty for images, whose place is Host, and the whole URL of a git
+	// repository.
 	Base string
 	// Path is what is asked for: the image's repository (library/nginx), the chart's name, or owner/repository.
 	Path string
@@ -62,6 +64,8 @@ func (q Query) String() string {
 		return q.Host + "/" + q.Path
 	case HelmChart:
 		return q.Base + "#" + q.Path
+	case GitTag:
+		return q.Base
 	default:
 		return q.Path
 	}
@@ -173,6 +177,22 @@ func ParseReleases(api, owner, repository, token string) (Query, error) {
 		}
 	}
 	return Query{Kind: GitHubRelease, Host: host, Base: base, Path: owner + "/" + repository, Token: token}, nil
+}
+
+// ParseGit reads the URL that a git repository is cloned from; it is asked over https, on this machine over http too.
+func ParseGit(repository, token string) (Query, error) {
+	base, host, err := parseBase(repository, "https", "http")
+	if err != nil {
+		return Query{}, fmt.Errorf("reading git repository: %w", err)
+	}
+	u, err := url.Parse(base)
+	switch {
+	case err != nil || strings.Trim(u.Path, "/") == "":
+		return Query{}, fmt.Errorf("reading git repository: %q names a host alone", base)
+	case u.Scheme == "http" && u.Hostname() != "localhost" && u.Hostname() != "127.0.0.1" && u.Hostname() != "::1":
+		return Query{}, fmt.Errorf("reading git repository: %q: want the scheme https", base)
+	}
+	return Query{Kind: GitTag, Host: host, Base: base, Path: strings.TrimSuffix(strings.Trim(u.Path, "/"), ".git"), Token: token}, nil
 }
 
 // parseBase returns the URL without its final slash, and its host.
