@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -69,8 +70,13 @@ func TestReportToAPipe(t *testing.T) {
 	}
 	page := strings.Repeat("0123456789", 100_000) // more than a pipe holds
 	read := make(chan string)
+	defer reader.Close()
 	go func() {
-		data, _ := io.ReadAll(reader)
+		var data []byte
+		for len(data) == 0 { // until somebody writes, a pipe is at its end
+			runtime.Gosched()
+			data, _ = io.ReadAll(reader)
+		}
 		read <- string(data)
 	}()
 	if err := g.save(pipe, []byte(page)); err != nil {

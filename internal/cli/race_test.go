@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -209,12 +210,13 @@ func TestRacersOpenOnePullRequest(t *testing.T) {
 	for at := 1; ; at++ {
 		s := newStage(t, github.Settings{}, noChecks)
 		s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
-		n, now := 0, ""
+		var n atomic.Int64
+		now := ""
 		var out, errs strings.Builder
 		system := s.system(&out, &errs, map[string]string{"MERGE_TOKEN": canary})
 		next := system.Transport
 		system.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
-			if n++; n == at {
+			if n.Add(1) == int64(at) {
 				now = r.Method + " " + r.URL.Path
 				s.run(0)
 			}
@@ -223,7 +225,7 @@ func TestRacersOpenOnePullRequest(t *testing.T) {
 		if code := cli.Run(s.Context(), []string{"run", "--root", s.root}, system); code != cli.OK {
 			t.Fatalf("before request %d, %s: exit code %d: %s%s", at, now, code, out.String(), errs.String())
 		}
-		if n < at {
+		if n.Load() < int64(at) {
 			break
 		}
 		want := 1
