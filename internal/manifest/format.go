@@ -32,14 +32,17 @@ type document struct {
 // scmList are repositories by id. pawl writes to the one that it runs in, so they only say which targets are for another.
 type scmList []strictyaml.Entry[scmRepository]
 
-type scmRepository struct{ owner, repository strictyaml.Text }
+type scmRepository struct{ kind, owner, repository, url strictyaml.Text }
 
-// DecodeYAML reads owner and repository of each, whatever else it holds.
+// DecodeYAML reads which repository each is, whatever else it holds.
 func (l *scmList) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
 	d.Warnf(n, "pawl writes to the repository that it runs in, which forge in .pawl.yaml names", "\"scms\" changes nothing here")
 	for id, scm := range pairs(n) {
 		e := strictyaml.Entry[scmRepository]{Key: text(id)}
 		for key, spec := range pairs(scm) {
+			if key.Value == "kind" {
+				e.Value.kind = text(spec)
+			}
 			if key.Value != "spec" {
 				continue
 			}
@@ -49,6 +52,8 @@ func (l *scmList) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
 					e.Value.owner = text(value)
 				case "repository":
 					e.Value.repository = text(value)
+				case "url":
+					e.Value.url = text(value)
 				}
 			}
 		}

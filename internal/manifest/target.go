@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -185,12 +186,27 @@ func (t *translator) elsewhere(id scmID, all scmList) {
 		t.errorf(id.Text, "name one of scms, or remove it", "there is no scm %q", id.Value)
 		return
 	}
-	owner, repository := t.quietly(all[at].Value.owner), t.quietly(all[at].Value.repository)
-	there := owner + "/" + repository
-	if t.opt.Repository == "" || owner == "" || repository == "" || strings.EqualFold(there, t.opt.Repository) {
-		return
+	if scm := all[at].Value; strings.HasSuffix(scm.kind.Value, "search") {
+		t.errorf(id.Text, "write a manifest in each repository", "the target is for all repositories that %s finds", scm.kind.Value)
+	} else if there := t.repository(scm); there != "" && t.opt.Repository != "" && !strings.EqualFold(there, t.opt.Repository) {
+		t.errorf(id.Text, "move the manifest to that repository", "the target is for the repository %s, and pawl writes to %s", there, t.opt.Repository)
 	}
-	t.errorf(id.Text, "move the manifest to that repository", "the target is for the repository %s, and pawl writes to %s", there, t.opt.Repository)
+}
+
+// repository is the owner and name of an scm, empty when it does not say both.
+func (t *translator) repository(scm scmRepository) string {
+	if owner, name := t.quietly(scm.owner), t.quietly(scm.repository); owner != "" && name != "" {
+		return owner + "/" + name
+	}
+	address := strings.TrimSuffix(strings.TrimRight(t.quietly(scm.url), "/"), ".git")
+	_, there, _ := strings.Cut(address, ":") // git@host:owner/name
+	if u, err := url.Parse(address); err == nil && u.Host != "" {
+		there = u.Path
+	}
+	if there = strings.Trim(there, "/"); !strings.Contains(there, "/") {
+		return ""
+	}
+	return there
 }
 
 // quietly is expand without a word about what is wrong.

@@ -107,6 +107,12 @@ func TestTargetOfAnotherRepository(t *testing.T) {
 		"{owner: '{{ .unknown }}', repository: other}":     true,
 		"{owner: '{{ env \"MIRROR\" }}', repository: any}": false,
 		"{}": true,
+		"{url: 'https://github.com/o/profile.git'}":  true,
+		"{url: 'git@github.com:o/Profile.git'}":      true,
+		"{url: 'https://github.com/o/other'}":        false,
+		"{url: 'ssh://git@github.com:22/o/other'}":   false,
+		"{url: 'ssh://git@github.com:22/o/profile'}": true,
+		"{url: 'nowhere'}":                           true,
 	} {
 		opt := options()
 		opt.Repository = "o/profile"
