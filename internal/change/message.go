@@ -23,7 +23,7 @@ type Message struct{ Subject, Body string }
 // String joins the parts as git stores them.
 func (m Message) String() string { return m.Subject + "\n\n" + m.Body + "\n" }
 
-// CommitMessage returns the message of the set: the pull request's title as subject, a line for each update, and
+// CommitMessage returns the message of the set: the pull request's title as subject, or the team's words for it, a line for each update, and
 // trailers with the chain id and the updates. Updates beyond 60,000 bytes are counted in a trailer instead of named.
 func CommitMessage(s Set) Message {
 	var lines, trailers []string
@@ -43,8 +43,13 @@ func CommitMessage(s Set) Message {
 	if s.Chain != "" {
 		trailers = append([]string{ChainTrailer + ": " + cut(word(s.Chain), 1000)}, trailers...)
 	}
-	body := strings.Join(lines, "\n") + "\n\n" + strings.Join(trailers, "\n")
-	return Message{Subject: Title(s), Body: strings.Trim(body, "\n")}
+	subject, words := Title(s), ""
+	if s.Words.Commit.set() && len(s.Updates) > 0 {
+		subject, words, _ = strings.Cut(s.Words.Commit.render(s, MaxTitle), "\n")
+		words = strings.Trim(words, "\n") + "\n\n"
+	}
+	body := words + strings.Join(lines, "\n") + "\n\n" + strings.Join(trailers, "\n")
+	return Message{Subject: subject, Body: strings.Trim(body, "\n")}
 }
 
 // encodeUpdate writes `file key old -> new`; a document beyond the first is put before the key as `1:`.

@@ -26,6 +26,8 @@ type Set struct {
 	Upstream string
 	// Chain is the id that joins all events of this change; see ChainID.
 	Chain string
+	// Words are those of the title and the commit; they change nothing of what the set does.
+	Words Words
 	// Revised is when the set took the place of another one in its pull request, nil for the first.
 	Revised *Revision
 }

@@ -29,10 +29,18 @@ func (m move) short() string {
 	return move{cut(m.name, 80), cut(m.old, 85), cut(m.new, 85)}.String()
 }
 
-// Title says in one line what the set changes: up to three moves as `name old -> new`, joined by ", "; for more, or when
+// Title is the title of the pull request: what the set changes, in the team's words where it has some. An empty set has none.
+func Title(s Set) string {
+	if !s.Words.Title.set() || len(s.Updates) == 0 {
+		return summaryOf(s)
+	}
+	return s.Words.Title.render(s, MaxTitle)
+}
+
+// summaryOf says in one line what the set changes: up to three moves as `name old -> new`, joined by ", "; for more, or when
 // they do not fit, `N updates: a, b, c +k`, where N counts the distinct moves and k those whose name is not shown. An
 // empty set has an empty title. Two texts that differ come out different unless they are cut, which "..." shows.
-func Title(s Set) string {
+func summaryOf(s Set) string {
 	moves := s.moves()
 	if len(moves) == 0 {
 		return ""

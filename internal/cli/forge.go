@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"net/http"
 	"slices"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/change/github"
+	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
@@ -28,6 +30,9 @@ type gitHub struct {
 	// ref is the ledger's; method and wait are how to merge.
 	ref, method string
 	wait        time.Duration
+	// asked are the people that the configuration names, and say tells what went wrong beside the run.
+	asked config.Change
+	say   func(level slog.Level, message, hint string)
 }
 
 // forgeToken is the one token that does everything: MERGE_TOKEN, else GITHUB_TOKEN.
@@ -46,7 +51,7 @@ func (s *session) forge(client *httpx.Client) (*gitHub, error) {
 	}
 	c, err := github.New(github.Config{
 		HTTP: client, API: s.env("GITHUB_API_URL"), GraphQL: s.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: s.forgeToken(),
-		Base: s.config.Forge.Base, Branch: s.config.Forge.Branch, Labels: s.config.Forge.Labels, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
+		Base: s.config.Forge.Base, Branch: s.config.Forge.Branch, Labels: slices.Concat(s.config.Forge.Labels, s.config.Change.Labels), Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 	})
 	if err != nil {
 		hint := "see forge in .pawl.yaml"
@@ -55,7 +60,7 @@ func (s *session) forge(client *httpx.Client) (*gitHub, error) {
 		}
 		return nil, &exit{code: Usage, err: err, hint: hint, topics: []topic{noRepositoryTopic}}
 	}
-	return &gitHub{client: c, clean: s.g.door.Text, ref: s.config.Ledger, method: s.config.Merge.Method, wait: s.config.Merge.Wait}, nil
+	return &gitHub{client: c, clean: s.g.door.Text, asked: s.config.Change, say: s.g.reporter().say, ref: s.config.Ledger, method: s.config.Merge.Method, wait: s.config.Merge.Wait}, nil
 }
 
 // Open reads the tip of the base branch.
@@ -117,6 +122,16 @@ func blobName(data []byte) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// ask asks people to look at a pull request that was just opened, once: who was taken off stays off. That they cannot be
+// asked holds nothing up.
+func (g *gitHub) ask(ctx context.Context, number int) {
+	for _, err := range []error{g.client.AskReviewers(ctx, number, g.asked.Reviewers), g.client.Assign(ctx, number, g.asked.Assignees)} {
+		if err != nil {
+			g.say(slog.LevelWarn, err.Error(), advice(err))
+		}
+	}
+}
+
 // Propose publishes the branch and brings the pull request up to date.
 func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.PullText) (pipeline.Pull, error) {
 	text.Title, text.Body = g.clean(text.Title), g.clean(text.Body)
@@ -135,6 +150,9 @@ func (g *gitHub) Propose(ctx context.Context, set change.Set, text pipeline.Pull
 	}
 	if err := g.explain(ctx, head.Foreign, pull.Number); err != nil {
 		return pipeline.Pull{}, err
+	}
+	if made {
+		g.ask(ctx, pull.Number)
 	}
 	done := "unchanged"
 	switch {

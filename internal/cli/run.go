@@ -151,7 +151,7 @@ func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Clien
 	return pipeline.Runner{
 		Pipeline: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
 		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
-		Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() pipeline.Lister { return s.lister(s.sources(client)) },
+		Words: s.config.Change.Words, Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() pipeline.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }
 

@@ -41,6 +41,7 @@ func waysToStay() []again {
 		{name: "nothing said", exit: 3},
 		{name: "none", config: noChecks, merged: true},
 		{name: "told not to merge", config: noChecks, args: []string{"--no-merge"}},
+		{name: "words of its own", settings: slow, exit: 3, config: short + "change: {title: 'chore(deps): {summary} ', commit: \"build: {manifests}\\n\\nRefs: none  \\n\\n\", labels: [Bot], reviewers: [alice, ghost], assignees: [alice]}\n"},
 		{name: "review", config: noChecks, args: []string{"--event", "push"}},
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
@@ -19,6 +20,37 @@ func (c *checker) forge(f *forgeBlock) Forge {
 	}
 	return Forge{Kind: orElse(f.Kind, "github"), Repository: f.Repository.Value, Base: f.Base.Value,
 		Branch: orElse(f.Branch, "pawl/update"), Labels: texts(f.Labels)}
+}
+
+// person is a login at GitHub, or ORG/TEAM.
+var person = regexp.MustCompile(`^[A-Za-z0-9][\w.\[\]-]*(/[A-Za-z0-9][\w.-]*)?$`)
+
+func (c *checker) change(f *changeBlock) Change {
+	if f == nil {
+		return Change{}
+	}
+	words := func(text strictyaml.Text, name string, lines bool) change.Template {
+		if !text.Set() {
+			return change.Template{}
+		}
+		t, err := change.ParseTemplate(text.Value, lines)
+		if err != nil {
+			c.errorf(text, "write e.g. "+name+": 'chore(deps): {summary}'; {{ and }} stand for a brace", "change.%s: %v", name, err)
+		}
+		return t
+	}
+	for _, p := range append(f.Reviewers, f.Assignees...) {
+		if !person.MatchString(p.Value) {
+			c.errorf(p, "write the name without @, as in `reviewers: [alice, org/team]`", "want the name of a person or a team, have %s", strictyaml.Quote(p.Value))
+		}
+	}
+	for _, p := range f.Assignees {
+		if strings.Contains(p.Value, "/") {
+			c.errorf(p, "name persons", "a team cannot be assigned: %s", strictyaml.Quote(p.Value))
+		}
+	}
+	return Change{Words: change.Words{Title: words(f.Title, "title", false), Commit: words(f.Commit, "commit", true)},
+		Labels: texts(f.Labels), Reviewers: texts(f.Reviewers), Assignees: texts(f.Assignees)}
 }
 
 func (c *checker) merge(m *mergeBlock) Merge {

@@ -35,6 +35,8 @@ type Config struct {
 	Secrets map[string]string
 	// Policy holds for manifests that do not say otherwise.
 	Policy policy.Policy
+	// Change is how a change is worded and who is asked.
+	Change Change
 	Forge  Forge
 	Merge  Merge
 	// Ledger is the ref that holds what survives a run.
@@ -43,6 +45,12 @@ type Config struct {
 	Events Events
 	// Uses are all places that the file sends a variable's value to.
 	Uses []Use
+}
+
+// Change is how a change is worded, and who is asked to look at it.
+type Change struct {
+	Words                        change.Words
+	Labels, Reviewers, Assignees []string
 }
 
 // Use is one place that the value of a variable is sent to, or signs what is sent.
@@ -160,6 +168,7 @@ func (c *checker) config(f fileFormat) Config {
 		Timeouts:    c.timeouts(f.Registries),
 		Secrets:     map[string]string{},
 		Forge:       c.forge(f.Forge),
+		Change:      c.change(f.Change),
 		Merge:       c.merge(f.Merge),
 		Ledger:      orElse(f.Ledger, "refs/pawl/ledger"),
 		Deploy:      c.deploy(f.Deploy),

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
@@ -42,6 +43,15 @@ func mirrors(t *testing.T, written map[string]string) source.Mirrors {
 	return m
 }
 
+func template(t *testing.T, text string) change.Template {
+	t.Helper()
+	words, err := change.ParseTemplate(text, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return words
+}
+
 func TestFull(t *testing.T) {
 	t.Parallel()
 	data, err := os.ReadFile("testdata/full.yaml")
@@ -60,14 +70,17 @@ func TestFull(t *testing.T) {
 		Concurrency: map[string]int{"docker.io": 16},
 		Timeouts:    map[string]time.Duration{},
 		Env:         []string{"MY_VARIABLE"},
-		Secrets:     map[string]string{"MY_TOKEN": "git.example"},
-		Policy:      policy.Policy{Downgrade: policy.Keep},
-		Forge:       config.Forge{Kind: "github", Repository: "infitx-org/profile-cd", Base: "main", Branch: "pawl/update", Labels: []string{"dependencies"}},
-		Merge:       config.Merge{Method: "squash", Wait: 10 * time.Minute, Require: []string{"ci"}},
-		Ledger:      "refs/pawl/ledger",
-		Deploy:      config.Deploy{By: "run", Variable: "PROJECTS", Ref: "main", ExtraPaths: []string{"cluster-config.yaml"}},
+		Values:      []string{"updatecli/values.yaml"},
+		Change: config.Change{Words: change.Words{Title: template(t, "chore: {summary}"), Commit: template(t, "build: {count}")},
+			Labels: []string{"bot"}, Reviewers: []string{"alice", "org/team"}, Assignees: []string{"bob"}},
+		Secrets: map[string]string{"MY_TOKEN": "git.example"},
+		Policy:  policy.Policy{Downgrade: policy.Keep},
+		Forge:   config.Forge{Kind: "github", Repository: "infitx-org/profile-cd", Base: "main", Branch: "pawl/update", Labels: []string{"dependencies"}},
+		Merge:   config.Merge{Method: "squash", Wait: 10 * time.Minute, Require: []string{"ci"}},
+		Ledger:  "refs/pawl/ledger",
+		Deploy:  config.Deploy{By: "run", Variable: "PROJECTS", Ref: "main", ExtraPaths: []string{"cluster-config.yaml"}},
 		Events: config.Events{
-			Source: "https://github.com/infitx-org/profile-cd", Outbox: "DIR", OutboxPlace: strictyaml.Problem{File: ".pawl.yaml", Line: 24, Column: 11}, Accept: []string{"https://ci.example"},
+			Source: "https://github.com/infitx-org/profile-cd", Outbox: "DIR", OutboxPlace: strictyaml.Problem{File: ".pawl.yaml", Line: 26, Column: 11}, Accept: []string{"https://ci.example"},
 			Sinks: []config.Sink{
 				{Type: "file", Path: "events.jsonl", Mode: "binary", Partition: "chain"},
 				{Type: "http", URL: "https://events.example/cdevents", Mode: "binary", Token: "EVENTS_TOKEN", HMAC: "EVENTS_KEY", Partition: "chain"},
@@ -75,9 +88,9 @@ func TestFull(t *testing.T) {
 			},
 		},
 		Uses: []config.Use{
-			{Variable: "EVENTS_TOKEN", To: "https://events.example/cdevents", Setting: "token of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 28, Column: 79}},
-			{Variable: "EVENTS_KEY", To: "https://events.example/cdevents", Setting: "hmac of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 28, Column: 99}},
-			{Variable: "MY_TOKEN", To: "git.example", Setting: "secrets", At: strictyaml.Problem{File: ".pawl.yaml", Line: 10, Column: 11}},
+			{Variable: "EVENTS_TOKEN", To: "https://events.example/cdevents", Setting: "token of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 30, Column: 79}},
+			{Variable: "EVENTS_KEY", To: "https://events.example/cdevents", Setting: "hmac of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 30, Column: 99}},
+			{Variable: "MY_TOKEN", To: "git.example", Setting: "secrets", At: strictyaml.Problem{File: ".pawl.yaml", Line: 11, Column: 11}},
 		},
 	}
 	if diff := equal(want, got); diff != "" {

@@ -18,6 +18,7 @@ type fileFormat struct {
 	Secrets    strictyaml.Map[strictyaml.Text] `yaml:"secrets" doc:"The host that each further token variable may be sent to."`
 	Policy     *manifest.PolicyBlock           `yaml:"policy" doc:"Defaults for every manifest's policy."`
 	Forge      *forgeBlock                     `yaml:"forge" doc:"Where pull requests are opened."`
+	Change     *changeBlock                    `yaml:"change" doc:"How a change is worded, and who is asked to look at it."`
 	Merge      *mergeBlock                     `yaml:"merge" doc:"When a pull request may be merged."`
 	Ledger     strictyaml.Text                 `yaml:"ledger" doc:"The ref that holds what survives a run."`
 	Deploy     *deployBlock                    `yaml:"deploy" doc:"Which pipelines a merge fires."`
@@ -35,6 +36,14 @@ type forgeBlock struct {
 	Base       strictyaml.Text   `yaml:"base" doc:"The branch to update; the default branch when absent."`
 	Branch     strictyaml.Text   `yaml:"branch" doc:"The branch of the pull request; pawl/update when absent."`
 	Labels     []strictyaml.Text `yaml:"labels" doc:"Labels of the pull request."`
+}
+
+type changeBlock struct {
+	Title     strictyaml.Text   `yaml:"title" doc:"The pull request's title, with {summary}, {count} and {manifests}; {summary} when absent."`
+	Commit    strictyaml.Text   `yaml:"commit" doc:"The commit's subject, and further lines before the list of updates; the title when absent. The trailers follow."`
+	Labels    []strictyaml.Text `yaml:"labels" doc:"Labels of the pull request, besides those of forge.labels."`
+	Reviewers []strictyaml.Text `yaml:"reviewers" doc:"Who is asked to review a pull request when it is opened; ORG/TEAM asks a team."`
+	Assignees []strictyaml.Text `yaml:"assignees" doc:"Who is assigned to a pull request when it is opened."`
 }
 
 // mergeBlock is written as the word off, or as a map.

@@ -20,7 +20,7 @@ const reviewLabel = "pawl/review"
 
 // set is the plan as a change of the base.
 func (r Runner) set(profile Profile, plan Plan) change.Set {
-	s := change.Set{Base: profile.BaseSHA, Updates: plan.Changes, Files: plan.Files, Upstream: r.Upstream, Chain: r.Chain}
+	s := change.Set{Base: profile.BaseSHA, Updates: plan.Changes, Files: plan.Files, Upstream: r.Upstream, Chain: r.Chain, Words: r.Words}
 	if open, ok := r.open(); ok {
 		s = r.replaces(open, s)
 	}
@@ -110,7 +110,7 @@ func (d *Deployment) triggers(set change.Set) []PreviewTrigger {
 	var all []PreviewTrigger
 	for _, p := range d.Projects {
 		if p.Consumes(changed, d.Targets, d.Extra) {
-			r := deploy.Request{Ref: d.Ref, Message: change.Title(set), CommitURL: "(known after the merge)"}
+			r := deploy.Request{Ref: d.Ref, Message: change.CommitMessage(set).Subject, CommitURL: "(known after the merge)"}
 			all = append(all, PreviewTrigger{Project: p.Name, Ref: d.Ref, Variables: r.Variables()})
 		}
 	}
@@ -168,7 +168,7 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 	report.Merge = &merged
 	if merged.Outcome == "merged" {
 		written := set.Written(merged.SHA, digests(manifests), merged.At)
-		commit := Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.Title(set), At: merged.At, Pull: pull.Number, Chain: set.Chain, Own: true}
+		commit := Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.CommitMessage(set).Subject, At: merged.At, Pull: pull.Number, Chain: set.Chain, Own: true}
 		for _, f := range set.Files {
 			commit.Changed = append(commit.Changed, f.Path)
 		}

@@ -49,6 +49,8 @@ type Runner struct {
 	Upstream, Chain string
 	// Source names this instance in events; it goes into new chain ids.
 	Source string
+	// Words are how the team words its changes.
+	Words change.Words
 	// Branch is the name of the pull request's branch.
 	Branch string
 	// Absent is how long a required check may take to appear.

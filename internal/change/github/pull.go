@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -282,6 +283,46 @@ func (c *Client) label(ctx context.Context, p *Pull, wanted []string) error {
 		p.Labels = append(p.Labels, missing...)
 	}
 	return c.fail(fmt.Sprintf("labelling pull request %d", p.Number), writePulls, err)
+}
+
+// AskReviewers asks people, and teams as ORG/TEAM, to review a pull request.
+func (c *Client) AskReviewers(ctx context.Context, number int, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	var request gh.ReviewersRequest
+	for _, name := range names {
+		if _, team, ok := strings.Cut(name, "/"); ok {
+			request.TeamReviewers = append(request.TeamReviewers, team)
+		} else {
+			request.Reviewers = append(request.Reviewers, name)
+		}
+	}
+	_, _, err := c.api.PullRequests.RequestReviewers(ctx, c.owner, c.name, number, request)
+	err = c.fail(fmt.Sprintf("asking for reviews of pull request %d", number), writePulls, err)
+	if refused := (*Error)(nil); errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity {
+		refused.Hint = "correct change.reviewers in .pawl.yaml: each has to be a collaborator, and not pawl's own user; for a team the token has to see the organization"
+	}
+	return err
+}
+
+// Assign assigns people to a pull request; GitHub passes over those who may not be assigned.
+func (c *Client) Assign(ctx context.Context, number int, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
+	issue, _, err := c.api.Issues.AddAssignees(ctx, c.owner, c.name, number, names)
+	doing := fmt.Sprintf("assigning pull request %d", number)
+	if err != nil {
+		return c.fail(doing, writePulls, err)
+	}
+	missing := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
+		return slices.ContainsFunc(issue.Assignees, func(u *gh.User) bool { return strings.EqualFold(u.GetLogin(), name) })
+	})
+	if len(missing) > 0 {
+		return &Error{Doing: doing, Status: http.StatusCreated, Message: "left out " + strings.Join(missing, ", "), Hint: "correct change.assignees in .pawl.yaml: who is assigned needs write access"}
+	}
+	return nil
 }
 
 // Close closes a pull request of ours and deletes its branch, and returns how GitHub shows it then. It is ErrForeign, and

@@ -41,6 +41,8 @@ func Operations() []string {
 		"GET " + repo + "/pulls/{pull_number}/merge",
 		"PUT " + repo + "/pulls/{pull_number}/merge",
 		"PUT " + repo + "/pulls/{pull_number}/update-branch",
+		"POST " + repo + "/pulls/{pull_number}/requested_reviewers",
+		"POST " + repo + "/issues/{issue_number}/assignees",
 		"GET " + repo + "/issues/{issue_number}/labels",
 		"POST " + repo + "/issues/{issue_number}/labels",
 		"PUT " + repo + "/issues/{issue_number}/labels",

@@ -79,6 +79,7 @@ func TestRelaxationsAreExactlyWhatExamplesNeed(t *testing.T) {
 	want := []string{
 		"GET /repos/{owner}/{repo}/commits/{commit_sha}/pulls", "GET /repos/{owner}/{repo}/pulls",
 		"GET /repos/{owner}/{repo}/pulls/{pull_number}", "PATCH /repos/{owner}/{repo}/pulls/{pull_number}", "POST /repos/{owner}/{repo}/pulls",
+		"POST /repos/{owner}/{repo}/pulls/{pull_number}/requested_reviewers",
 	}
 	if !slices.Equal(lifted, want) {
 		t.Errorf("lifted %v, want %v", lifted, want)

@@ -71,6 +71,8 @@ func TestEveryOperationConforms(t *testing.T) {
 		{"GET", "/pulls/1/files", nil},
 		{"GET", "/pulls/1/commits", nil},
 		{"PUT", "/pulls/1/update-branch", body{"expected_head_sha": head}},
+		{"POST", "/pulls/1/requested_reviewers", body{"reviewers": []string{"boss"}}},
+		{"POST", "/issues/1/assignees", body{"assignees": []string{"boss", "nobody"}}},
 		{"GET", "/issues/1/labels", nil},
 		{"POST", "/issues/1/labels", []string{"a"}},
 		{"PUT", "/issues/1/labels", body{"labels": []string{"a/b"}}},

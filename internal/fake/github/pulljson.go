@@ -92,8 +92,8 @@ func (p *pull) simpleJSON() obj {
 		"commits_url": self + "/commits", "review_comments_url": self + "/comments", "review_comment_url": r.api("/pulls/comments{/number}"),
 		"comments_url": issue + "/comments", "statuses_url": r.api("/statuses/" + p.headSHA),
 		"created_at": stamp(p.created), "updated_at": stamp(p.updated), "closed_at": stampOrNil(p.closed), "merged_at": stampOrNil(p.merged),
-		"merge_commit_sha": textOrNil(p.shownCommit()), "assignee": nil, "assignees": []obj{}, "milestone": nil, "active_lock_reason": nil,
-		"requested_reviewers": []obj{}, "requested_teams": []obj{}, "author_association": p.association(), "auto_merge": p.autoJSON(),
+		"merge_commit_sha": textOrNil(p.shownCommit()), "assignee": nil, "assignees": r.usersJSON(p.assignees), "milestone": nil, "active_lock_reason": nil,
+		"requested_reviewers": r.usersJSON(p.reviewers), "requested_teams": []obj{}, "author_association": p.association(), "auto_merge": p.autoJSON(),
 		"head": p.sideJSON(p.head, p.headRef, p.headSHA), "base": p.sideJSON(r, p.baseRef, p.baseSHA),
 		"_links": obj{
 			"self": link(self), "html": link(html), "issue": link(issue), "comments": link(issue + "/comments"),

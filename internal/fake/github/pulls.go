@@ -24,6 +24,8 @@ type pull struct {
 	closedBy, mergedBy string
 	mergeCommit        string
 	labels             []string
+	reviewers          []string
+	assignees          []string
 	auto               *autoMerge
 	queuedAt           time.Time // zero: not in the merge queue
 	known              verdict

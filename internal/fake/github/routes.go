@@ -71,6 +71,8 @@ func routes() []route {
 		{"GET", repo + "/pulls/{pull_number}/merge", isMerged, nil},
 		{"PUT", repo + "/pulls/{pull_number}/merge", mergePull, nil},
 		{"PUT", repo + "/pulls/{pull_number}/update-branch", updateBranch, nil},
+		{"POST", repo + "/pulls/{pull_number}/requested_reviewers", requestReviewers, nil},
+		{"POST", repo + "/issues/{issue_number}/assignees", addAssignees, nil},
 		{"GET", repo + "/issues/{issue_number}/labels", listLabels, nil},
 		{"POST", repo + "/issues/{issue_number}/labels", addLabels, nil},
 		{"PUT", repo + "/issues/{issue_number}/labels", setLabels, nil},
