@@ -111,6 +111,13 @@ func (r reporter) problem(p strictyaml.Problem) {
 	r.say(level, p.Error(), p.Hint)
 }
 
+// next says to a person what to do with what was printed; a log has no use for it.
+func (r reporter) next(hint string) {
+	if r.json == nil {
+		fmt.Fprintf(r.sys.Err, "pawl: next: %s\n", hint)
+	}
+}
+
 func (r reporter) say(level slog.Level, message, hint string) {
 	if r.json != nil {
 		attrs := []any{}

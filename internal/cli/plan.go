@@ -43,6 +43,9 @@ func (o *planOptions) run(ctx context.Context) error {
 	if err := render(o.sys.Out, o.output, plan, o.verbose); err != nil {
 		return &exit{code: Failure, err: err}
 	}
+	if o.output == "table" && len(plan.Changes) > 0 {
+		o.reporter().next("pawl apply writes them here, pawl run opens a pull request")
+	}
 	switch {
 	case plan.Failed():
 		return &exit{code: Partial, topics: topicsOfPlan(plan)}
