@@ -180,11 +180,13 @@ func (c *checker) config(f fileFormat) Config {
 	for _, v := range f.Values {
 		config.Values = append(config.Values, c.below(v))
 	}
+	others := c.uses
+	c.uses = nil
 	for _, s := range f.Secrets {
 		config.Secrets[c.variable(s.Key)] = c.host(s.Value)
 		c.use(s.Key, s.Value.Value, "secrets")
 	}
-	config.Uses = c.uses
+	config.Uses = append(c.uses, others...) // what binds a variable comes before what uses it
 	c.refs(f, config)
 	var faults []strictyaml.Problem
 	config.Policy, faults = manifest.TranslatePolicy(c.file, f.Policy, policy.Policy{})

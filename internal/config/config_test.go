@@ -88,9 +88,9 @@ func TestFull(t *testing.T) {
 			},
 		},
 		Uses: []config.Use{
+			{Variable: "MY_TOKEN", To: "git.example", Setting: "secrets", At: strictyaml.Problem{File: ".pawl.yaml", Line: 11, Column: 11}},
 			{Variable: "EVENTS_TOKEN", To: "https://events.example/cdevents", Setting: "token of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 30, Column: 79}},
 			{Variable: "EVENTS_KEY", To: "https://events.example/cdevents", Setting: "hmac of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 30, Column: 99}},
-			{Variable: "MY_TOKEN", To: "git.example", Setting: "secrets", At: strictyaml.Problem{File: ".pawl.yaml", Line: 11, Column: 11}},
 		},
 	}
 	if diff := equal(want, got); diff != "" {
