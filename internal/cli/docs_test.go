@@ -335,7 +335,7 @@ func TestSpoiltDocs(t *testing.T) {
 		{"docs/getting-started.md", "versionfilter", "versionfiltr", `unknown key "versionfiltr"`},
 		{"docs/getting-started.md", "v1.0.0  v1.1.0", "v1.0.0  v1.2.0", "prints something else"},
 		{"docs/getting-started.md", "pawl explain web", "pawl explain wbe", "prints something else"},
-		{"docs/getting-started.md", "pawl apply", "ppawl apply", "no test knows how to run"},
+		{"docs/getting-started.md", "```sh\npawl apply", "```sh\nppawl apply", "no test knows how to run"},
 		{"docs/getting-started.md", "pawl run --dry-run", "pawl run --try-run", "exit code 4"},
 		{"docs/security.md", "(operating.md#tokens)", "(operating.md#token)", "has no such heading"},
 		{"docs/gitlab.md", `"secret":`, `"secrets":`, `the field "secrets" is not known`},
