@@ -32,7 +32,9 @@ type System struct {
 	Environ func() []string
 	// Terminal reports that a person watches Err, Screen that one watches Out.
 	Terminal, Screen bool
-	Now              func() time.Time
+	// Width is that of the screen in characters, 0 when it is none.
+	Width int
+	Now   func() time.Time
 	// Sleep waits, or returns the context's error earlier.
 	Sleep func(ctx context.Context, d time.Duration) error
 	// Transport sends every request; nil is the network.
@@ -43,8 +45,9 @@ type System struct {
 
 // OS returns the real process's System.
 func OS() System {
+	width, _, _ := term.GetSize(int(os.Stdout.Fd()))
 	return System{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, Environ: os.Environ, Terminal: term.IsTerminal(int(os.Stderr.Fd())),
-		Screen: term.IsTerminal(int(os.Stdout.Fd())), Now: time.Now, Sleep: httpx.Sleep}
+		Screen: term.IsTerminal(int(os.Stdout.Fd())), Width: width, Now: time.Now, Sleep: httpx.Sleep}
 }
 
 // Run runs the command line and returns the exit code.

@@ -107,7 +107,7 @@ func (d *demonstration) transport() http.RoundTripper {
 // its own.
 func (d *demonstration) show(report pipeline.Report) error {
 	var text strings.Builder
-	_ = writeTable(&text, report.Plan, false) // a strings.Builder never fails
+	_ = writeTable(&text, report.Plan, false, paper{}) // a strings.Builder never fails
 	d.tell.text(text.String())
 	sinks, err := d.sinks()
 	if err != nil {

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
@@ -52,7 +51,8 @@ func addReport(cmd *cobra.Command, to *string) {
 }
 
 // render prints the plan in the form asked for.
-func render(w io.Writer, form string, plan pipeline.Plan, verbose bool) error {
+func (g *globals) render(form string, plan pipeline.Plan) error {
+	w := g.sys.Out
 	switch form {
 	case "json":
 		return writeJSON(w, plan)
@@ -61,7 +61,7 @@ func render(w io.Writer, form string, plan pipeline.Plan, verbose bool) error {
 	case "markdown":
 		return writeMarkdown(w, plan)
 	default:
-		return writeTable(w, plan, verbose)
+		return writeTable(w, plan, g.verbose, g.paper())
 	}
 }
 
@@ -92,16 +92,11 @@ func gitPath(p string) string {
 }
 
 // writeTable prints the changes, then what needs to be seen, then the sums.
-func writeTable(w io.Writer, plan pipeline.Plan, verbose bool) error {
-	tw := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+func writeTable(w io.Writer, plan pipeline.Plan, verbose bool, on paper) error {
 	if len(plan.Changes) > 0 {
-		fmt.Fprintln(tw, "UPDATE\tFROM\tTO\tFILE\tKEY")
-	}
-	for _, c := range plan.Changes {
-		fmt.Fprintln(tw, row(c.Manifest, c.Old, c.New, c.File, place(c)))
-	}
-	if err := tw.Flush(); err != nil {
-		return err
+		if err := writeChanges(w, plan.Changes, on); err != nil {
+			return err
+		}
 	}
 	for _, o := range plan.Outcomes {
 		if verbose || o.Outcome != policy.Update && o.Outcome != policy.Current || noteworthy(o) {
@@ -121,13 +116,6 @@ func place(c change.Update) string {
 		return c.Key
 	}
 	return fmt.Sprintf("%s (document %d)", c.Key, c.Document+1)
-}
-
-func row(cells ...string) string {
-	for i, c := range cells {
-		cells[i] = printable(c)
-	}
-	return strings.Join(cells, "\t")
 }
 
 func writeOutcome(w io.Writer, o pipeline.Outcome) {

@@ -40,7 +40,7 @@ func (o *planOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	if err := render(o.sys.Out, o.output, plan, o.verbose); err != nil {
+	if err := o.render(o.output, plan); err != nil {
 		return &exit{code: Failure, err: err}
 	}
 	if o.output == "table" && len(plan.Changes) > 0 {
@@ -102,7 +102,7 @@ func (o *applyOptions) run(ctx context.Context) error {
 		o.reporter().say(slog.LevelWarn, "removing what a killed run left: "+err.Error(), "")
 	}
 	written, errs := pipeline.Apply(plan.Files, s.tree)
-	if err := render(o.sys.Out, o.output, plan, o.verbose); err != nil {
+	if err := o.render(o.output, plan); err != nil {
 		return &exit{code: Failure, err: err}
 	}
 	if o.output == "table" && len(written) > 0 {

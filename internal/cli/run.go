@@ -255,7 +255,7 @@ func (o *runOptions) print(report pipeline.Report, markdown string) error {
 		_, err := io.WriteString(o.sys.Out, markdown)
 		return err
 	}
-	if err := writeTable(o.sys.Out, report.Plan, o.verbose); err != nil {
+	if err := writeTable(o.sys.Out, report.Plan, o.verbose, o.paper()); err != nil {
 		return err
 	}
 	for _, line := range runLines(report) {

@@ -79,7 +79,7 @@ func (s *session) load() error {
 		Defaults:   s.config.Policy,
 	})
 	if errors.Is(err, manifest.ErrNone) {
-		return &exit{code: Usage, err: err, hint: "pawl init writes the first ones; where there are some, name their directory with --manifests, or the profile's with --root", topics: []topic{noManifestTopic}}
+		return &exit{code: Usage, err: err, hint: "name the directory with --manifests, or the profile's directory with --root; pawl init writes the first manifests", topics: []topic{noManifestTopic}}
 	}
 	if err != nil {
 		return &exit{code: Usage, err: err, topics: []topic{noManifestTopic}}
