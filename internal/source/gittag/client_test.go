@@ -37,8 +37,14 @@ func git(t *testing.T, dir, stdin string, args ...string) string {
 // serve is git's own server over the repositories below a directory.
 func serve(t *testing.T, root string) http.Handler {
 	t.Helper()
-	path := git(t, root, "", "--exec-path")
-	return &cgi.Handler{Path: filepath.Join(path, "git-http-backend"), Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1"}}
+	backend := filepath.Join(git(t, root, "", "--exec-path"), "git-http-backend")
+	if _, err := os.Stat(backend); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal(err)
+		}
+		t.Skip("git has no server here: ", err)
+	}
+	return &cgi.Handler{Path: backend, Env: []string{"GIT_PROJECT_ROOT=" + root, "GIT_HTTP_EXPORT_ALL=1"}}
 }
 
 // TestGitServer lists the tags of real repositories that git itself serves: light and annotated ones, many, and none.
