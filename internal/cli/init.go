@@ -339,12 +339,20 @@ func (o *initOptions) conclude(p scaffold.Proposal) error {
 	}
 	defer s.close()
 	errs, warnings := 0, 0
-	for _, p := range s.check() {
+	problems := s.check()
+	for _, p := range problems {
 		if p.Warning {
 			warnings++
-			continue
+		} else {
+			errs++
 		}
-		if errs++; errs <= mostErrors || o.verbose {
+	}
+	if !o.verbose {
+		problems = slices.DeleteFunc(strictyaml.Grouped(problems), func(p strictyaml.Problem) bool { return p.Warning })
+		problems = problems[:min(len(problems), mostErrors)]
+	}
+	for _, p := range problems {
+		if !p.Warning {
 			o.reporter().problem(p)
 		}
 	}
