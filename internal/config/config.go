@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -186,7 +187,7 @@ func (c *checker) config(f fileFormat) Config {
 		config.Secrets[c.variable(s.Key)] = c.host(s.Value)
 		c.use(s.Key, s.Value.Value, "secrets")
 	}
-	config.Uses = append(c.uses, others...) // what binds a variable comes before what uses it
+	config.Uses = slices.Concat(c.uses, others) // what binds a variable comes before what uses it
 	c.refs(f, config)
 	var faults []strictyaml.Problem
 	config.Policy, faults = manifest.TranslatePolicy(c.file, f.Policy, policy.Policy{})
