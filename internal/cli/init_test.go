@@ -198,7 +198,7 @@ func TestMigrationGuide(t *testing.T) {
 				}); code != 0 {
 					t.Errorf("%s: exit code %d: %s%s", line, code, out.String(), errs.String())
 				}
-				outputs[line] = out.String()
+				outputs[line] = out.String() + errs.String()
 			}
 		case "console":
 			shown++
