@@ -106,12 +106,13 @@ func (t *translator) text(one Target, id strictyaml.Text, b targetBlock, d docum
 
 // steers reports whether a file decides what runs, here or in a pipeline.
 func steers(file string) bool {
-	for _, dir := range []string{".github/workflows/", ".gitlab/", ".circleci/"} {
+	for _, dir := range []string{".github/workflows/", ".gitea/workflows/", ".forgejo/workflows/", ".gitlab/", ".circleci/", ".woodpecker/", ".buildkite/"} {
 		if strings.HasPrefix(strings.ToLower(file), dir) {
 			return true
 		}
 	}
-	return slices.Contains([]string{".pawl.yaml", ".gitlab-ci.yml", ".gitlab-ci.yaml"}, strings.ToLower(file))
+	return slices.Contains([]string{".pawl.yaml", ".gitlab-ci.yml", ".gitlab-ci.yaml", ".woodpecker.yml", ".woodpecker.yaml", ".drone.yml", ".travis.yml",
+		"azure-pipelines.yml", "bitbucket-pipelines.yml", "jenkinsfile"}, strings.ToLower(file))
 }
 
 // either returns what stands under a name or, several, under its plural.

@@ -53,6 +53,8 @@ func TestTextTargets(t *testing.T) {
 		`spec: {file: f, matchpattern: 'a(b)'}, disablesourceinput: true`: "",
 		`spec: {file: .github/workflows/ci.yaml, matchpattern: 'a(b)'}`:   "",
 		`spec: {file: ./.pawl.yaml, matchpattern: 'a(b)'}`:                "",
+		`spec: {file: .forgejo/workflows/ci.yaml, matchpattern: 'a(b)'}`:  "",
+		`spec: {file: Jenkinsfile, matchpattern: 'a(b)'}`:                 "",
 		`spec: {file: .gitlab-ci.yml, matchpattern: 'a(b)'}`:              "",
 		`spec: {file: manifests/app.yaml, matchpattern: 'a(b)'}`:          "",
 		`spec: {file: ../f, matchpattern: 'a(b)'}`:                        "",

@@ -157,7 +157,7 @@ func decode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 
 var (
 	variable = mustPattern(`\{\{-?\s*(?:requiredEnv|env)\s+["` + "`" + `]([A-Za-z_][A-Za-z0-9_]*)["` + "`" + `]`)
-	token    = mustPattern(`(?m)^\s*(?:token|username):.*$`)
+	token    = mustPattern(`(?m)(?:^|[\s{,])(?:token|username|password):\s*["']?\{\{[^{}\n]*\}\}`)
 	template = mustPattern(`\{\{[^{}\n]*\}\}`)
 	lookup   = mustPattern(`\{\{-?\s*(?:(?:requiredEnv|env)\s+)?\.\w`)
 	nameIn   = mustPattern(`\{\{-?\s*(?:requiredEnv|env)\s+(\.\w+(?:\.\w+)*)`)

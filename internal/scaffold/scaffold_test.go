@@ -179,8 +179,9 @@ func TestSettings(t *testing.T) {
 				"# merge.require: [ci], the checks to wait for, or none; without it those that the branch's protection requires\n" +
 				"deploy:\n  projects:\n    - {name: dev, url: 'https://gitlab.example/api/v4/projects/19/trigger/pipeline', secret: TOKEN_DEV, paths: [a.yaml]}\n"},
 		"variables of manifests": {map[string]string{".updatecli/a.yaml": strings.Replace(tracked, "org/web", "'{{ requiredEnv \"REGION\" }}/web'", 1),
-			".updatecli/b.yaml": "sources:\n  a:\n    kind: githubrelease\n    spec:\n      owner: o\n      repository: r\n      token: '{{ requiredEnv \"GHE_TOKEN\" }}'\n      url: https://git.example/api/v3\n      versionfilter: ^1.0.0\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n"},
-			"version: 1\nenv: [REGION]\nsecrets: {GHE_TOKEN: git.example}\n# forge.repository: OWNER/NAME; git knows no remote at GitHub\n" +
+			".updatecli/b.yaml": "sources:\n  a:\n    kind: githubrelease\n    spec:\n      owner: o\n      repository: r\n      token: '{{ requiredEnv \"GHE_TOKEN\" }}'\n      url: https://git.example/api/v3\n      versionfilter: ^1.0.0\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n",
+			".updatecli/c.yaml": "sources: {a: {kind: githubrelease, spec: {owner: o, repository: r, token: '{{ requiredEnv \"FLOW_TOKEN\" }}', url: 'https://flow.example/api/v3', versionfilter: ^1.0.0}}}\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.b}}}\n"},
+			"version: 1\nenv: [REGION]\nsecrets: {FLOW_TOKEN: flow.example, GHE_TOKEN: git.example}\n# forge.repository: OWNER/NAME; git knows no remote at GitHub\n" +
 				"# merge.require: [ci], the checks to wait for, or none; without it those that the branch's protection requires\n" +
 				"# deploy.projects: ${PROJECTS}; no workflow here says which GitLab projects deploy this\n"},
 		"values of manifests": {map[string]string{"updatecli/values.yaml": "git: {token: GHE_TOKEN}\nregion: REGION\nowner: o\n",
