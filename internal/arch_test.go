@@ -21,6 +21,7 @@ var pureLibraries = []string{
 	"github.com/Masterminds/semver/v3",
 	"github.com/agnivade/levenshtein",
 	"github.com/google/go-containerregistry/pkg/name",
+	"github.com/google/uuid",
 	"github.com/vmware-labs/yaml-jsonpath/pkg/yamlpath",
 	"gopkg.in/yaml.v3",
 }

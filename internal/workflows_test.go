@@ -112,7 +112,7 @@ func TestProposedWorkflows(t *testing.T) {
 			".github/workflows/docker-image.yaml": {Data: []byte("jobs: {b: {steps: [{run: docker build .}]}}\n")}, ".github/workflows/gitlab.yaml": {Data: []byte("jobs: {b: {steps: []}}\n")}},
 		"other manifests": {"manifests/a.yaml": {Data: []byte("kind: Service\nimage: org/app:v1.0.0\n")}},
 	} {
-		p, err := scaffold.Propose(files, scaffold.Options{Workflows: os.DirFS(".."), Version: "v1.0.0", Commit: releaseCommit})
+		p, err := scaffold.Propose(files, scaffold.Options{Version: "v1.0.0", Commit: releaseCommit})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -145,7 +145,7 @@ func TestWorkflowsShowAnEnvironment(t *testing.T) {
 	for _, file := range []string{".github/workflows/docker-image.yaml", ".github/workflows/gitlab.yaml"} {
 		files[file] = readText(t, file)
 	}
-	p, err := scaffold.Propose(fstest.MapFS{"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}}, scaffold.Options{Workflows: os.DirFS(".."), Version: "v1.0.0", Commit: releaseCommit})
+	p, err := scaffold.Propose(fstest.MapFS{"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}}, scaffold.Options{Version: "v1.0.0", Commit: releaseCommit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -491,7 +491,7 @@ func TestWorkflowsPassThePause(t *testing.T) {
 	for _, version := range []string{"v1.0.0", ""} {
 		p, err := scaffold.Propose(fstest.MapFS{"values.yaml": {Data: []byte("image: org/app:v1.0.0\n")}, ".github/workflows/t.yaml": {Data: []byte(
 			"jobs:\n  g:\n    strategy: {matrix: {p: '${{ fromJSON(vars.PROJECTS) }}'}}\n    steps: [{run: 'curl -F token=$T $U', env: {T: '${{ secrets.T }}'}}]\n")}},
-			scaffold.Options{Workflows: os.DirFS(".."), Version: version, Commit: releaseCommit})
+			scaffold.Options{Version: version, Commit: releaseCommit})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -39,7 +39,7 @@ const (
 	ForeignCommit Code = "foreign-commit"
 	BaseMoved     Code = "base-moved"
 	DiffDiffers   Code = "diff-differs"
-	IsHeld        Code = "held"
+	IsHeld        Code = "held" // of the contract: no rule gives it now
 	IsPeopleEdit  Code = "people-edit"
 	IsVetoed      Code = "vetoed"
 	RequireIsBare Code = "require-unset"
@@ -69,6 +69,9 @@ type Decision struct {
 	grant   Grant
 }
 
+// decided reports whether a rule has an answer already; the zero Decision leaves it to the next rule.
+func (d Decision) decided() bool { return d.Verdict != "" }
+
 // Grant is the permission to merge one pull request at one head. Only Authorize and MayArm make one; the zero Grant
 // permits nothing.
 type Grant struct {
@@ -97,19 +100,26 @@ const silence = time.Minute
 // holds a changed value; every required check is successful on this very head; and the plan was made on the base as it
 // is now.
 func Authorize(plan Set, pull PullRequest, checks Checks, view View, rules Rules) Decision {
-	for _, ask := range []func() Decision{
-		func() Decision { return askRun(plan, checks.Require, rules) },
-		func() Decision { return askState(pull) },
-		func() Decision { return askOwner(pull, rules) },
-		func() Decision { return askCommits(pull, rules.Self) },
-		func() Decision { return askDiff(plan, pull, rules) },
-		func() Decision { return askHolds(plan, rules.Holds) },
-		func() Decision { return askPeople(plan, view) },
-		func() Decision { return askChecks(pull.HeadSHA, checks) },
-	} {
-		if d := ask(); d.Verdict != "" {
-			return d
-		}
+	if d := askRun(plan, checks.Require, rules); d.decided() {
+		return d
+	}
+	if d := askState(pull); d.decided() {
+		return d
+	}
+	if d := askOwner(pull, rules); d.decided() {
+		return d
+	}
+	if d := askCommits(pull, rules.Self); d.decided() {
+		return d
+	}
+	if d := askDiff(plan, pull, rules); d.decided() {
+		return d
+	}
+	if d := askPeople(plan, view); d.decided() {
+		return d
+	}
+	if d := askChecks(pull.HeadSHA, checks); d.decided() {
+		return d
 	}
 	return Decision{
 		Verdict: Granted, Code: Authorized, Detail: "every rule for a merge holds",
@@ -232,19 +242,6 @@ func askDiff(plan Set, pull PullRequest, rules Rules) Decision {
 	for _, f := range plan.Files {
 		if _, missing := want[f.Path]; missing {
 			return refuse(DiffDiffers, hint, "it lacks the plan's change of %q", f.Path)
-		}
-	}
-	return Decision{}
-}
-
-// askHolds asks whether a changed value is held.
-func askHolds(plan Set, holds []Hold) Decision {
-	for _, u := range plan.sorted() {
-		for _, h := range holds {
-			if h.Manifest != "" && h.Manifest != u.Manifest || h.Place != (ledger.Place{}) && h.Place != u.place() {
-				continue
-			}
-			return refuse(IsHeld, "plan again", "%s is held: %s", u.Manifest, h.Reason)
 		}
 	}
 	return Decision{}

@@ -93,10 +93,6 @@ var flips = []struct {
 	{"a file twice", func(q *question) { q.pull.Files = append(q.pull.Files, q.pull.Files...) }, Refused, DiffDiffers},
 	{"one file less", func(q *question) { q.pull.Files = nil }, Refused, DiffDiffers},
 	{"mode changed", func(q *question) { q.pull.Irregular = []string{"f.yaml"} }, Refused, DiffDiffers},
-	{"hold of the manifest", func(q *question) { q.rules.Holds = []Hold{{Manifest: "a", Reason: "x"}} }, Refused, IsHeld},
-	{"hold of the scalar", func(q *question) {
-		q.rules.Holds = []Hold{{Place: ledger.Place{File: "f.yaml", Key: "$.tag"}}}
-	}, Refused, IsHeld},
 	{"edited by a person", func(q *question) {
 		q.view.Ledger = q.view.Ledger.Written(ledger.Value{Place: ledger.Place{File: "f.yaml", Key: "$.tag"},
 			Asker: ledger.Asker{Manifest: "a", Digest: "d"}, Value: "v2", Version: "v2"})
@@ -197,7 +193,6 @@ func TestAuthorizeGrants(t *testing.T) {
 			q.view.Ledger = q.view.Ledger.Written(ledger.Value{Place: ledger.Place{File: "f.yaml", Key: "$.tag"},
 				Asker: ledger.Asker{Manifest: "a", Digest: "before"}, Value: "v9", Version: "v9"})
 		}},
-		{"hold of something else", func(q *question) { q.rules.Holds = []Hold{{Manifest: "b"}} }},
 	}
 	for _, tt := range tests {
 		q := granted()

@@ -120,16 +120,8 @@ type Rules struct {
 	Repository, Branch, Base string
 	// BaseSHA is the tip of the base branch, read just now.
 	BaseSHA string
-	// Freeze is the reason why nothing is merged now, Holds the scalars that policy or a person holds.
+	// Freeze is the reason why nothing is merged now.
 	Freeze string
-	Holds  []Hold
 	// NoArm keeps the forge from merging by itself: no auto-merge and no merge queue.
 	NoArm bool
-}
-
-// Hold keeps one manifest from changing, or one of its scalars when Place is set.
-type Hold struct {
-	Manifest string
-	Place    ledger.Place
-	Reason   string
 }

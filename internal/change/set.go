@@ -1,15 +1,17 @@
 package change
 
 import (
+	"bytes"
 	"cmp"
-	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"hash"
+	"io"
 	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
@@ -87,25 +89,20 @@ func Held(p ledger.Pull) []Update {
 	return all
 }
 
-// put hashes texts with their lengths, so that no two lists of texts look alike.
-func put(h hash.Hash, texts ...string) {
+// put writes texts with their lengths, so that no two lists of texts look alike.
+func put(w io.Writer, texts ...string) {
 	for _, t := range texts {
-		h.Write(binary.BigEndian.AppendUint64(nil, uint64(len(t))))
-		h.Write([]byte(t))
+		_, _ = w.Write(binary.BigEndian.AppendUint64(nil, uint64(len(t))))
+		_, _ = io.WriteString(w, t)
 	}
 }
 
 // ChainID returns the id of the chain that a change begins when no incoming event names one: a version 5 UUID
 // (RFC 9562, section 5.5) in the URL namespace over the source of the events, the base SHA and the digest of the set.
 func ChainID(source, base, digest string) string {
-	namespace := []byte{0x6b, 0xa7, 0xb8, 0x11, 0x9d, 0xad, 0x11, 0xd1, 0x80, 0xb4, 0x00, 0xc0, 0x4f, 0xd4, 0x30, 0xc8}
-	h := sha1.New()
-	h.Write(namespace)
-	put(h, source, base, digest)
-	id := h.Sum(nil)[:16]
-	id[6] = id[6]&0x0f | 0x50
-	id[8] = id[8]&0x3f | 0x80
-	return fmt.Sprintf("%x-%x-%x-%x-%x", id[0:4], id[4:6], id[6:8], id[8:10], id[10:16])
+	var all bytes.Buffer
+	put(&all, source, base, digest)
+	return uuid.NewSHA1(uuid.NameSpaceURL, all.Bytes()).String()
 }
 
 // sorted returns the updates ordered by manifest, file, document and key.

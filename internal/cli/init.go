@@ -12,7 +12,6 @@ import (
 	"github.com/aymanbagabas/go-udiff"
 	"github.com/spf13/cobra"
 
-	"github.com/pawl-cd/pawl"
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 	"github.com/pawl-cd/pawl/internal/policy"
@@ -75,7 +74,7 @@ func (o *initOptions) run() error {
 	if err := o.inRepository(tree, settings); err != nil {
 		return err
 	}
-	p, err := scaffold.Propose(tree.FS(), scaffold.Options{Workflows: pawl.Workflows, Version: buildVersion(), Commit: buildCommit(), Config: settings})
+	p, err := scaffold.Propose(tree.FS(), scaffold.Options{Version: buildVersion(), Commit: buildCommit(), Config: settings})
 	if err != nil {
 		return &exit{code: Failure, err: err}
 	}

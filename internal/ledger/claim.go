@@ -154,17 +154,6 @@ func (l Ledger) ClaimOf(commit, project string) (Claim, bool) {
 	return l.Claims[at], true
 }
 
-// ClaimsOf returns the claims of a commit, in the order of their projects.
-func (l Ledger) ClaimsOf(commit string) []Claim {
-	var claims []Claim
-	for _, c := range l.Claims {
-		if c.Commit == commit {
-			claims = append(claims, c)
-		}
-	}
-	return claims
-}
-
 // cut bounds a text to maxDetail bytes of valid UTF-8.
 func cut(text string) string {
 	if len(text) <= maxDetail {

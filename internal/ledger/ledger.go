@@ -35,16 +35,6 @@ type Ledger struct {
 // was faster.
 type Transition func(Ledger) Ledger
 
-// Then joins transitions into one that applies them in order.
-func Then(steps ...Transition) Transition {
-	return func(l Ledger) Ledger {
-		for _, step := range steps {
-			l = step(l)
-		}
-		return l
-	}
-}
-
 // Extra holds the JSON fields of an entry that this version does not know; they survive a rewrite.
 type Extra map[string]json.RawMessage
 

@@ -149,7 +149,7 @@ func (l Ledger) OpenPulls() []int {
 
 // Knows reports whether a merged commit is recorded already, with its values or its triggers.
 func (l Ledger) Knows(commit string) bool {
-	return slices.ContainsFunc(l.Values, func(v Value) bool { return v.Commit == commit }) || len(l.ClaimsOf(commit)) > 0
+	return slices.ContainsFunc(l.Values, func(v Value) bool { return v.Commit == commit }) || slices.ContainsFunc(l.Claims, func(c Claim) bool { return c.Commit == commit })
 }
 
 // Heads are the commits that were pushed to pull requests.

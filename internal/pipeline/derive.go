@@ -74,7 +74,7 @@ func (o *Observer) unfinished() []ledger.Claim {
 	return slices.DeleteFunc(o.accepted(), func(c ledger.Claim) bool {
 		_, followed := o.followed[pipelineKey{c.Project, c.PipelineID}]
 		return followed || slices.ContainsFunc(ends, func(status string) bool {
-			return len(o.lacking(o.teller.PipelineFinished(pipelineOf(c), status, c.Queued))) == 0
+			return o.lacking(o.teller.PipelineFinished(pipelineOf(c), status, c.Queued)).nobody()
 		})
 	})
 }
@@ -105,9 +105,8 @@ func (o *Observer) catchUp() {
 		}
 	}
 	for _, m := range all {
-		sinks := o.lacking(m)
-		if len(sinks) > 0 || sinks == nil && !o.before[m.ID] {
-			o.tell(m, sinks)
+		if to := o.lacking(m); !to.all || !o.before[m.ID] {
+			o.tell(m, to)
 		}
 	}
 }

@@ -3,7 +3,6 @@ package pipeline_test
 import (
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -95,7 +94,7 @@ func disturb(random *rand.Rand, items []item) []item {
 // checkEntries holds the plan of the manifests that init wrote for the first list against the list as it is now.
 func checkEntries(t *testing.T, w *world, shape string, first, now []item) {
 	t.Helper()
-	p, err := scaffold.Propose(fstest.MapFS{"a.yaml": {Data: []byte(list(shape, first))}}, scaffold.Options{Workflows: os.DirFS("../..")})
+	p, err := scaffold.Propose(fstest.MapFS{"a.yaml": {Data: []byte(list(shape, first))}}, scaffold.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

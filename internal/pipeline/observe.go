@@ -102,9 +102,9 @@ func (o *Observer) Started() {
 	defer o.mu.Unlock()
 	at := o.Clock()
 	if o.About.Dispatched {
-		o.tell(o.teller.Queued(at), nil)
+		o.tell(o.teller.Queued(at), everyone)
 	}
-	o.tell(o.teller.Started(at), nil)
+	o.tell(o.teller.Started(at), everyone)
 }
 
 // Finished tells how the run ended, fills the report's events, hands over what waits, and writes into the ledger what
@@ -143,7 +143,7 @@ func (o *Observer) tellEnd(report *Report, err error) {
 	o.tellQueries()
 	finish := finishOf(*report, err)
 	finish.At = o.Clock()
-	o.tell(o.teller.Finished(finish), nil)
+	o.tell(o.teller.Finished(finish), everyone)
 	for _, m := range o.told {
 		report.Events = append(report.Events, json.RawMessage(m.Body))
 	}
@@ -152,9 +152,21 @@ func (o *Observer) tellEnd(report *Report, err error) {
 // sends reports whether anybody gets the events.
 func (o *Observer) sends() bool { return o.Outbox != nil && !o.Silent }
 
-// tell keeps an event for the sinks that are named, for all when none is; one that was told already is not told again.
-func (o *Observer) tell(m event.Message, sinks []string) {
-	if o.ids[m.ID] || sinks != nil && len(sinks) == 0 {
+// receivers are the sinks that lack an event: those that are named, or all when it is not known which.
+type receivers struct {
+	all   bool
+	named []string
+}
+
+// everyone is all sinks.
+var everyone = receivers{all: true}
+
+// nobody reports that no sink lacks the event.
+func (r receivers) nobody() bool { return !r.all && len(r.named) == 0 }
+
+// tell keeps an event for its receivers; one that was told already, or that nobody lacks, is not told again.
+func (o *Observer) tell(m event.Message, to receivers) {
+	if o.ids[m.ID] || to.nobody() {
 		return
 	}
 	o.ids[m.ID] = true
@@ -163,7 +175,8 @@ func (o *Observer) tell(m event.Message, sinks []string) {
 	if !o.sends() {
 		return
 	}
-	if sinks == nil {
+	sinks := to.named
+	if to.all {
 		sinks = o.Outbox.Sinks()
 	}
 	if err := o.Outbox.Add(m, sinks); err != nil && o.failure == nil {
@@ -177,7 +190,7 @@ func (o *Observer) tellQueries() {
 		return cmp.Or(cmp.Compare(a.Registry, b.Registry), cmp.Compare(a.Repository, b.Repository), a.At.Compare(b.At))
 	})
 	for _, q := range o.queries {
-		o.tell(o.teller.Queried(q), nil)
+		o.tell(o.teller.Queried(q), everyone)
 	}
 	o.queries = nil
 }
@@ -200,7 +213,7 @@ func (o *Observer) tellFound(set change.Set) {
 		o.tell(m, o.lacking(m))
 	}
 	for _, f := range set.Files {
-		o.tell(o.teller.Rewritten(event.Rewrite{File: f.Path, Before: digest(f.Before), After: digest(f.After), Updates: updates[f.Path], Chain: set.Chain, At: at}), nil)
+		o.tell(o.teller.Rewritten(event.Rewrite{File: f.Path, Before: digest(f.Before), After: digest(f.After), Updates: updates[f.Path], Chain: set.Chain, At: at}), everyone)
 	}
 }
 
@@ -219,19 +232,19 @@ func digest(data []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// lacking are the sinks that have not settled an event, to the ledger's knowledge; nil when that is not known.
-func (o *Observer) lacking(m event.Message) []string {
+// lacking are the sinks that have not settled an event, to the ledger's knowledge.
+func (o *Observer) lacking(m event.Message) receivers {
 	if o.Outbox == nil || o.ledger == nil {
-		return nil
+		return everyone
 	}
-	sinks := []string{}
+	var sinks []string
 	for _, sink := range o.Outbox.Sinks() {
 		cursor, _ := o.ledger.CursorOf(sink)
 		if _, settled := cursor.Settled[m.ID]; !settled {
 			sinks = append(sinks, sink)
 		}
 	}
-	return sinks
+	return receivers{named: sinks}
 }
 
 // news are the cursors that say more than the ledger does. They name as well what the forge shows and the ledger says

@@ -15,9 +15,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/policy"
 )
 
-// reviewLabel asks people to look; while a pull request wears it, nothing is merged automatically.
-const reviewLabel = "pawl/review"
-
 // set is the plan as a change of the base.
 func (r Runner) set(profile Profile, plan Plan) change.Set {
 	s := change.Set{Base: profile.BaseSHA, Updates: plan.Changes, Files: plan.Files, Upstream: r.Upstream, Chain: r.Chain, Words: r.Words}
@@ -77,7 +74,7 @@ func (r Runner) text(set change.Set) (PullText, error) {
 		}
 	}
 	if r.Review {
-		text.Labels = []string{reviewLabel}
+		text.Labels = []string{change.ReviewLabel}
 	}
 	return text, nil
 }

@@ -269,7 +269,12 @@ func (r Runner) then(steps ...ledger.Transition) ledger.Transition {
 	if len(steps) == 0 {
 		return nil
 	}
-	return ledger.Then(steps...)
+	return func(l ledger.Ledger) ledger.Ledger {
+		for _, step := range steps {
+			l = step(l)
+		}
+		return l
+	}
 }
 
 // keeps records what the pull request holds that was just pushed; nil when the ledger says so already, or there is none.

@@ -108,7 +108,7 @@ func (t *tree) manifestTexts(e *existing) []string {
 
 // looksLikeManifest reports whether a document's top level has Updatecli's words.
 func looksLikeManifest(text string) bool {
-	dec := yaml.NewDecoder(strings.NewReader(template.ReplaceAllString(text, "x"))) // without quotes they are no YAML
+	dec := yaml.NewDecoder(strings.NewReader(braces.ReplaceAllString(text, "x"))) // without quotes they are no YAML
 	for range 1000 {
 		var n yaml.Node
 		if err := decode(dec, &n); err != nil {
@@ -158,7 +158,7 @@ func decode(dec *yaml.Decoder, n *yaml.Node) (err error) {
 var (
 	variable = mustPattern(`\{\{-?\s*(?:requiredEnv|env)\s+["` + "`" + `]([A-Za-z_][A-Za-z0-9_]*)["` + "`" + `]`)
 	token    = mustPattern(`(?m)(?:^|[\s{,])(?:token|username|password):\s*["']?\{\{[^{}\n]*\}\}`)
-	template = mustPattern(`\{\{[^{}\n]*\}\}`)
+	braces   = mustPattern(`\{\{[^{}\n]*\}\}`)
 	lookup   = mustPattern(`\{\{-?\s*(?:(?:requiredEnv|env)\s+)?\.\w`)
 	nameIn   = mustPattern(`\{\{-?\s*(?:requiredEnv|env)\s+(\.\w+(?:\.\w+)*)`)
 )

@@ -22,10 +22,9 @@ func FuzzPropose(f *testing.F) {
 		f.Add(s, oldTrigger, origin)
 	}
 	f.Add("image: org/a:v1.0.0\n", oldUpdate, "[remote \"origin\"]\nurl = https://x@github.com/a/b\n")
-	shipped := workflows(f)
 	f.Fuzz(func(t *testing.T, values, workflow, git string) {
 		files := repository(map[string]string{"values.yaml": values, ".github/workflows/gitlab.yaml": workflow, ".git/config": git})
-		p, err := scaffold.Propose(files, scaffold.Options{Workflows: shipped})
+		p, err := scaffold.Propose(files, scaffold.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -40,15 +39,6 @@ func FuzzPropose(f *testing.F) {
 			}
 		}
 	})
-}
-
-// workflows are the embedded ones.
-func workflows(t testing.TB) fstest.MapFS {
-	files := map[string]string{}
-	for _, name := range []string{".github/workflows/docker-image.yaml", ".github/workflows/gitlab.yaml"} {
-		files[name] = own(t, name)
-	}
-	return repository(files)
 }
 
 func checkManifest(t *testing.T, file scaffold.File, values []byte) {

@@ -47,16 +47,13 @@ type Proposal struct {
 
 // Options are what a proposal depends on besides the repository.
 type Options struct {
-	// Workflows holds docker-image.yaml and gitlab.yaml under .github/workflows, as this repository uses them.
-	Workflows fs.FS
 	// Version is the version of pawl that the workflows install, Commit the one that it was built from, empty when unknown.
 	Version, Commit string
 	// Config is the configuration in force, nil for none. What it says is not asked of other files, and it is not proposed.
 	Config *config.Config
 }
 
-// Propose looks at the repository and returns what to write. Its error means that the embedded workflows are not those
-// that it knows how to adapt.
+// Propose looks at the repository and returns what to write. Its error is a fault of an embedded template.
 func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 	t := &tree{fsys: fsys, parsed: map[string]*edit.File{}, locks: map[string]bool{}}
 	s := survey{}

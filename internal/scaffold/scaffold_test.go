@@ -30,7 +30,7 @@ func repository(files map[string]string) fstest.MapFS {
 // propose proposes, and holds that what comes out loads without a single problem.
 func propose(t *testing.T, tree fstest.MapFS) scaffold.Proposal {
 	t.Helper()
-	opt := scaffold.Options{Workflows: os.DirFS("../.."), Version: "v1.2.3", Commit: "0123456789abcdef0123456789abcdef01234567"}
+	opt := scaffold.Options{Version: "v1.2.3", Commit: "0123456789abcdef0123456789abcdef01234567"}
 	if file := tree[".pawl.yaml"]; file != nil {
 		c, problems := config.Parse(".pawl.yaml", file.Data)
 		if len(problems) > 0 {
@@ -199,7 +199,7 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-// TestWorkflows holds what differs from the workflows of this repository.
+// TestWorkflows holds the templates against the workflows of this repository: they differ in these lines and in no other.
 func TestWorkflows(t *testing.T) {
 	t.Parallel()
 	p := propose(t, repository(map[string]string{
@@ -276,6 +276,19 @@ func TestWorkflows(t *testing.T) {
 	}
 }
 
+// TestPins holds that the templates use the actions of the workflows of this repository, at their commits.
+func TestPins(t *testing.T) {
+	t.Parallel()
+	uses := regexp.MustCompile(`(?m)^ *- uses: actions/.*$`)
+	for template, workflow := range map[string]string{"update.yaml.tmpl": "docker-image.yaml", "deploy.yaml.tmpl": "gitlab.yaml"} {
+		want := uses.FindAllString(own(t, ".github/workflows/"+workflow), -1)
+		got := uses.FindAllString(own(t, "internal/scaffold/templates/"+template), -1)
+		if diff := cmp.Diff(want, got); diff != "" || len(want) < 2 {
+			t.Errorf("%s, of %d actions (-%s +template):\n%s", template, len(want), workflow, diff)
+		}
+	}
+}
+
 // TestDevelopment holds that what is no release is built from source, and that a release without a known commit is named
 // by its tag.
 func TestDevelopment(t *testing.T) {
@@ -286,7 +299,7 @@ func TestDevelopment(t *testing.T) {
 		"(devel)":                            {"      PAWL: github.com/pawl-cd/pawl/cmd/pawl@latest\n", "pawl-cd/pawl@v"},
 		"v0.0.0-20260101000000-0123456789ab": {"      - run: pawl run\n", "pawl-cd/pawl@v"},
 	} {
-		p, err := scaffold.Propose(values, scaffold.Options{Workflows: os.DirFS("../.."), Version: version})
+		p, err := scaffold.Propose(values, scaffold.Options{Version: version})
 		if text := content(p, ".github/workflows/docker-image.yaml"); err != nil || !strings.Contains(text, want[0]) || strings.Contains(text, want[1]) {
 			t.Errorf("%s: %v\n%s", version, err, text)
 		}
@@ -699,15 +712,5 @@ func TestHostileWorkflow(t *testing.T) {
 		if strings.Contains(text, "EVIL") || strings.Contains(text, "secrets.B") || !strings.Contains(text, "          T: ${{ secrets.E }}\n") || strings.Count(text, "branches: [main]\n") != 1 {
 			t.Errorf("%s: %s", name, text)
 		}
-	}
-}
-
-// TestUnknownWorkflow holds that a workflow which is not the one that is adapted is an error, not a wrong file.
-func TestUnknownWorkflow(t *testing.T) {
-	t.Parallel()
-	values := repository(map[string]string{"v.yaml": "image: org/a:v1.0.0\n"})
-	_, err := scaffold.Propose(values, scaffold.Options{Workflows: repository(map[string]string{".github/workflows/docker-image.yaml": "on: push\n"})})
-	if err == nil || !strings.Contains(err.Error(), "adapting .github/workflows/docker-image.yaml") {
-		t.Errorf("got %v", err)
 	}
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/deploy"
@@ -97,10 +96,10 @@ func (s survey) sinkTokens() []string {
 }
 
 // sinkVariables are their lines, with the secrets that workflows give them already.
-func (s survey) sinkVariables() string {
-	var b strings.Builder
+func (s survey) sinkVariables() []string {
+	var lines []string
 	for _, name := range s.sinkTokens() {
-		fmt.Fprintf(&b, "          %s: ${{ secrets.%s }}\n", name, cmp.Or(s.chain.secrets[name], name))
+		lines = append(lines, given(name, "secrets", cmp.Or(s.chain.secrets[name], name)))
 	}
-	return b.String()
+	return lines
 }

@@ -2,105 +2,95 @@ package scaffold
 
 import (
 	"bytes"
+	"embed"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
+	"text/template"
 )
 
-// Where the workflows are, in this repository as in every other.
+// Where the workflows are in a repository.
 const (
 	workflowDir   = ".github/workflows"
 	imageWorkflow = workflowDir + "/docker-image.yaml"
 	pushWorkflow  = workflowDir + "/gitlab.yaml"
 )
 
-// swap replaces one text, which has to be there once.
-type swap struct{ old, with string }
+// templates are the two workflows. Their actions are written between <% and %>, for GitHub's expressions use braces.
+//
+//go:embed templates
+var templates embed.FS
 
-// workflows adapts the embedded ones; gitlab.yaml is of use only when something is deployed.
+// filling is what a template is filled in with.
+type filling struct {
+	// Name is the workflow's, Branch the one that it runs on, Paths those whose change starts it.
+	Name, Branch string
+	Paths        []string
+	// Command is that of pawl with its flags. Build is the module to build it from; when it is empty, Action is the action
+	// that downloads a release, which it holds against its checksums, and Version the release's.
+	Command, Build, Action, Version string
+	// Environment is the lines of the step's variables.
+	Environment []string
+	// Sinks reports that events have receivers.
+	Sinks bool
+}
+
+// workflows are those that update and deploy; the second is of use only when something is deployed.
 func (s survey) workflows(opt Options) ([]File, error) {
 	var files []File
-	update, push := s.chain.updatePath(), s.chain.deployPath()
-	if update != "" {
-		data, err := adapt(opt.Workflows, imageWorkflow, s.updating(opt))
+	if update := s.chain.updatePath(); update != "" {
+		w := s.filling(opt, "run")
+		w.Name, w.Paths = "pawl", s.watched()
+		if update == imageWorkflow {
+			w.Name = "docker-image"
+		}
+		w.Environment = slices.Concat(s.variables(), s.tokens("run"), s.sinkVariables())
+		data, err := w.render("update.yaml.tmpl")
 		if err != nil {
 			return nil, err
 		}
-		if update != imageWorkflow {
-			data = bytes.Replace(data, []byte("\nname: docker-image\n"), []byte("\nname: pawl\n"), 1)
-		}
 		files = append(files, File{Path: update, Data: data, About: "the workflow that updates", Now: s.chain.now(update)})
 	}
+	push := s.chain.deployPath()
 	if !s.chain.deploys() || push == "" {
 		return files, nil
 	}
-	data, err := adapt(opt.Workflows, pushWorkflow, s.deploying(opt))
-	if push != pushWorkflow {
-		data = bytes.Replace(data, []byte("\nname: gitlab\n"), []byte("\nname: pawl-deploy\n"), 1)
+	w := s.filling(opt, "deploy")
+	w.Name, w.Paths = "pawl-deploy", append(s.targets(), s.extra()...)
+	if push == pushWorkflow {
+		w.Name = "gitlab"
 	}
+	w.Environment = slices.Concat(s.tokens("deploy"), s.sinkVariables())
+	data, err := w.render("deploy.yaml.tmpl")
 	return append(files, File{Path: push, Data: data, About: "the workflow that deploys what people merge", Now: s.chain.now(push)}), err
 }
 
-// updating are the changes of the workflow that updates. Without receivers of events nothing waits for the next run.
-func (s survey) updating(opt Options) []swap {
-	all := append(s.common(opt, "run"),
-		swap{" This repository builds pawl from source; `pawl init` writes the same workflow with a release in it.\n", "\n"},
-		swap{`paths: ["manifests/**", ".pawl.yaml"]`, "paths: " + flow(s.watched())},
-		swap{"          # [{\"name\": \"dev\", \"secret\": \"TOKEN_DEV\", \"url\": \".../trigger/pipeline\"}]\n", ""},
-		swap{"          GITHUB_TOKEN: ${{ github.token }}\n", "          GITHUB_TOKEN: ${{ github.token }}\n" + s.variables()},
-	)
-	if len(s.sinks) == 0 {
-		all = append(all, swap{restoreOutbox, ""}, swap{saveOutbox, ""})
+// filling is what both have in common. What is no release is built.
+func (s survey) filling(opt Options, command string) filling {
+	w := filling{Branch: s.branch(), Command: command + s.flags(), Sinks: len(s.sinks) > 0}
+	switch {
+	case !release.MatchString(opt.Version):
+		w.Build = "github.com/pawl-cd/pawl/cmd/pawl@latest"
+	case commit.MatchString(opt.Commit):
+		w.Action, w.Version = action+opt.Commit+" # "+opt.Version, strings.TrimPrefix(opt.Version, "v")
+	default:
+		w.Action, w.Version = action+opt.Version, strings.TrimPrefix(opt.Version, "v")
 	}
-	return all
+	return w
 }
 
-// The steps that keep undelivered events between two runs.
-const (
-	restoreOutbox = `      # Events that could not be delivered wait here for the next run, whatever becomes of this one.
-      - uses: actions/cache/restore@5a3ec84eff668545956fd18022155c47e93e2684 # v4.2.3
-        with:
-          path: ~/.local/state/pawl
-          key: pawl-events-${{ github.run_id }}-${{ github.run_attempt }}
-          restore-keys: pawl-events-
-`
-	saveOutbox = `      - uses: actions/cache/save@5a3ec84eff668545956fd18022155c47e93e2684 # v4.2.3
-        if: always()
-        with:
-          path: ~/.local/state/pawl
-          key: pawl-events-${{ github.run_id }}-${{ github.run_attempt }}
-`
-)
-
-// deploying are the changes of the workflow that deploys.
-func (s survey) deploying(opt Options) []swap {
-	return append(s.common(opt, "deploy"),
-		swap{" This repository builds pawl from\n# source; `pawl init` writes the same workflow with a release in it. The paths are those that projects deploy.\n", " The paths are\n# those that the projects deploy.\n"},
-		swap{`paths: ["profiles/**"]`, "paths: " + flow(s.deployed())},
-	)
-}
-
-// common are the changes of both workflows. A release is downloaded by its action, which holds it against its checksums;
-// what is no release is built.
-func (s survey) common(opt Options, command string) []swap {
-	const build = "      - uses: actions/setup-go@d35c59abb061a4a6fb18e82ac0862c26744d6ab5 # v5.5.0\n        with:\n          go-version: \"1.26\"\n      - run: go install \"$PAWL\"\n"
-	env, run := "    env:\n      PAWL: ./cmd/pawl\n", "      - run: pawl "+command+"\n"
-	all := []swap{
-		{"branches: [main]", "branches: " + flow([]string{s.branch()})},
-		{"          PROJECTS: ${{ vars.PROJECTS }}\n          # One line for each secret that PROJECTS names.\n          TOKEN_DEV: ${{ secrets.TOKEN_DEV }}\n", s.tokens(command) + s.sinkVariables()},
+// render fills in a template.
+func (w filling) render(name string) ([]byte, error) {
+	t, err := template.New(name).Delims("<%", "%>").Funcs(template.FuncMap{"quote": quote, "list": flow}).ParseFS(templates, "templates/"+name)
+	if err != nil {
+		return nil, fmt.Errorf("reading the template of a workflow: %w", err)
 	}
-	if !release.MatchString(opt.Version) {
-		return append(all, swap{env, "    env:\n      # a development version of pawl wrote this: use a release, see " + pages + "github-actions.md\n      PAWL: github.com/pawl-cd/pawl/cmd/pawl@latest\n"},
-			swap{run, "      - run: pawl " + command + s.flags() + "\n"})
+	var b bytes.Buffer
+	if err := t.Execute(&b, w); err != nil {
+		return nil, fmt.Errorf("writing a workflow: %w", err)
 	}
-	uses := "      - uses: " + action + opt.Version + "\n"
-	if commit.MatchString(opt.Commit) {
-		uses = "      - uses: " + action + opt.Commit + " # " + opt.Version + "\n"
-	}
-	return append(all, swap{env, ""}, swap{build, ""},
-		swap{run, uses + "        with: {version: " + strings.TrimPrefix(opt.Version, "v") + ", command: " + quote(command+s.flags()) + "}\n"})
+	return b.Bytes(), nil
 }
 
 var (
@@ -109,17 +99,17 @@ var (
 )
 
 // tokens are the lines of an environment that hold the projects and their trigger tokens.
-func (s survey) tokens(command string) string {
+func (s survey) tokens(command string) []string {
 	c := s.chain
 	written := func(name string) bool {
 		return slices.Contains(s.sinkTokens(), name) || command == "run" && s.read(name)
 	}
 	if !c.deploys() {
-		return ""
+		return nil
 	}
-	var b strings.Builder
+	var lines []string
 	if c.variable != "" {
-		fmt.Fprintf(&b, "          %s: ${{ %s.%s }}\n", c.variable, c.context, c.variable)
+		lines = append(lines, given(c.variable, c.context, c.variable))
 	}
 	secrets := map[string]string{}
 	for name, secret := range c.secrets {
@@ -137,12 +127,17 @@ func (s survey) tokens(command string) string {
 		}
 	}
 	for _, name := range sorted(secrets) {
-		fmt.Fprintf(&b, "          %s: ${{ secrets.%s }}\n", name, secrets[name])
+		lines = append(lines, given(name, "secrets", secrets[name]))
 	}
 	if len(secrets) == 0 && c.variable != "" {
-		fmt.Fprintf(&b, "          # One line for each secret that %s names:\n          # TOKEN_DEV: ${{ secrets.TOKEN_DEV }}\n", c.variable)
+		lines = append(lines, "# One line for each secret that "+c.variable+" names:", "# "+given("TOKEN_DEV", "secrets", "TOKEN_DEV"))
 	}
-	return b.String()
+	return lines
+}
+
+// given is the line that gives a step a variable from one of GitHub's contexts.
+func given(name, context, variable string) string {
+	return name + ": ${{ " + context + "." + variable + " }}"
 }
 
 // read reports whether a variable is among those that manifests read.
@@ -151,21 +146,21 @@ func (s survey) read(name string) bool {
 }
 
 // variables are the lines for what manifests read.
-func (s survey) variables() string {
-	var b strings.Builder
+func (s survey) variables() []string {
+	var lines []string
 	for _, name := range s.existing.env {
 		if name == s.chain.variable || slices.Contains(ours, name) || slices.Contains(s.sinkTokens(), name) {
 			continue
 		}
-		fmt.Fprintf(&b, "          %s: ${{ vars.%s }}\n", name, name)
+		lines = append(lines, given(name, "vars", name))
 	}
 	for _, name := range sorted(s.existing.secrets) {
 		if slices.Contains(s.existing.env, name) || name == s.chain.variable || slices.Contains(s.sinkTokens(), name) {
 			continue
 		}
-		fmt.Fprintf(&b, "          %s: ${{ secrets.%s }}\n", name, name)
+		lines = append(lines, given(name, "secrets", name))
 	}
-	return b.String()
+	return lines
 }
 
 // watched are the paths whose change people review.
@@ -181,12 +176,6 @@ func (s survey) watched() []string {
 	return append(all, ".pawl.yaml")
 }
 
-// deployed are the files that projects consume: those of the old workflow, and all that manifests write.
-func (s survey) deployed() []string {
-	all := s.targets()
-	return append(all, s.extra()...)
-}
-
 // flags name the manifests where pawl does not look by itself.
 func (s survey) flags() string {
 	var b strings.Builder
@@ -194,19 +183,4 @@ func (s survey) flags() string {
 		b.WriteString(" --manifests " + path.Clean(dir))
 	}
 	return b.String()
-}
-
-func adapt(fsys fs.FS, name string, swaps []swap) ([]byte, error) {
-	data, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return nil, fmt.Errorf("reading the workflow: %w", err)
-	}
-	text := string(data)
-	for _, s := range swaps {
-		if n := strings.Count(text, s.old); n != 1 {
-			return nil, fmt.Errorf("adapting %s: %q is there %d times", name, s.old, n)
-		}
-		text = strings.Replace(text, s.old, s.with, 1)
-	}
-	return []byte(text), nil
 }
