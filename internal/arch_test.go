@@ -57,7 +57,7 @@ var allowed = map[string][]string{
 	"internal/dispatch":             {},
 	"internal/dispatch/github":      {"internal/dispatch", "internal/httpx"},
 	"internal/event/contract":       {"internal/event"},
-	"internal/event/outbox":         {"internal/event"},
+	"internal/event/send":           {"internal/event"},
 	"internal/event/file":           {"internal/event"},
 	"internal/event/http":           {"internal/event", "internal/httpx"},
 	"internal/event/kafka":          {"internal/event"},

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/fake/folder"
 )
 
 // step is what the corpus says of one real commit.
@@ -22,13 +23,7 @@ type step struct {
 
 func corpus(t *testing.T) []step {
 	t.Helper()
-	dir := os.Getenv("PAWL_CORPUS")
-	if dir == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("PAWL_CORPUS is not set")
-		}
-		t.Skip("PAWL_CORPUS is not set")
-	}
+	dir := folder.Of(t, "PAWL_CORPUS")
 	f, err := os.Open(filepath.Join(dir, "steps.jsonl"))
 	if err != nil {
 		t.Fatal(err)

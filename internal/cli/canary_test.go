@@ -30,6 +30,8 @@ type aviary struct {
 	secrets map[string]string
 	private *fake.Registry
 	over    hosts
+	// pages is a folder for pages.
+	pages string
 }
 
 // cages are the hosts that each secret may be sent to.
@@ -38,7 +40,7 @@ var cages = map[string]string{"MERGE_TOKEN": "api.github.com", "TRIGGER_0": "git
 
 func newAviary(t *testing.T) *aviary {
 	t.Helper()
-	a := &aviary{storyStage: newStoryStage(t, 2, github.Settings{}, "secrets: {RELEASES_TOKEN: git.example}\n")}
+	a := &aviary{storyStage: newStoryStage(t, 2, github.Settings{}, "secrets: {RELEASES_TOKEN: git.example}\n"), pages: t.TempDir()}
 	maps.Copy(a.env, map[string]string{"EVENTS_TOKEN": "c4nary-events-token", "EVENTS_KEY": `c4nary"events\key&<1>`, "RELEASES_TOKEN": "c4nary_releases_token",
 		"ACTIONS_RUNTIME_TOKEN": "c4nary.runtime.token", "DEPLOY_PASSWORD": "c4nary password 9", "DOWNSTREAM_IMAGE_X": "org/x:c4nary-downstream",
 		"HTTPS_PROXY": "http://me:c4nary-proxy@proxy.example"})
@@ -190,7 +192,9 @@ func (a *aviary) fly(over http.RoundTripper, run int, args ...string) (printed s
 		}})
 	a.clean("stdout", out.String())
 	a.clean("stderr", errs.String())
-	for _, folder := range []string{dir, a.state} {
+	kept, _ := a.repo.File("refs/pawl/ledger", "pending.jsonl")
+	a.clean("the ledger", string(kept))
+	for _, folder := range []string{dir, a.pages} {
 		a.must(nil, filepath.WalkDir(folder, func(path string, d os.DirEntry, err error) error {
 			if err == nil && d.Type().IsRegular() {
 				data, _ := os.ReadFile(path)
@@ -244,7 +248,7 @@ func TestCanaries(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						a := newAviary(t)
 						p := &parrot{aviary: a, host: host, at: at, status: status}
-						printed := a.fly(p, 1, append(slices.Clone(forms[(i+at)%len(forms)]), "--report", filepath.Join(a.state, "page.html"))[:len(forms[(i+at)%len(forms)])+2*bit(forms[(i+at)%len(forms)][0] == "run")]...)
+						printed := a.fly(p, 1, append(slices.Clone(forms[(i+at)%len(forms)]), "--report", filepath.Join(a.pages, "page.html"))[:len(forms[(i+at)%len(forms)])+2*bit(forms[(i+at)%len(forms)][0] == "run")]...)
 						if host == "" && !strings.Contains(printed, "v1.1.0") {
 							t.Errorf("nothing is updated: %s", printed)
 						}

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/pawl-cd/pawl/internal/fake/folder"
 )
 
 // due are the kinds of acceptance cases that must pass, in the words of the table that comes with them; the others are
@@ -19,13 +21,7 @@ var due = []string{"Right on real answers", "Any repository", "must hold always"
 // met, each with what is right.
 func TestCases(t *testing.T) {
 	t.Parallel()
-	dir := os.Getenv("PAWL_CASES")
-	if dir == "" && os.Getenv("CI") == "true" {
-		t.Fatal("PAWL_CASES names no folder of acceptance cases")
-	}
-	if dir == "" {
-		t.Skip("PAWL_CASES names no folder of acceptance cases")
-	}
+	dir := folder.Of(t, "PAWL_CASES")
 	table, err := os.ReadFile(filepath.Join(dir, "README.md"))
 	if err != nil {
 		t.Fatal(err)

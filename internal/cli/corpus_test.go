@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pawl-cd/pawl/internal/fake/folder"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
@@ -21,14 +22,7 @@ import (
 // corpus returns the folder with the update history of a real profile.
 func corpus(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("PAWL_CORPUS")
-	if dir == "" && os.Getenv("CI") == "true" {
-		t.Fatal("PAWL_CORPUS names no update history")
-	}
-	if dir == "" {
-		t.Skip("PAWL_CORPUS names no update history")
-	}
-	return dir
+	return folder.Of(t, "PAWL_CORPUS")
 }
 
 var differs = regexp.MustCompile(`(?m)^step (\d+) .*: rc=(\d+) differs: (.*?)( \(known exception\))?$`)

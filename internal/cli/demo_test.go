@@ -282,7 +282,7 @@ func (d demoRun) checkTold() {
 		d.Errorf("what to try first: %s", next)
 	}
 	entries, err := os.ReadDir(d.dir)
-	if err != nil || len(entries) != 10 {
+	if err != nil || len(entries) != 9 {
 		d.Errorf("%d entries: %v", len(entries), err)
 	}
 	listed := between(plain, "\nDone in ", "\nTry next\n")

@@ -175,7 +175,6 @@ var things = []struct{ name, what string }{
 	{"profile.git", "the git repository: main, the pull request's branch, and the ledger that pawl keeps there"},
 	{"checkout", "the profile as the workflow checked it out: manifests, the files they manage, .pawl.yaml"},
 	{"workflow", "what started each run, as GitHub tells a workflow"},
-	{"outbox", "where events wait that a receiver has not taken"},
 }
 
 // end names the folder, what is in it, and what to try next.

@@ -6,16 +6,20 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"path/filepath"
+	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/event"
-	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/event/send"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
 type eventsOptions struct {
@@ -27,8 +31,8 @@ func newEvents(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "events",
 		Short: "Look at, check and deliver events",
-		Long: `Events that a sink has not acknowledged wait in the outbox: events.outbox, else a directory of this profile below
-$XDG_STATE_HOME/pawl or ~/.local/state/pawl. What a sink refused for good is set aside there.`,
+		Long: `What a run could not deliver is told by the next one: from what the forge shows, and from the ledger, which keeps the
+run's own events until their sinks have them.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -40,11 +44,11 @@ func newEventsList(g *globals) *cobra.Command {
 	o := &eventsOptions{globals: g}
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List the events that wait and those that were refused",
+		Short: "List the events that wait in the ledger",
 		Example: `  pawl events list
   pawl events list --output json`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return o.list() },
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.list(cmd.Context()) },
 	}
 	addOutput(cmd, &o.output, "table", "json")
 	return cmd
@@ -55,8 +59,8 @@ func newEventsFlush(g *globals) *cobra.Command {
 	return &cobra.Command{
 		Use:   "flush",
 		Short: "Deliver the events that wait",
-		Long: `Flush hands what waits to the sinks, as long as they take something at all. It exits 3 when an event stays or is
-refused. A signal ends it; what is not delivered keeps waiting.`,
+		Long: `Flush hands what waits in the ledger to the sinks, as long as they take something at all, and takes what they have
+out of it. It exits 3 when an event stays or is refused. A signal ends it; what is not delivered keeps waiting.`,
 		Example: `  pawl events flush`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.flush(cmd.Context()) },
@@ -88,16 +92,16 @@ func schemaNames(*cobra.Command, []string, string) ([]string, cobra.ShellCompDir
 // eventsSchema names the contract of the list's JSON form.
 const eventsSchema = "pawl.events/1"
 
-// keptEvents is what is in an outbox.
+// keptEvents is what waits in the ledger; Directory is the ref that it stands on.
 type keptEvents struct {
 	Schema    string      `json:"schema"`
 	Directory string      `json:"directory"`
 	Events    []keptEvent `json:"events"`
 }
 
-// keptEvent is one event that waits for a sink or was refused by it; of a damaged file only the reason is known.
+// keptEvent is one event that waits for a sink; of one that is not whole only the reason is known.
 type keptEvent struct {
-	State   string          `json:"state"` // waiting or dead
+	State   string          `json:"state"` // waiting
 	Sink    string          `json:"sink"`
 	ID      string          `json:"id,omitempty"`
 	Type    string          `json:"type,omitempty"`
@@ -108,41 +112,45 @@ type keptEvent struct {
 	Event   json.RawMessage `json:"event,omitempty"`
 }
 
-// kept is what is in the outbox, and where that is.
-func (s *session) kept() (dir string, entries []outbox.Entry, err error) {
-	if dir, err = s.outboxDir(); err != nil {
-		return "", nil, err
+// kept opens the profile's forge and reads what waits in its ledger.
+func (o *eventsOptions) kept(ctx context.Context, s *session) (*gitHub, []ledger.Pending, error) {
+	s.warnOfSpool()
+	_, client := s.pipeline()
+	forge, err := s.forge(client)
+	if err != nil {
+		return nil, nil, err
 	}
-	if entries, err = outbox.List(dir); err != nil {
-		return "", nil, &exit{code: Failure, err: err}
+	if _, err := forge.Open(ctx); err != nil {
+		return nil, nil, failed(err)
 	}
-	return dir, entries, nil
+	known, err := forge.Ledger(ctx)
+	if err != nil {
+		return nil, nil, failed(err)
+	}
+	return forge, known.Pending, nil
 }
 
-func (o *eventsOptions) list() error {
+func (o *eventsOptions) list(ctx context.Context) error {
 	s, err := o.open()
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	dir, entries, err := s.kept()
+	forge, pending, err := o.kept(ctx, s)
 	if err != nil {
 		return err
 	}
-	s.orphans(dir, entries)
-	kept := keptEvents{Schema: eventsSchema, Directory: dir, Events: []keptEvent{}}
-	for _, e := range entries {
-		m, state := e.Message, "waiting"
-		if e.Dead {
-			state = "dead"
+	s.orphans(pending)
+	list := keptEvents{Schema: eventsSchema, Directory: forge.ref, Events: []keptEvent{}}
+	for _, p := range pending {
+		m, err := pipeline.PendingMessage(p)
+		k := keptEvent{State: "waiting", Sink: p.Sink, ID: p.ID, Type: m.Type, Subject: m.Subject, Chain: m.Chain, Time: m.Time, Event: m.Body}
+		if err != nil {
+			k.Reason = err.Error()
 		}
-		k := keptEvent{State: state, Sink: e.Sink, ID: m.ID, Type: m.Type, Subject: m.Subject, Chain: m.Chain, Time: m.Time, Reason: e.Reason}
-		if json.Valid(m.Body) {
-			k.Event = m.Body
-		}
-		kept.Events = append(kept.Events, k)
+		list.Events = append(list.Events, k)
 	}
-	return o.print(kept)
+	return o.print(list)
 }
 
 func (o *eventsOptions) print(kept keptEvents) error {
@@ -154,11 +162,7 @@ func (o *eventsOptions) print(kept keptEvents) error {
 	}
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	dead := 0
 	for _, k := range kept.Events {
-		if k.State == "dead" {
-			dead++
-		}
 		at := ""
 		if !k.Time.IsZero() {
 			at = k.Time.UTC().Format(time.RFC3339)
@@ -170,28 +174,24 @@ func (o *eventsOptions) print(kept keptEvents) error {
 		fmt.Fprintln(w, strings.TrimRight(strings.Join(line, "\t"), "\t"))
 	}
 	_ = w.Flush() // a strings.Builder never fails
-	fmt.Fprintf(&b, "%d waiting, %d refused in %s\n", len(kept.Events)-dead, dead, printable(kept.Directory))
+	fmt.Fprintf(&b, "%d waiting in %s\n", len(kept.Events), printable(kept.Directory))
 	return o.write(b.String())
 }
 
 // orphans warns of sinks that are not configured any more and for which events wait, and counts these.
-func (s *session) orphans(dir string, entries []outbox.Entry) int {
-	var configured, names []string
-	for _, c := range s.config.Events.Sinks {
-		configured = append(configured, sinkName(c))
-	}
-	waiting := map[string]int{}
-	for _, e := range entries {
-		if !e.Dead && !slices.Contains(configured, e.Sink) {
-			waiting[e.Sink]++
-			names = append(names, e.Sink)
+func (s *session) orphans(pending []ledger.Pending) int {
+	waiting, all := map[string]int{}, 0
+	for _, p := range pending {
+		if !slices.ContainsFunc(s.config.Events.Sinks, func(c config.Sink) bool { return sinkName(c) == p.Sink }) {
+			waiting[p.Sink]++
+			all++
 		}
 	}
-	for _, name := range slices.Compact(names) { // the entries come by sink
+	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		s.g.reporter().say(slog.LevelWarn, fmt.Sprintf("%s waiting for %s, which is not in events.sinks", count(waiting[name], "event"), name),
-			"put the sink back, or remove "+filepath.Join(dir, "waiting", name))
+			"put the sink back; what nobody takes goes when newer events need the room")
 	}
-	return len(names)
+	return all
 }
 
 func (o *eventsOptions) flush(ctx context.Context) error {
@@ -201,34 +201,91 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warnOfConfig()
-	box, err := s.outbox(nil)
+	var done settledEvents
+	sender, err := s.sender(done.add)
 	if err != nil {
 		return failed(err)
 	}
-	if box == nil {
+	if sender == nil {
 		o.reporter().say(slog.LevelInfo, "no sink is configured", "")
-		return o.leftovers(s)
+	} else {
+		defer sender.Stop()
 	}
-	sum := box.Flush(ctx)
+	if s.forgeToken() == "" {
+		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN or GITHUB_TOKEN (contents: write): the ledger keeps what waits", topics: []topic{noTokenTopic}}
+	}
+	forge, pending, err := o.kept(ctx, s)
+	if err != nil {
+		return err
+	}
+	left := s.orphans(pending)
+	if sender != nil {
+		undelivered, err := o.deliver(ctx, s, sender, pending)
+		if err := errors.Join(err, done.record(ctx, forge, pending)); err != nil {
+			return failed(err)
+		}
+		left += undelivered
+	}
+	if left > 0 {
+		return &exit{code: Partial, topics: []topic{undeliveredTopic}}
+	}
+	return nil
+}
+
+// deliver hands over what waits as long as something is taken, says how each sink stands, and counts what did not reach one.
+func (o *eventsOptions) deliver(ctx context.Context, s *session, sender *send.Sender, pending []ledger.Pending) (int, error) {
+	broken := 0
+	for _, p := range pending {
+		m, err := pipeline.PendingMessage(p)
+		if err == nil {
+			err = sender.Add(m, p.Sink)
+		}
+		if err != nil {
+			broken++
+			o.reporter().say(slog.LevelWarn, err.Error(), "")
+		}
+	}
+	sum := sender.Flush(ctx)
 	for before := 0; ctx.Err() == nil && waiting(sum) > 0 && delivered(sum) > before; {
 		before = delivered(sum)
-		sum = box.Flush(ctx)
+		sum = sender.Flush(ctx)
 	}
-	sum = box.Stop()
+	sum = sender.Stop()
 	var b strings.Builder
 	for _, d := range s.delivery(sum) {
 		fmt.Fprintf(&b, "%s: %d delivered, %d refused, %d waiting\n", d.Sink, d.Delivered, d.Dead, d.Waiting)
 		if d.Detail != "" {
-			o.reporter().say(slog.LevelWarn, d.Sink+": "+d.Detail, "see pawl events list")
+			o.reporter().say(slog.LevelWarn, d.Sink+": "+d.Detail, "look at the receiver; what waits stays in the ledger, what it refused is not sent again")
 		}
 	}
-	if err := errors.Join(o.write(b.String()), o.leftovers(s)); err != nil {
-		return err
+	return broken + sum.Undelivered(), o.write(b.String())
+}
+
+// settledEvents are those that sinks have acknowledged or refused for good.
+type settledEvents struct {
+	mu  sync.Mutex
+	all []ledger.Pending
+}
+
+func (s *settledEvents) add(sink string, m event.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.all = append(s.all, ledger.Pending{Sink: sink, ID: m.ID, Source: m.Source})
+}
+
+// record takes them out of the ledger, also after an interruption: else they come twice.
+func (s *settledEvents) record(ctx context.Context, forge *gitHub, pending []ledger.Pending) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.all) == 0 || len(pending) == 0 {
+		return nil
 	}
-	if sum.Undelivered() > 0 {
-		return &exit{code: Partial, topics: []topic{outboxTopic}}
-	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hurry)
+	defer cancel()
+	return forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger {
+		l, _ = l.Keep(s.all, nil)
+		return l
+	})
 }
 
 // failed is the end with an error that is pawl's own unless it has an exit code already.
@@ -239,19 +296,7 @@ func failed(err error) error {
 	return &exit{code: Failure, err: err}
 }
 
-// leftovers ends with 3 when events wait for a sink that nobody delivers to.
-func (o *eventsOptions) leftovers(s *session) error {
-	dir, entries, err := s.kept()
-	if err != nil {
-		return err
-	}
-	if s.orphans(dir, entries) > 0 {
-		return &exit{code: Partial, topics: []topic{outboxTopic}}
-	}
-	return nil
-}
-
-func waiting(sum outbox.Summary) (n int) {
+func waiting(sum send.Summary) (n int) {
 	for _, state := range sum {
 		n += state.Waiting
 	}
@@ -259,7 +304,7 @@ func waiting(sum outbox.Summary) (n int) {
 }
 
 // delivered counts what is settled, either way.
-func delivered(sum outbox.Summary) (n int) {
+func delivered(sum send.Summary) (n int) {
 	for _, state := range sum {
 		n += state.Delivered + state.Dead
 	}

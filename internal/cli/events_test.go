@@ -13,50 +13,69 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
-	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/fake/receiver"
 	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
-// mailbox is a profile with events in its outbox, and a receiver.
+// mailbox is a profile whose ledger keeps events, and a receiver.
 type mailbox struct {
 	*testing.T
 	receiver *receiver.Receiver
-	// root is the profile, dir the outbox, sink the name of the receiver, configured how it stands in .pawl.yaml.
-	root, dir, sink, configured string
+	github   *github.Server
+	// root is the profile, sink the name of the receiver, configured how it stands in .pawl.yaml.
+	root, sink, configured string
 }
 
 func newMailbox(t *testing.T, events int) *mailbox {
 	t.Helper()
-	m := &mailbox{T: t, receiver: receiver.New(), root: t.TempDir(), dir: t.TempDir()}
+	m := &mailbox{T: t, receiver: receiver.New(), root: t.TempDir()}
+	m.github = github.New(github.Options{Now: time.Now, Identities: map[string]github.Identity{"s3cret-forge": {Login: "pawl-bot"}}})
+	repo := m.github.Create("acme/profile", github.Settings{})
+	if _, err := repo.Push("main", "alice", map[string][]byte{"README.md": nil}, "first"); err != nil {
+		t.Fatal(err)
+	}
 	m.configured = "{type: http, url: 'https://events.example/hook', token: TOKEN}"
 	m.write("manifests/app.yaml", "sources: {s: {kind: dockerimage, spec: {image: org/app, versionfilter: '*'}}}\ntargets: {t: {kind: yaml, spec: {file: v.yaml, key: $.a}}}\n")
 	m.write("v.yaml", "a: v1.0.0\n")
 	m.configure(m.configured)
-	s := withEvents(t, m.root, "{outbox: "+m.dir+", sinks: ["+m.configured+"]}", map[string]string{"TOKEN": "s3cret-token"})
+	s := withEvents(t, m.root, "{sinks: ["+m.configured+"]}", map[string]string{"TOKEN": "s3cret-token", "MERGE_TOKEN": "s3cret-forge"})
 	s.g.sys.Transport = m.network()
 	m.sink = sinkName(s.config.Events.Sinks[0])
-	m.receiver.Fault(anything, fake.Fault{Status: 503})
-	box, err := s.outbox(nil)
+	var waiting []ledger.Pending
+	for n := range events {
+		id := strconv.Itoa(n)
+		waiting = append(waiting, pipeline.NewPending(m.sink, event.Message{ID: id, Source: "https://x.example", Type: "dev.cdevents.change.merged.0.3.0", Subject: "acme/profile#" + id + "\x1b[2J",
+			Chain: "c" + id, Time: time.Unix(int64(n), 0), Body: []byte(`{"context":{"id":"` + id + `"}}`)}))
+	}
+	_, client := s.pipeline()
+	forge, err := s.forge(client)
+	if err == nil {
+		err = forge.Record(t.Context(), func(l ledger.Ledger) ledger.Ledger {
+			l, _ = l.Keep(nil, waiting)
+			return l
+		})
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	for n := range events {
-		id := strconv.Itoa(n)
-		if err := box.Add(event.Message{ID: id, Source: "https://x.example", Type: "dev.cdevents.change.merged.0.3.0", Subject: "acme/profile#" + id + "\x1b[2J",
-			Chain: "c" + id, Time: time.Unix(int64(n), 0), Body: []byte(`{"context":{"id":"` + id + `"}}`)}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if sum := box.Stop(); sum[0].Waiting != events {
-		t.Fatalf("the outbox holds %+v", sum)
-	}
-	m.receiver.Heal()
 	return m
 }
 
-func (m *mailbox) network() fake.Network { return fake.Network{"events.example": m.receiver} }
+func (m *mailbox) network() http.RoundTripper {
+	return hostsOf{"api.github.com": m.github.RoundTripper(), "events.example": fake.Network{"events.example": m.receiver}}
+}
+
+// hostsOf sends requests to one server for each host.
+type hostsOf map[string]http.RoundTripper
+
+func (s hostsOf) RoundTrip(r *http.Request) (*http.Response, error) {
+	return s[r.URL.Host].RoundTrip(r)
+}
 
 func anything(receiver.Event) bool { return true }
 
@@ -73,7 +92,7 @@ func (m *mailbox) write(name, text string) {
 
 func (m *mailbox) configure(sinks string) {
 	m.Helper()
-	m.write(".pawl.yaml", "events: {source: 'https://x.example', outbox: "+m.dir+", sinks: ["+sinks+"]}\n")
+	m.write(".pawl.yaml", "forge: {repository: acme/profile}\nledger: refs/pawl/ledger\nevents: {source: 'https://x.example', sinks: ["+sinks+"]}\n")
 }
 
 func (m *mailbox) pawl(ctx context.Context, want int, args ...string) (stdout, stderr string) {
@@ -84,8 +103,9 @@ func (m *mailbox) pawl(ctx context.Context, want int, args ...string) (stdout, s
 func (m *mailbox) pawlOver(ctx context.Context, network http.RoundTripper, want int, args ...string) (stdout, stderr string) {
 	m.Helper()
 	var out, errs strings.Builder
-	code := Run(ctx, append(args, "--root", m.root), System{Out: &out, Err: &errs, Now: time.Now, Transport: network,
-		Env: func(name string) (string, bool) { return "s3cret-token", name == "TOKEN" }})
+	env := map[string]string{"TOKEN": "s3cret-token", "MERGE_TOKEN": "s3cret-forge"}
+	code := Run(ctx, append(args, "--root", m.root), System{Out: &out, Err: &errs, Now: time.Now, Transport: network, Sleep: httpx.Sleep,
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
 	if code != want || strings.Contains(out.String()+errs.String(), "s3cret") || strings.Contains(out.String(), "\x1b") {
 		m.Fatalf("%v: exit code %d, want %d\n%s%s", args, code, want, out.String(), errs.String())
 	}
@@ -95,7 +115,7 @@ func (m *mailbox) pawlOver(ctx context.Context, network http.RoundTripper, want 
 func (m *mailbox) list() (kept keptEvents) {
 	m.Helper()
 	out, _ := m.pawl(m.Context(), OK, "events", "list", "--output", "json")
-	if err := json.Unmarshal([]byte(out), &kept); err != nil || kept.Schema != "pawl.events/1" || kept.Directory != m.dir {
+	if err := json.Unmarshal([]byte(out), &kept); err != nil || kept.Schema != "pawl.events/1" || kept.Directory != "refs/pawl/ledger" {
 		m.Fatalf("%v\n%s", err, out)
 	}
 	return kept
@@ -109,7 +129,7 @@ func TestEventsFlush(t *testing.T) {
 		t.Fatalf("list is %+v", kept)
 	}
 	out, _ := m.pawl(t.Context(), OK, "events", "list")
-	if !strings.Contains(out, `waiting  `+m.sink+`  1970-01-01T00:00:07Z  dev.cdevents.change.merged.0.3.0  acme/profile#7\u001b[2J`) || !strings.HasSuffix(out, "40 waiting, 0 refused in "+m.dir+"\n") {
+	if !strings.Contains(out, `waiting  `+m.sink+`  1970-01-01T00:00:07Z  dev.cdevents.change.merged.0.3.0  acme/profile#7\u001b[2J`) || !strings.HasSuffix(out, "40 waiting in refs/pawl/ledger\n") {
 		t.Errorf("list prints\n%s", out)
 	}
 	out, errs := m.pawl(t.Context(), OK, "events", "flush")
@@ -122,22 +142,17 @@ func TestEventsFlush(t *testing.T) {
 	m.pawl(t.Context(), OK, "events", "flush")
 }
 
-// TestEventsRefused shows that a refused event ends with 3, is set aside, and that its reason holds no secret.
+// TestEventsRefused shows that a refused event ends with 3, is not sent again, and that its reason holds no secret.
 func TestEventsRefused(t *testing.T) {
 	t.Parallel()
 	m := newMailbox(t, 3)
 	m.receiver.Fault(func(e receiver.Event) bool { return e.Attributes["id"] == "1" }, fake.Fault{Status: 400, Body: "not s3cret-token \x1b[2J"})
 	out, errs := m.pawl(t.Context(), Partial, "events", "flush")
-	if out != m.sink+": 2 delivered, 1 refused, 0 waiting\n" || !strings.Contains(errs, "400 Bad Request: not ***") || !strings.Contains(errs, "see pawl events list") {
+	if out != m.sink+": 2 delivered, 1 refused, 0 waiting\n" || !strings.Contains(errs, "400 Bad Request: not ***") || !strings.Contains(errs, "what it refused is not sent again") {
 		t.Errorf("%s%s", out, errs)
 	}
-	kept := m.list()
-	if len(kept.Events) != 1 || kept.Events[0].State != "dead" || kept.Events[0].ID != "1" || !strings.Contains(kept.Events[0].Reason, "not ***") {
+	if kept := m.list(); len(kept.Events) != 0 {
 		t.Errorf("list is %+v", kept)
-	}
-	out, _ = m.pawl(t.Context(), OK, "events", "list")
-	if !strings.HasPrefix(out, "dead  "+m.sink) || !strings.HasSuffix(out, "0 waiting, 1 refused in "+m.dir+"\n") {
-		t.Errorf("list prints\n%s", out)
 	}
 	m.pawl(t.Context(), OK, "events", "flush") // it was said once
 }
@@ -150,7 +165,7 @@ func TestEventsFlushLater(t *testing.T) {
 		m.receiver.Fault(anything, fake.Fault{Status: 503})
 		began := time.Now()
 		out, errs := m.pawl(t.Context(), Partial, "events", "flush")
-		if took := time.Since(began); took == 0 || took > outbox.DefaultDrain {
+		if took := time.Since(began); took == 0 || took > send.DefaultDrain {
 			t.Errorf("it took %s", took)
 		}
 		if out != m.sink+": 0 delivered, 0 refused, 2 waiting\n" || !strings.Contains(errs, "503 Service Unavailable") || len(m.list().Events) != 2 {
@@ -167,7 +182,7 @@ func TestEventsFlushForLong(t *testing.T) {
 		slow := slowly{m.network()}
 		began := time.Now()
 		out, errs := m.pawlOver(t.Context(), slow, OK, "events", "flush")
-		if took := time.Since(began); took <= outbox.DefaultDrain || out != m.sink+": 60 delivered, 0 refused, 0 waiting\n" {
+		if took := time.Since(began); took <= send.DefaultDrain || out != m.sink+": 60 delivered, 0 refused, 0 waiting\n" {
 			t.Errorf("it took %s: %s%s", took, out, errs)
 		}
 	})
@@ -177,8 +192,10 @@ func TestEventsFlushForLong(t *testing.T) {
 type slowly struct{ next http.RoundTripper }
 
 func (s slowly) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := httpx.Sleep(r.Context(), 4*time.Second); err != nil {
-		return nil, err
+	if r.URL.Host == "events.example" {
+		if err := httpx.Sleep(r.Context(), 4*time.Second); err != nil {
+			return nil, err
+		}
 	}
 	return s.next.RoundTrip(r)
 }

@@ -210,14 +210,7 @@ func mistakes() []mistake {
 		{"an event from somebody else", config("events: {source: 'https://a.example'}\n"), func(s *site) {
 			s.write("event.json", `{"context":{"specversion":"0.5.1","id":"1","source":"https://evil.example","type":"dev.cdevents.artifact.published.0.3.0","timestamp":"2026-03-01T08:30:00Z"},"subject":{"id":"pkg:oci/app@sha256%3Aab?tag=v1","content":{}}}`)
 		}, "run --event ROOT/event.json", 4, `events from https://evil.example are not accepted`, `events: {accept: \[SOURCE\]}`, "event-invalid"},
-		{"an outbox in the profile", config("events: {source: 'https://a.example', outbox: state}\n"), nil, "validate", 4, `.pawl.yaml:2:47: error: events.outbox: .*/state is inside the profile`, `a directory outside of the profile`, "event-sinks"},
-		{"an outbox that cannot be read", config("events: {source: 'https://a.example', outbox: 'OUTBOX'}\n"), func(s *site) {
-			file, dir := filepath.Join(s.root, ".pawl.yaml"), s.TempDir()
-			text, err := os.ReadFile(file)
-			if err := errors.Join(err, os.WriteFile(filepath.Join(dir, "waiting"), nil, 0o644), os.WriteFile(file, []byte(replaced(string(text), "OUTBOX", dir)), 0o644)); err != nil {
-				s.Fatal(err)
-			}
-		}, "events list", 1, `reading the outbox: `, `set events.outbox to a directory that can be read and written`, "event-sinks"},
+		{"a setting that is used no more", config("events: {source: 'https://a.example', outbox: state}\n"), nil, "validate", 0, `.pawl.yaml:2:47: warning: events.outbox is not used any more`, `remove it: .* is kept in the ledger`, "event-sinks"},
 		{"a history of no repository", nil, nil, "report --git ROOT", 4, `asking git: fatal: `, `name the directory of a git repository`, "usage"},
 		{"reports that are not there", nil, nil, "report ROOT/absent", 4, `reading reports: `, `name a directory of reports`, "usage"},
 		{"a repository that is none", config("forge: {base: main}\n"), env("GITHUB_REPOSITORY", "foo"), "run", 4, `repository "foo" is not OWNER/NAME`, `correct GITHUB_REPOSITORY`, "no-repository"},
@@ -259,9 +252,7 @@ func mistakes() []mistake {
 		{"a target that is not there", nil, env("DOWNSTREAM_IMAGE_A", "acme/nope:"+canary), "dispatch --image org/app:v1.1.0", 1, `dispatching docker-image.yaml of acme/nope: github answers 404`, `actions: write`, "not-found"},
 		{"a sink without its token", config("events: {source: 'https://a.example', sinks: [{type: http, url: 'http://127.0.0.1:1/', token: EVENTS_TOKEN}]}\n"), env("HOME", "/nowhere"), "events flush", 4,
 			`the variable EVENTS_TOKEN is not set`, `set EVENTS_TOKEN, or remove token`, "event-sinks"},
-		{"a receiver that is down", config("merge: {require: none}\nevents: {required: true, source: 'https://a.example', sinks: [{type: http, url: 'http://127.0.0.1:1/'}]}\n"), func(s *site) {
-			s.env["XDG_STATE_HOME"] = s.TempDir()
-		}, "run", 3, `events.required: [0-9]+ events are not delivered`, `pawl events flush`, "events-undelivered"},
+		{"a receiver that is down", config("merge: {require: none}\nevents: {required: true, source: 'https://a.example', sinks: [{type: http, url: 'http://127.0.0.1:1/'}]}\n"), nil, "run", 3, `events.required: [0-9]+ events are not delivered`, `pawl events flush`, "events-undelivered"},
 		{"a file that is no event", nil, func(s *site) { s.write("event.json", "{}\n") }, "events validate ROOT/event.json", 4, `1 invalid event in`, `pawl events schema`, "event-invalid"},
 	}
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
 	"github.com/pawl-cd/pawl/internal/dispatch"
 	"github.com/pawl-cd/pawl/internal/event"
-	"github.com/pawl-cd/pawl/internal/event/outbox"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/pipeline"
@@ -70,9 +69,9 @@ const (
 	lostTopic      topic = "ledger-lost"
 	unplannedTopic topic = "merge-unplanned"
 
-	sinksTopic  topic = "event-sinks"
-	outboxTopic topic = "events-undelivered"
-	eventsTopic topic = "event-invalid"
+	sinksTopic       topic = "event-sinks"
+	undeliveredTopic topic = "events-undelivered"
+	eventsTopic      topic = "event-invalid"
 
 	actionsTopic topic = "actions-not-permitted"
 	guardedTopic topic = "ref-guarded"
@@ -124,8 +123,6 @@ func topicOf(err error) topic {
 		return targetsTopic
 	case is[*event.IncomingError](err):
 		return eventsTopic
-	case is[*outbox.Error](err):
-		return sinksTopic
 	}
 	for _, c := range causes {
 		if errors.Is(err, c.err) {

@@ -15,13 +15,13 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
-	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
 const (
-	// mailing is how long a run waits for the receivers of events, over all.
-	mailing = outbox.DefaultDrain
+	// waitForReceivers is how long a run waits for the receivers of events, over all.
+	waitForReceivers = send.DefaultDrain
 	// hurry is what an interrupted run has left for them: a runner that is told to stop kills its jobs after 7.5 seconds
 	// (https://docs.github.com/actions/reference/workflows-and-actions/workflow-cancellation).
 	hurry = 3 * time.Second
@@ -31,9 +31,7 @@ const (
 type story struct {
 	*pipeline.Observer
 	session *session
-	mail    *mail
-	// fault is why there is no outbox although there are sinks.
-	fault error
+	sending *sending
 }
 
 // told says which run it is.
@@ -48,32 +46,32 @@ type told struct {
 	silent bool
 }
 
-// story wires the events of a command to the configured sinks. An outbox that cannot be used is said, and the run goes on
-// without: what the forge shows is told by a later run.
+// story wires the events of a command to the configured sinks.
 func (s *session) story(run told) (*story, error) {
 	st := &story{session: s}
 	if !run.silent {
-		m := &mail{left: mailing, now: s.g.sys.Now, settled: map[string][]string{}}
+		s.warnOfSpool()
+		to := &sending{left: waitForReceivers, now: s.g.sys.Now, settled: map[string][]string{}}
 		for _, c := range s.config.Events.Sinks {
-			m.names = append(m.names, sinkName(c))
+			to.names = append(to.names, sinkName(c))
 		}
-		box, err := s.outbox(m.settle)
-		if e, wrong := errors.AsType[*exit](err); wrong {
-			return nil, e
+		sender, err := s.sender(to.settle)
+		if err != nil {
+			return nil, err
 		}
-		if st.fault = err; box != nil {
-			m.Outbox, st.mail = box, m
+		if sender != nil {
+			to.Sender, st.sending = sender, to
 		}
 	}
 	c := pipeline.ObserverConfig{
 		About: s.about(run), Announced: run.incoming.Artifact, Projects: s.projects, Wait: s.config.Deploy.Wait > 0, Silent: run.silent, Clock: s.g.sys.Now,
 	}
-	if st.mail != nil {
-		c.Outbox = st.mail
+	if st.sending != nil {
+		c.Sender = st.sending
 	}
 	o, err := pipeline.Observe(c)
 	if err != nil {
-		st.mail.close(context.Background())
+		st.sending.close(context.Background())
 		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: err, hint: "set events.source in .pawl.yaml to an absolute URL"}
 	}
 	st.Observer = o
@@ -106,16 +104,21 @@ func (s *session) about(run told) event.About {
 // end tells how the command ended and how the events stand. err is how it ended; the one that is returned says that
 // events which are required were not delivered.
 func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pipeline.Report, err error) error {
-	fault := errors.Join(st.fault, st.Finished(ctx, recorder, report, err))
-	sum := st.mail.close(ctx)
+	fault := st.Finished(ctx, recorder, report, err)
+	sum := st.sending.close(ctx)
 	report.Delivery = st.session.delivery(sum)
+	lost := st.Lost()
+	for i, d := range report.Delivery {
+		report.Delivery[i].Lost = min(lost[d.Sink], d.Waiting)
+		report.Delivery[i].Waiting -= report.Delivery[i].Lost
+	}
 	if fault != nil {
 		st.session.g.reporter().say(slog.LevelWarn, fault.Error(), advice(fault))
 	}
 	if err != nil { // the report, which says the same, may never be seen
 		for _, d := range report.Delivery {
-			if d.Waiting+d.Dead > 0 {
-				st.session.g.reporter().say(slog.LevelWarn, eventLine(d), "pawl events list shows them, and pawl events flush sends what waits")
+			if d.Waiting+d.Dead+d.Lost > 0 {
+				st.session.g.reporter().say(slog.LevelWarn, eventLine(d), "the next run tells what waits; pawl events flush sends what the ledger keeps")
 			}
 		}
 	}
@@ -123,16 +126,16 @@ func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pi
 	case !st.session.config.Events.Required:
 		return nil
 	case sum.Undelivered() > 0:
-		return &exit{code: Partial, topics: []topic{outboxTopic}, err: fmt.Errorf("events.required: %d events are not delivered", sum.Undelivered()), hint: "see events in the report; pawl events flush sends what waits"}
+		return &exit{code: Partial, topics: []topic{undeliveredTopic}, err: fmt.Errorf("events.required: %d events are not delivered", sum.Undelivered()), hint: "see events in the report; the next run sends what waits, as pawl events flush does with what the ledger keeps"}
 	case fault != nil:
-		return &exit{code: Partial, topics: []topic{outboxTopic}, err: errors.New("events.required: not all events are told"), hint: "see the warning above; the next run tells what is missing"}
+		return &exit{code: Partial, topics: []topic{undeliveredTopic}, err: errors.New("events.required: not all events are told"), hint: "see the warning above; the next run tells what is missing"}
 	}
 	return nil
 }
 
-// mail is the outbox as a run sees it; nil is none.
-type mail struct {
-	*outbox.Outbox
+// sending is a sender as a run sees it; nil is none.
+type sending struct {
+	*send.Sender
 	names []string
 	// left is for how long receivers are still waited for.
 	left    time.Duration
@@ -142,20 +145,20 @@ type mail struct {
 }
 
 // settle notes that a sink is done with an event.
-func (m *mail) settle(sink string, e event.Message) {
+func (m *sending) settle(sink string, e event.Message) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.settled[sink] = append(m.settled[sink], e.ID)
 }
 
 // Sinks are the names of the receivers.
-func (m *mail) Sinks() []string { return m.names }
+func (m *sending) Sinks() []string { return m.names }
 
-// Add keeps an event for the sinks that are named.
-func (m *mail) Add(e event.Message, sinks []string) error { return m.Outbox.Add(e, sinks...) }
+// Add takes an event for the sinks that are named.
+func (m *sending) Add(e event.Message, sinks []string) error { return m.Sender.Add(e, sinks...) }
 
 // Deliver hands over what waits, until the context ends or the run has waited long enough.
-func (m *mail) Deliver(ctx context.Context) {
+func (m *sending) Deliver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, m.left)
 	defer cancel()
 	begun := m.now()
@@ -164,7 +167,7 @@ func (m *mail) Deliver(ctx context.Context) {
 }
 
 // Settled are the events that each sink is done with.
-func (m *mail) Settled() map[string][]string {
+func (m *sending) Settled() map[string][]string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := maps.Clone(m.settled)
@@ -175,7 +178,7 @@ func (m *mail) Settled() map[string][]string {
 }
 
 // close ends the delivery; what is left waits for a later run. After an interruption nobody has waited yet.
-func (m *mail) close(ctx context.Context) outbox.Summary {
+func (m *sending) close(ctx context.Context) send.Summary {
 	if m == nil {
 		return nil
 	}
@@ -208,6 +211,9 @@ func eventLine(d pipeline.Delivery) string {
 	}
 	if d.Dead > 0 {
 		line += fmt.Sprintf(", %d refused", d.Dead)
+	}
+	if d.Lost > 0 {
+		line += fmt.Sprintf(", %d lost", d.Lost)
 	}
 	if d.Detail != "" {
 		line += ": " + d.Detail

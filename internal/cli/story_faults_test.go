@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,7 +132,6 @@ func TestStoryHostileBody(t *testing.T) {
 				s.receiver.Set("/in", fake.Fault{Status: 503})
 				s.command(s.network(), s.environment(1), "run", "--no-merge")
 				s.receiver.Clear()
-				s.loseDisk()
 				p, _ := s.repo.Pull(1)
 				head, tail, _ := strings.Cut(p.Body, "<!-- pawl:")
 				text, _, _ := strings.Cut(tail, " -->")
@@ -237,29 +235,6 @@ func TestStoryFailingRuns(t *testing.T) {
 			if more := s.kindsSince(before); run > 1 && len(more) > 0 {
 				t.Errorf("run %d tells again: %v", run, more)
 			}
-		}
-	})
-}
-
-// TestStoryDeployWithoutOutbox: a disk that takes nothing does not take the chain from the pipelines.
-func TestStoryDeployWithoutOutbox(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		s := newStoryStage(t, 1, github.Settings{}, "  by: push\n")
-		s.publish("a")
-		s.play(1, 0)
-		state := s.state
-		s.state = "/dev/null/nowhere"
-		code, _, printed := s.command(s.network(), s.environment(2), "deploy", "--commit", s.repo.Head("main"))
-		if code != 0 {
-			t.Fatalf("exit code %d: %s", code, printed)
-		}
-		s.state = state
-		if code, _, printed = s.command(s.network(), s.environment(3), "deploy", "--commit", s.repo.Head("main")); code != 0 {
-			t.Fatalf("exit code %d: %s", code, printed)
-		}
-		s.oneChain()
-		if !slices.ContainsFunc(s.events(), func(e occurrence) bool { return e.derived() && e.kind() == "pipelinerun.queued" }) {
-			t.Error("the pipeline is not told of")
 		}
 	})
 }

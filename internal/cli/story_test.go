@@ -35,19 +35,18 @@ type storyStage struct {
 	receiver *receiver.Receiver
 	// sources is the registry behind its faults.
 	sources *fake.Faults
-	state   string
 }
 
 func newStoryStage(t *testing.T, projects int, settings github.Settings, more string) *storyStage {
 	t.Helper()
-	s := &storyStage{deployStage: newDeployStage(t, projects, settings, more+"events: {sinks: [{type: http, url: 'https://events.example/in'}]}\n"), receiver: receiver.New(), state: t.TempDir()}
+	s := &storyStage{deployStage: newDeployStage(t, projects, settings, more+"events: {sinks: [{type: http, url: 'https://events.example/in'}]}\n"), receiver: receiver.New()}
 	s.bubble, s.sources = true, fake.WithFaults(s.registry)
 	return s
 }
 
 // environment is that of a job.
 func (s *storyStage) environment(run int) map[string]string {
-	return map[string]string{"XDG_STATE_HOME": s.state, "GITHUB_RUN_ID": fmt.Sprint(run), "GITHUB_RUN_ATTEMPT": "1"}
+	return map[string]string{"GITHUB_RUN_ID": fmt.Sprint(run), "GITHUB_RUN_ATTEMPT": "1"}
 }
 
 // network is the way to everything, the receiver included.
@@ -71,9 +70,6 @@ func (s *storyStage) play(number, want int, args ...string) {
 		}
 	}
 }
-
-// loseDisk deletes the outbox, as the end of a hosted runner does.
-func (s *storyStage) loseDisk() { s.must(nil, os.RemoveAll(filepath.Join(s.state, "pawl"))) }
 
 // configure changes the configuration, here and on the base.
 func (s *storyStage) configure(before, after string) {
@@ -280,7 +276,6 @@ func scenarios() map[string]scenario {
 		"a crash after the merge, and the disk with it": {projects: 2, play: func(s *storyStage) {
 			s.publish("a")
 			s.dies(1, s.mergeAt(), true)
-			s.loseDisk()
 			s.play(2, 0)
 		}},
 	}
@@ -380,7 +375,7 @@ func (s *storyStage) mergeAt() int {
 	return c.merged
 }
 
-// TestStoryKilled kills a run at each of its requests, before it arrives and after, and takes the outbox away. Once the
+// TestStoryKilled kills a run at each of its requests, before it arrives and after. Once the
 // next run is done no event of a thing that happened is missing, and none tells what did not happen.
 func TestStoryKilled(t *testing.T) {
 	t.Parallel()
@@ -428,7 +423,6 @@ func TestStoryKilled(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						s := stage(t)
 						s.dies(2, request, after)
-						s.loseDisk()
 						s.wait(11 * time.Minute) // nobody can be at it any more
 						s.stage.github.Tick()
 						for run := 3; run < 5; run++ { // what a run merges last, it may tell of only after it looked
@@ -583,8 +577,8 @@ func TestStoryDry(t *testing.T) {
 				t.Errorf("exit code %d, %s%s", code, diff, printed)
 			}
 		}
-		if n, err := os.ReadDir(s.state); len(s.receiver.Events()) > 0 || err != nil || len(n) > 0 {
-			t.Errorf("%d events were sent, and %v is kept: %v", len(s.receiver.Events()), n, err)
+		if len(s.receiver.Events()) > 0 || s.repo.Head("refs/pawl/ledger") != "" {
+			t.Errorf("%d events were sent, or some are kept", len(s.receiver.Events()))
 		}
 	})
 }
@@ -606,6 +600,7 @@ func TestStoryUndelivered(t *testing.T) {
 		}
 		var flushed strings.Builder
 		env := s.environment(2)
+		env["MERGE_TOKEN"] = canary
 		code = cli.Run(t.Context(), []string{"events", "flush", "--root", s.root}, cli.System{Out: &flushed, Err: &flushed, Now: s.clock, Sleep: s.sleep,
 			Transport: s.network(), Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
 		if code != 3 || len(s.receiver.Events()) > 0 {
@@ -636,8 +631,8 @@ func TestStoryFailsUndelivered(t *testing.T) {
 		env := s.environment(1)
 		env["MERGE_TOKEN"] = "wrong"
 		code, _, printed := s.command(s.network(), env, "run")
-		if code != 1 || !strings.Contains(printed, "pawl: warning: events to http-events.example-0ce8caee: 0 delivered, 2 wait for a later run: ") ||
-			!strings.Contains(printed, "pawl: hint: pawl events list shows them") {
+		if code != 1 || !strings.Contains(printed, "pawl: warning: events to http-events.example-0ce8caee: 0 delivered, 2 lost: ") ||
+			!strings.Contains(printed, "pawl: hint: the next run tells what waits") {
 			t.Errorf("exit code %d: %s", code, printed)
 		}
 	})
@@ -657,24 +652,55 @@ func (s *storyStage) inOrder() {
 	}
 }
 
-// TestStoryWithoutOutbox: a disk that takes nothing is said, and the run goes on; the next one tells what the forge shows.
-func TestStoryWithoutOutbox(t *testing.T) {
+// TestStoryKeeps: what a run did that the forge does not show waits in the ledger for a receiver that is away, without what
+// servers said, and comes with the next run or a flush: everything once it is there, nothing twice.
+func TestStoryKeeps(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		s := newStoryStage(t, 1, github.Settings{}, "")
-		file := filepath.Join(s.state, "pawl")
-		s.must(nil, os.WriteFile(file, nil, 0o600)) // where a directory should be
+		s.receiver.Set("/in", fake.Fault{Status: 503, Body: "teapot"})
 		s.publish("a")
-		code, report, printed := s.command(s.network(), s.environment(1), "run")
-		if code != 0 || report.Merge.Outcome != "merged" || len(s.receiver.Events()) > 0 || !strings.Contains(printed, "pawl: warning: ") || !strings.Contains(printed, "pawl: hint: ") {
-			t.Fatalf("exit code %d: %s", code, printed)
+		s.sources.Set("/v2/org/b/", fake.Fault{Status: 500, Body: "kettle"})
+		_, first, _ := s.command(s.network(), s.environment(1), "run")
+		kept, _ := s.repo.File("refs/pawl/ledger", "pending.jsonl")
+		own := 0
+		for _, raw := range first.Events {
+			var e occurrence
+			s.must(nil, json.Unmarshal(raw, &e))
+			if !e.derived() && e.kind() != "version.found" {
+				own++
+			}
 		}
-		s.configure("events: {", "events: {required: true, ")
-		if code, _, printed := s.command(s.network(), s.environment(2), "run"); code != 3 {
-			t.Errorf("required events: exit code %d: %s", code, printed)
+		if got := bytes.Count(kept, []byte("\n")) - 1; got != own || own < 4 {
+			t.Errorf("%d events are kept, want %d:\n%s", got, own, kept)
 		}
-		s.must(nil, os.Remove(file))
+		for _, said := range []string{"teapot", "kettle", "500"} {
+			if bytes.Contains(kept, []byte(said)) {
+				t.Errorf("the ledger keeps what a server said:\n%s", kept)
+			}
+		}
+		before := s.repo.Head("refs/pawl/ledger")
+		_, second, _ := s.command(s.network(), s.environment(2), "run") // nothing to do, and still away
+		if kept, _ = s.repo.File("refs/pawl/ledger", "pending.jsonl"); s.repo.Head("refs/pawl/ledger") == before || bytes.Count(kept, []byte("\n")) <= own+1 {
+			t.Errorf("the second run keeps nothing:\n%s", kept)
+		}
+		s.receiver.Clear()
+		s.sources.Clear()
 		s.play(3, 0)
-		s.happened("the disk is back")
+		s.happened("the receiver is back")
+		came := map[string]int{}
+		for _, e := range s.receiver.Events() {
+			came[e.Attributes["id"]]++
+		}
+		for _, raw := range slices.Concat(first.Events, second.Events) {
+			var e occurrence
+			s.must(nil, json.Unmarshal(raw, &e))
+			if came[e.Context.ID] != 1 {
+				t.Errorf("%s came %d times", raw, came[e.Context.ID])
+			}
+		}
+		if kept, _ = s.repo.File("refs/pawl/ledger", "pending.jsonl"); bytes.Count(kept, []byte("\n")) != 1 {
+			t.Errorf("the ledger still keeps\n%s", kept)
+		}
 	})
 }
 
@@ -717,7 +743,7 @@ func (s stopping) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // TestStorySecrets lets GitHub and GitLab show tokens in their answers, at each request: no event holds one,
-// on no way and in no spelling, and none waits on the disk.
+// on no way and in no spelling, and the ledger keeps none.
 func TestStorySecrets(t *testing.T) {
 	t.Parallel()
 	const user = "https://bot:" + canary + "@ci.example/7"
@@ -739,13 +765,8 @@ func TestStorySecrets(t *testing.T) {
 					}
 				}
 			}
-			s.must(nil, filepath.WalkDir(s.state, func(path string, d os.DirEntry, err error) error {
-				if err == nil && d.Type().IsRegular() {
-					data, _ := os.ReadFile(path)
-					s.secret(path, string(data))
-				}
-				return err
-			}))
+			kept, _ := s.repo.File("refs/pawl/ledger", "pending.jsonl")
+			s.secret("the ledger", string(kept))
 			requests = c.n
 		})
 		return requests

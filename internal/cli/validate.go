@@ -54,27 +54,11 @@ func (o *validateOptions) run() error {
 	}
 	targets := pipeline.Check(s.manifests, s.tree)
 	topics := append(topicsOfProblems(topic(policy.ManifestInvalid), manifests), topicsOfProblems(topic(policy.TargetInvalid), targets)...)
-	outbox := s.outboxProblems()
-	topics = append(topics, topicsOfProblems(sinksTopic, outbox)...)
 	projects := s.projectProblems()
 	topics = append(topics, topicsOfProblems(projectsTopic, projects)...)
-	problems := slices.Concat(s.problems, outbox, projects, manifests, targets)
+	problems := slices.Concat(s.problems, projects, manifests, targets)
 	strictyaml.Sort(problems)
 	return o.print(problems, len(s.manifests), topics)
-}
-
-// outboxProblems says that the configured outbox lies in the profile, as a run would.
-func (s *session) outboxProblems() []strictyaml.Problem {
-	if s.config.Events.Outbox == "" {
-		return nil
-	}
-	_, err := s.outboxDir()
-	if err == nil {
-		return nil
-	}
-	p := s.config.Events.OutboxPlace
-	p.Message, p.Hint = err.Error(), advice(err)
-	return []strictyaml.Problem{p}
 }
 
 // projectProblems are the faults of the projects to deploy that a run would find, as far as they stand in the

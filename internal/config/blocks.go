@@ -105,7 +105,7 @@ func (c *checker) events(f *eventsBlock) Events {
 	}
 	e := Events{Source: c.absolute(f.Source), Required: f.Required.Value, Outbox: f.Outbox.Value}
 	if f.Outbox.Set() {
-		e.OutboxPlace = strictyaml.Problem{File: c.file, Line: f.Outbox.Line, Column: f.Outbox.Column}
+		c.warnf(f.Outbox, "remove it: what a receiver has not taken is kept in the ledger", "events.outbox is not used any more")
 	}
 	for _, t := range f.Accept {
 		e.Accept = append(e.Accept, c.absolute(t))

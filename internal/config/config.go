@@ -119,11 +119,10 @@ type Project struct {
 type Events struct {
 	Source   string
 	Required bool
-	Outbox   string
-	Accept   []string
-	Sinks    []Sink
-	// OutboxPlace is where Outbox stands, for messages.
-	OutboxPlace strictyaml.Problem
+	// Outbox is where earlier versions kept events.
+	Outbox string
+	Accept []string
+	Sinks  []Sink
 }
 
 // Sink is one receiver of events; Token and HMAC name environment variables.
@@ -156,6 +155,11 @@ type checker struct {
 	file     string
 	uses     []Use
 	problems []strictyaml.Problem
+}
+
+// warnf notes what a person should know; the configuration is used.
+func (c *checker) warnf(t strictyaml.Text, hint, format string, args ...any) {
+	c.problems = append(c.problems, strictyaml.Problem{File: c.file, Line: t.Line, Column: t.Column, Message: fmt.Sprintf(format, args...), Hint: hint, Warning: true})
 }
 
 func (c *checker) errorf(t strictyaml.Text, hint, format string, args ...any) {

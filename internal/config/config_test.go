@@ -59,7 +59,7 @@ func TestFull(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, problems := config.Parse(config.FileName, data)
-	if len(problems) > 0 {
+	if len(problems) != 1 || !problems[0].Warning || problems[0].Place() != ".pawl.yaml:26:11" || problems[0].Message != "events.outbox is not used any more" {
 		t.Fatal(problems)
 	}
 	want := config.Config{
@@ -80,7 +80,7 @@ func TestFull(t *testing.T) {
 		Ledger:  "refs/pawl/ledger",
 		Deploy:  config.Deploy{By: "run", Variable: "PROJECTS", Ref: "main", ExtraPaths: []string{"cluster-config.yaml"}},
 		Events: config.Events{
-			Source: "https://github.com/infitx-org/profile-cd", Outbox: "DIR", OutboxPlace: strictyaml.Problem{File: ".pawl.yaml", Line: 26, Column: 11}, Accept: []string{"https://ci.example"},
+			Source: "https://github.com/infitx-org/profile-cd", Outbox: "DIR", Accept: []string{"https://ci.example"},
 			Sinks: []config.Sink{
 				{Type: "file", Path: "events.jsonl", Mode: "binary", Partition: "chain"},
 				{Type: "http", URL: "https://events.example/cdevents", Mode: "binary", Token: "EVENTS_TOKEN", HMAC: "EVENTS_KEY", Partition: "chain"},

@@ -130,7 +130,7 @@ func (p *projectsBlock) Alternatives() []any { return []any{strictyaml.Text{}, [
 type eventsBlock struct {
 	Source   strictyaml.Text   `yaml:"source" doc:"The URI that names this profile in events."`
 	Required strictyaml.Flag   `yaml:"required" doc:"An event that could not be delivered fails the run."`
-	Outbox   strictyaml.Text   `yaml:"outbox" doc:"Where events wait; the user's state directory when absent."`
+	Outbox   strictyaml.Text   `yaml:"outbox" doc:"Not used any more: the ledger keeps what a receiver has not taken."`
 	Accept   []strictyaml.Text `yaml:"accept" doc:"Sources of incoming events that are trusted."`
 	Sinks    []sinkBlock       `yaml:"sinks" doc:"Where events go."`
 }

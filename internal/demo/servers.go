@@ -126,7 +126,7 @@ func (s *Stage) config(hosts []string) []byte {
 		}
 		line("    - {name: %s, url: %s, secret: DEPLOY_TRIGGER, api: DEPLOY_READ%s}", p.name, quoted(s.projects[i].TriggerPathURL()), paths)
 	}
-	line("events:\n  source: https://git.example/%s\n  outbox: %s\n  sinks:", Repository, quoted(s.path("outbox")))
+	line("events:\n  source: https://git.example/%s\n  sinks:", Repository)
 	line("    - {type: file, path: %s}\n    - {type: http, url: %s}", quoted(s.path("events.jsonl")), s.place("events"))
 	return b.Bytes()
 }

@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pawl-cd/pawl/internal/fake/folder"
 )
 
 // recorded is one update of a real profile.
@@ -23,7 +25,7 @@ type recorded struct {
 func readCorpus(tb testing.TB) []recorded {
 	tb.Helper()
 	dir := os.Getenv("PAWL_CORPUS")
-	if dir == "" {
+	if dir == "" || dir == folder.None {
 		return nil
 	}
 	file, err := os.Open(filepath.Join(dir, "steps.jsonl"))
@@ -50,13 +52,8 @@ func readCorpus(tb testing.TB) []recorded {
 // Every recorded update finds the old value, writes the new one, and touches nothing else.
 func TestCorpus(t *testing.T) {
 	t.Parallel()
+	folder.Of(t, "PAWL_CORPUS")
 	steps := readCorpus(t)
-	if len(steps) == 0 {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("PAWL_CORPUS must name the replay corpus in CI")
-		}
-		t.Skip("PAWL_CORPUS does not name a replay corpus")
-	}
 	files, edits := map[string]string{}, 0
 	for _, s := range steps {
 		overwrite(files, s.Before)

@@ -1,16 +1,17 @@
 // Package event is the CDEvent of each step as values: what happened, encoded the same way each time, with ids, chains
 // and links that come from what happened and from nothing else (https://cdevents.dev, version 0.5.1). It does no I/O;
-// the outbox and the sinks below it deliver.
+// the packages below it send and deliver.
 package event
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 )
 
 // Message is one encoded event: its exact bytes, and the CloudEvents attributes that a sink puts around them
-// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md). Its JSON form is what waits in the outbox.
+// (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/spec.md). Its JSON form is what the ledger keeps.
 type Message struct {
 	// ID and Source are unique together; Type is the CDEvents type with its version, Subject the subject's id.
 	ID      string    `json:"id"`
@@ -24,8 +25,8 @@ type Message struct {
 	Sequence string `json:"sequence,omitempty"`
 	// TraceParent continues a W3C trace (https://www.w3.org/TR/trace-context/), empty when there is none.
 	TraceParent string `json:"traceparent,omitempty"`
-	// Body is the CDEvent as JSON.
-	Body []byte `json:"body"`
+	// Body is the CDEvent.
+	Body json.RawMessage `json:"body"`
 }
 
 // Attribute is a CloudEvents context attribute or extension; names are lower-case letters and digits.

@@ -24,6 +24,8 @@ const (
 	pullsFile   = "pulls.json"
 	// acceptedFile holds when a person let a lost ledger begin anew.
 	acceptedFile = "accepted.json"
+	// pendingFile holds the events of runs that receivers have not got, as JSON Lines.
+	pendingFile = "pending.jsonl"
 )
 
 // IsLedger reports whether a tree with these paths can be a ledger: an empty one, or one that holds a file of it.
@@ -33,7 +35,7 @@ func IsLedger(paths []string) bool {
 
 // IsFile reports whether a path is that of a file of a ledger.
 func IsFile(path string) bool {
-	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, acceptedFile}, path)
+	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, acceptedFile, pendingFile}, path)
 }
 
 // rest is what this version does not know: whole files, and fields beside a file's list.
@@ -61,6 +63,7 @@ func Decode(s Snapshot) (Ledger, error) {
 		func() error { return readFile(&l, cursorsFile, &l.Cursors, compareCursors) },
 		func() error { return readFile(&l, pullsFile, &l.Pulls, comparePulls) },
 		func() error { return readFile(&l, acceptedFile, &l.Accepted, compareAcceptances) },
+		func() error { return readPending(&l) },
 	} {
 		if err := read(); err != nil {
 			return Ledger{}, err
@@ -83,6 +86,7 @@ func (l Ledger) Encode() (Snapshot, error) {
 		func() error { return writeFile(l, s, cursorsFile, l.Cursors, compareCursors) },
 		func() error { return writeFile(l, s, pullsFile, l.Pulls, comparePulls) },
 		func() error { return writeFile(l, s, acceptedFile, l.Accepted, compareAcceptances) },
+		func() error { return writePending(l, s) },
 	} {
 		if err := write(); err != nil {
 			return nil, err

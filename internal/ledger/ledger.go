@@ -18,7 +18,7 @@ import (
 // Schema is the version of the ledger's files; fields and files may be added within it.
 const Schema = "pawl.ledger/1"
 
-// Ledger is the whole state. The zero Ledger is an empty one. Its lists are in the order of their keys, each key once.
+// Ledger is the whole state. The zero Ledger is an empty one. Its lists, Pending apart, are in the order of their keys, each key once.
 type Ledger struct {
 	Claims  []Claim
 	Values  []Value
@@ -27,6 +27,8 @@ type Ledger struct {
 	// Pulls are pawl's pull requests, Accepted the times at which a person let the ledger begin anew.
 	Pulls    []Pull
 	Accepted []Acceptance
+	// Pending are the events of runs that receivers have not got, the oldest first.
+	Pending []Pending
 	// rest is what this version does not know: fields beside the lists, by file, and whole files.
 	rest rest
 }

@@ -16,6 +16,7 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/fake/folder"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
@@ -143,13 +144,7 @@ func TestSchemaKnowsTheManifests(t *testing.T) {
 // TestSchemaKnowsTheHistory validates the manifests in force at the end of a real profile's history.
 func TestSchemaKnowsTheHistory(t *testing.T) {
 	t.Parallel()
-	dir := os.Getenv("PAWL_CORPUS")
-	if dir == "" && os.Getenv("CI") == "true" {
-		t.Fatal("PAWL_CORPUS names no update history")
-	}
-	if dir == "" {
-		t.Skip("PAWL_CORPUS names no update history")
-	}
+	dir := folder.Of(t, "PAWL_CORPUS")
 	last := lastManifests(t, filepath.Join(dir, "steps.jsonl"))
 	if len(last) != 56 {
 		t.Fatalf("%d manifests, want 56", len(last))

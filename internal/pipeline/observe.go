@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -30,11 +29,11 @@ const (
 	glances  = 10 * time.Second
 )
 
-// Outbox keeps events until their receivers have them.
-type Outbox interface {
+// Sender hands events to their receivers.
+type Sender interface {
 	// Sinks are the names of the receivers.
 	Sinks() []string
-	// Add keeps an event for the receivers that are named.
+	// Add takes an event for the receivers that are named.
 	Add(m event.Message, sinks []string) error
 	// Deliver hands over what waits until the context ends.
 	Deliver(ctx context.Context)
@@ -45,9 +44,9 @@ type Outbox interface {
 // Observer tells the events of a run: it stands between the run and what it talks to, sees each step, and is seen by none.
 //
 // What happened to branches, pull requests and pipelines is not remembered but read: from the pull requests as the
-// forge shows them and the claims of the ledger, by one function, whether this run did it or an earlier one that died
-// with its outbox. So any run tells it in the same bytes. The ledger holds what each receiver has settled; the rest of
-// the last days is told again.
+// forge shows them and the claims of the ledger, by one function, whether this run did it or an earlier one that died. So
+// any run tells it in the same bytes. The ledger holds what each receiver has settled; the rest of the last days is told
+// again. Of what a run did that the forge does not show, the ledger keeps what receivers have not taken.
 type Observer struct {
 	ObserverConfig
 	teller    *event.Teller
@@ -66,17 +65,28 @@ type Observer struct {
 	// followed are the last looks at pipelines.
 	followed map[pipelineKey]deploy.Answer
 	// told are the events of this run in their order; ids holds theirs, shown those of what the forge shows.
-	told       []event.Message
+	told       []toldEvent
 	ids, shown map[string]bool
-	// failure is the first event that could not be kept.
+	// pending are the events of earlier runs that this one hands over, nil until the ledger was read.
+	pending []ledger.Pending
+	// kept are the events that the ledger keeps for later.
+	kept []ledger.Pending
+	// failure is the first event that could not be taken.
 	failure error
+}
+
+// toldEvent is an event of this run with the sinks that it is for, and as the ledger keeps it.
+type toldEvent struct {
+	event.Message
+	sinks []string
+	bare  event.Message
 }
 
 // ObserverConfig is what an Observer needs to know.
 type ObserverConfig struct {
 	About event.About
-	// Outbox gets the events; nil keeps them in the report only.
-	Outbox Outbox
+	// Sender gets the events; nil keeps them in the report only.
+	Sender Sender
 	// Announced is the artifact that an incoming event told of.
 	Announced event.Artifact
 	// Projects are those whose pipelines may be looked after, and Wait says that they are.
@@ -108,8 +118,8 @@ func (o *Observer) Started() {
 }
 
 // Finished tells how the run ended, fills the report's events, hands over what waits, and writes into the ledger what
-// receivers have settled beyond what it says already. The error is the first fault of the outbox or the ledger: the run
-// is what it was.
+// receivers have settled beyond what it says already, and what they have not taken. The error is the first fault of the
+// sender or the ledger: the run is what it was.
 func (o *Observer) Finished(ctx context.Context, recorder Recorder, report *Report, err error) error {
 	if err == nil {
 		o.lookAfter(ctx)
@@ -120,14 +130,8 @@ func (o *Observer) Finished(ctx context.Context, recorder Recorder, report *Repo
 	if !o.sends() {
 		return nil
 	}
-	o.Outbox.Deliver(ctx)
-	cursors := o.news()
-	if len(cursors) == 0 || ctx.Err() != nil {
-		return o.failure
-	}
-	ctx, cancel := context.WithTimeout(ctx, recording)
-	defer cancel()
-	cause := recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Advance(cursors...) })
+	o.Sender.Deliver(ctx)
+	cause := o.remember(ctx, recorder)
 	if err != nil {
 		cause = nil // the run has failed anyway, and the next one tells the same again
 	}
@@ -143,14 +147,16 @@ func (o *Observer) tellEnd(report *Report, err error) {
 	o.tellQueries()
 	finish := finishOf(*report, err)
 	finish.At = o.Clock()
-	o.tell(o.teller.Finished(finish), everyone)
+	bare := finish
+	bare.Errors = nil
+	o.tellOwn(o.teller.Finished(finish), o.teller.Finished(bare), everyone)
 	for _, m := range o.told {
-		report.Events = append(report.Events, json.RawMessage(m.Body))
+		report.Events = append(report.Events, m.Body)
 	}
 }
 
 // sends reports whether anybody gets the events.
-func (o *Observer) sends() bool { return o.Outbox != nil && !o.Silent }
+func (o *Observer) sends() bool { return o.Sender != nil && !o.Silent }
 
 // receivers are the sinks that lack an event: those that are named, or all when it is not known which.
 type receivers struct {
@@ -164,23 +170,27 @@ var everyone = receivers{all: true}
 // nobody reports that no sink lacks the event.
 func (r receivers) nobody() bool { return !r.all && len(r.named) == 0 }
 
-// tell keeps an event for its receivers; one that was told already, or that nobody lacks, is not told again.
-func (o *Observer) tell(m event.Message, to receivers) {
+// tell hands an event to its receivers; one that was told already, or that nobody lacks, is not told again.
+func (o *Observer) tell(m event.Message, to receivers) { o.tellOwn(m, m, to) }
+
+// tellOwn tells an event that the ledger keeps in other words: without the texts of errors, which may be what a server said.
+func (o *Observer) tellOwn(m, bare event.Message, to receivers) {
 	if o.ids[m.ID] || to.nobody() {
 		return
 	}
 	o.ids[m.ID] = true
 	m.Sequence = event.Sequence(len(o.told) + 1)
-	o.told = append(o.told, m)
+	bare.Sequence = m.Sequence
+	told := toldEvent{Message: m, sinks: to.named, bare: bare}
+	if to.all && o.Sender != nil {
+		told.sinks = o.Sender.Sinks()
+	}
+	o.told = append(o.told, told)
 	if !o.sends() {
 		return
 	}
-	sinks := to.named
-	if to.all {
-		sinks = o.Outbox.Sinks()
-	}
-	if err := o.Outbox.Add(m, sinks); err != nil && o.failure == nil {
-		o.failure = fmt.Errorf("keeping the event %s: %w", m.Type, err)
+	if err := o.Sender.Add(m, told.sinks); err != nil && o.failure == nil {
+		o.failure = fmt.Errorf("sending the event %s: %w", m.Type, err)
 	}
 }
 
@@ -190,7 +200,11 @@ func (o *Observer) tellQueries() {
 		return cmp.Or(cmp.Compare(a.Registry, b.Registry), cmp.Compare(a.Repository, b.Repository), a.At.Compare(b.At))
 	})
 	for _, q := range o.queries {
-		o.tell(o.teller.Queried(q), everyone)
+		bare := q
+		if q.Err != "" {
+			bare.Err = "the versions could not be listed"
+		}
+		o.tellOwn(o.teller.Queried(q), o.teller.Queried(bare), everyone)
 	}
 	o.queries = nil
 }
@@ -234,11 +248,11 @@ func digest(data []byte) string {
 
 // lacking are the sinks that have not settled an event, to the ledger's knowledge.
 func (o *Observer) lacking(m event.Message) receivers {
-	if o.Outbox == nil || o.ledger == nil {
+	if o.Sender == nil || o.ledger == nil {
 		return everyone
 	}
 	var sinks []string
-	for _, sink := range o.Outbox.Sinks() {
+	for _, sink := range o.Sender.Sinks() {
 		cursor, _ := o.ledger.CursorOf(sink)
 		if _, settled := cursor.Settled[m.ID]; !settled {
 			sinks = append(sinks, sink)
@@ -254,7 +268,7 @@ func (o *Observer) news() []ledger.Cursor {
 		return nil
 	}
 	var all []ledger.Cursor
-	at, done := o.Clock().UTC().Truncate(time.Second), o.Outbox.Settled()
+	at, done := o.Clock().UTC().Truncate(time.Second), o.Sender.Settled()
 	for _, sink := range slices.Sorted(maps.Keys(done)) {
 		cursor, _ := o.ledger.CursorOf(sink)
 		settled := map[string]time.Time{}

@@ -12,7 +12,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
-// shelf is an outbox that delivers at once.
+// shelf is a sender that delivers at once.
 type shelf struct{ ids []string }
 
 func (s *shelf) Sinks() []string { return []string{"shelf"} }
@@ -63,11 +63,11 @@ func week(at time.Time, pulls, updates int) *archive {
 }
 
 // observe lets an observer see a run with nothing to do.
-func observe(t testing.TB, a *archive, box pipeline.Outbox, at time.Time) pipeline.Report {
+func observe(t testing.TB, a *archive, box pipeline.Sender, at time.Time) pipeline.Report {
 	t.Helper()
 	o, err := pipeline.Observe(pipeline.ObserverConfig{
 		About:  event.About{Source: "https://github.com/o/r", Run: "1", Forge: "https://github.com", Repository: "o/r", RepositoryURL: "https://github.com/o/r"},
-		Outbox: box, Clock: func() time.Time { return at },
+		Sender: box, Clock: func() time.Time { return at },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -82,6 +82,7 @@ func (f observedForge) Ledger(ctx context.Context) (ledger.Ledger, error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
 		f.ledger = &l
+		f.resume(l)
 	}
 	return l, err
 }
@@ -174,7 +175,7 @@ func urges(before, after ledger.Ledger) bool {
 func (o *Observer) deliver(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	o.Outbox.Deliver(ctx)
+	o.Sender.Deliver(ctx)
 }
 
 // show notes how a pull request is now, and tells what is new about it.

@@ -64,11 +64,12 @@ type Incoming struct {
 }
 
 // Delivery is how one sink stands at the end of a run: how many events it acknowledged and refused, how many wait for a
-// later run, and the latest failure.
+// later run, how many of the run's own the ledger could not keep, and the latest failure.
 type Delivery struct {
 	Sink      string `json:"sink"`
 	Delivered int    `json:"delivered"`
 	Dead      int    `json:"dead"`
 	Waiting   int    `json:"waiting"`
+	Lost      int    `json:"lost,omitempty"`
 	Detail    string `json:"detail,omitempty"`
 }

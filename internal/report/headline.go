@@ -113,5 +113,5 @@ func notes(r pipeline.Report) []string {
 }
 
 func waiting(all []pipeline.Delivery) bool {
-	return slices.ContainsFunc(all, func(d pipeline.Delivery) bool { return d.Waiting > 0 || d.Dead > 0 })
+	return slices.ContainsFunc(all, func(d pipeline.Delivery) bool { return d.Waiting+d.Dead+d.Lost > 0 })
 }

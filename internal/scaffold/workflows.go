@@ -32,8 +32,6 @@ type filling struct {
 	Command, Build, Action, Version string
 	// Environment is the lines of the step's variables.
 	Environment []string
-	// Sinks reports that events have receivers.
-	Sinks bool
 }
 
 // workflows are those that update and deploy; the second is of use only when something is deployed.
@@ -68,7 +66,7 @@ func (s survey) workflows(opt Options) ([]File, error) {
 
 // filling is what both have in common. What is no release is built.
 func (s survey) filling(opt Options, command string) filling {
-	w := filling{Branch: s.branch(), Command: command + s.flags(), Sinks: len(s.sinks) > 0}
+	w := filling{Branch: s.branch(), Command: command + s.flags()}
 	switch {
 	case !release.MatchString(opt.Version):
 		w.Build = "github.com/pawl-cd/pawl/cmd/pawl@latest"

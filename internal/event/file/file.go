@@ -1,7 +1,7 @@
 // Package file is the sink that appends events to a file as JSON Lines (https://jsonlines.org), one CDEvent a line. It
 // promises: the file is private to its owner, a line is whole or is not acknowledged, what was acknowledged is on the
 // medium after Close, and a line that a crash cut is taken away before the next one is written. It writes to regular
-// files only: through a symbolic link an event would end where nobody looks for it. When to write is the outbox's
+// files only: through a symbolic link an event would end where nobody looks for it. When to write is the sender's
 // business.
 package file
 
@@ -121,7 +121,7 @@ func check(f *os.File, before fs.FileInfo) error {
 }
 
 // repair makes the file end with a whole line: a last line that is JSON gets its line break, another is cut off. It was
-// never acknowledged, so the outbox still has its event.
+// never acknowledged.
 func repair(f *os.File, size int64) error {
 	tail := make([]byte, min(size, maxTail))
 	if _, err := f.ReadAt(tail, size-int64(len(tail))); err != nil && !errors.Is(err, io.EOF) {

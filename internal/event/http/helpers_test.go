@@ -5,12 +5,12 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +18,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/event"
 	eventhttp "github.com/pawl-cd/pawl/internal/event/http"
-	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/fake/receiver"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
@@ -48,28 +48,23 @@ func noCanary(t *testing.T, where, text string) {
 	}
 }
 
-// noCanaryIn reads every file of a spool.
-func noCanaryIn(t *testing.T, dir string) {
-	t.Helper()
-	err := filepath.WalkDir(dir, func(name string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+// refusing is a sink that remembers why events were refused.
+type refusing struct {
+	send.Sink
+	mu      sync.Mutex
+	reasons map[string]string
+}
+
+func (s *refusing) Deliver(ctx context.Context, batch []event.Message) []error {
+	errs := s.Sink.Deliver(ctx, batch)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, err := range errs {
+		if e, ok := errors.AsType[*event.Rejected](err); ok {
+			s.reasons[batch[i].ID] = e.Reason
 		}
-		data, err := os.ReadFile(name)
-		noCanary(t, name, string(data))
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	entries, err := outbox.List(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, e := range entries {
-		noCanary(t, "a reason", e.Reason)
-		noCanary(t, "a body", string(e.Message.Body))
-	}
+	return errs
 }
 
 // message is the nth event of a chain; its subject and body hold what is difficult to encode.
@@ -154,23 +149,41 @@ func (c *clock) After(d time.Duration) <-chan time.Time {
 
 func newClock() *clock { return &clock{now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)} }
 
-// box is an outbox with one sink.
-func box(t *testing.T, dir string, s outbox.Sink, c *clock) *outbox.Outbox {
-	t.Helper()
-	o, err := outbox.Open(outbox.Config{Dir: dir, Sinks: map[string]outbox.Sink{"web": s}, Drain: drain, Now: c.Now, After: c.After})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
+// sending is a sender with one sink, which remembers what was added and what the sink settled.
+type sending struct {
+	*send.Sender
+	mu      sync.Mutex
+	added   []event.Message
+	settled map[string]bool
 }
 
-func add(t *testing.T, o *outbox.Outbox, messages ...event.Message) {
+func (s *sending) settle(_ string, m event.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settled[m.ID] = true
+}
+
+// left are the events that the sink has not settled.
+func (s *sending) left() []event.Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.added), func(m event.Message) bool { return s.settled[m.ID] })
+}
+
+func box(s send.Sink, c *clock) *sending {
+	b := &sending{settled: map[string]bool{}}
+	b.Sender = send.New(send.Config{Sinks: map[string]send.Sink{"web": s}, Settled: b.settle, Drain: drain, Now: c.Now, After: c.After})
+	return b
+}
+
+func add(t *testing.T, s *sending, messages ...event.Message) {
 	t.Helper()
 	for _, m := range messages {
-		if err := o.Add(m); err != nil {
+		if err := s.Add(m); err != nil {
 			t.Fatal(err)
 		}
 	}
+	s.added = append(s.added, messages...)
 }
 
 // of reports whether an event is of a chain.

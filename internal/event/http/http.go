@@ -2,7 +2,7 @@
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md). It promises: an event
 // is acknowledged only by an answer of 2xx, or 409 from a receiver that has it already; a chain's events are sent one
 // after the other, and none behind one that failed; the token goes to its own scheme, host and port only and a redirect
-// is never followed; no error holds the token, the key, the URL's path or query. When to try again is the outbox's
+// is never followed; no error holds the token, the key, the URL's path or query. When to try again is the sender's
 // business, connections are package httpx's.
 package http
 

@@ -2,7 +2,7 @@
 // (https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md). It promises: an
 // event is acknowledged when all in-sync replicas have it; the partition follows from the key alone, as with Kafka's own
 // clients; a key's events are written in their order; no delivery takes longer than its timeout. When to try again is the
-// outbox's business; the topic's partitions and retention are the broker's.
+// sender's business; the topic's partitions and retention are the broker's.
 package kafka
 
 import (
@@ -77,7 +77,7 @@ func New(c Config) (*Sink, error) {
 		kgo.ProduceRequestTimeout(c.Timeout),
 		kgo.RequestTimeoutOverhead(c.Timeout),
 		kgo.MetadataMinAge(c.Timeout/metadataShare),
-		kgo.ProducerLinger(0), // the outbox makes the batches
+		kgo.ProducerLinger(0), // the sender makes the batches
 		kgo.DisableClientMetrics(),
 	)
 	if err != nil {

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -21,7 +23,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/kafka"
-	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/event/send"
 )
 
 const (
@@ -104,22 +106,41 @@ func headers(r *kgo.Record) map[string]string {
 	return all
 }
 
-func box(t *testing.T, dir string, s outbox.Sink, drain time.Duration) *outbox.Outbox {
-	t.Helper()
-	o, err := outbox.Open(outbox.Config{Dir: dir, Sinks: map[string]outbox.Sink{"kafka": s}, Drain: drain})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
+// sending is a sender with one sink, which remembers what was added and what the sink settled.
+type sending struct {
+	*send.Sender
+	mu      sync.Mutex
+	added   []event.Message
+	settled map[string]bool
 }
 
-func add(t *testing.T, o *outbox.Outbox, messages []event.Message) {
+func (s *sending) settle(_ string, m event.Message) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settled[m.ID] = true
+}
+
+// left are the events that the sink has not settled.
+func (s *sending) left() []event.Message {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.added), func(m event.Message) bool { return s.settled[m.ID] })
+}
+
+func box(s send.Sink, drain time.Duration) *sending {
+	b := &sending{settled: map[string]bool{}}
+	b.Sender = send.New(send.Config{Sinks: map[string]send.Sink{"kafka": s}, Settled: b.settle, Drain: drain})
+	return b
+}
+
+func add(t *testing.T, s *sending, messages ...event.Message) {
 	t.Helper()
 	for _, m := range messages {
-		if err := o.Add(m); err != nil {
+		if err := s.Add(m); err != nil {
 			t.Fatal(err)
 		}
 	}
+	s.added = append(s.added, messages...)
 }
 
 // TestPartitions shows, for each way to partition, that one key is on one partition and its events are in order there,
@@ -137,9 +158,9 @@ func TestPartitions(t *testing.T) {
 		t.Run(string(c.by), func(t *testing.T) {
 			t.Parallel()
 			cluster := cluster(t)
-			o := box(t, t.TempDir(), sink(t, kafka.Config{Brokers: cluster.ListenAddrs(), Partition: c.by}), 20*time.Second)
+			o := box(sink(t, kafka.Config{Brokers: cluster.ListenAddrs(), Partition: c.by}), 20*time.Second)
 			all := mixed(8, 25)
-			add(t, o, all)
+			add(t, o, all...)
 			if s := o.Close(t.Context()); s[0].Delivered != len(all) || s[0].Err != nil {
 				t.Fatalf("summary is %+v", s)
 			}
@@ -234,8 +255,8 @@ func refuse(c *kfake.Cluster, err *kerr.Error, times int) *kfake.FaultHandle {
 	return c.Fault(kfake.Fault{Keys: []kmsg.Key{kmsg.Produce}, Err: err, Count: times})
 }
 
-// TestProduceErrors injects errors: a passing one is retried, a lasting one leaves everything in the outbox for a flush,
-// one that says "never" sets the events aside.
+// TestProduceErrors injects errors: a passing one is retried, a lasting one leaves everything for later,
+// one that says "never" is a refusal.
 func TestProduceErrors(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -250,12 +271,12 @@ func TestProduceErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cluster, dir := cluster(t), t.TempDir()
+			cluster := cluster(t)
 			fault := refuse(cluster, c.code, c.times)
 			config := kafka.Config{Brokers: cluster.ListenAddrs(), Timeout: time.Second}
-			o := box(t, dir, sink(t, config), 3*time.Second)
+			o := box(sink(t, config), 3*time.Second)
 			all := mixed(4, 6)
-			add(t, o, all)
+			add(t, o, all...)
 			s := o.Close(t.Context())
 			if s[0].Waiting != c.waiting || s[0].Dead != c.dead || (s[0].Err == nil) != (c.waiting+c.dead == 0) {
 				t.Errorf("summary is %+v", s)
@@ -266,7 +287,7 @@ func TestProduceErrors(t *testing.T) {
 				if !errors.As(s[0].Err, &advice) || advice.Advice() == "" {
 					t.Errorf("error is %v", s[0].Err)
 				}
-				flush(t, dir, config, c.waiting)
+				flush(t, o.left(), config, c.waiting)
 			}
 			if c.dead == 0 {
 				checkPartitions(t, consume(t, cluster, len(all)), func(h map[string]string) string { return h["ce_chainid"] })
@@ -276,7 +297,7 @@ func TestProduceErrors(t *testing.T) {
 }
 
 // TestPassingErrorIsRetriedInTheDelivery shows that an error that passes costs no delivery, whatever the timeout: the client
-// itself tries again well within it, and not the outbox after it.
+// itself tries again well within it, and not the sender after it.
 func TestPassingErrorIsRetriedInTheDelivery(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range []time.Duration{0, 10 * time.Second, time.Second} {
@@ -298,10 +319,12 @@ func TestPassingErrorIsRetriedInTheDelivery(t *testing.T) {
 	}
 }
 
-func flush(t *testing.T, dir string, c kafka.Config, want int) {
+// flush hands over later what is left.
+func flush(t *testing.T, left []event.Message, c kafka.Config, want int) {
 	t.Helper()
 	c.Timeout = 0
-	o := box(t, dir, sink(t, c), 20*time.Second)
+	o := box(sink(t, c), 20*time.Second)
+	add(t, o, left...)
 	if s := o.Flush(t.Context()); s[0].Delivered != want || s.Undelivered() != 0 || s[0].Err != nil {
 		t.Errorf("summary of the flush is %+v", s)
 	}
@@ -318,10 +341,9 @@ func TestDeadBroker(t *testing.T) {
 	}
 	addresses := c.ListenAddrs()
 	c.Close()
-	dir := t.TempDir()
-	o := box(t, dir, sink(t, kafka.Config{Brokers: addresses}), time.Second)
+	o := box(sink(t, kafka.Config{Brokers: addresses}), time.Second)
 	all := mixed(3, 10)
-	add(t, o, all)
+	add(t, o, all...)
 	start := time.Now()
 	s := o.Close(t.Context())
 	if took := time.Since(start); took > 4*time.Second {
@@ -331,7 +353,7 @@ func TestDeadBroker(t *testing.T) {
 		t.Errorf("summary is %+v", s)
 	}
 	alive := cluster(t)
-	flush(t, dir, kafka.Config{Brokers: alive.ListenAddrs()}, len(all))
+	flush(t, o.left(), kafka.Config{Brokers: alive.ListenAddrs()}, len(all))
 	checkPartitions(t, consume(t, alive, len(all)), func(h map[string]string) string { return h["ce_chainid"] })
 }
 
@@ -345,10 +367,9 @@ func TestStalledBroker(t *testing.T) {
 		c.SleepControl(func() { <-stop })
 		return nil, nil, false
 	})
-	dir := t.TempDir()
-	o := box(t, dir, sink(t, kafka.Config{Brokers: c.ListenAddrs()}), 500*time.Millisecond)
+	o := box(sink(t, kafka.Config{Brokers: c.ListenAddrs()}), 500*time.Millisecond)
 	all := mixed(1, 5)
-	add(t, o, all)
+	add(t, o, all...)
 	start := time.Now()
 	s := o.Close(t.Context())
 	if took := time.Since(start); took > 3*time.Second || s[0].Waiting != len(all) || s[0].Err == nil {

@@ -1,19 +1,16 @@
-package outbox_test
+package send_test
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
-	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/event/send"
 )
 
 // message is the nth event of a chain.
@@ -89,16 +86,7 @@ func (s *memory) set(fail func(event.Message) error) {
 	s.fail = fail
 }
 
-func open(t *testing.T, c outbox.Config) *outbox.Outbox {
-	t.Helper()
-	o, err := outbox.Open(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return o
-}
-
-func add(t *testing.T, o *outbox.Outbox, messages ...event.Message) {
+func add(t *testing.T, o *send.Sender, messages ...event.Message) {
 	t.Helper()
 	for _, m := range messages {
 		if err := o.Add(m); err != nil {
@@ -120,40 +108,6 @@ func ids(messages []event.Message) []string {
 	var all []string
 	for _, m := range messages {
 		all = append(all, m.ID)
-	}
-	return all
-}
-
-// listed names what List returns: sink, state and id.
-func listed(t *testing.T, dir string) []string {
-	t.Helper()
-	entries, err := outbox.List(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all []string
-	for _, e := range entries {
-		text := e.Sink + " " + e.Message.ID
-		if e.Dead {
-			text += " dead: " + e.Reason
-		}
-		all = append(all, text)
-	}
-	return all
-}
-
-// files returns the regular files below a directory.
-func files(t *testing.T, dir string) []string {
-	t.Helper()
-	var all []string
-	err := filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
-		if err == nil && !d.IsDir() {
-			all = append(all, strings.TrimPrefix(name, dir))
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
 	return all
 }

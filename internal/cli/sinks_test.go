@@ -12,7 +12,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/event"
-	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/receiver"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -32,50 +32,44 @@ func withEvents(t *testing.T, root, events string, env map[string]string) *sessi
 	return s
 }
 
-// TestOutboxDir shows where events wait, and that it is never inside the profile.
-func TestOutboxDir(t *testing.T) {
+// TestSpool shows that events which an earlier version left on this disk are counted, wherever it kept them, and stay there.
+func TestSpool(t *testing.T) {
 	t.Parallel()
-	base := resolved(t.TempDir())
+	base := t.TempDir()
 	root := filepath.Join(base, "profile")
-	for _, dir := range []string{root, filepath.Join(base, "elsewhere")} {
-		if err := os.Mkdir(dir, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for link, to := range map[string]string{"into": root, "profile/out": filepath.Join(base, "elsewhere")} {
-		if err := os.Symlink(to, filepath.Join(base, link)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	state := map[string]string{"XDG_STATE_HOME": filepath.Join(base, "state")}
-	for _, c := range []struct {
+	for i, c := range []struct {
 		events string
 		env    map[string]string
-		want   string // below base; an error when it has a space
+		dir    string // below base; empty for none
 	}{
 		{"{}", state, "state/pawl/github.com-acme-profile-6812d516"},
 		{"{source: 'https://github.com/acme/profile'}", state, "state/pawl/github.com-acme-profile-6812d516"},
-		{"{source: 'urn:x:profile'}", state, "state/pawl/urn-x-profile-"},
-		{"{}", map[string]string{"HOME": base}, ".local/state/pawl/github.com-acme-profile-6812d516"},
-		{"{}", map[string]string{"XDG_STATE_HOME": "state", "HOME": base}, ".local/state/pawl/github.com-acme-profile-6812d516"},
-		{"{}", map[string]string{"XDG_STATE_HOME": "state"}, "there is no directory for events"},
-		{"{}", map[string]string{"HOME": root}, "is inside the profile"},
+		{"{}", map[string]string{"HOME": filepath.Join(base, "home")}, "home/.local/state/pawl/github.com-acme-profile-6812d516"},
+		{"{}", map[string]string{"XDG_STATE_HOME": "state", "HOME": filepath.Join(base, "other")}, "other/.local/state/pawl/github.com-acme-profile-6812d516"},
 		{"{outbox: ../spool}", nil, "spool"},
 		{"{outbox: " + base + "/spool/deep}", nil, "spool/deep"},
-		{"{outbox: profile}", nil, "is inside the profile"},
-		{"{outbox: .}", nil, "is inside the profile"},
-		{"{outbox: " + base + "/into/spool}", nil, "is inside the profile"},
-		{"{outbox: out/spool}", nil, "profile/out/spool"},
+		{"{}", map[string]string{"XDG_STATE_HOME": "state"}, ""},
+		{"{outbox: ../none}", state, ""},
 	} {
-		dir, err := withEvents(t, root, c.events, c.env).outboxDir()
-		if strings.Contains(c.want, " ") {
-			if e := new(exit); !errors.As(err, &e) || e.code != Usage || e.hint == "" || !strings.Contains(e.Error(), c.want) {
-				t.Errorf("%s, %v: error is %v, want %q", c.events, c.env, err, c.want)
+		s := withEvents(t, root, c.events, c.env)
+		if c.dir != "" {
+			for _, name := range []string{"waiting/http-a/1", "waiting/http-a/2", "waiting/file-b/1", "dead/http-a/3", "new/4"} {
+				file := filepath.Join(base, c.dir, name)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, nil, 0o600)); err != nil {
+					t.Fatal(err)
+				}
 			}
-			continue
 		}
-		if err != nil || !strings.HasPrefix(dir, filepath.Join(base, c.want)) {
-			t.Errorf("%s, %v: %s, %v, want %s", c.events, c.env, dir, err, c.want)
+		var errs strings.Builder
+		s.g.sys.Err = &errs
+		s.warnOfSpool()
+		want := ""
+		if c.dir != "" {
+			want = "pawl: warning: 3 events of an earlier version of pawl waiting in " + filepath.Join(base, c.dir) + "\npawl: hint: deliver them with pawl events flush of that version"
+		}
+		if got := errs.String(); !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("%d: said %q, want %q", i, got, want)
 		}
 	}
 }
@@ -127,8 +121,8 @@ func TestSinks(t *testing.T) {
 	}
 }
 
-// TestOutboxDelivers shows that events reach each sink, and that a refusal that repeats the secrets is told without them.
-func TestOutboxDelivers(t *testing.T) {
+// TestSenderDelivers shows that events reach each sink, and that a refusal that repeats the secrets is told without them.
+func TestSenderDelivers(t *testing.T) {
 	t.Parallel()
 	const token, key = "s3cret/token+x", "s3cret-key"
 	r := receiver.New()
@@ -139,9 +133,9 @@ func TestOutboxDelivers(t *testing.T) {
 	refused := httptest.NewServer(refusing)
 	t.Cleanup(refused.Close)
 	root := t.TempDir()
-	s := withEvents(t, root, "{outbox: "+t.TempDir()+", sinks: [{type: file, path: events.jsonl}, {type: http, url: '"+server.URL+"', token: TOKEN, hmac: KEY}, {type: http, url: '"+refused.URL+"', token: TOKEN, hmac: KEY}]}",
+	s := withEvents(t, root, "{sinks: [{type: file, path: events.jsonl}, {type: http, url: '"+server.URL+"', token: TOKEN, hmac: KEY}, {type: http, url: '"+refused.URL+"', token: TOKEN, hmac: KEY}]}",
 		map[string]string{"TOKEN": token, "KEY": key})
-	box, err := s.outbox(nil)
+	box, err := s.sender(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,28 +157,15 @@ func TestOutboxDelivers(t *testing.T) {
 	if len(all) != 3 || delivered != 2 || dead != 1 || !strings.Contains(detail, "400") || strings.Contains(detail, "s3cret") {
 		t.Errorf("delivery is %+v", all)
 	}
-	if got := s.delivery(outbox.Summary{{Sink: "x", Err: errors.New("said " + key)}}); got[0].Detail != "said ***" {
+	if got := s.delivery(send.Summary{{Sink: "x", Err: errors.New("said " + key)}}); got[0].Detail != "said ***" {
 		t.Errorf("detail is %q", got[0].Detail)
 	}
 }
 
-// TestOutboxWithoutSinks shows that nothing is opened when there is nobody to tell.
-func TestOutboxWithoutSinks(t *testing.T) {
+// TestSenderWithoutSinks shows that nothing is sent when there is nobody to tell.
+func TestSenderWithoutSinks(t *testing.T) {
 	t.Parallel()
-	if box, err := withEvents(t, t.TempDir(), "{outbox: .}", nil).outbox(nil); box != nil || err != nil {
-		t.Errorf("outbox is %v, error %v", box, err)
-	}
-}
-
-// TestOutboxCannotBeOpened shows that a directory that cannot be made is not the configuration's fault.
-func TestOutboxCannotBeOpened(t *testing.T) {
-	t.Parallel()
-	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	_, err := withEvents(t, t.TempDir(), "{outbox: "+file+"/spool, sinks: [{type: file, path: e.jsonl}]}", nil).outbox(nil)
-	if e := new(exit); err == nil || errors.As(err, &e) || advice(err) == "" {
-		t.Errorf("error is %v", err)
+	if sender, err := withEvents(t, t.TempDir(), "{}", nil).sender(nil); sender != nil || err != nil {
+		t.Errorf("sender is %v, error %v", sender, err)
 	}
 }

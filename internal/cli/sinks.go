@@ -18,27 +18,20 @@ import (
 	"github.com/pawl-cd/pawl/internal/event/file"
 	eventhttp "github.com/pawl-cd/pawl/internal/event/http"
 	"github.com/pawl-cd/pawl/internal/event/kafka"
-	"github.com/pawl-cd/pawl/internal/event/outbox"
+	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/pipeline"
 )
 
-// outbox opens the outbox of the configured sinks, and so begins to deliver what waits there; nil when there is no sink.
-// settled, which may be nil, is told of each event that a sink is done with. The error is an *exit when the configuration or the environment is at fault, else the directory cannot be used.
-func (s *session) outbox(settled func(sink string, m event.Message)) (*outbox.Outbox, error) {
+// sender begins to send to the configured sinks; nil when there is none. settled, which may be nil, is told of each event
+// that a sink is done with.
+func (s *session) sender(settled func(sink string, m event.Message)) (*send.Sender, error) {
 	if len(s.config.Events.Sinks) == 0 {
 		return nil, nil
 	}
-	dir, err := s.outboxDir()
-	if err != nil {
-		return nil, err
-	}
 	sinks, err := s.sinks()
 	if err == nil {
-		var box *outbox.Outbox
-		if box, err = outbox.Open(outbox.Config{Dir: dir, Sinks: sinks, Settled: settled}); err == nil {
-			return box, nil
-		}
+		return send.New(send.Config{Sinks: sinks, Settled: settled}), nil
 	}
 	for _, sink := range sinks {
 		err = errors.Join(err, sink.Close())
@@ -60,40 +53,6 @@ func (s *session) repository() string {
 	return cmp.Or(s.config.Forge.Repository, s.env("GITHUB_REPOSITORY"))
 }
 
-// outboxDir is where events wait: events.outbox, else a directory of this profile in the user's state directory
-// (https://specifications.freedesktop.org/basedir-spec/latest/). In the profile itself somebody would commit them.
-func (s *session) outboxDir() (string, error) {
-	const hint = "set events.outbox in .pawl.yaml to a directory outside of the profile"
-	dir := s.config.Events.Outbox
-	if dir == "" {
-		state, err := s.stateDir()
-		if err != nil {
-			return "", &exit{code: Usage, topics: []topic{sinksTopic}, err: err, hint: hint}
-		}
-		dir = state
-	}
-	if dir = s.fromRoot(dir); within(s.g.root, dir) {
-		return "", &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("events.outbox: %s is inside the profile", dir), hint: hint}
-	}
-	return dir, nil
-}
-
-func (s *session) stateDir() (string, error) {
-	source := s.eventSource()
-	if source == "" {
-		return "", errors.New("events.outbox and events.source are not set, and no repository is named")
-	}
-	base := s.env("XDG_STATE_HOME")
-	if !filepath.IsAbs(base) { // as the specification has it
-		base = filepath.Join(s.env("HOME"), ".local", "state")
-	}
-	if !filepath.IsAbs(base) {
-		return "", errors.New("there is no directory for events: neither XDG_STATE_HOME nor HOME is set")
-	}
-	_, place, _ := strings.Cut(source, "://")
-	return filepath.Join(base, "pawl", nameOf(cmp.Or(place, source), source)), nil
-}
-
 // fromRoot is a path of the configuration: a relative one begins at the root.
 func (s *session) fromRoot(name string) string {
 	if filepath.IsAbs(name) {
@@ -103,13 +62,13 @@ func (s *session) fromRoot(name string) string {
 }
 
 // sinks are the configured receivers by their names. With an error it returns those that are to be closed.
-func (s *session) sinks() (map[string]outbox.Sink, error) {
+func (s *session) sinks() (map[string]send.Sink, error) {
 	client := httpx.New(httpx.Config{
 		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(), Transport: s.g.sys.Transport,
 		Sleep: s.g.sys.Sleep, Now: s.g.sys.Now,
-		Budget: time.Nanosecond, // when to try again is the outbox's business
+		Budget: time.Nanosecond, // when to try again is the sender's business
 	})
-	sinks := map[string]outbox.Sink{}
+	sinks := map[string]send.Sink{}
 	for _, c := range s.config.Events.Sinks {
 		name := sinkName(c)
 		if sinks[name] != nil {
@@ -124,7 +83,7 @@ func (s *session) sinks() (map[string]outbox.Sink, error) {
 	return sinks, nil
 }
 
-func (s *session) sink(c config.Sink, client *httpx.Client) (sink outbox.Sink, err error) {
+func (s *session) sink(c config.Sink, client *httpx.Client) (sink send.Sink, err error) {
 	switch c.Type {
 	case "http":
 		sink, err = s.httpSink(c, client)
@@ -139,7 +98,7 @@ func (s *session) sink(c config.Sink, client *httpx.Client) (sink outbox.Sink, e
 	return sink, nil
 }
 
-func (s *session) httpSink(c config.Sink, client *httpx.Client) (outbox.Sink, error) {
+func (s *session) httpSink(c config.Sink, client *httpx.Client) (send.Sink, error) {
 	token, err := s.sinkSecret("token", c.Token)
 	if err != nil {
 		return nil, err
@@ -171,7 +130,7 @@ func (s *session) sinkSecret(setting, variable string) (string, error) {
 }
 
 // fileSink appends to a file, below the root when its path is relative.
-func (s *session) fileSink(c config.Sink) (outbox.Sink, error) {
+func (s *session) fileSink(c config.Sink) (send.Sink, error) {
 	name := s.fromRoot(c.Path)
 	if !filepath.IsAbs(c.Path) && !within(s.g.root, name) {
 		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("the path %s leaves the root", c.Path), hint: "write a path below the root, or an absolute one"}
@@ -179,7 +138,7 @@ func (s *session) fileSink(c config.Sink) (outbox.Sink, error) {
 	return file.New(name), nil
 }
 
-// sinkName names a sink by what it is and where it leads to, for good: what waits for a name waits for that receiver.
+// sinkName names a sink by what it is and where it leads to, for good: what the ledger keeps for a name is for that receiver.
 func sinkName(c config.Sink) string {
 	label, target := filepath.Base(c.Path), c.Path
 	switch c.Type {
@@ -194,10 +153,10 @@ func sinkName(c config.Sink) string {
 	return c.Type + "-" + nameOf(label, target)
 }
 
-// unusual are the characters that a name for files does not have.
+// unusual are the characters that a name does not have.
 var unusual = regexp.MustCompile(`[^A-Za-z0-9.]+`)
 
-// nameOf is a name for files that says what it is, and eight hexadecimal digits that tell it from others.
+// nameOf is a name that says what it is, and eight hexadecimal digits that tell it from others.
 func nameOf(label, identity string) string {
 	sum := sha256.Sum256([]byte(identity))
 	label = strings.Trim(unusual.ReplaceAllString(label, "-"), "-.")
@@ -224,7 +183,7 @@ func resolved(name string) string {
 }
 
 // delivery is how each sink stands, for a report.
-func (s *session) delivery(sum outbox.Summary) []pipeline.Delivery {
+func (s *session) delivery(sum send.Summary) []pipeline.Delivery {
 	var all []pipeline.Delivery
 	for _, state := range sum {
 		d := pipeline.Delivery{Sink: state.Sink, Delivered: state.Delivered, Dead: state.Dead, Waiting: state.Waiting}

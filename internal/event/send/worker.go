@@ -1,10 +1,9 @@
-package outbox
+package send
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
@@ -13,8 +12,6 @@ import (
 const (
 	firstBackoff = 500 * time.Millisecond
 	maxBackoff   = 10 * time.Second
-	// syncFor bounds how long the files that stay are put on the medium at the end.
-	syncFor = time.Second
 )
 
 // worker delivers what waits for one sink; everything but the queue belongs to its goroutine.
@@ -37,14 +34,14 @@ type flush struct {
 	done     chan struct{}
 }
 
-func newWorker(c Config, name string, s *spool) *worker {
-	q := &queue{name: name, spool: s, maxEvents: c.MaxEvents, maxBytes: c.MaxBytes, known: map[string]bool{}}
+func newWorker(c Config, name string) *worker {
+	q := &queue{name: name, maxEvents: c.MaxEvents, maxBytes: c.MaxBytes, known: map[key]bool{}}
 	return &worker{queue: q, sink: c.Sinks[name], config: c, added: make(chan struct{}, 1), flushes: make(chan flush)}
 }
 
-// keep makes an event wait and tells the goroutine.
-func (w *worker) keep(staged string, e *entry) error {
-	if err := w.queue.keep(staged, e); err != nil {
+// add makes an event wait and tells the goroutine.
+func (w *worker) add(e *entry) error {
+	if err := w.queue.add(e); err != nil {
 		return err
 	}
 	if n, _ := w.waiting(); n > 1 && n < BatchSize {
@@ -165,81 +162,38 @@ func (w *worker) round(ctx context.Context, least int) bool {
 
 // send delivers one batch and returns how long the receiver asks to be left alone.
 func (w *worker) send(ctx context.Context, entries []*entry, blocked map[string]bool) time.Duration {
-	sent, batch := w.read(entries, blocked)
-	if len(batch) == 0 {
-		return 0
+	batch := make([]event.Message, len(entries))
+	for i, e := range entries {
+		batch[i] = e.message
 	}
 	var wait time.Duration
 	results := w.sink.Deliver(ctx, batch)
-	for i, e := range sent {
+	for i, e := range entries {
 		err := errors.New("the sink gave no answer")
 		if i < len(results) {
 			err = results[i]
 		}
-		if err = w.conclude(e, batch[i], err); err != nil {
-			blocked[e.chain] = true
-			w.fail(w.explain(ctx, err))
-			wait = max(wait, retryAfter(err))
+		if w.concluded(e, err) {
+			continue
 		}
+		blocked[e.message.Chain] = true
+		w.fail(w.explain(ctx, err))
+		wait = max(wait, retryAfter(err))
 	}
 	return wait
 }
 
-// read loads the events of a batch; one that cannot be read blocks its chain and those behind it are left out.
-func (w *worker) read(entries []*entry, blocked map[string]bool) ([]*entry, []event.Message) {
-	var (
-		found []*entry
-		batch []event.Message
-	)
-	for _, e := range entries {
-		if blocked[e.chain] {
-			continue
-		}
-		m, err := w.message(e)
-		switch {
-		case err == nil:
-			found, batch = append(found, e), append(batch, m)
-			continue
-		case errors.Is(err, fs.ErrNotExist):
-			w.drop(e)
-			continue
-		case errors.Is(err, errDamaged):
-			err = w.buryDamaged(e)
-		}
-		if err != nil {
-			blocked[e.chain] = true
-			w.fail(fmt.Errorf("reading an event of the outbox: %w", err))
-		}
+// concluded reports whether the sink's answer settles an event, and notes that it does.
+func (w *worker) concluded(e *entry, err error) bool {
+	refused, ok := errors.AsType[*event.Rejected](err)
+	if err != nil && !ok {
+		return false
 	}
-	return found, batch
-}
-
-// message returns the event from memory, else from the disk.
-func (w *worker) message(e *entry) (event.Message, error) {
-	if e.message != nil {
-		return *e.message, nil
-	}
-	r, _, err := w.spool.read(dirWaiting, w.name, e.key)
-	return r.Message, err
-}
-
-// conclude does what the sink's answer for an event means, and returns why the event is kept.
-func (w *worker) conclude(e *entry, m event.Message, err error) error {
-	var rejected *event.Rejected
-	switch {
-	case err == nil:
-		w.settle(e)
-	case errors.As(err, &rejected):
-		if err := w.bury(e, m, rejected.Reason); err != nil {
-			return err
-		}
-	default:
-		return err
-	}
+	w.settle(e, refused)
 	if w.config.Settled != nil {
-		w.config.Settled(w.name, m)
+		w.config.Settled(w.name, e.message)
 	}
-	return nil
+	return true
 }
 
 // explain puts the end of the drain time in place of a context's error.
@@ -253,15 +207,8 @@ func (w *worker) explain(ctx context.Context, err error) error {
 	return fmt.Errorf("no acknowledgement in time (the drain time is %s)", w.config.Drain)
 }
 
-// close puts what stays on the medium, for a bounded time, and closes the sink.
+// close closes the sink.
 func (w *worker) close() {
-	start := w.config.Now()
-	for _, e := range w.next(w.maxEvents, nil) {
-		if w.config.Now().Sub(start) > syncFor {
-			break
-		}
-		_ = w.spool.disk.sync(w.spool.file(dirWaiting, w.name, e.key)) // what is torn later is set aside and derived again
-	}
 	if err := w.sink.Close(); err != nil {
 		w.fail(fmt.Errorf("closing %s: %w", w.name, err))
 	}

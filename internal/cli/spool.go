@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// maxSpooled bounds how many files of an earlier version are counted.
+const maxSpooled = 100_000
+
+// warnOfSpool says that an earlier version left events on this disk: versions up to 1.0.0-rc kept them in a directory, which this
+// one neither reads nor writes.
+func (s *session) warnOfSpool() {
+	dir := s.spoolDir()
+	if dir == "" {
+		return
+	}
+	left := 0
+	for _, sink := range entries(filepath.Join(dir, "waiting")) {
+		left += len(entries(filepath.Join(dir, "waiting", sink)))
+	}
+	if left > 0 {
+		s.g.reporter().say(slog.LevelWarn, fmt.Sprintf("%s of an earlier version of pawl waiting in %s", count(left, "event"), dir),
+			"deliver them with pawl events flush of that version, or remove the directory; this version keeps events in the ledger")
+	}
+}
+
+// entries are the names in a directory, none when it cannot be read.
+func entries(dir string) []string {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil
+	}
+	defer d.Close()
+	names, _ := d.Readdirnames(maxSpooled)
+	return names
+}
+
+// spoolDir is where earlier versions kept events: events.outbox, else a directory of this profile in the user's state
+// directory (https://specifications.freedesktop.org/basedir-spec/latest/); empty when there is none.
+func (s *session) spoolDir() string {
+	if dir := s.config.Events.Outbox; dir != "" {
+		return s.fromRoot(dir)
+	}
+	source, base := s.eventSource(), s.env("XDG_STATE_HOME")
+	if !filepath.IsAbs(base) { // as the specification has it
+		base = filepath.Join(s.env("HOME"), ".local", "state")
+	}
+	if source == "" || !filepath.IsAbs(base) {
+		return ""
+	}
+	_, place, _ := strings.Cut(source, "://")
+	return filepath.Join(base, "pawl", nameOf(cmp.Or(place, source), source))
+}
