@@ -82,7 +82,7 @@ func passwordOf(address string) []string {
 func (s *session) learn(text string) {
 	names := s.secrets()
 	for _, c := range s.config.Events.Sinks {
-		names = append(names, c.Token, c.HMAC)
+		names = append(names, c.Token, c.HMAC, c.Password)
 	}
 	for _, p := range s.config.Deploy.Projects {
 		names = append(names, p.Secret, p.API)

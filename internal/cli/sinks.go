@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -88,7 +90,7 @@ func (s *session) sink(c config.Sink, client *httpx.Client) (sink send.Sink, err
 	case "http":
 		sink, err = s.httpSink(c, client)
 	case "kafka":
-		sink, err = kafka.New(kafka.Config{Brokers: c.Brokers, Topic: c.Topic, Partition: kafka.Partition(c.Partition)})
+		sink, err = s.kafkaSink(c)
 	default:
 		sink, err = s.fileSink(c)
 	}
@@ -112,6 +114,45 @@ func (s *session) httpSink(c config.Sink, client *httpx.Client) (send.Sink, erro
 		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("the token %s is not for %s", c.Token, placeOf(c.URL)), hint: "give the sink a token of its own"}
 	}
 	return eventhttp.New(eventhttp.Config{URL: c.URL, Mode: eventhttp.Mode(c.Mode), Token: token, Key: key, Client: client, Now: s.g.sys.Now})
+}
+
+// kafkaSink produces to a topic, over TLS and after a login where the configuration says so.
+func (s *session) kafkaSink(c config.Sink) (send.Sink, error) {
+	k := kafka.Config{Brokers: c.Brokers, Topic: c.Topic, Partition: kafka.Partition(c.Partition), TLS: c.TLS, SASL: kafka.Mechanism(c.SASL)}
+	var err error
+	if c.CA != "" {
+		if k.CA, err = s.certificates(c.CA); err != nil {
+			return nil, err
+		}
+	}
+	if k.User, err = s.sinkSecret("user", c.User); err != nil {
+		return nil, err
+	}
+	if k.Password, err = s.sinkSecret("password", c.Password); err != nil {
+		return nil, err
+	}
+	return kafka.New(k)
+}
+
+// maxCertificates bounds a file of certificates, in bytes.
+const maxCertificates = 1 << 20
+
+// certificates reads a file of PEM certificates, below the root when its path is relative.
+func (s *session) certificates(path string) ([]byte, error) {
+	name := s.fromRoot(path)
+	if !filepath.IsAbs(path) && !within(s.g.root, name) {
+		return nil, fmt.Errorf("ca: the path %s leaves the root", path)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxCertificates))
+	if err != nil {
+		return nil, fmt.Errorf("ca: %w", err)
+	}
+	return data, nil
 }
 
 // sinkSecret is the value of the variable that a setting names, which has to be there.

@@ -1,9 +1,11 @@
 package config
 
 import (
+	"net/netip"
 	"net/url"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -129,8 +131,42 @@ func (c *checker) sink(s sinkBlock) Sink {
 	}
 	c.use(s.Token, s.URL.Value, "token of a sink")
 	c.use(s.HMAC, s.URL.Value, "hmac of a sink")
+	c.login(s)
 	return Sink{Type: s.Type.Value, Path: s.Path.Value, URL: c.absolute(s.URL), Mode: orElse(s.Mode, "binary"),
-		Token: c.variable(s.Token), HMAC: c.variable(s.HMAC), Topic: s.Topic.Value, Partition: orElse(s.Partition, "chain"), Brokers: texts(s.Brokers)}
+		Token: c.variable(s.Token), HMAC: c.variable(s.HMAC), Topic: s.Topic.Value, Partition: orElse(s.Partition, "chain"), Brokers: texts(s.Brokers),
+		TLS: s.TLS.Value || s.CA.Value != "", CA: s.CA.Value, SASL: s.SASL.Value, User: c.variable(s.User), Password: c.variable(s.Password)}
+}
+
+// login checks how a sink logs in at its brokers: whole, and with a password in the clear only on this machine.
+func (c *checker) login(s sinkBlock) {
+	for _, t := range []strictyaml.Text{s.User, s.Password} {
+		if t.Set() && !s.SASL.Set() {
+			c.errorf(t, "add sasl: plain, scram-sha-256 or scram-sha-512", "the sink does not say how to log in")
+		}
+	}
+	if !s.SASL.Set() {
+		return
+	}
+	if s.User.Value == "" || s.Password.Value == "" {
+		c.errorf(s.SASL, "add user and password, the names of two variables", "the sink does not say who logs in")
+	}
+	far := slices.ContainsFunc(s.Brokers, func(b strictyaml.Text) bool { return !loopback(b.Value) })
+	if s.SASL.Value == "plain" && !s.TLS.Value && s.CA.Value == "" && far {
+		c.errorf(s.SASL, "add tls: true, or use scram-sha-256", "sasl: plain would send the password in the clear")
+	}
+	for _, b := range s.Brokers[:min(len(s.Brokers), 1)] { // the others are of the same cluster
+		c.use(s.Password, b.Value, "password of a sink")
+	}
+}
+
+// loopback reports whether a broker is on this machine.
+func loopback(broker string) bool {
+	u, err := url.Parse("//" + broker)
+	if err != nil {
+		return false
+	}
+	ip, err := netip.ParseAddr(u.Hostname())
+	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // absolute checks a URL; its user information would be a secret in a file.

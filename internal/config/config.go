@@ -125,10 +125,13 @@ type Events struct {
 	Sinks  []Sink
 }
 
-// Sink is one receiver of events; Token and HMAC name environment variables.
+// Sink is one receiver of events; Token, HMAC, User and Password name environment variables.
 type Sink struct {
 	Type, Path, URL, Mode, Token, HMAC, Topic, Partition string
 	Brokers                                              []string
+	// TLS is how brokers are talked to, CA a file of certificates, SASL the mechanism of a login; empty for none.
+	TLS                      bool
+	CA, SASL, User, Password string
 }
 
 // Parse reads the configuration; the problems hold every fault, warnings included. Nil data stands for an absent file.

@@ -85,12 +85,14 @@ func TestFull(t *testing.T) {
 				{Type: "file", Path: "events.jsonl", Mode: "binary", Partition: "chain"},
 				{Type: "http", URL: "https://events.example/cdevents", Mode: "binary", Token: "EVENTS_TOKEN", HMAC: "EVENTS_KEY", Partition: "chain"},
 				{Type: "kafka", Brokers: []string{"127.0.0.1:9092"}, Topic: "cdevents", Mode: "binary", Partition: "chain"},
+				{Type: "kafka", Brokers: []string{"b.example:9093"}, Topic: "cdevents", Mode: "binary", Partition: "chain", TLS: true, CA: "certs/ca.pem", SASL: "scram-sha-512", User: "KAFKA_USER", Password: "KAFKA_PASSWORD"},
 			},
 		},
 		Uses: []config.Use{
 			{Variable: "MY_TOKEN", To: "git.example", Setting: "secrets", At: strictyaml.Problem{File: ".pawl.yaml", Line: 11, Column: 11}},
 			{Variable: "EVENTS_TOKEN", To: "https://events.example/cdevents", Setting: "token of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 30, Column: 79}},
 			{Variable: "EVENTS_KEY", To: "https://events.example/cdevents", Setting: "hmac of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 30, Column: 99}},
+			{Variable: "KAFKA_PASSWORD", To: "b.example:9093", Setting: "password of a sink", At: strictyaml.Problem{File: ".pawl.yaml", Line: 32, Column: 134}},
 		},
 	}
 	if diff := equal(want, got); diff != "" {
@@ -204,6 +206,7 @@ func TestProblems(t *testing.T) {
 		"project no secret":    "deploy: {projects: [{name: b, url: 'https://h.example', secret: ''}]}\n",
 		"events":               "events: {source: profile-cd, required: often, accept: [ci]}\n",
 		"sinks":                "events:\n  sinks:\n    - {type: file}\n    - {type: http}\n    - {type: kafka, brokers: [], topic: x}\n    - {type: kafka, brokers: [h:1]}\n    - {type: pigeon}\n    - {type: http, url: 'https://h.example', token: 'Bearer x', mode: xml}\n",
+		"login":                "events:\n  sinks:\n    - {type: kafka, brokers: ['b.example:1'], topic: x, sasl: plain, user: U, password: P}\n    - {type: kafka, brokers: ['b.example:1'], topic: y, sasl: kerberos}\n    - {type: kafka, brokers: ['b.example:1'], topic: z, user: U, password: 's3cret!'}\n    - {type: kafka, brokers: ['127.0.0.1:1'], topic: a, sasl: plain, user: U, password: P2}\n    - {type: kafka, brokers: ['c.example:1'], topic: b, tls: true, sasl: plain, user: U}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -145,6 +145,11 @@ type sinkBlock struct {
 	Brokers   []strictyaml.Text `yaml:"brokers" doc:"kafka: host:port of the first brokers."`
 	Topic     strictyaml.Text   `yaml:"topic" doc:"kafka: the topic."`
 	Partition strictyaml.Text   `yaml:"partition" enum:"chain,type,subject" doc:"kafka: what decides the partition; chain when absent."`
+	TLS       strictyaml.Flag   `yaml:"tls" doc:"kafka: talk TLS to the brokers, whose certificates the system's roots have signed, or those of ca."`
+	CA        strictyaml.Text   `yaml:"ca" doc:"kafka: a file of PEM certificates to trust instead of the system's; it turns tls on."`
+	SASL      strictyaml.Text   `yaml:"sasl" enum:"plain,scram-sha-256,scram-sha-512" doc:"kafka: how to log in; plain needs tls."`
+	User      strictyaml.Text   `yaml:"user" doc:"kafka: the variable with the name to log in with."`
+	Password  strictyaml.Text   `yaml:"password" doc:"kafka: the variable with the password."`
 }
 
 // Schema returns the JSON Schema of the configuration file.

@@ -85,7 +85,7 @@ func (c *chain) settle(d config.Deploy) {
 func (s survey) sinkTokens() []string {
 	var all []string
 	for _, sink := range s.sinks {
-		for _, name := range []string{sink.Token, sink.HMAC} {
+		for _, name := range []string{sink.Token, sink.HMAC, sink.User, sink.Password} {
 			if name != "" && name != s.chain.variable && !slices.Contains(ours, name) {
 				all = append(all, name)
 			}

@@ -2,9 +2,14 @@ package kafka
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 	"sync"
+
+	"github.com/twmb/franz-go/pkg/kerr"
 )
 
 // answers collects what becomes of the events of a batch. The client may answer after nobody waits any more.
@@ -52,6 +57,7 @@ func (a *answers) wait(ctx context.Context) []error {
 type Error struct {
 	topic   string
 	brokers []string
+	login   bool
 	err     error
 }
 
@@ -63,6 +69,16 @@ func (e *Error) Unwrap() error { return e.err }
 
 // Advice returns the hint.
 func (e *Error) Advice() string {
-	return fmt.Sprintf("check that the topic exists and that %s answers; the events are kept, send them later with pawl events flush",
-		strings.Join(e.brokers, ", "))
+	unknown, wrong := new(x509.UnknownAuthorityError), new(tls.CertificateVerificationError)
+	switch {
+	case errors.Is(e.err, kerr.SaslAuthenticationFailed):
+		return "set the variables that user and password name to those of a user of the brokers"
+	case errors.As(e.err, unknown), errors.As(e.err, &wrong):
+		return "name the certificates that signed those of the brokers with ca"
+	}
+	right := ""
+	if e.login { // some brokers close the connection without a word
+		right = ", and that user and password are right"
+	}
+	return fmt.Sprintf("check that the topic exists and that %s answers%s; the next run sends the events again", strings.Join(e.brokers, ", "), right)
 }

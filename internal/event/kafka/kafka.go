@@ -8,6 +8,8 @@ package kafka
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -15,6 +17,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/pawl-cd/pawl/internal/event"
 )
@@ -48,6 +52,48 @@ type Config struct {
 	Partition Partition
 	// Timeout bounds the delivery of one event; zero is the default above.
 	Timeout time.Duration
+	// TLS encrypts what is sent; CA holds the certificates to trust as PEM, the system's when nil.
+	TLS bool
+	CA  []byte
+	// SASL is how User logs in with Password; empty is no login.
+	SASL           Mechanism
+	User, Password string
+}
+
+// Mechanism is a way to log in.
+type Mechanism string
+
+// The mechanisms (RFC 4616, RFC 5802, RFC 7677).
+const (
+	Plain       Mechanism = "plain"
+	ScramSHA256 Mechanism = "scram-sha-256"
+	ScramSHA512 Mechanism = "scram-sha-512"
+)
+
+// security are the client's options for TLS and the login.
+func (c Config) security() ([]kgo.Opt, error) {
+	var opts []kgo.Opt
+	if c.TLS {
+		t := &tls.Config{MinVersion: tls.VersionTLS12}
+		if c.CA != nil {
+			if t.RootCAs = x509.NewCertPool(); !t.RootCAs.AppendCertsFromPEM(c.CA) {
+				return nil, errors.New("reading the kafka sink: ca holds no PEM certificate")
+			}
+		}
+		opts = append(opts, kgo.DialTLSConfig(t))
+	}
+	switch c.SASL {
+	case "":
+	case Plain:
+		opts = append(opts, kgo.SASL(plain.Auth{User: c.User, Pass: c.Password}.AsMechanism()))
+	case ScramSHA256:
+		opts = append(opts, kgo.SASL(scram.Auth{User: c.User, Pass: c.Password}.AsSha256Mechanism()))
+	case ScramSHA512:
+		opts = append(opts, kgo.SASL(scram.Auth{User: c.User, Pass: c.Password}.AsSha512Mechanism()))
+	default:
+		return nil, fmt.Errorf("reading the kafka sink: unknown sasl %q", c.SASL)
+	}
+	return opts, nil
 }
 
 // Sink produces to one topic.
@@ -65,7 +111,11 @@ func New(c Config) (*Sink, error) {
 	case c.Partition != ByChain && c.Partition != ByType && c.Partition != BySubject:
 		return nil, fmt.Errorf("reading the kafka sink: unknown partition %q", c.Partition)
 	}
-	client, err := kgo.NewClient(
+	security, err := c.security()
+	if err != nil {
+		return nil, err
+	}
+	client, err := kgo.NewClient(append(security,
 		kgo.SeedBrokers(c.Brokers...),
 		kgo.ClientID("pawl"),
 		kgo.DefaultProduceTopic(c.Topic),
@@ -79,7 +129,7 @@ func New(c Config) (*Sink, error) {
 		kgo.MetadataMinAge(c.Timeout/metadataShare),
 		kgo.ProducerLinger(0), // the sender makes the batches
 		kgo.DisableClientMetrics(),
-	)
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("reading the kafka sink: %w", err)
 	}
@@ -113,7 +163,7 @@ func (s *Sink) judge(err error) error {
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge), errors.Is(err, kerr.InvalidRecord):
 		return &event.Rejected{Reason: fmt.Sprintf("topic %s: %v", s.config.Topic, err)}
 	default:
-		return &Error{topic: s.config.Topic, brokers: s.config.Brokers, err: err}
+		return &Error{topic: s.config.Topic, brokers: s.config.Brokers, login: s.config.SASL != "", err: err}
 	}
 }
 
