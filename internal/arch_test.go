@@ -62,13 +62,14 @@ var allowed = map[string][]string{
 	"internal/event/http":           {"internal/event", "internal/httpx"},
 	"internal/event/kafka":          {"internal/event"},
 
-	"internal/pipeline": {"internal/change", "internal/deploy", "internal/edit", "internal/event", "internal/ledger",
-		"internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
+	"internal/plan": {"internal/change", "internal/edit", "internal/event", "internal/ledger", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
+	"internal/run": {"internal/change", "internal/deploy", "internal/event", "internal/ledger", "internal/manifest", "internal/plan", "internal/policy",
+		"internal/source", "internal/strictyaml"},
 	"internal/scaffold": {"internal/config", "internal/deploy", "internal/edit", "internal/manifest", "internal/policy", "internal/source"},
 	"internal/demo": {"internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
 		"internal/manifest", "internal/source"},
-	"internal/report": {"internal/change", "internal/event", "internal/pipeline", "internal/policy"},
-	"internal/cli":    {"*"},
+	"internal/page": {"internal/change", "internal/event", "internal/plan", "internal/policy", "internal/run"},
+	"internal/cli":  {"*"},
 
 	"packaging/share": {"internal/cli"},
 }
@@ -76,7 +77,7 @@ var allowed = map[string][]string{
 // pure are the packages without I/O.
 var pure = []string{"internal/change", "internal/config", "internal/deploy", "internal/dispatch", "internal/edit",
 	"internal/event", "internal/event/contract",
-	"internal/ledger", "internal/manifest", "internal/policy", "internal/redact", "internal/report", "internal/scaffold", "internal/source", "internal/strictyaml"}
+	"internal/ledger", "internal/manifest", "internal/policy", "internal/page", "internal/redact", "internal/scaffold", "internal/source", "internal/strictyaml"}
 
 // TestImports holds every package's imports, tests left out, against the rules.
 func TestImports(t *testing.T) {
@@ -129,12 +130,12 @@ func TestRules(t *testing.T) {
 		{"internal/source", module + "/internal/policy"},
 		{"internal/source/helm", module + "/internal/source/registry"},
 		{"internal/source/helm", module + "/internal/manifest"},
-		{"internal/pipeline", module + "/internal/source/registry"},
-		{"internal/pipeline", module + "/internal/fake"},
+		{"internal/plan", module + "/internal/source/registry"},
+		{"internal/plan", module + "/internal/fake"},
 		{"internal/cli", module + "/internal/fake"},
 		{"internal/demo", module},
-		{"internal/demo", module + "/internal/pipeline"},
-		{"cmd/pawl", module + "/internal/pipeline"},
+		{"internal/demo", module + "/internal/run"},
+		{"cmd/pawl", module + "/internal/run"},
 	} {
 		if refuse(c.pkg, c.imp, allowed[c.pkg]) == "" {
 			t.Errorf("%s may import %s", c.pkg, c.imp)

@@ -39,11 +39,11 @@ func TestAnyRepository(t *testing.T) {
 			t.Fatal(err)
 		}
 		server := g.publish(t, root, 1)
-		code, out, errs := run(t, nil, false, "init", "--root", root)
+		code, out, errs := execute(t, nil, false, "init", "--root", root)
 		if code != 0 || !strings.Contains(out, " 0 errors, 0 warnings") {
 			t.Fatalf("seed %d: init: exit code %d: %s%s", seed, code, out, errs)
 		}
-		if code, out, errs := run(t, nil, false, "apply", "--root", root); code != 0 {
+		if code, out, errs := execute(t, nil, false, "apply", "--root", root); code != 0 {
 			t.Fatalf("seed %d: apply: exit code %d: %s%s", seed, code, out, errs)
 		}
 		g.check(t, root, seed, 1, true)
@@ -52,8 +52,8 @@ func TestAnyRepository(t *testing.T) {
 		g.mix()
 		g.write(t, root, 1)
 		server = g.publish(t, root, 2)
-		valid, _, _ := run(t, nil, false, "validate", "--root", root)
-		code, out, errs = run(t, nil, false, "apply", "--root", root)
+		valid, _, _ := execute(t, nil, false, "validate", "--root", root)
+		code, out, errs = execute(t, nil, false, "apply", "--root", root)
 		if refused := g.check(t, root, seed, 2, false); refused > 0 && code != 3 || code != 0 && code != 3 {
 			t.Fatalf("seed %d: %d places refused with exit codes %d, %d: %s%s", seed, refused, valid, code, out, errs)
 		}

@@ -15,7 +15,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // armedStage is a stage with projects, where the base wants a check that ends after five minutes and a run does not wait:
@@ -479,7 +479,7 @@ func TestQueueWithoutRequirement(t *testing.T) {
 		s := newStage(t, github.Settings{}, fmt.Sprintf("merge: {require: none, arm: %t}\n", arm))
 		s.repo.Protect("main", github.Protection{Queue: true, Build: time.Minute})
 		s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
-		var report pipeline.Report
+		var report run.Report
 		if arm {
 			report = s.run(0)
 		} else {

@@ -11,7 +11,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake/github"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // system is what a process on the stage has; tests change parts of it.
@@ -24,7 +24,7 @@ func (s *stage) system(out, errs io.Writer, env map[string]string) cli.System {
 }
 
 // runWhile runs the whole job; act is what people do when it waits for the first time.
-func (s *stage) runWhile(act func(), args ...string) (code int, report pipeline.Report) {
+func (s *stage) runWhile(act func(), args ...string) (code int, report run.Report) {
 	s.Helper()
 	var out, errs strings.Builder
 	system := s.system(&out, &errs, map[string]string{"MERGE_TOKEN": canary})
@@ -124,7 +124,7 @@ type scene struct {
 	config          string
 	before, waiting func(*stage)
 	want            verdict
-	after           func(*stage, pipeline.Report)
+	after           func(*stage, run.Report)
 }
 
 func (c scene) play(t *testing.T) {
@@ -171,7 +171,7 @@ func TestAuthority(t *testing.T) {
 			s.Errorf("somebody's pull request was touched: %+v", p)
 		}
 	}
-	disarmed := func(s *stage, _ pipeline.Report) {
+	disarmed := func(s *stage, _ run.Report) {
 		if p := s.pull(1); p.AutoMerge || p.Queued || p.Merged || p.State != "open" {
 			s.Errorf("the pull request is still armed: %+v", p)
 		}
@@ -187,7 +187,7 @@ func TestAuthority(t *testing.T) {
 	for _, c := range []scene{
 		{name: "a fork with our metadata", config: noChecks, before: func(s *stage) { s.fromFork("v6.6.6") },
 			want: verdict{0, "merged", change.Authorized, "v1.1.0", "direct"},
-			after: func(s *stage, r pipeline.Report) {
+			after: func(s *stage, r run.Report) {
 				if untouched(s, 1); r.Pull.Number != 2 || r.Pull.Done != "opened" {
 					s.Errorf("our own: %+v", r.Pull)
 				}
@@ -199,7 +199,7 @@ func TestAuthority(t *testing.T) {
 				s.must(s.repo.Push("pawl/update", "alice", map[string][]byte{"notes.md": []byte("mine\n")}, "mine"))
 				s.must(s.repo.Open("alice", github.NewPull{Title: "a v1.0.0 -> v1.1.0", Body: forged(s.T), Head: "pawl/update"}))
 			},
-			after: func(s *stage, r pipeline.Report) {
+			after: func(s *stage, r run.Report) {
 				if untouched(s, 1); r.Pull.Number != 2 || r.Pull.Branch == "pawl/update" {
 					s.Errorf("our own: %+v", r.Pull)
 				}
@@ -246,7 +246,7 @@ func TestAuthority(t *testing.T) {
 				s.local("manifests/a.yaml", text)
 				s.must(s.repo.Push("main", "alice", map[string][]byte{"manifests/a.yaml": []byte(text)}, "hold a"))
 			},
-			after: func(s *stage, r pipeline.Report) {
+			after: func(s *stage, r run.Report) {
 				if r.Pull != nil || r.Plan.Outcomes[0].Reason != "held" {
 					s.Errorf("%+v: %+v", r.Pull, r.Plan.Outcomes[0])
 				}
@@ -254,7 +254,7 @@ func TestAuthority(t *testing.T) {
 		{name: "another base while it waits", settings: checks(slow), config: onlyCI,
 			waiting: func(s *stage) { s.edit("main", "# versions", "# all versions") },
 			want:    verdict{0, "merged", change.Authorized, "v1.1.0", "direct"},
-			after: func(s *stage, r pipeline.Report) {
+			after: func(s *stage, r run.Report) {
 				data, _ := s.repo.File("main", "values.yaml")
 				if r.Rounds != 1 || !strings.HasPrefix(string(data), "# all versions\napps:\n  a: v1.1.0 # a\n") || len(s.repo.Pulls()) != 1 {
 					s.Errorf("%d rounds, %d pull requests, the base holds %q", r.Rounds, len(s.repo.Pulls()), data)
@@ -263,7 +263,7 @@ func TestAuthority(t *testing.T) {
 		{name: "nothing left to do while it waits", settings: checks(slow), config: onlyCI,
 			waiting: func(s *stage) { s.edit("main", "a: v1.0.0", "a: v1.1.0") },
 			want:    verdict{0, "", "", "v1.1.0", ""},
-			after: func(s *stage, r pipeline.Report) {
+			after: func(s *stage, r run.Report) {
 				if p := s.pull(1); len(r.Withdrawn) != 1 || p.State != "closed" || p.Merged || s.repo.Head("pawl/update") != "" {
 					s.Errorf("withdrawn %v, %+v", r.Withdrawn, p)
 				}
@@ -297,7 +297,7 @@ func TestAuthority(t *testing.T) {
 				s.must(s.repo.Merge(1, "alice", "squash"))
 			},
 			want: verdict{0, "merged", change.CheckPending, "v6.6.6", "person"},
-			after: func(s *stage, _ pipeline.Report) {
+			after: func(s *stage, _ run.Report) {
 				if again := s.run(0); again.Plan.Outcomes[0].Reason != "people-edit" || len(s.repo.Pulls()) != 1 {
 					s.Errorf("%d pull requests, %+v", len(s.repo.Pulls()), again.Plan.Outcomes[0])
 				}
@@ -311,7 +311,7 @@ func TestAuthority(t *testing.T) {
 }
 
 // vetoed shows that what people closed does not come back.
-func vetoed(s *stage, _ pipeline.Report) {
+func vetoed(s *stage, _ run.Report) {
 	again := s.run(0)
 	if again.Pull != nil || again.Plan.Outcomes[0].Reason != "vetoed" || len(s.repo.Pulls()) != 1 {
 		s.Errorf("it came back: %+v, %+v", again.Pull, again.Plan.Outcomes[0])

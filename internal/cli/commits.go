@@ -14,12 +14,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/report"
+	"github.com/pawl-cd/pawl/internal/page"
 )
 
 // repository is what git tells of a profile.
 type repository struct {
-	commits []report.Commit
+	commits []page.Commit
 	// among is how many commits there are when none of them counts, profile what the remote is called.
 	among   int
 	profile string
@@ -36,7 +36,7 @@ func (o *reportOptions) repository(ctx context.Context) (repository, error) {
 		}
 		return past, &exit{code: Usage, err: err, hint: hint}
 	}
-	past.profile = report.Repository(askGit(ctx, o.git, "config", "--get", "remote.origin.url"))
+	past.profile = page.Repository(askGit(ctx, o.git, "config", "--get", "remote.origin.url"))
 	if len(past.commits) == 0 {
 		past.among, _ = strconv.Atoi(askGit(ctx, o.git, "rev-list", "--count", "--first-parent", "HEAD", "--"))
 	}
@@ -64,7 +64,7 @@ func askGit(ctx context.Context, dir string, args ...string) string {
 }
 
 // gitCommits asks git for the commits on the first line of HEAD whose messages name updates, the newest of them.
-func gitCommits(ctx context.Context, dir string) ([]report.Commit, error) {
+func gitCommits(ctx context.Context, dir string) ([]page.Commit, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var errs strings.Builder
@@ -87,7 +87,7 @@ func gitCommits(ctx context.Context, dir string) ([]report.Commit, error) {
 		first, _, _ := strings.Cut(errs.String(), "\n")
 		return nil, fmt.Errorf("asking git: %s (%w)", first, err)
 	}
-	var commits []report.Commit
+	var commits []page.Commit
 	for record := range strings.SplitSeq(string(data), "\x00") {
 		fields := strings.SplitN(record, "\n", 3)
 		if len(fields) != 3 {
@@ -97,7 +97,7 @@ func gitCommits(ctx context.Context, dir string) ([]report.Commit, error) {
 		if err != nil {
 			return nil, fmt.Errorf("asking git: the time of %s: %w", fields[0], err)
 		}
-		commits = append(commits, report.Commit{SHA: fields[0], At: at, Message: fields[2]})
+		commits = append(commits, page.Commit{SHA: fields[0], At: at, Message: fields[2]})
 	}
 	slices.Reverse(commits) // the oldest first: commits of one second keep their order
 	return commits, nil

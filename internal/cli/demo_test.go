@@ -23,7 +23,7 @@ import (
 
 	profile "github.com/pawl-cd/pawl"
 	"github.com/pawl-cd/pawl/internal/cli"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // demoRun is a demonstration that has ended.
@@ -86,7 +86,7 @@ func (d demoRun) git(args ...string) string {
 }
 
 // report reads a report that was left.
-func (d demoRun) report(name string) pipeline.Report {
+func (d demoRun) report(name string) run.Report {
 	d.Helper()
 	data, err := os.ReadFile(filepath.Join(d.dir, name))
 	if err != nil {
@@ -103,7 +103,7 @@ type demoSums struct {
 		Step, Report, PullRequest, Merge, Commit      string
 		Exit, Changes, ForgeWrites, Pipelines, Events int
 		Failed                                        []string
-		Triggers                                      []pipeline.Trigger
+		Triggers                                      []run.Trigger
 	}
 }
 

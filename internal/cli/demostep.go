@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/demo"
-	"github.com/pawl-cd/pawl/internal/pipeline"
 	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // demoSchema names the contract of the JSON form.
@@ -33,13 +33,13 @@ type demoStep struct {
 	Command []string `json:"command"`
 	Exit    int      `json:"exit"`
 	// Report is the run's report in the folder; what follows sums it up.
-	Report      string             `json:"report,omitempty"`
-	Changes     int                `json:"changes"`
-	Failed      []string           `json:"failed,omitempty"`
-	PullRequest string             `json:"pullRequest,omitempty"`
-	Merge       string             `json:"merge,omitempty"`
-	Commit      string             `json:"commit,omitempty"`
-	Triggers    []pipeline.Trigger `json:"triggers,omitempty"`
+	Report      string        `json:"report,omitempty"`
+	Changes     int           `json:"changes"`
+	Failed      []string      `json:"failed,omitempty"`
+	PullRequest string        `json:"pullRequest,omitempty"`
+	Merge       string        `json:"merge,omitempty"`
+	Commit      string        `json:"commit,omitempty"`
+	Triggers    []run.Trigger `json:"triggers,omitempty"`
 	// ForgeCalls are requests to GitHub, ForgeWrites those of them that change something.
 	ForgeCalls  int `json:"forgeCalls"`
 	ForgeWrites int `json:"forgeWrites"`
@@ -90,7 +90,7 @@ func (d *demonstration) workflow(ctx context.Context, r demoRun) error {
 	if err != nil {
 		return err
 	}
-	var report pipeline.Report
+	var report run.Report
 	if err := json.Unmarshal([]byte(out), &report); err != nil {
 		return fmt.Errorf("reading the report of pawl run: %w", err)
 	}
@@ -126,7 +126,7 @@ func (d *demonstration) copy(from, to string) error {
 }
 
 // keepPull writes the text of the pull request as a file.
-func (d *demonstration) keepPull(report pipeline.Report) error {
+func (d *demonstration) keepPull(report run.Report) error {
 	if report.Pull == nil {
 		return errors.New("pawl run opened no pull request")
 	}
@@ -138,7 +138,7 @@ func (d *demonstration) keepPull(report pipeline.Report) error {
 }
 
 // sum takes what the JSON form says of a report.
-func (s *demoStep) sum(report pipeline.Report) {
+func (s *demoStep) sum(report run.Report) {
 	s.Changes = len(report.Plan.Changes)
 	for _, o := range report.Plan.Outcomes {
 		if o.Outcome == policy.Failed {

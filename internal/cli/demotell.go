@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/config"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // teller tells the story of a demonstration.
@@ -105,7 +105,7 @@ func (d *demonstration) transport() http.RoundTripper {
 
 // show prints a report as pawl run does, but for what it says of earlier runs: sinks by what they are, and no pipelines but
 // its own.
-func (d *demonstration) show(report pipeline.Report) error {
+func (d *demonstration) show(report run.Report) error {
 	var text strings.Builder
 	_ = writeTable(&text, report.Plan, false, paper{}) // a strings.Builder never fails
 	d.tell.text(text.String())
@@ -139,19 +139,19 @@ func (d *demonstration) sinks() (map[string]string, error) {
 }
 
 // ownPart is the deployment without what earlier runs did.
-func ownPart(report pipeline.Report) *pipeline.Deploy {
+func ownPart(report run.Report) *run.Deploy {
 	if report.Deploy == nil {
 		return nil
 	}
 	own := *report.Deploy
-	own.Triggers = slices.DeleteFunc(slices.Clone(own.Triggers), func(t pipeline.Trigger) bool {
+	own.Triggers = slices.DeleteFunc(slices.Clone(own.Triggers), func(t run.Trigger) bool {
 		return !t.Fired && !t.Failed() && (report.Merge == nil || t.Commit != report.Merge.SHA)
 	})
 	return &own
 }
 
 // showCommit shows what a merge changed, as the git repository has it.
-func (d *demonstration) showCommit(report pipeline.Report) error {
+func (d *demonstration) showCommit(report run.Report) error {
 	if report.Merge == nil || report.Merge.SHA == "" {
 		return fmt.Errorf("pawl run merged nothing: %+v", report.Merge)
 	}

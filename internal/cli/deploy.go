@@ -15,13 +15,13 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 type deployOptions struct {
 	*globals
 	output, runID, page string
-	commit              pipeline.Commit
+	commit              run.Commit
 	project             []string
 	retryUnknown        bool
 	wait                time.Duration
@@ -108,7 +108,7 @@ func (o *deployOptions) run(ctx context.Context) error {
 
 // paused tells that nothing is fired, and why.
 func (o *deployOptions) paused(reason string) error {
-	report := pipeline.Report{Schema: pipeline.ReportSchema, Paused: reason, Started: o.sys.Now()}
+	report := run.Report{Schema: run.ReportSchema, Paused: reason, Started: o.sys.Now()}
 	lines := runLines(report)
 	text := strings.Join(append(lines, "  hint: run pawl deploy again when the pause is over"), "\n") + "\n"
 	said := errors.Join(o.job().summary("\n"+cell(lines[0])+"\n"), o.writeReport(o.page, report, nil))
@@ -156,7 +156,7 @@ func (o *deployOptions) choose(s *session) error {
 
 // commits returns the commit to deploy, none when only what is unknown is to be fired again or nothing was pushed to the
 // base branch.
-func (o *deployOptions) commits(ctx context.Context, s *session, event push, forge *gitHub) ([]pipeline.Commit, error) {
+func (o *deployOptions) commits(ctx context.Context, s *session, event push, forge *gitHub) ([]run.Commit, error) {
 	c := o.commit
 	c.URL = ""
 	if c.SHA == "" && o.retryUnknown {
@@ -189,7 +189,7 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, for
 	if o.commit.URL != "" && o.commit.URL != c.URL {
 		return nil, &exit{code: Usage, err: fmt.Errorf("--url: the page of the commit %s is %s", c.SHA, c.URL), hint: "leave --url out", topics: []topic{notOnBaseTopic}}
 	}
-	return []pipeline.Commit{c}, onBase(ctx, forge, c.SHA)
+	return []run.Commit{c}, onBase(ctx, forge, c.SHA)
 }
 
 // onBase is the error for a commit that is not in the history of the base branch: what is deployed is what was merged.
@@ -215,7 +215,7 @@ func onBase(ctx context.Context, forge *gitHub, sha string) error {
 		}
 		tip = now
 	}
-	return &exit{code: Failure, err: fmt.Errorf("looking for the commit %s on the branch %s: %w", sha, base.Base, pipeline.ErrMoved)}
+	return &exit{code: Failure, err: fmt.Errorf("looking for the commit %s on the branch %s: %w", sha, base.Base, run.ErrMoved)}
 }
 
 func offBase(on bool, sha, base string) error {
@@ -236,8 +236,8 @@ func gitHead(ctx context.Context, root string) (string, error) {
 }
 
 // deploy fires and tells.
-func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forge *gitHub, story *story, commits []pipeline.Commit) error {
-	report := pipeline.Report{Schema: pipeline.ReportSchema, Started: o.sys.Now()}
+func (o *deployOptions) deploy(ctx context.Context, d *run.Deployment, forge *gitHub, story *story, commits []run.Commit) error {
+	report := run.Report{Schema: run.ReportSchema, Started: o.sys.Now()}
 	story.Started()
 	known, commits, err := o.look(ctx, story.Forge(forge), commits, &report)
 	if err == nil && o.may(known, commits, d, &report) {
@@ -262,21 +262,21 @@ func (o *deployOptions) deploy(ctx context.Context, d *pipeline.Deployment, forg
 
 // may reports whether anything may be fired: not without the ledger that got lost, and not, unless a person names it, what
 // was merged in pawl's name otherwise than planned.
-func (o *deployOptions) may(known ledger.Ledger, commits []pipeline.Commit, d *pipeline.Deployment, report *pipeline.Report) bool {
+func (o *deployOptions) may(known ledger.Ledger, commits []run.Commit, d *run.Deployment, report *run.Report) bool {
 	if report.Lost != nil {
 		return false
 	}
-	if o.commit.SHA != "" || o.retryUnknown || pipeline.Brings(known, commits) {
+	if o.commit.SHA != "" || o.retryUnknown || run.Brings(known, commits) {
 		return true
 	}
-	report.Unplanned = pipeline.UnplannedOf(known, d)
+	report.Unplanned = run.UnplannedOf(known, d)
 	return false
 }
 
 // look reads the ledger and the pull requests that the commits were merged from: for the events of the commits, and because
 // nobody may have looked yet what was merged. When those cannot be read, the pipelines are fired all the same; the chain
 // stands in the commit's trailers as well.
-func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits []pipeline.Commit, report *pipeline.Report) (ledger.Ledger, []pipeline.Commit, error) {
+func (o *deployOptions) look(ctx context.Context, forge run.Forge, commits []run.Commit, report *run.Report) (ledger.Ledger, []run.Commit, error) {
 	for i, c := range commits {
 		if chain := change.ParseTrailers(c.Message).Chain; len(chain) <= change.MaxChain {
 			commits[i].Chain = chain
@@ -293,14 +293,14 @@ func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits 
 	recent, _, err := forge.Recent(ctx, 1)
 	if err != nil {
 		o.reporter().say(slog.LevelWarn, "nobody looks at the pull requests of the commits: "+err.Error(), advice(err))
-	} else if known, err = pipeline.Learn(ctx, forge, known, recent); err != nil {
+	} else if known, err = run.Learn(ctx, forge, known, recent); err != nil {
 		return known, nil, err
 	}
-	if report.Lost, err = pipeline.Forgotten(ctx, forge, profile.BaseSHA, known, recent, o.sys.Now()); err != nil {
+	if report.Lost, err = run.Forgotten(ctx, forge, profile.BaseSHA, known, recent, o.sys.Now()); err != nil {
 		return known, nil, err
 	}
 	for i, c := range commits {
-		at := slices.IndexFunc(recent, func(p pipeline.PullState) bool { return p.Merged && p.SHA == c.SHA })
+		at := slices.IndexFunc(recent, func(p run.PullState) bool { return p.Merged && p.SHA == c.SHA })
 		if at >= 0 {
 			commits[i].Pull, commits[i].Chain = recent[at].Number, recent[at].Says.Chain
 		}
@@ -309,7 +309,7 @@ func (o *deployOptions) look(ctx context.Context, forge pipeline.Forge, commits 
 }
 
 // tell prints the report and hands it to the workflow; ended is what ended the deployment early.
-func (o *deployOptions) tell(report pipeline.Report, nothing bool, ended error) error {
+func (o *deployOptions) tell(report run.Report, nothing bool, ended error) error {
 	if report.Deploy == nil && report.Lost == nil && report.Unplanned == nil {
 		return nil
 	}
@@ -342,7 +342,7 @@ func (o *deployOptions) tell(report pipeline.Report, nothing bool, ended error) 
 }
 
 // deployLines say what became of each trigger.
-func deployLines(d *pipeline.Deploy) []string {
+func deployLines(d *run.Deploy) []string {
 	if d == nil {
 		return nil
 	}

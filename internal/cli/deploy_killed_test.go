@@ -16,7 +16,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake/github"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // newTimedStage is a deploy stage whose clock is that of the bubble, so that time passes for everybody at once.
@@ -30,7 +30,7 @@ func newTimedStage(t *testing.T, projects int) *deployStage {
 // once fails when a project has more than one pipeline for a commit, or the last commit is not deployed in one and the
 // report neither names the project nor says what to do. One that can be asked is deployed, unless the answer to this very
 // run's trigger got lost.
-func (d *deployStage) once(when string, code int, report pipeline.Report, printed string) {
+func (d *deployStage) once(when string, code int, report run.Report, printed string) {
 	d.Helper()
 	for key, n := range d.gitlab.Counts() {
 		if n > 1 {

@@ -24,7 +24,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/fake/gitlab"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // deployStage is a stage with a GitLab, on the clock of a bubble: what stalls there costs no time. Projects with an odd
@@ -89,13 +89,13 @@ func (h hosts) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // command runs pawl over a transport and returns its exit code, what it printed, and the report in it.
-func (d *deployStage) command(over http.RoundTripper, env map[string]string, args ...string) (code int, report pipeline.Report, printed string) {
+func (d *deployStage) command(over http.RoundTripper, env map[string]string, args ...string) (code int, report run.Report, printed string) {
 	d.Helper()
 	return d.commandAt(0, over, env, args...)
 }
 
 // commandAt is command with a clock that is wrong.
-func (d *deployStage) commandAt(clock time.Duration, over http.RoundTripper, env map[string]string, args ...string) (code int, report pipeline.Report, printed string) {
+func (d *deployStage) commandAt(clock time.Duration, over http.RoundTripper, env map[string]string, args ...string) (code int, report run.Report, printed string) {
 	d.Helper()
 	var out, errs strings.Builder
 	code = cli.Run(d.Context(), append(args, "--output", "json", "--root", d.root), cli.System{
@@ -125,7 +125,7 @@ func (d *deployStage) commandAt(clock time.Duration, over http.RoundTripper, env
 }
 
 // do runs a command that has to end with a code.
-func (d *deployStage) do(want int, args ...string) pipeline.Report {
+func (d *deployStage) do(want int, args ...string) run.Report {
 	d.Helper()
 	code, report, printed := d.command(d.transport(), nil, args...)
 	if code != want {
@@ -199,7 +199,7 @@ func TestDeployFault(t *testing.T) {
 					d.projects[bad].Inject(fault)
 					d.publish("a")
 					code, report, printed := d.command(d.transport(), nil, "run")
-					failed := slices.DeleteFunc(report.Deploy.Triggers, func(t pipeline.Trigger) bool { return !t.Failed() })
+					failed := slices.DeleteFunc(report.Deploy.Triggers, func(t run.Trigger) bool { return !t.Failed() })
 					if (code == cli.Partial) != (len(failed) > 0) || len(failed) > 1 || len(failed) == 1 && (failed[0].Project != fmt.Sprintf("env-%d", bad) || failed[0].Hint == "" || failed[0].Detail == "") {
 						t.Fatalf("exit code %d, failed %+v: %s", code, failed, printed)
 					}
@@ -315,7 +315,7 @@ func TestDeploySeeds(t *testing.T) {
 					}
 				}
 				for i, n := range d.counts(d.head()) {
-					named := slices.ContainsFunc(report.Deploy.Triggers, func(t pipeline.Trigger) bool {
+					named := slices.ContainsFunc(report.Deploy.Triggers, func(t run.Trigger) bool {
 						return t.Project == fmt.Sprintf("env-%d", i) && t.State == "unknown" && strings.HasSuffix(d.head(), t.Commit)
 					})
 					if n != 1 && (i%2 == 1 || !named) {

@@ -19,7 +19,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 type eventsOptions struct {
@@ -143,7 +143,7 @@ func (o *eventsOptions) list(ctx context.Context) error {
 	s.orphans(pending)
 	list := keptEvents{Schema: eventsSchema, Directory: forge.ref, Events: []keptEvent{}}
 	for _, p := range pending {
-		m, err := pipeline.PendingMessage(p)
+		m, err := run.PendingMessage(p)
 		k := keptEvent{State: "waiting", Sink: p.Sink, ID: p.ID, Type: m.Type, Subject: m.Subject, Chain: m.Chain, Time: m.Time, Event: m.Body}
 		if err != nil {
 			k.Reason = err.Error()
@@ -236,7 +236,7 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 func (o *eventsOptions) deliver(ctx context.Context, s *session, sender *send.Sender, pending []ledger.Pending) (int, error) {
 	broken := 0
 	for _, p := range pending {
-		m, err := pipeline.PendingMessage(p)
+		m, err := run.PendingMessage(p)
 		if err == nil {
 			err = sender.Add(m, p.Sink)
 		}

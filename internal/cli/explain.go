@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
 )
 
@@ -82,12 +82,12 @@ func nearest(name string, all []manifest.Manifest) string {
 	return fmt.Sprintf("did you mean %q? pawl plan -v lists every name", best.Name)
 }
 
-func (o *explainOptions) print(all []pipeline.Explanation) error {
+func (o *explainOptions) print(all []plan.Explanation) error {
 	if o.output == "json" {
 		return writeJSON(o.sys.Out, struct {
-			Schema string                 `json:"schema"`
-			Values []pipeline.Explanation `json:"values"`
-		}{pipeline.ExplainSchema, all})
+			Schema string             `json:"schema"`
+			Values []plan.Explanation `json:"values"`
+		}{plan.ExplainSchema, all})
 	}
 	for _, e := range all {
 		if err := writeExplanation(o.sys.Out, e); err != nil {
@@ -97,7 +97,7 @@ func (o *explainOptions) print(all []pipeline.Explanation) error {
 	return nil
 }
 
-func writeExplanation(w io.Writer, e pipeline.Explanation) error {
+func writeExplanation(w io.Writer, e plan.Explanation) error {
 	fmt.Fprintf(w, "%s/%s\n", printable(e.Manifest), printable(e.Target))
 	value := fmt.Sprintf("%q", e.Current)
 	if e.Decision.Reason == policy.TargetInvalid {

@@ -16,8 +16,9 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
@@ -98,7 +99,7 @@ var causes = []struct {
 }{
 	{httpx.ErrSpent, slowTopic}, {httpx.ErrUnknownHost, unknownHostTopic}, {httpx.ErrTLS, tlsTopic}, {httpx.ErrRefused, noConnectionTopic}, {httpx.ErrTimeout, noConnectionTopic},
 	{httpx.ErrConnection, noConnectionTopic}, {httpx.ErrTruncated, noConnectionTopic}, {httpx.ErrTooLarge, strangeTopic}, {httpx.ErrMalformed, strangeTopic},
-	{forge.ErrNoToken, noTokenTopic}, {pipeline.ErrMoved, movedTopic}, {forge.ErrMoved, movedTopic},
+	{forge.ErrNoToken, noTokenTopic}, {run.ErrMoved, movedTopic}, {forge.ErrMoved, movedTopic},
 }
 
 // obstacles are the topics of what a person has to change at GitHub.
@@ -113,7 +114,7 @@ var exits = map[int]topic{Failure: failureTopic, Usage: usageTopic, Interrupted:
 // topicOf finds the topic of an error by what is in it, empty when it is of no known kind.
 func topicOf(err error) topic {
 	switch {
-	case is[*pipeline.StaleError](err):
+	case is[*run.StaleError](err):
 		return differsTopic
 	case is[*change.RefError](err):
 		return configurationTopic
@@ -173,7 +174,7 @@ func topicOfAnswer(err error) topic {
 }
 
 // topicsOfPlan are those of what failed, each once.
-func topicsOfPlan(plan pipeline.Plan) []topic {
+func topicsOfPlan(plan plan.Plan) []topic {
 	var all []topic
 	for _, o := range plan.Outcomes {
 		if o.Outcome == policy.Failed {
@@ -191,7 +192,7 @@ func topicOfOutcome(reason policy.Reason, err error) topic {
 }
 
 // topicsOfDeploy are those of the triggers that need somebody.
-func topicsOfDeploy(d *pipeline.Deploy) []topic {
+func topicsOfDeploy(d *run.Deploy) []topic {
 	if d == nil {
 		return nil
 	}
@@ -205,7 +206,7 @@ func topicsOfDeploy(d *pipeline.Deploy) []topic {
 			all = append(all, unknownTopic)
 		case t.State == string(ledger.Claimed):
 			all = append(all, claimedTopic)
-		case t.State == pipeline.Distrusted:
+		case t.State == run.Distrusted:
 			all = append(all, distrustTopic)
 		default:
 			all = append(all, pipelineTopic)
@@ -215,7 +216,7 @@ func topicsOfDeploy(d *pipeline.Deploy) []topic {
 }
 
 // topicOfMerge is that of a pull request that is not merged.
-func topicOfMerge(m pipeline.Merge) topic {
+func topicOfMerge(m run.Merge) topic {
 	code := m.Decision.Code
 	switch forge.Outcome(m.Outcome) {
 	case forge.Failed:

@@ -25,7 +25,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // moment is one step of the real history: what people had changed, and what the tool of that time left behind.
@@ -389,7 +389,7 @@ func (h *history) live(seq int) {
 			return v, ok
 		},
 	})
-	var report pipeline.Report
+	var report run.Report
 	if err := json.Unmarshal([]byte(out.String()), &report); err != nil {
 		h.Fatalf("step %d: exit code %d: %v\n%s%s", seq, code, err, out.String(), errs.String())
 	}
@@ -405,7 +405,7 @@ func (h *history) live(seq int) {
 }
 
 // ended checks the exit code against the outcomes.
-func (h *history) ended(seq, code int, report pipeline.Report) {
+func (h *history) ended(seq, code int, report run.Report) {
 	want := cli.OK
 	for _, o := range report.Plan.Outcomes {
 		if o.Outcome == "failed" {
@@ -419,7 +419,7 @@ func (h *history) ended(seq, code int, report pipeline.Report) {
 }
 
 // landed notes the merged commit.
-func (h *history) landed(seq int, head string, report pipeline.Report) {
+func (h *history) landed(seq int, head string, report run.Report) {
 	c := merged{seq: seq, sha: head, manifests: maps.Clone(h.manifests), before: map[string]string{}, after: map[string]string{}}
 	for path, text := range h.files {
 		data, _ := h.repo.File("main", path)

@@ -20,7 +20,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // evil are texts that something between a registry and a person's screen may take for more than text.
@@ -96,7 +96,7 @@ func (s *siege) dispatched(text string) {
 }
 
 // run runs the whole job and looks at what is printed; the report is read where it is printed as JSON.
-func (s *siege) run(want int, args ...string) (report pipeline.Report) {
+func (s *siege) run(want int, args ...string) (report run.Report) {
 	s.Helper()
 	code, out, errs := s.pawl(s.env, append([]string{"run", "--output", s.form, "-v", "--settle", "1s"}, args...)...)
 	if code != want {

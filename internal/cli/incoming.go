@@ -7,7 +7,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // receive reads the event that --event names, and says what it is. One that is malformed or comes from somebody who may
@@ -85,12 +85,12 @@ func (o *runOptions) cause() event.Incoming {
 }
 
 // received is the incoming event for the report, nil when there is none.
-func (o *runOptions) received() *pipeline.Incoming {
+func (o *runOptions) received() *run.Incoming {
 	in := o.incoming
 	if in.ID == "" {
 		return nil
 	}
-	r := &pipeline.Incoming{ID: in.ID, Source: in.Source, Type: in.Name, At: in.At, Chain: in.Chain, Reason: in.Reason, Ignored: in.Ignored}
+	r := &run.Incoming{ID: in.ID, Source: in.Source, Type: in.Name, At: in.At, Chain: in.Chain, Reason: in.Reason, Ignored: in.Ignored}
 	if in.Artifact.Name != "" {
 		r.Artifact = in.Artifact.String()
 	}

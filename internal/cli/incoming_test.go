@@ -16,7 +16,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/fake/github"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 const (
@@ -50,7 +50,7 @@ func structured(event string) string {
 }
 
 // receive runs the job for an event that comes from stdin, or from a file; act is what happens when it waits first.
-func (s *stage) receive(raw string, stdin bool, act func(), args ...string) (code int, report pipeline.Report, printed string) {
+func (s *stage) receive(raw string, stdin bool, act func(), args ...string) (code int, report run.Report, printed string) {
 	s.Helper()
 	file := "-"
 	if !stdin {
@@ -96,7 +96,7 @@ func TestIncomingPublished(t *testing.T) {
 			if code != cli.OK || s.value("a") != "v1.1.0" {
 				t.Fatalf("exit code %d, a is %s: %s", code, s.value("a"), errs)
 			}
-			want := &pipeline.Incoming{ID: "271069a8", Source: sender, Type: event.ArtifactPublished, At: time.Date(2026, 3, 1, 11, 59, 0, 0, time.UTC), Chain: upChain, Artifact: event.Image("docker.io/org/a", "v1.1.0", "").String()}
+			want := &run.Incoming{ID: "271069a8", Source: sender, Type: event.ArtifactPublished, At: time.Date(2026, 3, 1, 11, 59, 0, 0, time.UTC), Chain: upChain, Artifact: event.Image("docker.io/org/a", "v1.1.0", "").String()}
 			if diff := cmp.Diff(want, report.Incoming); diff != "" {
 				t.Error(diff)
 			}
@@ -119,7 +119,7 @@ func TestIncomingPublished(t *testing.T) {
 }
 
 // links returns the chain of the first event of a type, and which event it is related to.
-func links(t *testing.T, report pipeline.Report, kind, relation string) (chain, related string) {
+func links(t *testing.T, report run.Report, kind, relation string) (chain, related string) {
 	t.Helper()
 	for _, raw := range report.Events {
 		var e struct {
@@ -153,18 +153,18 @@ func TestIncomingReported(t *testing.T) {
 	own := strings.ReplaceAll(sent("0.5.1", "artifact.published.0.3.0", newTag, "{}"), sender, "https://github.com/acme/profile")
 	for name, c := range map[string]struct {
 		raw, said string
-		want      pipeline.Incoming
+		want      run.Incoming
 	}{
 		"deleted": {sent("0.5.1", "artifact.deleted.0.2.0", newTag, `{"user":"bob"}`), "dev.cdevents.artifact.deleted from https://ci.example/acme: pkg:oci/a?repository_url=docker.io%2Forg%2Fa&tag=v1.1.0 by bob\n",
-			pipeline.Incoming{Type: event.ArtifactDeleted, Artifact: "pkg:oci/a?repository_url=docker.io%2Forg%2Fa&tag=v1.1.0"}},
+			run.Incoming{Type: event.ArtifactDeleted, Artifact: "pkg:oci/a?repository_url=docker.io%2Forg%2Fa&tag=v1.1.0"}},
 		"quarantined": {sent("0.5.1", "pawl-artifact.quarantined.0.1.0", newTag, `{"reason":"CVE-1\n::error::x `+strings.ReplaceAll(canary, "/", `\/`)+`"}`), "tag=v1.1.0: CVE-1 ::error::x ***\n",
-			pipeline.Incoming{Type: event.ArtifactQuarantined, Artifact: "pkg:oci/a?repository_url=docker.io%2Forg%2Fa&tag=v1.1.0", Reason: "CVE-1 ::error::x ***"}},
+			run.Incoming{Type: event.ArtifactQuarantined, Artifact: "pkg:oci/a?repository_url=docker.io%2Forg%2Fa&tag=v1.1.0", Reason: "CVE-1 ::error::x ***"}},
 		"unknown type": {sent("0.5.1", "incident.reported.0.3.0", "x", "{}"), "ignored: its type means nothing here: dev.cdevents.incident.reported from " + sender + "\n",
-			pipeline.Incoming{Type: "dev.cdevents.incident.reported", Ignored: "its type means nothing here"}},
+			run.Incoming{Type: "dev.cdevents.incident.reported", Ignored: "its type means nothing here"}},
 		"unknown version": {sent("0.9.0", "artifact.published.0.3.0", newTag, "{}"), "ignored: its version of CDEvents is not known: ",
-			pipeline.Incoming{Type: event.ArtifactPublished, Ignored: "its version of CDEvents is not known"}},
+			run.Incoming{Type: event.ArtifactPublished, Ignored: "its version of CDEvents is not known"}},
 		"own": {own, "ignored: this instance told it itself: ",
-			pipeline.Incoming{Type: event.ArtifactPublished, Source: "https://github.com/acme/profile", Ignored: "this instance told it itself"}},
+			run.Incoming{Type: event.ArtifactPublished, Source: "https://github.com/acme/profile", Ignored: "this instance told it itself"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -13,7 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl/internal/config"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/scaffold"
 	"github.com/pawl-cd/pawl/internal/source"
@@ -377,7 +377,7 @@ func (s *session) check() []strictyaml.Problem {
 		problems = append(problems, m.Problems...)
 		problems = append(problems, m.Lint()...)
 	}
-	problems = append(problems, pipeline.Check(s.manifests, s.tree)...)
+	problems = append(problems, plan.Check(s.manifests, s.tree)...)
 	strictyaml.Sort(problems)
 	return problems
 }

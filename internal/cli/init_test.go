@@ -88,7 +88,7 @@ func TestMigration(t *testing.T) {
 		t.Errorf("the plan before is not what the old chain did: %s", diff)
 	}
 
-	code, out, errs := run(t, nil, false, "init", "--root", root, "--force")
+	code, out, errs := execute(t, nil, false, "init", "--root", root, "--force")
 	if code != 0 || !strings.Contains(out, "checked  56 manifests, 0 errors") {
 		t.Fatalf("exit code %d: %s%s", code, out, errs)
 	}
@@ -133,7 +133,7 @@ func TestInitOwnProfile(t *testing.T) {
 	t.Cleanup(server.Close)
 	mirrors := readFile(t, mirrored(t, server.URL))
 	before := planWith(t, root, mirrors, "")
-	code, out, errs := run(t, nil, false, "init", "--root", root)
+	code, out, errs := execute(t, nil, false, "init", "--root", root)
 	if code != 0 || !strings.Contains(out, "checked  60 manifests, 0 errors") {
 		t.Fatalf("exit code %d: %s%s", code, out, errs)
 	}
@@ -228,7 +228,7 @@ func planWith(t *testing.T, root, mirrors, settings string) migrationPlan {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "pawl.yaml")
 	writeFile(t, file, settings+mirrors)
-	code, out, errs := run(t, nil, false, "plan", "--root", root, "--config", file, "--output", "json")
+	code, out, errs := execute(t, nil, false, "plan", "--root", root, "--config", file, "--output", "json")
 	var plan migrationPlan
 	if err := json.Unmarshal([]byte(out), &plan); err != nil || code != 0 {
 		t.Fatalf("exit code %d, %v: %s", code, err, errs)

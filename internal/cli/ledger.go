@@ -10,7 +10,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 func newLedger(g *globals) *cobra.Command {
@@ -86,11 +86,11 @@ func (o *acceptOptions) accept(ctx context.Context, s *session, forge *gitHub) (
 	if !known.Empty() {
 		return []string{"ledger: it is there, and stays as it is"}, nil
 	}
-	pulls, err := pipeline.Everything(ctx, forge)
+	pulls, err := run.Everything(ctx, forge)
 	if err != nil {
 		return nil, err
 	}
-	lost, err := pipeline.Forgotten(ctx, forge, profile.BaseSHA, known, pulls, o.sys.Now())
+	lost, err := run.Forgotten(ctx, forge, profile.BaseSHA, known, pulls, o.sys.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +101,7 @@ func (o *acceptOptions) accept(ctx context.Context, s *session, forge *gitHub) (
 	for _, m := range s.manifests {
 		digests[m.Name] = m.Digest
 	}
-	next := pipeline.Accept(pulls, digests, ledger.Acceptance{At: o.sys.Now(), Base: profile.BaseSHA, By: profile.Self.Login})
+	next := run.Accept(pulls, digests, ledger.Acceptance{At: o.sys.Now(), Base: profile.BaseSHA, By: profile.Self.Login})
 	word := "would be written"
 	if !o.dryRun {
 		word = "written"

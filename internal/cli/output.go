@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
 )
 
@@ -51,7 +51,7 @@ func addReport(cmd *cobra.Command, to *string) {
 }
 
 // render prints the plan in the form asked for.
-func (g *globals) render(form string, plan pipeline.Plan) error {
+func (g *globals) render(form string, plan plan.Plan) error {
 	w := g.sys.Out
 	switch form {
 	case "json":
@@ -73,7 +73,7 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // writeDiff prints a patch that git apply accepts.
-func writeDiff(w io.Writer, plan pipeline.Plan) error {
+func writeDiff(w io.Writer, plan plan.Plan) error {
 	for _, f := range plan.Files {
 		a, b := gitPath("a/"+f.Path), gitPath("b/"+f.Path)
 		if _, err := fmt.Fprintf(w, "diff --git %s %s\n%s", a, b, udiff.Unified(a, b, string(f.Before), string(f.After))); err != nil {
@@ -92,7 +92,7 @@ func gitPath(p string) string {
 }
 
 // writeTable prints the changes, then what needs to be seen, then the sums.
-func writeTable(w io.Writer, plan pipeline.Plan, verbose bool, on paper) error {
+func writeTable(w io.Writer, plan plan.Plan, verbose bool, on paper) error {
 	if len(plan.Changes) > 0 {
 		if err := writeChanges(w, plan.Changes, on); err != nil {
 			return err
@@ -108,7 +108,7 @@ func writeTable(w io.Writer, plan pipeline.Plan, verbose bool, on paper) error {
 }
 
 // noteworthy are the outcomes that a person has to see although nothing is wrong.
-func noteworthy(o pipeline.Outcome) bool { return o.Hint != "" || o.Reason == policy.PinnedDown }
+func noteworthy(o plan.Outcome) bool { return o.Hint != "" || o.Reason == policy.PinnedDown }
 
 // place is the value's key, with the document when the file's first is not meant.
 func place(c change.Update) string {
@@ -118,7 +118,7 @@ func place(c change.Update) string {
 	return fmt.Sprintf("%s (document %d)", c.Key, c.Document+1)
 }
 
-func writeOutcome(w io.Writer, o pipeline.Outcome) {
+func writeOutcome(w io.Writer, o plan.Outcome) {
 	name := o.Manifest
 	if o.Target != "" {
 		name += "/" + o.Target
@@ -134,7 +134,7 @@ func writeOutcome(w io.Writer, o pipeline.Outcome) {
 }
 
 // sums counts the outcomes: "3 updates, 56 current, 1 failed".
-func sums(plan pipeline.Plan) string {
+func sums(plan plan.Plan) string {
 	counts := map[policy.Outcome]int{}
 	for _, o := range plan.Outcomes {
 		counts[o.Outcome]++
@@ -149,7 +149,7 @@ func sums(plan pipeline.Plan) string {
 }
 
 // requests counts them by host: "42 requests: docker.io 31, ghcr.io 4".
-func requests(plan pipeline.Plan) string {
+func requests(plan plan.Plan) string {
 	total, parts := 0, []string{}
 	for _, host := range slices.Sorted(maps.Keys(plan.Requests)) {
 		n := plan.Requests[host]
@@ -174,7 +174,7 @@ func count(n int, thing string) string {
 }
 
 // writeMarkdown prints the plan for a pull request or a job summary; everything untrusted is inert.
-func writeMarkdown(w io.Writer, plan pipeline.Plan) error {
+func writeMarkdown(w io.Writer, plan plan.Plan) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\n\n", sums(plan))
 	if len(plan.Changes) > 0 {

@@ -10,8 +10,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/pipeline"
-	"github.com/pawl-cd/pawl/internal/report"
+	"github.com/pawl-cd/pawl/internal/page"
+	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/worktree"
 )
 
@@ -128,15 +128,15 @@ func sweep(dir string) {
 }
 
 // writeReport writes the page of a run; err is what ended it early.
-func (g *globals) writeReport(name string, r pipeline.Report, err error) error {
+func (g *globals) writeReport(name string, r run.Report, err error) error {
 	if name == "" {
 		return nil
 	}
-	var failure report.Failure
+	var failure page.Failure
 	if err != nil {
-		failure = report.Failure{Message: err.Error(), Hint: advice(err)}
+		failure = page.Failure{Message: err.Error(), Hint: advice(err)}
 	}
-	page, rendering := report.Run(r, failure)
+	page, rendering := page.Run(r, failure)
 	if rendering != nil {
 		return &exit{code: Failure, err: rendering}
 	}

@@ -10,7 +10,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake/github"
-	"github.com/pawl-cd/pawl/internal/report"
+	"github.com/pawl-cd/pawl/internal/page"
 )
 
 func readText(t *testing.T, file string) string {
@@ -29,7 +29,7 @@ func TestReportPage(t *testing.T) {
 	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "page.html")
-	want, err := report.Run(s.run(0, "--report", file), report.Failure{})
+	want, err := page.Run(s.run(0, "--report", file), page.Failure{})
 	if err != nil {
 		t.Fatal(err)
 	}

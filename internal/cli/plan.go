@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
 )
 
 type planOptions struct {
@@ -56,10 +56,10 @@ func (o *planOptions) run(ctx context.Context) error {
 }
 
 // plan opens the profile and plans it; the caller closes the session.
-func (g *globals) plan(ctx context.Context) (*session, pipeline.Plan, error) {
+func (g *globals) plan(ctx context.Context) (*session, plan.Plan, error) {
 	s, err := g.open()
 	if err != nil {
-		return nil, pipeline.Plan{}, err
+		return nil, plan.Plan{}, err
 	}
 	s.warn()
 	p, client := s.pipeline()
@@ -93,7 +93,7 @@ Only the bytes of the changed values differ. It makes no commit and no pull requ
 }
 
 func (o *applyOptions) run(ctx context.Context) error {
-	s, plan, err := o.plan(ctx)
+	s, made, err := o.plan(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,8 +101,8 @@ func (o *applyOptions) run(ctx context.Context) error {
 	if err := s.tree.Sweep(s.targets()); err != nil {
 		o.reporter().say(slog.LevelWarn, "removing what a killed run left: "+err.Error(), "")
 	}
-	written, errs := pipeline.Apply(plan.Files, s.tree)
-	if err := o.render(o.output, plan); err != nil {
+	written, errs := plan.Apply(made.Files, s.tree)
+	if err := o.render(o.output, made); err != nil {
 		return &exit{code: Failure, err: err}
 	}
 	if o.output == "table" && len(written) > 0 {
@@ -114,8 +114,8 @@ func (o *applyOptions) run(ctx context.Context) error {
 		}
 		return &exit{code: Failure, err: fmt.Errorf("writing: %w", errs[0]), topics: []topic{writeTopic}}
 	}
-	if plan.Failed() {
-		return &exit{code: Partial, topics: topicsOfPlan(plan)}
+	if made.Failed() {
+		return &exit{code: Partial, topics: topicsOfPlan(made)}
 	}
 	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake"
 )
 
-// run runs pawl in this process with an environment of its own.
-func run(t testing.TB, env map[string]string, terminal bool, args ...string) (code int, stdout, stderr string) {
+// execute runs pawl in this process with an environment of its own.
+func execute(t testing.TB, env map[string]string, terminal bool, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs strings.Builder
 	code = cli.Run(t.Context(), args, cli.System{
@@ -44,7 +44,7 @@ func TestOwnProfile(t *testing.T) {
 			asked := fake.WithFaults(mux)
 			server := httptest.NewServer(asked)
 			t.Cleanup(server.Close)
-			code, out, errs := run(t, nil, false, "plan", "--root", root, "--config", mirrored(t, server.URL), "--output", "json")
+			code, out, errs := execute(t, nil, false, "plan", "--root", root, "--config", mirrored(t, server.URL), "--output", "json")
 			var plan planOutput
 			if err := json.Unmarshal([]byte(out), &plan); err != nil || code != 0 {
 				t.Fatalf("exit code %d, %v: %s", code, err, errs)
@@ -80,7 +80,7 @@ func TestProgress(t *testing.T) {
 	t.Cleanup(server.Close)
 	config := mirrored(t, server.URL)
 	for _, terminal := range []bool{true, false} {
-		code, out, errs := run(t, map[string]string{"GITHUB_TOKEN": "x", "GITHUB_ACTOR": "y"}, terminal, "plan", "--root", root, "--config", config)
+		code, out, errs := execute(t, map[string]string{"GITHUB_TOKEN": "x", "GITHUB_ACTOR": "y"}, terminal, "plan", "--root", root, "--config", config)
 		if code != 0 || strings.Contains(errs, "sources answered") != terminal || strings.Contains(out, "answered") {
 			t.Errorf("terminal %t: exit code %d, stderr %q", terminal, code, errs)
 		}
@@ -104,7 +104,7 @@ func TestUnknownHost(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	code, out, _ := run(t, nil, false, "apply", "--root", root)
+	code, out, _ := execute(t, nil, false, "apply", "--root", root)
 	if code != cli.Partial || !strings.Contains(out, "app/t: failed (source-failed)") || !strings.Contains(out, "unknown host") || !strings.Contains(out, "hint: ") {
 		t.Errorf("exit code %d: %s", code, out)
 	}

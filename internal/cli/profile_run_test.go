@@ -24,7 +24,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/conformance"
 	"github.com/pawl-cd/pawl/internal/fake/github"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // tick is what each call of the forge takes on the clock of a bubble, where nothing else takes any time: a run lasts as
@@ -201,14 +201,14 @@ func (o *own) checkAgain() {
 	o.Logf("again: %d calls, none of them writing, %d in sequence", len(o.stage.github.Calls())-calls, depth)
 }
 
-func (o *own) run(args ...string) (report pipeline.Report, depth int) {
+func (o *own) run(args ...string) (report run.Report, depth int) {
 	o.Helper()
 	out, depth := o.pawl(append([]string{"run", "--output", "json"}, args...)...)
 	return read(o.T, out), depth
 }
 
 // checkCalls holds the calls of a run against what a run may cost.
-func (o *own) checkCalls(report pipeline.Report, calls []github.Call, depth int) {
+func (o *own) checkCalls(report run.Report, calls []github.Call, depth int) {
 	o.Helper()
 	o.Logf("%d changes, %d calls, %d in sequence:\n%s", len(report.Plan.Changes), len(calls), depth, o.list(calls))
 	if len(report.Plan.Outcomes) < 60 || len(report.Plan.Changes) < 5 || report.Plan.Failed() {
@@ -251,7 +251,7 @@ func together(operations []string) string {
 }
 
 // checkClone compares a clone of the base with the patch and the message.
-func (o *own) checkClone(report pipeline.Report, patch, message string) {
+func (o *own) checkClone(report run.Report, patch, message string) {
 	o.Helper()
 	bare, clone := filepath.Join(o.TempDir(), "profile.git"), filepath.Join(o.TempDir(), "clone")
 	o.must(nil, o.repo.Save(bare))
@@ -272,7 +272,7 @@ func (o *own) checkClone(report pipeline.Report, patch, message string) {
 }
 
 // checkTrailers compares what git reads at a message's end with the plan.
-func (o *own) checkTrailers(report pipeline.Report, trailers string) {
+func (o *own) checkTrailers(report run.Report, trailers string) {
 	o.Helper()
 	var got, want []string
 	for _, c := range report.Plan.Changes {

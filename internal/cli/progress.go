@@ -6,13 +6,13 @@ import (
 	"io"
 	"sync"
 
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // progress is a Lister that shows a person how many sources have answered.
 type progress struct {
-	pipeline.Lister
+	plan.Lister
 	out io.Writer
 
 	mu          sync.Mutex

@@ -12,7 +12,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
 	"github.com/pawl-cd/pawl/internal/httpx"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // resolveProjects reads the projects to deploy from the configuration and the environment, and checks that each has its
@@ -51,14 +51,14 @@ func (s *session) configuredProjects() []deploy.Project {
 }
 
 // deployment wires the trigger client; nil when there are no projects.
-func (s *session) deployment(client *httpx.Client, forge *gitHub, run string) *pipeline.Deployment {
+func (s *session) deployment(client *httpx.Client, forge *gitHub, runName string) *run.Deployment {
 	if len(s.projects) == 0 {
 		return nil
 	}
-	return &pipeline.Deployment{
+	return &run.Deployment{
 		Projects: s.projects, Recorder: forge, Base: forge, Ref: s.config.Deploy.Ref, Extra: s.config.Deploy.ExtraPaths, Wait: s.config.Deploy.Wait, Timeout: s.g.timeout,
 		Triggerer: gitlab.New(gitlab.Config{HTTP: client, Token: s.env, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep}),
-		Targets:   s.targets(), Run: run, Workflow: s.g.attempt(run), Clock: s.g.sys.Now, Sleep: s.g.sys.Sleep,
+		Targets:   s.targets(), Run: runName, Workflow: s.g.attempt(runName), Clock: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 		Say: func(text string) { s.g.reporter().say(slog.LevelInfo, text, "") },
 	}
 }
@@ -76,7 +76,7 @@ func (s *session) targets() []string {
 }
 
 // deployment is what a run fires after its merge. A dry run sends nothing, so that a secret that is missing is a warning.
-func (o *runOptions) deployment(s *session, client *httpx.Client, forge *gitHub) (*pipeline.Deployment, error) {
+func (o *runOptions) deployment(s *session, client *httpx.Client, forge *gitHub) (*run.Deployment, error) {
 	if s.config.Deploy.By == "push" {
 		return nil, nil
 	}
@@ -105,14 +105,14 @@ func (g *globals) runName(flag string) string {
 }
 
 // attempt is the attempt of GitHub's workflow run that a process is named after, if it is.
-func (g *globals) attempt(process string) pipeline.Attempt {
+func (g *globals) attempt(process string) run.Attempt {
 	id, _ := g.sys.Env("GITHUB_RUN_ID")
 	text, _ := g.sys.Env("GITHUB_RUN_ATTEMPT")
 	n, err := strconv.Atoi(text)
 	if id == "" || err != nil || !strings.HasPrefix(process, id+"-"+text+"/") {
-		return pipeline.Attempt{}
+		return run.Attempt{}
 	}
-	return pipeline.Attempt{ID: id, Number: n}
+	return run.Attempt{ID: id, Number: n}
 }
 
 // processID names this process in claims: two jobs of one workflow run are two processes.

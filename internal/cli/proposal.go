@@ -6,11 +6,11 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // proposal shows what a run would propose: the title, which is the commit's first line too, and the lines of the message.
-func proposal(p pipeline.Preview) []string {
+func proposal(p run.Preview) []string {
 	lines := []string{"would propose: " + p.Title}
 	_, rest, _ := strings.Cut(p.Message, "\n")
 	for line := range strings.SplitSeq(rest, "\n") {
@@ -25,7 +25,7 @@ func proposal(p pipeline.Preview) []string {
 var plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._-]+)*$`)
 
 // writePullLink lets a reader of the summary open the pull request.
-func writePullLink(w io.Writer, p *pipeline.Pull) {
+func writePullLink(w io.Writer, p *run.Pull) {
 	if p != nil && plainURL.MatchString(p.URL) {
 		fmt.Fprintf(w, "\n[Open the pull request](%s)\n", p.URL)
 	}

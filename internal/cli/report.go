@@ -16,8 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pawl-cd/pawl/internal/pipeline"
-	"github.com/pawl-cd/pawl/internal/report"
+	"github.com/pawl-cd/pawl/internal/page"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // What `pawl report` reads at most: bytes of one report and of all, commits and bytes of a git history.
@@ -72,7 +72,7 @@ func (o *reportOptions) run(ctx context.Context, names []string) error {
 			return err
 		}
 	}
-	history := report.NewHistory(reports, past.commits)
+	history := page.NewHistory(reports, past.commits)
 	history.Among, history.Profile = past.among, cmp.Or(history.Profile, past.profile)
 	page, err := history.Page()
 	if err != nil {
@@ -85,16 +85,16 @@ func (o *reportOptions) run(ctx context.Context, names []string) error {
 }
 
 // reports reads the reports in directories and files, each one once.
-func (o *reportOptions) reports(names []string) ([]pipeline.Report, error) {
+func (o *reportOptions) reports(names []string) ([]run.Report, error) {
 	files, err := reportFiles(names)
 	if err != nil {
 		return nil, fmt.Errorf("reading reports: %w", err)
 	}
-	var all []pipeline.Report
+	var all []run.Report
 	seen, size := map[[sha256.Size]byte]bool{}, 0
 	for _, file := range files {
 		data, err := readReport(file)
-		var r pipeline.Report
+		var r run.Report
 		if err == nil {
 			r, err = parseReport(data)
 		}
@@ -168,19 +168,19 @@ func readReport(name string) ([]byte, error) {
 	return data, err
 }
 
-func parseReport(data []byte) (r pipeline.Report, err error) {
+func parseReport(data []byte) (r run.Report, err error) {
 	var head struct{ Schema string }
 	parsed := json.Unmarshal(data, &head)
-	if version, ok := strings.CutPrefix(head.Schema, "pawl.report/"); ok && parsed == nil && head.Schema != pipeline.ReportSchema {
+	if version, ok := strings.CutPrefix(head.Schema, "pawl.report/"); ok && parsed == nil && head.Schema != run.ReportSchema {
 		if _, err := strconv.ParseUint(version, 10, 16); err == nil {
 			return r, newer{head.Schema}
 		}
 	}
-	if parsed != nil || head.Schema != pipeline.ReportSchema {
-		return r, errors.New("it is no " + pipeline.ReportSchema)
+	if parsed != nil || head.Schema != run.ReportSchema {
+		return r, errors.New("it is no " + run.ReportSchema)
 	}
 	if err := json.Unmarshal(data, &r); err != nil {
-		return r, fmt.Errorf("it is no valid %s: %w", pipeline.ReportSchema, err)
+		return r, fmt.Errorf("it is no valid %s: %w", run.ReportSchema, err)
 	}
 	return r, nil
 }

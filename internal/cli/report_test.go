@@ -13,7 +13,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/pawl-cd/pawl/internal/fake/github"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // reportSchema is compiled once; it may be used from several goroutines.
@@ -21,7 +22,7 @@ var reportSchema = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	const base = "https://pawl-cd.github.io/schema/"
-	for name, data := range map[string][]byte{"pawl.report@1.json": pipeline.ReportSchemaJSON(), "pawl.plan@1.json": pipeline.PlanSchemaJSON()} {
+	for name, data := range map[string][]byte{"pawl.report@1.json": run.ReportSchemaJSON(), "pawl.plan@1.json": plan.SchemaJSON()} {
 		doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
 		if err != nil {
 			return nil, err
@@ -50,7 +51,7 @@ func valid(t *testing.T, report string) {
 }
 
 // read reads a valid report.
-func read(t *testing.T, text string) (report pipeline.Report) {
+func read(t *testing.T, text string) (report run.Report) {
 	t.Helper()
 	valid(t, text)
 	if err := json.Unmarshal([]byte(text), &report); err != nil {

@@ -20,7 +20,8 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // expiresSoon is when a token's end is worth a warning.
@@ -118,10 +119,10 @@ func (o *runOptions) run(ctx context.Context) error {
 }
 
 // observe puts the observer between a runner and what it talks to.
-func observe(r *pipeline.Runner, o *pipeline.Observer) {
+func observe(r *run.Runner, o *run.Observer) {
 	r.Forge, r.Lister = o.Forge(r.Forge), o.Lister(r.Lister)
 	if ask := r.Ask; ask != nil {
-		r.Ask = func() pipeline.Lister { return o.Lister(ask()) }
+		r.Ask = func() plan.Lister { return o.Lister(ask()) }
 	}
 	if r.Deployment != nil {
 		r.Deployment.Recorder, r.Deployment.Triggerer = r.Forge, o.Triggerer(r.Deployment.Triggerer)
@@ -129,29 +130,29 @@ func observe(r *pipeline.Runner, o *pipeline.Observer) {
 }
 
 // runner wires the forge to the pipeline.
-func (o *runOptions) runner(s *session, p pipeline.Pipeline, client *httpx.Client, job actions, hints inputs) (pipeline.Runner, error) {
+func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, job actions, hints inputs) (run.Runner, error) {
 	forge, err := s.forge(client)
 	if err != nil {
-		return pipeline.Runner{}, err
+		return run.Runner{}, err
 	}
 	if s.forgeToken() == "" && !o.dryRun {
-		return pipeline.Runner{}, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run", topics: []topic{noTokenTopic}}
+		return run.Runner{}, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run", topics: []topic{noTokenTopic}}
 	}
 	deployment, err := o.deployment(s, client, forge)
 	if err != nil {
-		return pipeline.Runner{}, err
+		return run.Runner{}, err
 	}
-	p.Announced = pipeline.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}
+	p.Announced = plan.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}
 	var own map[string][]byte
 	if o.from == "base" {
 		if own, err = s.own(); err != nil {
-			return pipeline.Runner{}, &exit{code: Usage, err: err}
+			return run.Runner{}, &exit{code: Usage, err: err}
 		}
 	}
-	return pipeline.Runner{
-		Pipeline: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
+	return run.Runner{
+		Planner: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
 		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
-		Words: s.config.Change.Words, Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() pipeline.Lister { return s.lister(s.sources(client)) },
+		Words: s.config.Change.Words, Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() plan.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }
 
@@ -212,7 +213,7 @@ func requirement(m config.Merge) change.Requirement {
 }
 
 // finish prints the report and tells GitHub Actions; err is what ended the run early.
-func (o *runOptions) finish(job actions, report pipeline.Report, err error) error {
+func (o *runOptions) finish(job actions, report run.Report, err error) error {
 	if soon := report.Expires.Sub(o.sys.Now()); !report.Expires.IsZero() && soon < expiresSoon {
 		text := fmt.Sprintf("the token expires on %s", report.Expires.Format(time.DateOnly))
 		o.reporter().say(slog.LevelWarn, text, "make a new one and replace the secret")
@@ -223,14 +224,14 @@ func (o *runOptions) finish(job actions, report pipeline.Report, err error) erro
 		return said
 	}
 	job.annotate("error", "pawl", err.Error())
-	if is[*pipeline.StaleError](err) || is[*change.RefError](err) {
+	if is[*run.StaleError](err) || is[*change.RefError](err) {
 		return &exit{code: Usage, err: err}
 	}
 	return &exit{code: Failure, err: errors.Join(err, said)}
 }
 
 // tell prints the report and hands it to the workflow, as soon as there is a plan in it; ended is what ended the run early.
-func (o *runOptions) tell(job actions, report pipeline.Report, ended error) error {
+func (o *runOptions) tell(job actions, report run.Report, ended error) error {
 	if report.Plan.Schema == "" {
 		return nil
 	}
@@ -247,7 +248,7 @@ func (o *runOptions) tell(job actions, report pipeline.Report, ended error) erro
 	return nil
 }
 
-func (o *runOptions) print(report pipeline.Report, markdown string) error {
+func (o *runOptions) print(report run.Report, markdown string) error {
 	switch o.output {
 	case "json":
 		return writeJSON(o.sys.Out, report)
@@ -265,7 +266,7 @@ func (o *runOptions) print(report pipeline.Report, markdown string) error {
 }
 
 // outputs are what later steps of the workflow can use.
-func (o *runOptions) outputs(job actions, report pipeline.Report) error {
+func (o *runOptions) outputs(job actions, report run.Report) error {
 	merge, number, url, sha := "none", "", "", ""
 	if p := report.Pull; p != nil {
 		number, url = fmt.Sprint(p.Number), p.URL
@@ -278,7 +279,7 @@ func (o *runOptions) outputs(job actions, report pipeline.Report) error {
 }
 
 // runLines say what became of the change.
-func runLines(report pipeline.Report) []string {
+func runLines(report run.Report) []string {
 	var lines []string
 	if report.Paused != "" {
 		lines = append(lines, "paused: "+report.Paused+": nothing is merged and nothing is fired")
@@ -322,7 +323,7 @@ func runLines(report pipeline.Report) []string {
 
 // mergeLines say which merges are left to a person: all of them when the ledger got lost, and those in pawl's name that are
 // not what pawl planned; and what was disarmed.
-func mergeLines(report pipeline.Report) []string {
+func mergeLines(report run.Report) []string {
 	var lines []string
 	for _, n := range report.Disarmed {
 		lines = append(lines, fmt.Sprintf("pull request #%d: GitHub does not merge it by itself any more", n))
@@ -341,7 +342,7 @@ func mergeLines(report pipeline.Report) []string {
 }
 
 // topicsOfMerges are those of merges that are left to a person.
-func topicsOfMerges(report pipeline.Report) []topic {
+func topicsOfMerges(report run.Report) []topic {
 	var topics []topic
 	if report.Lost != nil {
 		topics = append(topics, lostTopic)
@@ -352,7 +353,7 @@ func topicsOfMerges(report pipeline.Report) []topic {
 	return topics
 }
 
-func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {
+func writeRunMarkdown(w *strings.Builder, report run.Report) {
 	_ = writeMarkdown(w, report.Plan) // a strings.Builder never fails
 	for _, line := range runLines(report) {
 		if line != "" {
@@ -363,7 +364,7 @@ func writeRunMarkdown(w *strings.Builder, report pipeline.Report) {
 }
 
 // ended turns the report into the end of the command.
-func ended(report pipeline.Report) error {
+func ended(report run.Report) error {
 	topics := slices.Concat(topicsOfMerges(report), topicsOfPlan(report.Plan), topicsOfDeploy(report.Deploy))
 	if m := report.Merge; m != nil && m.Outcome != "merged" && !wanted(m.Decision.Code) {
 		topics = append(topics, topicOfMerge(*m))

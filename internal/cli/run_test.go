@@ -17,7 +17,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/conformance"
 	"github.com/pawl-cd/pawl/internal/fake/github"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // canary is the token of the tests; each of its spellings is another text.
@@ -151,10 +151,10 @@ func (r router) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // run runs the whole job and returns its report.
-func (s *stage) run(want int, args ...string) pipeline.Report {
+func (s *stage) run(want int, args ...string) run.Report {
 	s.Helper()
 	code, out, errs := s.pawl(nil, append([]string{"run", "--output", "json"}, args...)...)
-	var report pipeline.Report
+	var report run.Report
 	if err := json.Unmarshal([]byte(out), &report); code != want || err != nil && want != cli.Failure && want != cli.Usage {
 		s.Fatalf("exit code %d, want %d: %v\n%s%s", code, want, err, out, errs)
 	}

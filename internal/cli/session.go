@@ -17,7 +17,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 	"github.com/pawl-cd/pawl/internal/worktree"
@@ -184,17 +184,17 @@ func (s *session) env(name string) string {
 }
 
 // pipeline wires the real clients.
-func (s *session) pipeline() (pipeline.Pipeline, *httpx.Client) {
+func (s *session) pipeline() (plan.Planner, *httpx.Client) {
 	client := httpx.New(httpx.Config{
 		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(), Transport: s.g.sys.Transport,
 		Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 	})
 	sources := s.sources(client)
-	return pipeline.Pipeline{Lister: s.lister(sources), Digester: sources, Platformer: sources, Files: s.tree, Now: s.g.sys.Now()}, client
+	return plan.Planner{Lister: s.lister(sources), Digester: sources, Platformer: sources, Files: s.tree, Now: s.g.sys.Now()}, client
 }
 
 // lister shows a person at a terminal how far the sources are.
-func (s *session) lister(sources *sources) pipeline.Lister {
+func (s *session) lister(sources *sources) plan.Lister {
 	if s.g.sys.Terminal && s.g.log == "text" {
 		return &progress{Lister: sources, out: s.g.screen}
 	}

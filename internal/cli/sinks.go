@@ -22,7 +22,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event/kafka"
 	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/httpx"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // sender begins to send to the configured sinks; nil when there is none. settled, which may be nil, is told of each event
@@ -224,10 +224,10 @@ func resolved(name string) string {
 }
 
 // delivery is how each sink stands, for a report.
-func (s *session) delivery(sum send.Summary) []pipeline.Delivery {
-	var all []pipeline.Delivery
+func (s *session) delivery(sum send.Summary) []run.Delivery {
+	var all []run.Delivery
 	for _, state := range sum {
-		d := pipeline.Delivery{Sink: state.Sink, Delivered: state.Delivered, Dead: state.Dead, Waiting: state.Waiting}
+		d := run.Delivery{Sink: state.Sink, Delivered: state.Delivered, Dead: state.Dead, Waiting: state.Waiting}
 		if state.Err != nil {
 			d.Detail = s.g.door.Text(state.Err.Error())
 		}

@@ -16,7 +16,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/send"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 const (
@@ -29,7 +29,7 @@ const (
 
 // story tells the events of a command, and hands them over.
 type story struct {
-	*pipeline.Observer
+	*run.Observer
 	session *session
 	sending *sending
 }
@@ -47,9 +47,9 @@ type told struct {
 }
 
 // story wires the events of a command to the configured sinks.
-func (s *session) story(run told) (*story, error) {
+func (s *session) story(of told) (*story, error) {
 	st := &story{session: s}
-	if !run.silent {
+	if !of.silent {
 		s.warnOfSpool()
 		to := &sending{left: waitForReceivers, now: s.g.sys.Now, settled: map[string][]string{}}
 		for _, c := range s.config.Events.Sinks {
@@ -63,13 +63,13 @@ func (s *session) story(run told) (*story, error) {
 			to.Sender, st.sending = sender, to
 		}
 	}
-	c := pipeline.ObserverConfig{
-		About: s.about(run), Announced: run.incoming.Artifact, Projects: s.projects, Wait: s.config.Deploy.Wait > 0, Silent: run.silent, Clock: s.g.sys.Now,
+	c := run.ObserverConfig{
+		About: s.about(of), Announced: of.incoming.Artifact, Projects: s.projects, Wait: s.config.Deploy.Wait > 0, Silent: of.silent, Clock: s.g.sys.Now,
 	}
 	if st.sending != nil {
 		c.Sender = st.sending
 	}
-	o, err := pipeline.Observe(c)
+	o, err := run.Observe(c)
 	if err != nil {
 		st.sending.close(context.Background())
 		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: err, hint: "set events.source in .pawl.yaml to an absolute URL"}
@@ -79,15 +79,15 @@ func (s *session) story(run told) (*story, error) {
 }
 
 // about is what all events of a run have in common.
-func (s *session) about(run told) event.About {
+func (s *session) about(of told) event.About {
 	repository := s.repository()
 	server := s.env("GITHUB_SERVER_URL")
 	if server == "" {
 		server = "https://github.com"
 	}
 	a := event.About{
-		Source: s.eventSource(), Run: s.g.runName(run.runID), Pipeline: s.env("GITHUB_WORKFLOW"), Trigger: run.incoming.ID, Dispatched: run.dispatched,
-		Chain: run.incoming.Chain, Forge: server, Repository: repository, RepositoryURL: server + "/" + repository, TraceParent: s.env("TRACEPARENT"),
+		Source: s.eventSource(), Run: s.g.runName(of.runID), Pipeline: s.env("GITHUB_WORKFLOW"), Trigger: of.incoming.ID, Dispatched: of.dispatched,
+		Chain: of.incoming.Chain, Forge: server, Repository: repository, RepositoryURL: server + "/" + repository, TraceParent: s.env("TRACEPARENT"),
 		Redact: s.g.door.Text,
 	}
 	if id := s.env("GITHUB_RUN_ID"); id != "" {
@@ -95,7 +95,7 @@ func (s *session) about(run told) event.About {
 	}
 	if a.Run == local {
 		host, _ := os.Hostname() // without a name the time has to do
-		sum := sha256.Sum256([]byte(run.started.UTC().Format(time.RFC3339Nano) + " " + host))
+		sum := sha256.Sum256([]byte(of.started.UTC().Format(time.RFC3339Nano) + " " + host))
 		a.Run = hex.EncodeToString(sum[:6])
 	}
 	return a
@@ -103,7 +103,7 @@ func (s *session) about(run told) event.About {
 
 // end tells how the command ended and how the events stand. err is how it ended; the one that is returned says that
 // events which are required were not delivered.
-func (st *story) end(ctx context.Context, recorder pipeline.Recorder, report *pipeline.Report, err error) error {
+func (st *story) end(ctx context.Context, recorder run.Recorder, report *run.Report, err error) error {
 	fault := st.Finished(ctx, recorder, report, err)
 	sum := st.sending.close(ctx)
 	report.Delivery = st.session.delivery(sum)
@@ -190,7 +190,7 @@ func (m *sending) close(ctx context.Context) send.Summary {
 }
 
 // eventLines say which events a run that writes nothing would tell, and how the receivers of the others stand.
-func eventLines(report pipeline.Report) []string {
+func eventLines(report run.Report) []string {
 	var lines []string
 	if report.DryRun || report.Paused != "" {
 		for _, raw := range report.Events {
@@ -204,7 +204,7 @@ func eventLines(report pipeline.Report) []string {
 }
 
 // eventLine says how one receiver stands.
-func eventLine(d pipeline.Delivery) string {
+func eventLine(d run.Delivery) string {
 	line := fmt.Sprintf("events to %s: %d delivered", d.Sink, d.Delivered)
 	if d.Waiting > 0 {
 		line += fmt.Sprintf(", %d wait for a later run", d.Waiting)

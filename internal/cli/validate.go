@@ -10,7 +10,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/pipeline"
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
@@ -52,7 +52,7 @@ func (o *validateOptions) run() error {
 		manifests = append(manifests, m.Problems...)
 		manifests = append(manifests, m.Lint()...)
 	}
-	targets := pipeline.Check(s.manifests, s.tree)
+	targets := plan.Check(s.manifests, s.tree)
 	topics := append(topicsOfProblems(topic(policy.ManifestInvalid), manifests), topicsOfProblems(topic(policy.TargetInvalid), targets)...)
 	projects := s.projectProblems()
 	topics = append(topics, topicsOfProblems(projectsTopic, projects)...)

@@ -1,0 +1,117 @@
+package page
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/run"
+)
+
+// headline says in one sentence what the run came to.
+func headline(r run.Report, failure Failure) (text, tone string) {
+	if r.Plan.Schema == "" {
+		return deployed(r, failure)
+	}
+	updates, counts := count(len(r.Plan.Changes), "update"), outcomes(r.Plan)
+	tone = "good"
+	if waiting(r.Delivery) {
+		tone = "wait"
+	}
+	text, worse := proposed(r, updates, counts)
+	if failure.Message != "" {
+		text = updates + " planned"
+	}
+	if n := counts[policy.Failed]; n > 0 {
+		text += ", " + thousands(n) + " failed"
+	}
+	if failure.Message != "" {
+		text += ", and the run ended early"
+	}
+	if failure.Message != "" || counts[policy.Failed] > 0 || r.Deploy.Failed() || worse == "bad" {
+		tone = "bad"
+	} else if worse == "wait" {
+		tone = "wait"
+	}
+	return text, tone
+}
+
+// proposed says what became of the updates.
+func proposed(r run.Report, updates string, counts map[policy.Outcome]int) (text, tone string) {
+	switch {
+	case len(r.Plan.Changes) == 0 && counts[policy.Failed]+counts[policy.Held]+counts[policy.None] == 0:
+		return "Everything is current", ""
+	case len(r.Plan.Changes) == 0:
+		return "Nothing to update", ""
+	case r.Paused != "":
+		return updates + " planned, writing is paused", "wait"
+	case r.DryRun:
+		return updates + " would be proposed", ""
+	case r.Merge != nil:
+		switch r.Merge.Outcome {
+		case "merged":
+			return updates + " merged", ""
+		case "pending":
+			return updates + " proposed, not merged yet", "wait"
+		case "refused":
+			return updates + " proposed, a person decides on the merge", "wait"
+		case "closed":
+			return updates + " proposed, the pull request was closed", "wait"
+		case "rebuild":
+			return updates + " proposed, the base kept moving", "wait"
+		default:
+			return updates + " proposed, the merge failed", "bad"
+		}
+	case r.Pull != nil:
+		return updates + " proposed", ""
+	}
+	return updates + " planned", ""
+}
+
+// deployed is the headline of a deployment alone.
+func deployed(r run.Report, failure Failure) (text, tone string) {
+	fired := 0
+	if r.Deploy != nil {
+		for _, t := range r.Deploy.Triggers {
+			if t.Fired && !t.Failed() {
+				fired++
+			}
+		}
+	}
+	text, tone = count(fired, "pipeline")+" started", "good"
+	if fired == 0 {
+		text = "No pipeline started"
+	}
+	switch {
+	case failure.Message != "":
+		return text + ", and the run ended early", "bad"
+	case r.Deploy.Failed():
+		return text + ", not all went well", "bad"
+	}
+	return text, tone
+}
+
+// notes are what the headline has no room for.
+func notes(r run.Report) []string {
+	var all []string
+	if r.DryRun {
+		all = append(all, "This was a dry run: nothing was written.")
+	}
+	if r.Paused != "" {
+		all = append(all, "Writing is paused: "+r.Paused)
+	}
+	if r.Rounds > 0 {
+		all = append(all, fmt.Sprintf("The base or the branch moved meanwhile, so the run started over (%d×).", r.Rounds))
+	}
+	for _, n := range r.Withdrawn {
+		all = append(all, fmt.Sprintf("Pull request #%d was closed: nothing is left to change.", n))
+	}
+	if waiting(r.Delivery) {
+		all = append(all, "Not every event has reached its receiver.")
+	}
+	return all
+}
+
+func waiting(all []run.Delivery) bool {
+	return slices.ContainsFunc(all, func(d run.Delivery) bool { return d.Waiting+d.Dead+d.Lost > 0 })
+}

@@ -1,0 +1,209 @@
+package plan
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// job is one target on its way through the stages.
+type job struct {
+	manifest manifest.Manifest
+	source   manifest.Source
+	target   manifest.Target
+	file     edit.Document
+	before   []byte
+	// values are the scalars that the target's key resolves to, in the order of the file.
+	values     []*value
+	candidates int
+	// missing are the listed tags of which transformers make one that does not exist; unmade is the first of them.
+	missing map[string]bool
+	unmade  unmade
+	// chosen are the decisions so far by the text in the file, as long as no tag turned out to be missing.
+	chosen map[string]policy.Decision
+	// failure ends the job; the other jobs go on.
+	failure *failure
+}
+
+// value is one scalar and what is decided about it.
+type value struct {
+	scalar   edit.Scalar
+	decision policy.Decision
+	// tag is the image's tag that was asked for, and digest what the registry said.
+	tag, digest string
+	// beside are the values in the same map that say the same version: of a tag the digests, of a digest the tag.
+	beside []*value
+	job    *job
+}
+
+// failure says why a job ended.
+type failure struct {
+	reason       policy.Reason
+	detail, hint string
+	err          error
+}
+
+func fail(reason policy.Reason, err error) *failure {
+	f := &failure{reason: reason, detail: err.Error(), err: err}
+	if a, ok := errors.AsType[interface {
+		error
+		Advice() string
+	}](err); ok {
+		f.hint = a.Advice()
+	}
+	return f
+}
+
+// document is a target file, read and parsed once for all targets in it: as YAML, or as a text.
+type document struct {
+	bytes []byte
+	yaml  *edit.File
+	text  *edit.Text
+	err   error
+}
+
+// open makes a job of every target of the valid manifests and finds the values in their files.
+func (p Planner) open(manifests []manifest.Manifest) []*job {
+	documents := map[string]document{}
+	var jobs []*job
+	for _, m := range manifests {
+		if !m.Valid() {
+			continue
+		}
+		own := make([]*job, 0, len(m.Targets))
+		for _, t := range m.Targets {
+			d, ok := documents[t.File]
+			if !ok {
+				d = p.read(t)
+				documents[t.File] = d
+			}
+			own = append(own, find(m, t, d))
+		}
+		slices.SortStableFunc(own, byPosition)
+		jobs = append(jobs, own...)
+	}
+	return jobs
+}
+
+func (p Planner) read(t manifest.Target) document {
+	data, err := p.Files.ReadFile(t.File)
+	if err != nil {
+		return document{err: err}
+	}
+	d := document{bytes: data}
+	if t.Pattern.Zero() {
+		d.yaml, d.err = edit.Parse(t.File, data)
+	} else {
+		d.text, d.err = edit.ParseText(t.File, data)
+	}
+	return d
+}
+
+// errTwoKinds is a file that one target takes for YAML and another for a text: their edits do not go together.
+type errTwoKinds struct{ file string }
+
+// Error says which file it is.
+func (e *errTwoKinds) Error() string {
+	return e.file + " is a target of kind yaml and one of kind file"
+}
+
+// Advice says what to do.
+func (e *errTwoKinds) Advice() string { return "let all targets in this file be of one kind" }
+
+// find looks for the values of a target.
+func (d document) find(t manifest.Target) ([]edit.Scalar, edit.Document, error) {
+	switch {
+	case d.err != nil:
+		return nil, nil, d.err
+	case t.Pattern.Zero() && d.yaml != nil:
+		scalars, err := d.yaml.FindIn(t.Document, t.Key)
+		return scalars, d.yaml, err
+	case !t.Pattern.Zero() && d.text != nil:
+		scalar, err := d.text.Find(t.Pattern)
+		return []edit.Scalar{scalar}, d.text, err
+	default:
+		return nil, nil, &errTwoKinds{t.File}
+	}
+}
+
+func find(m manifest.Manifest, t manifest.Target, d document) *job {
+	j := &job{manifest: m, source: m.Source(t.SourceID), target: t, before: d.bytes}
+	scalars, file, err := d.find(t)
+	j.file = file
+	if err != nil {
+		j.failure = fail(policy.TargetInvalid, err)
+		return j
+	}
+	for _, s := range scalars {
+		j.values = append(j.values, &value{scalar: s, job: j})
+	}
+	if j.failure = j.guard(); j.failure == nil {
+		j.failure = j.twins()
+	}
+	return j
+}
+
+func byPosition(a, b *job) int {
+	return cmp.Or(cmp.Compare(a.target.File, b.target.File), cmp.Compare(a.line(), b.line()), cmp.Compare(a.column(), b.column()))
+}
+
+func (j *job) line() int {
+	if len(j.values) == 0 {
+		return 0
+	}
+	return j.values[0].scalar.Line
+}
+
+func (j *job) column() int {
+	if len(j.values) == 0 {
+		return 0
+	}
+	return j.values[0].scalar.Column
+}
+
+// Check finds every value that the manifests track, without asking any source, and returns what is wrong, each problem
+// at the manifest's key, or at its file when that is the fault. Texts of the files are the business of the error's own place.
+func Check(manifests []manifest.Manifest, files Reader) []strictyaml.Problem {
+	var problems []strictyaml.Problem
+	jobs := (Planner{Files: files}).open(manifests)
+	for _, j := range jobs {
+		if j.failure == nil {
+			continue
+		}
+		at := j.target.Place
+		if j.file == nil {
+			at = j.target.FilePlace
+		}
+		at.Message, at.Hint = j.failure.detail, j.failure.hint
+		problems = append(problems, at)
+	}
+	return append(problems, shared(jobs)...)
+}
+
+// shared warns of values that two targets follow in different ways: as soon as these disagree, both fail.
+func shared(jobs []*job) []strictyaml.Problem {
+	first := map[place]*job{}
+	var problems []strictyaml.Problem
+	for _, j := range jobs {
+		for _, v := range j.values {
+			at := place{j.target.File, v.scalar.Document, v.scalar.Key}
+			other := first[at]
+			switch {
+			case other == nil:
+				first[at] = j
+			case other.source.Query != j.source.Query || other.target.Digest != j.target.Digest || other.source.Filter.String() != j.source.Filter.String():
+				p := j.target.Place
+				p.Warning, p.Hint = true, oneWriter
+				p.Message = fmt.Sprintf("%s/%s writes %s in %s too, from another source or with another filter", other.manifest.Name, other.target.ID, at.key, at.file)
+				problems = append(problems, p)
+			}
+		}
+	}
+	return problems
+}

@@ -1,0 +1,83 @@
+// Package plan is the first half of the product's story: Plan reads the manifests' targets, asks the sources which versions
+// exist, lets the policy choose and computes the new bytes; Apply writes them. It owns the order and the isolation (one bad
+// manifest, source or file never stops the others) and leaves every detail to its stage:
+//
+//	manifest ──> source ──> policy ──> edit ──> change
+//
+// It sees the outside through the small interfaces below. What becomes of a plan is the business of package run.
+package plan
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/source"
+)
+
+// Lister tells which versions exist at a source. It is asked once for each distinct query of a run.
+type Lister interface {
+	List(ctx context.Context, q source.Query) (source.Listing, error)
+}
+
+// Digester tells the digest of an image's tag; the error wraps source.ErrNotFound when the tag does not exist.
+type Digester interface {
+	Digest(ctx context.Context, q source.Query, tag string) (string, error)
+}
+
+// Reader reads a file below the root.
+type Reader interface {
+	ReadFile(path string) ([]byte, error)
+}
+
+// Writer replaces a file below the root as a whole, provided that it still holds the bytes before.
+type Writer interface {
+	ReplaceFile(path string, before, after []byte) error
+}
+
+// Planner plans: it holds what the stages need from outside.
+type Planner struct {
+	Lister   Lister
+	Digester Digester
+	// Platformer is asked by conditions that name architectures.
+	Platformer Platformer
+	Files      Reader
+	// Now decides whether a hold has ended.
+	Now time.Time
+	// Ledger is what earlier runs wrote and what people rejected; the zero value objects to nothing.
+	Ledger ledger.Ledger
+	// Announced is a tag that an event says was published.
+	Announced Announcement
+	// inquiry holds what conditions asked in this plan.
+	inquiry *inquiry
+}
+
+// Plan resolves every manifest and returns what would change and why. It writes nothing. The error is the context's;
+// everything else that goes wrong is an outcome of the plan.
+func (p Planner) Plan(ctx context.Context, manifests []manifest.Manifest) (Plan, error) {
+	p.inquiry = newInquiry()
+	jobs := p.open(manifests)
+	done := interruptibly(ctx, func() { p.resolve(ctx, jobs) })
+	if err := ctx.Err(); err != nil || !done {
+		return Plan{}, fmt.Errorf("planning: %w", err)
+	}
+	refuseConflicts(jobs)
+	files := rewrite(jobs)
+	return assemble(manifests, jobs, files), nil
+}
+
+// Apply writes the plan's files and returns the paths that were written, in order. A file that changed since it was
+// read stays as it is and is an error; the others are written.
+func Apply(files []change.File, w Writer) (written []string, errs []error) {
+	for _, f := range files {
+		if err := w.ReplaceFile(f.Path, f.Before, f.After); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		written = append(written, f.Path)
+	}
+	return written, errs
+}

@@ -1,0 +1,174 @@
+package run
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/plan"
+)
+
+// ErrMoved is returned by a Forge when somebody else was faster; everything has to be read again.
+var ErrMoved = errors.New("somebody else was faster")
+
+// Forge is the profile's repository at its forge: a base branch, one branch and pull request of our own, and the
+// ledger.
+type Forge interface {
+	// Open reads the tip of the base branch and who we are.
+	Open(ctx context.Context) (Profile, error)
+	// Read returns files of a commit; those that it does not have are absent.
+	Read(ctx context.Context, commit string, paths []string) (plan.Reader, error)
+	// Differs returns the paths of files that a commit holds otherwise, or not at all, and of manifests below the
+	// directories that it holds besides. Nil content means that there is no such file.
+	Differs(ctx context.Context, commit string, files map[string][]byte, dirs []string) ([]string, error)
+	// Propose makes the one open pull request hold exactly the set; ErrMoved when the branch moved meanwhile.
+	Propose(ctx context.Context, set change.Set, text PullText) (Pull, error)
+	// Withdraw closes our open pull requests and returns them.
+	Withdraw(ctx context.Context) ([]PullState, error)
+	// Recent is a page of our pull requests from the configured branch, open or not, those that changed last first; more
+	// says that there are others. The first page is 1.
+	Recent(ctx context.Context, page int) (pulls []PullState, more bool, err error)
+	// Numbered are pull requests by their numbers, with ByPawl; those that do not exist any more are left out.
+	Numbered(ctx context.Context, numbers ...int) ([]PullState, error)
+	// MergedDiff is the digest of what a merged pull request changed, as change.DiffDigest makes it; own says that all of its
+	// commits are pawl's by their author.
+	MergedDiff(ctx context.Context, p PullState) (diff string, own bool, err error)
+	// OwnCommits are the commits in the history of one whose messages have trailers of ours, the newest first.
+	OwnCommits(ctx context.Context, tip string) ([]Commit, error)
+	// Disarm takes back what pawl told the forge about a pull request: that it merges by itself. False: there was nothing.
+	Disarm(ctx context.Context, number int) (bool, error)
+	// Merge merges with the permission that authorize gives each time it is asked. before is called before each request that
+	// may end in a merge and before each wait; later says that the forge may merge after the run has ended.
+	Merge(ctx context.Context, pull Pull, message change.Message, authorize Authorizer, before func(ctx context.Context, later bool) error) (Merge, error)
+	// Ledger reads what earlier runs left; Record adds to it.
+	Ledger(ctx context.Context) (ledger.Ledger, error)
+	Record(ctx context.Context, next ledger.Transition) error
+	// Calls counts the calls so far, each once however often it was repeated, Writes those of them that change something.
+	Calls() int
+	Writes() int
+}
+
+// Profile is the repository as a run found it.
+type Profile struct {
+	// Repository is OWNER/NAME; Base the branch that is updated, BaseSHA its tip.
+	Repository, Base, BaseSHA string
+	// Self is who the token stands for, Expires when it does; zero when that is not known.
+	Self    change.Identity
+	Expires time.Time
+}
+
+// PullText is what the pull request and its commit say.
+type PullText struct {
+	Message     change.Message
+	Title, Body string
+	Labels      []string
+	// Heads are commits that are known as pushed by pawl; Branch is where it goes on, empty for the configured branch.
+	Heads  []string
+	Branch string
+}
+
+// Pull is our open pull request.
+type Pull struct {
+	Number  int    `json:"number"`
+	URL     string `json:"url"`
+	Branch  string `json:"branch"`
+	HeadSHA string `json:"headSha"`
+	// Created is when it was opened.
+	Created time.Time `json:"-"`
+	// Done says what became of it: opened, updated or unchanged.
+	Done string `json:"done"`
+	// Foreign are branches of ours that were left alone because a person pushed to them, or because nothing shows that they
+	// are ours; Others are open pull requests of somebody else from branches with names of ours, which were left alone too.
+	Foreign []string    `json:"foreign,omitempty"`
+	Others  []OtherPull `json:"others,omitempty"`
+}
+
+// OtherPull is an open pull request of somebody else from a branch with a name of ours.
+type OtherPull struct {
+	Number int    `json:"number"`
+	URL    string `json:"url"`
+	Branch string `json:"branch"`
+	Author string `json:"author"`
+}
+
+// PullState is a pull request of ours as the forge shows it, to this run or to any later one.
+type PullState struct {
+	Number               int
+	URL, Branch, HeadSHA string
+	Title                string
+	// Says is what the pull request says that it holds; people may have changed it.
+	Says change.Metadata
+	// Created is when it was opened, At when it was merged or closed, zero while it is open.
+	Created, At time.Time
+	// Merged reports that it was merged, as the commit SHA; Withdrawn that pawl itself closed it.
+	Merged    bool
+	SHA       string
+	Withdrawn bool
+	// Armed reports that pawl asked the forge to merge it by itself, ByPawl that pawl merged it, or the forge because pawl
+	// said so; only Numbered tells that. BaseSHA is the base that it was last held against.
+	Armed, ByPawl bool
+	BaseSHA       string
+	// Unplanned is why its merge, which is pawl's, is not what pawl planned; empty when it is, or when nobody looked.
+	Unplanned string
+}
+
+// Open reports that it is neither merged nor closed.
+func (p PullState) Open() bool { return p.At.IsZero() }
+
+// Settled reports that it came to its end, by a merge or by a person's no.
+func (p PullState) Settled() bool { return !p.Open() && !p.Withdrawn }
+
+// revised reports that the pull request says for itself that it was changed, at a time that can be true: people may have
+// changed what it says, and no two clocks agree.
+func (p PullState) revised(now time.Time) bool {
+	const apart = 24 * time.Hour
+	r := p.Says.Revised
+	return r != nil && r.Pull == p.Number && r.At.After(p.Created.Add(-apart)) && r.At.Before(now.Add(apart))
+}
+
+// Updates is what the pull request says that it holds.
+func (p PullState) Updates() []change.Update {
+	var all []change.Update
+	for _, u := range p.Says.Updates {
+		all = append(all, u.Update())
+	}
+	return all
+}
+
+// commitURL is the page of a commit, next to that of a pull request.
+func commitURL(pull, sha string) string {
+	repository, _, _ := strings.Cut(pull, "/pull/")
+	return repository + "/commit/" + sha
+}
+
+// State is a pull request and its checks as they are now.
+type State struct {
+	Pull    change.PullRequest
+	Checks  []change.Check
+	BaseSHA string
+	// Enforced are the checks that the repository itself requires; Waited is how long the head has been waited for.
+	Enforced []string
+	Waited   time.Duration
+}
+
+// Authorizer decides about a state: now is the permission to merge at once, later that to let the forge merge.
+type Authorizer func(s State) (now, later change.Decision)
+
+// Merge is what became of a pull request.
+type Merge struct {
+	// Outcome is merged, pending, refused, closed, rebuild or failed.
+	Outcome string `json:"outcome"`
+	SHA     string `json:"sha,omitempty"`
+	// At is when it was merged, by the forge's clock, and By how: direct, auto, queue or person.
+	At time.Time `json:"at,omitzero"`
+	By string    `json:"by,omitempty"`
+	// Armed reports that the forge was asked to merge by itself, and Closed is when a person closed the pull request.
+	Armed    bool            `json:"-"`
+	Closed   time.Time       `json:"-"`
+	Decision change.Decision `json:"decision,omitzero"`
+	Detail   string          `json:"detail,omitempty"`
+	Hint     string          `json:"hint,omitempty"`
+}

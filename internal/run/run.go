@@ -1,0 +1,337 @@
+// Package run is the second half of the product's story: a Runner learns from the forge and the ledger what happened so far,
+// plans on the base branch, proposes one pull request, merges it when every rule holds, and has a Deployment fire the
+// pipelines that bring it; an Observer tells each step. It promises that a run which is killed anywhere is finished by the
+// next one and that nothing happens twice. It sees the outside through the interfaces in forge.go.
+package run
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/plan"
+)
+
+// maxRounds bounds how often a run starts over because the base or the branch moved under it.
+const maxRounds = 20
+
+// pickUp is how long a merged commit of which no run knows is brought to the projects by a later one.
+const pickUp = 7 * 24 * time.Hour
+
+// Runner does the whole job: it plans on the base branch, keeps one pull request, merges it when it may, and has the
+// projects deploy what was merged.
+type Runner struct {
+	plan.Planner
+	Forge Forge
+	// Deployment fires the pipelines; nil leaves that to others.
+	Deployment *Deployment
+	// Ask returns a Lister that has not asked anything yet. A run that starts over asks anew: it has just learned that
+	// somebody else knows more, and two runs that hold on to what each once saw would undo each other's work. Nil keeps the
+	// Lister.
+	Ask func() plan.Lister
+	// Require says which checks must be green; Freeze, when set, is why nothing is written or merged now.
+	Require change.Requirement
+	Freeze  string
+	// Review labels the pull request for people and leaves the merge to them; NoMerge just leaves it.
+	Review, NoMerge bool
+	// NoArm keeps the forge from merging by itself.
+	NoArm bool
+	// DryRun writes nothing.
+	DryRun bool
+	// Own are the manifests and the configuration as they were read, by path; the base has to hold the same.
+	Own map[string][]byte
+	// OwnDirs are the manifests directories; none means that the base need not be the same.
+	OwnDirs []string
+	// Upstream is what an event says triggered the run, Chain the id of its chain; both untrusted and may be empty.
+	Upstream, Chain string
+	// Source names this instance in events; it goes into new chain ids.
+	Source string
+	// Words are how the team words its changes.
+	Words change.Words
+	// Branch is the name of the pull request's branch.
+	Branch string
+	// Absent is how long a required check may take to appear.
+	Absent time.Duration
+	// Clock is the time of each step.
+	Clock func() time.Time
+	// pulls are the earlier pull requests of a round, the newest first.
+	pulls []PullState
+	// fresh reports that there is no ledger yet, forgotten that there should be one.
+	fresh     bool
+	forgotten *Lost
+	// late is what can be recorded along with something else.
+	late ledger.Transition
+}
+
+// Run plans, proposes and merges. The error is one that ended the run before its outcome was known; everything else is
+// in the report.
+func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report, error) {
+	report := Report{Schema: ReportSchema, DryRun: r.DryRun, Paused: r.Freeze, Started: r.Clock()}
+	for range maxRounds {
+		again, err := r.round(ctx, manifests, &report)
+		report.Duration = r.Clock().Sub(report.Started).Seconds()
+		if err != nil || !again {
+			return report, err
+		}
+		report.Rounds++
+		r.Announced.Wait = 0 // an announced tag was waited for already
+		if r.Ask != nil {
+			r.Lister = r.Ask()
+		}
+	}
+	return report, fmt.Errorf("updating the profile: %w %d times", ErrMoved, maxRounds)
+}
+
+// round is one attempt on the base as it is now; again means that it moved.
+func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report *Report) (again bool, err error) {
+	begun, meter := r.Clock(), r.meter(report)
+	profile, err := r.Forge.Open(ctx)
+	if err != nil {
+		return false, err
+	}
+	report.Expires = profile.Expires
+	if err := r.prepare(ctx, profile, manifests, report); err != nil {
+		return false, err
+	}
+	meter.done("read")
+	if report.Plan, err = r.Plan(ctx, manifests); err != nil {
+		return false, err
+	}
+	meter.done("plan")
+	report.Pull, report.Merge = nil, nil // those of a round that came to nothing
+	set := r.set(profile, report.Plan)
+	if report.Chain = ""; len(set.Updates) > 0 {
+		report.Chain = set.Chain
+	}
+	if r.DryRun || r.Freeze != "" || r.forgotten != nil {
+		report.Preview, err = r.preview(set)
+		return false, err
+	}
+	pull, err := r.propose(ctx, set, report)
+	meter.done("propose")
+	if errors.Is(err, ErrMoved) {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	confirmed := r.confirmed(report.Plan, manifests, begun)
+	if pull.Number == 0 || r.NoMerge {
+		defer meter.done("record")
+		return false, r.conclude(ctx, nil, r.then(r.keeps(pull, set), r.news(confirmed)), report)
+	}
+	defer meter.done("merge")
+	return r.merge(ctx, profile, set, pull, confirmed, manifests, report)
+}
+
+// prepare learns what became of earlier pull requests, disarms those that must not merge by themselves, and makes the base's
+// files the ones that are planned on.
+func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manifest.Manifest, report *Report) error {
+	known, pulls, differ, err := r.look(ctx, profile)
+	if err != nil {
+		return err
+	}
+	r.pulls, r.fresh = pulls, known.Empty()
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		r.forgotten, err = Forgotten(inner, r.Forge, profile.BaseSHA, known, pulls, r.Clock())
+		return err
+	})
+	if len(differ) == 0 {
+		group.Go(func() (err error) {
+			r.Files, err = r.Forge.Read(inner, profile.BaseSHA, targetFiles(manifests))
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	report.Lost = r.forgotten
+	if err := r.disarm(ctx, known, report); err != nil {
+		return err
+	}
+	if err := r.learned(ctx, known, manifests, report); err != nil {
+		return err
+	}
+	if len(differ) > 0 {
+		return &StaleError{Base: profile.Base, Paths: differ}
+	}
+	return nil
+}
+
+// learned records what became of earlier pull requests, when the ledger does not know it, and names the merges that are
+// not what pawl planned.
+func (r *Runner) learned(ctx context.Context, known ledger.Ledger, manifests []manifest.Manifest, report *Report) error {
+	learn := lessons(r.pulls, manifests)
+	r.Ledger, r.late = learn(known), nil
+	report.Unplanned = UnplannedOf(r.Ledger, r.Deployment)
+	if r.DryRun || r.Freeze != "" || r.forgotten != nil || reflect.DeepEqual(known, r.Ledger) {
+		return nil
+	}
+	withdrawn := func(p PullState) bool { return p.Withdrawn }
+	if urgent := lessons(slices.DeleteFunc(slices.Clone(r.pulls), withdrawn), manifests); reflect.DeepEqual(known, urgent(known)) {
+		r.late = learn // pawl's own closing means nothing: it can ride on another write
+		return nil
+	}
+	return r.Forge.Record(ctx, learn)
+}
+
+// look asks at once for what does not depend on each other: the ledger, earlier pull requests, and which of the own files
+// the base holds otherwise.
+func (r *Runner) look(ctx context.Context, profile Profile) (known ledger.Ledger, pulls []PullState, differ []string, err error) {
+	more := false
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		known, err = r.Forge.Ledger(inner)
+		return err
+	})
+	group.Go(func() (err error) {
+		pulls, more, err = r.Forge.Recent(inner, 1)
+		return err
+	})
+	group.Go(func() (err error) {
+		differ, err = r.Forge.Differs(inner, profile.BaseSHA, r.Own, r.OwnDirs)
+		return err
+	})
+	if err := group.Wait(); err != nil {
+		return known, nil, nil, err
+	}
+	if known, err = again(ctx, r.Forge, known, pulls); err != nil {
+		return known, nil, nil, err
+	}
+	pulls, err = learn(ctx, r.Forge, known, pulls, more)
+	return known, pulls, differ, err
+}
+
+// confirmed are the values that the plan found right and the ledger does not know of: a person who changes one of them
+// later has changed what pawl stands for.
+func (r Runner) confirmed(plan plan.Plan, manifests []manifest.Manifest, at time.Time) []ledger.Value {
+	return r.Ledger.Unknown(change.Set{Updates: plan.Confirmed}.Written("", digests(manifests), at))
+}
+
+// news is what is to be recorded of confirmed values without a merge: those that differ from what the ledger holds of
+// them, nil when there are none. Scalars that it knows nothing about can wait for the next merge: nothing to do means
+// nothing written.
+func (r Runner) news(confirmed []ledger.Value) ledger.Transition {
+	changed := slices.DeleteFunc(confirmed, func(v ledger.Value) bool {
+		_, known := r.Ledger.ValueOf(v.Place, v.Manifest)
+		return !known
+	})
+	if len(changed) == 0 {
+		return nil
+	}
+	return func(l ledger.Ledger) ledger.Ledger { return l.Confirmed(r.Ledger, changed...) }
+}
+
+// conclude records what was learned and brings what was merged to the projects: by this run, by earlier ones that did not
+// get that far, and by the forge or a person meanwhile.
+func (r Runner) conclude(ctx context.Context, merged *Commit, learned ledger.Transition, report *Report) (err error) {
+	if learned != nil {
+		learned = r.then(r.late, learned)
+	}
+	commits := r.commits(merged)
+	if r.Deployment == nil || !Brings(r.Ledger, commits) {
+		if learned == nil {
+			return nil
+		}
+		return r.Forge.Record(ctx, learned)
+	}
+	report.Deploy, err = r.Deployment.Deploy(ctx, r.Ledger, commits, learned)
+	if report.Deploy.fired() {
+		report.Unplanned = nil // a pipeline reads the branch's head, and so brings them
+	}
+	return err
+}
+
+// commits are the merged ones that projects may not have got yet, the oldest first. Left out are those that were merged
+// in pawl's name otherwise than planned, and those from before a person let the ledger begin anew.
+func (r Runner) commits(own *Commit) []Commit {
+	var all []Commit
+	for _, p := range r.pulls {
+		record, _ := r.Ledger.PullOf(p.Number)
+		if p.Merged && (own == nil || p.SHA != own.SHA) && r.Clock().Sub(p.At) < pickUp && record.Unplanned == "" && p.At.After(r.Ledger.Since()) {
+			all = append(all, p.commit(r.Ledger))
+		}
+	}
+	if own != nil {
+		all = append(all, *own)
+	}
+	slices.SortStableFunc(all, func(a, b Commit) int { return a.At.Compare(b.At) })
+	return all
+}
+
+// then joins transitions; those that are nil are nothing, and nothing is nil.
+func (r Runner) then(steps ...ledger.Transition) ledger.Transition {
+	steps = slices.DeleteFunc(steps, func(t ledger.Transition) bool { return t == nil })
+	if len(steps) == 0 {
+		return nil
+	}
+	return func(l ledger.Ledger) ledger.Ledger {
+		for _, step := range steps {
+			l = step(l)
+		}
+		return l
+	}
+}
+
+// keeps records what the pull request holds that was just pushed; nil when the ledger says so already, or there is none.
+func (r Runner) keeps(pull Pull, set change.Set) ledger.Transition {
+	if pull.Number == 0 {
+		return nil
+	}
+	record := keep(pull, set, r.Clock())
+	if reflect.DeepEqual(r.Ledger, r.Ledger.Hold(record)) {
+		return nil
+	}
+	return func(l ledger.Ledger) ledger.Ledger { return l.Hold(record) }
+}
+
+func digests(manifests []manifest.Manifest) map[string]string {
+	all := make(map[string]string, len(manifests))
+	for _, m := range manifests {
+		all[m.Name] = m.Digest
+	}
+	return all
+}
+
+func targetFiles(manifests []manifest.Manifest) []string {
+	var paths []string
+	seen := map[string]bool{}
+	for _, m := range manifests {
+		for _, t := range m.Targets {
+			if m.Valid() && !seen[t.File] {
+				seen[t.File] = true
+				paths = append(paths, t.File)
+			}
+		}
+	}
+	return paths
+}
+
+// StaleError says that the base branch holds other manifests than those that were read.
+type StaleError struct {
+	Base  string
+	Paths []string
+}
+
+// Error names the first of the files.
+func (e *StaleError) Error() string {
+	more := ""
+	if len(e.Paths) > 1 {
+		more = fmt.Sprintf(" and %d more", len(e.Paths)-1)
+	}
+	return fmt.Sprintf("%s%s: not as on the branch %s", e.Paths[0], more, e.Base)
+}
+
+// Advice returns what to do.
+func (e *StaleError) Advice() string {
+	return "push the change or check the branch out, or use the manifests as they are here with --from root"
+}
