@@ -102,7 +102,7 @@ func TestPages(t *testing.T) {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff(string(want), got); diff != "" {
-			t.Errorf("%s: run go test ./internal/report -update and read the difference: %s", name, diff)
+			t.Errorf("%s: run go test ./internal/page -update and read the difference: %s", name, diff)
 		}
 	}
 }

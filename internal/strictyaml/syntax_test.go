@@ -61,7 +61,7 @@ func TestSyntaxIsBounded(t *testing.T) {
 	} {
 		start := time.Now()
 		_, problems := Documents("g.yaml", []byte(text))
-		if took := time.Since(start); took > 10*time.Second || len(problems) != 1 {
+		if took := time.Since(start); took > time.Minute || len(problems) != 1 {
 			t.Errorf("%s took %s: %v", name, took, problems)
 		}
 	}
