@@ -19,7 +19,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
@@ -85,7 +84,7 @@ func (g *gitHub) distinct(r github.Repository) error {
 }
 
 // Read reads files of a commit.
-func (g *gitHub) Read(ctx context.Context, commit string, paths []string) (plan.Reader, error) {
+func (g *gitHub) Read(ctx context.Context, commit string, paths []string) (run.Reader, error) {
 	return g.client.ReadFiles(ctx, commit, paths)
 }
 

@@ -38,22 +38,6 @@ type Base interface {
 	Time() time.Time
 }
 
-// Commit is a merged commit as projects are told of it.
-type Commit struct {
-	SHA, URL, Message string
-	// At is when it was merged, by the forge's word. It decides nothing: what is newer is what stands on the other in the
-	// history of the base.
-	At time.Time
-	// Own reports that this run merged it after it had read the ledger: nothing that the ledger held then is newer.
-	Own bool
-	// Changed are the paths that it changed; All says that there are more, so that every project is concerned.
-	Changed []string
-	All     bool
-	// Pull is the number of the pull request that was merged, 0 when there was none, and Chain the chain of its events.
-	Pull  int
-	Chain string
-}
-
 // Deployment brings merged commits to projects: one pipeline for each project and commit, whoever else tries. A trigger
 // is claimed in the ledger before it is sent, and what became of it is recorded; what nobody can know stays unknown
 // until a look-up or a person settles it.

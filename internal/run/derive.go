@@ -151,7 +151,7 @@ func (o *Observer) derivePull(p PullState, mergedAt time.Time, show func(event.M
 	for _, u := range p.Updates() {
 		c.Updates = append(c.Updates, o.update(u))
 	}
-	revised := p.revised(o.Clock())
+	revised := revised(p, o.Clock())
 	opened, head := c, p.Created
 	if revised {
 		head = p.Says.Revised.At

@@ -3,16 +3,19 @@ package run
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/plan"
 )
 
 // ErrMoved is returned by a Forge when somebody else was faster; everything has to be read again.
 var ErrMoved = errors.New("somebody else was faster")
+
+// Reader reads files of a commit by their paths; those that it does not have are fs.ErrNotExist.
+type Reader interface {
+	ReadFile(path string) ([]byte, error)
+}
 
 // Forge is the profile's repository at its forge: a base branch, one branch and pull request of our own, and the
 // ledger.
@@ -20,7 +23,7 @@ type Forge interface {
 	// Open reads the tip of the base branch and who we are.
 	Open(ctx context.Context) (Profile, error)
 	// Read returns files of a commit; those that it does not have are absent.
-	Read(ctx context.Context, commit string, paths []string) (plan.Reader, error)
+	Read(ctx context.Context, commit string, paths []string) (Reader, error)
 	// Differs returns the paths of files that a commit holds otherwise, or not at all, and of manifests below the
 	// directories that it holds besides. Nil content means that there is no such file.
 	Differs(ctx context.Context, commit string, files map[string][]byte, dirs []string) ([]string, error)
@@ -121,14 +124,6 @@ func (p PullState) Open() bool { return p.At.IsZero() }
 // Settled reports that it came to its end, by a merge or by a person's no.
 func (p PullState) Settled() bool { return !p.Open() && !p.Withdrawn }
 
-// revised reports that the pull request says for itself that it was changed, at a time that can be true: people may have
-// changed what it says, and no two clocks agree.
-func (p PullState) revised(now time.Time) bool {
-	const apart = 24 * time.Hour
-	r := p.Says.Revised
-	return r != nil && r.Pull == p.Number && r.At.After(p.Created.Add(-apart)) && r.At.Before(now.Add(apart))
-}
-
 // Updates is what the pull request says that it holds.
 func (p PullState) Updates() []change.Update {
 	var all []change.Update
@@ -136,12 +131,6 @@ func (p PullState) Updates() []change.Update {
 		all = append(all, u.Update())
 	}
 	return all
-}
-
-// commitURL is the page of a commit, next to that of a pull request.
-func commitURL(pull, sha string) string {
-	repository, _, _ := strings.Cut(pull, "/pull/")
-	return repository + "/commit/" + sha
 }
 
 // State is a pull request and its checks as they are now.
@@ -171,4 +160,20 @@ type Merge struct {
 	Decision change.Decision `json:"decision,omitzero"`
 	Detail   string          `json:"detail,omitempty"`
 	Hint     string          `json:"hint,omitempty"`
+}
+
+// Commit is a merged commit as projects are told of it.
+type Commit struct {
+	SHA, URL, Message string
+	// At is when it was merged, by the forge's word. It decides nothing: what is newer is what stands on the other in the
+	// history of the base.
+	At time.Time
+	// Own reports that this run merged it after it had read the ledger: nothing that the ledger held then is newer.
+	Own bool
+	// Changed are the paths that it changed; All says that there are more, so that every project is concerned.
+	Changed []string
+	All     bool
+	// Pull is the number of the pull request that was merged, 0 when there was none, and Chain the chain of its events.
+	Pull  int
+	Chain string
 }

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -81,9 +82,9 @@ func judge(ctx context.Context, forge Forge, known ledger.Ledger, p *PullState) 
 	return nil
 }
 
-// held is what a pull request holds: what the ledger recorded when it was pushed. What its body says counts where the
+// heldBy is what a pull request holds: what the ledger recorded when it was pushed. What its body says counts where the
 // ledger knows nothing, and beside it where the branch is not at what was recorded.
-func (p PullState) held(l ledger.Ledger) []change.Update {
+func heldBy(p PullState, l ledger.Ledger) []change.Update {
 	record, recorded := l.PullOf(p.Number)
 	if !recorded {
 		return p.Updates()
@@ -103,8 +104,8 @@ func (p PullState) held(l ledger.Ledger) []change.Update {
 	return all
 }
 
-// end is how it ended, in the ledger's words; empty while it is open.
-func (p PullState) end() string {
+// endOf is how it ended, in the ledger's words; empty while it is open.
+func endOf(p PullState) string {
 	switch {
 	case p.Open():
 		return ""
@@ -126,18 +127,18 @@ func lessons(pulls []PullState, manifests []manifest.Manifest) ledger.Transition
 func lessonsOf(pulls []PullState, digests map[string]string) ledger.Transition {
 	return func(l ledger.Ledger) ledger.Ledger {
 		for _, p := range slices.Backward(pulls) { // the oldest first
-			if record, _ := l.PullOf(p.Number); p.Open() || record.End == p.end() || l.Learned(p.Number) && record.Number == 0 {
+			if record, _ := l.PullOf(p.Number); p.Open() || record.End == endOf(p) || l.Learned(p.Number) && record.Number == 0 {
 				continue
 			}
-			l = p.lesson(l, digests).Settle(p.settled(l))
+			l = lessonOf(p, l, digests).Settle(settledAs(p, l))
 		}
 		return l
 	}
 }
 
-// lesson is what the end of one pull request means.
-func (p PullState) lesson(l ledger.Ledger, digests map[string]string) ledger.Ledger {
-	set := change.Set{Updates: p.held(l)}
+// lessonOf is what the end of one pull request means.
+func lessonOf(p PullState, l ledger.Ledger, digests map[string]string) ledger.Ledger {
+	set := change.Set{Updates: heldBy(p, l)}
 	switch {
 	case p.Withdrawn:
 		return l
@@ -152,10 +153,10 @@ func (p PullState) lesson(l ledger.Ledger, digests map[string]string) ledger.Led
 	return l
 }
 
-// settled is what the ledger records of its end.
-func (p PullState) settled(l ledger.Ledger) ledger.Pull {
+// settledAs is what the ledger records of its end.
+func settledAs(p PullState, l ledger.Ledger) ledger.Pull {
 	record, recorded := l.PullOf(p.Number)
-	s := ledger.Pull{Number: p.Number, Branch: p.Branch, Head: p.HeadSHA, At: p.At, End: p.end(), Commit: p.SHA}
+	s := ledger.Pull{Number: p.Number, Branch: p.Branch, Head: p.HeadSHA, At: p.At, End: endOf(p), Commit: p.SHA}
 	switch {
 	case !p.Merged:
 		s.Commit = ""
@@ -175,8 +176,8 @@ func (p PullState) settled(l ledger.Ledger) ledger.Pull {
 	return s
 }
 
-// commit is what projects are told of a merge.
-func (p PullState) commit(l ledger.Ledger) Commit {
+// commitOf is what projects are told of a merge.
+func commitOf(p PullState, l ledger.Ledger) Commit {
 	c := Commit{SHA: p.SHA, URL: commitURL(p.URL, p.SHA), Message: p.Title, At: p.At, Pull: p.Number, Chain: p.Says.Chain}
 	if record, _ := l.PullOf(p.Number); record.Head == p.HeadSHA {
 		c.Changed = record.Files
@@ -291,3 +292,17 @@ func (r *Runner) mergesNothing() bool { return r.Freeze != "" || r.NoMerge || r.
 
 // armsNothing reports that nothing is to be left to the forge.
 func (r *Runner) armsNothing() bool { return r.NoArm || r.Require.Mode == change.MergeOff }
+
+// revised reports that the pull request says for itself that it was changed, at a time that can be true: people may have
+// changed what it says, and no two clocks agree.
+func revised(p PullState, now time.Time) bool {
+	const apart = 24 * time.Hour
+	r := p.Says.Revised
+	return r != nil && r.Pull == p.Number && r.At.After(p.Created.Add(-apart)) && r.At.Before(now.Add(apart))
+}
+
+// commitURL is the page of a commit, next to that of a pull request.
+func commitURL(pull, sha string) string {
+	repository, _, _ := strings.Cut(pull, "/pull/")
+	return repository + "/commit/" + sha
+}

@@ -258,7 +258,7 @@ func (r Runner) commits(own *Commit) []Commit {
 	for _, p := range r.pulls {
 		record, _ := r.Ledger.PullOf(p.Number)
 		if p.Merged && (own == nil || p.SHA != own.SHA) && r.Clock().Sub(p.At) < pickUp && record.Unplanned == "" && p.At.After(r.Ledger.Since()) {
-			all = append(all, p.commit(r.Ledger))
+			all = append(all, commitOf(p, r.Ledger))
 		}
 	}
 	if own != nil {
