@@ -14,6 +14,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -21,7 +22,7 @@ import (
 type deployOptions struct {
 	*globals
 	output, runID, page string
-	commit              run.Commit
+	commit              forge.Commit
 	project             []string
 	retryUnknown        bool
 	wait                time.Duration
@@ -85,25 +86,25 @@ func (o *deployOptions) run(ctx context.Context) error {
 		return o.paused(reason)
 	}
 	_, client := s.pipeline()
-	forge, err := s.forge(client)
+	f, err := s.forge(client)
 	if err != nil {
 		return err
 	}
-	commits, err := o.commits(ctx, s, event, forge)
+	commits, err := o.commits(ctx, s, event, f)
 	if err != nil {
 		return err
 	}
-	deployment := s.deployment(client, forge, o.processID(o.runID))
+	deployment := s.deployment(client, f, o.processID(o.runID))
 	story, err := s.story(told{runID: o.runID, started: o.sys.Now()})
 	if err != nil {
 		return err
 	}
-	deployment.Recorder, deployment.Triggerer = story.Forge(forge), story.Triggerer(deployment.Triggerer)
+	deployment.Recorder, deployment.Triggerer = story.Forge(f), story.Triggerer(deployment.Triggerer)
 	deployment.Retry = o.retryUnknown
 	if o.wait > 0 {
 		deployment.Wait = o.wait
 	}
-	return o.deploy(ctx, deployment, forge, story, commits)
+	return o.deploy(ctx, deployment, f, story, commits)
 }
 
 // paused tells that nothing is fired, and why.
@@ -156,7 +157,7 @@ func (o *deployOptions) choose(s *session) error {
 
 // commits returns the commit to deploy, none when only what is unknown is to be fired again or nothing was pushed to the
 // base branch.
-func (o *deployOptions) commits(ctx context.Context, s *session, event push, forge *gitHub) ([]run.Commit, error) {
+func (o *deployOptions) commits(ctx context.Context, s *session, event push, f *gitHub) ([]forge.Commit, error) {
 	c := o.commit
 	c.URL = ""
 	if c.SHA == "" && o.retryUnknown {
@@ -180,7 +181,7 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, for
 		c = event.fill(c)
 	}
 	if c.Message == "" || c.URL == "" || len(c.Changed) == 0 && !c.All || c.At.IsZero() {
-		full, err := forge.commit(ctx, c)
+		full, err := f.commit(ctx, c)
 		if err != nil {
 			return nil, &exit{code: Failure, err: err}
 		}
@@ -189,24 +190,24 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, for
 	if o.commit.URL != "" && o.commit.URL != c.URL {
 		return nil, &exit{code: Usage, err: fmt.Errorf("--url: the page of the commit %s is %s", c.SHA, c.URL), hint: "leave --url out", topics: []topic{notOnBaseTopic}}
 	}
-	return []run.Commit{c}, onBase(ctx, forge, c.SHA)
+	return []forge.Commit{c}, onBase(ctx, f, c.SHA)
 }
 
 // onBase is the error for a commit that is not in the history of the base branch: what is deployed is what was merged.
-func onBase(ctx context.Context, forge *gitHub, sha string) error {
-	base, err := forge.Open(ctx)
+func onBase(ctx context.Context, f *gitHub, sha string) error {
+	base, err := f.Open(ctx)
 	if err != nil {
 		return &exit{code: Failure, err: err}
 	}
 	tip := base.BaseSHA
 	for range 5 { // it may be merged while it is asked for
-		_, on, err := forge.Behind(ctx, tip, sha)
+		_, on, err := f.Behind(ctx, tip, sha)
 		if err != nil {
 			return &exit{code: Failure, err: err}
 		}
 		now := tip
 		if !on {
-			if now, err = forge.Tip(ctx); err != nil {
+			if now, err = f.Tip(ctx); err != nil {
 				return &exit{code: Failure, err: err}
 			}
 		}
@@ -215,7 +216,7 @@ func onBase(ctx context.Context, forge *gitHub, sha string) error {
 		}
 		tip = now
 	}
-	return &exit{code: Failure, err: fmt.Errorf("looking for the commit %s on the branch %s: %w", sha, base.Base, run.ErrMoved)}
+	return &exit{code: Failure, err: fmt.Errorf("looking for the commit %s on the branch %s: %w", sha, base.Base, forge.ErrMoved)}
 }
 
 func offBase(on bool, sha, base string) error {
@@ -236,15 +237,15 @@ func gitHead(ctx context.Context, root string) (string, error) {
 }
 
 // deploy fires and tells.
-func (o *deployOptions) deploy(ctx context.Context, d *run.Deployment, forge *gitHub, story *story, commits []run.Commit) error {
+func (o *deployOptions) deploy(ctx context.Context, d *run.Deployment, f *gitHub, story *story, commits []forge.Commit) error {
 	report := run.Report{Schema: run.ReportSchema, Started: o.sys.Now()}
 	story.Started()
-	known, commits, err := o.look(ctx, story.Forge(forge), commits, &report)
+	known, commits, err := o.look(ctx, story.Forge(f), commits, &report)
 	if err == nil && o.may(known, commits, d, &report) {
 		report.Deploy, err = d.Deploy(ctx, known, commits, nil)
 	}
-	missing := story.end(ctx, forge, &report, err)
-	report.Duration, report.Calls = o.sys.Now().Sub(report.Started).Seconds(), forge.Calls()
+	missing := story.end(ctx, f, &report, err)
+	report.Duration, report.Calls = o.sys.Now().Sub(report.Started).Seconds(), f.Calls()
 	if said := o.tell(report, len(commits) == 0, err); err == nil {
 		err = said
 	}
@@ -262,7 +263,7 @@ func (o *deployOptions) deploy(ctx context.Context, d *run.Deployment, forge *gi
 
 // may reports whether anything may be fired: not without the ledger that got lost, and not, unless a person names it, what
 // was merged in pawl's name otherwise than planned.
-func (o *deployOptions) may(known ledger.Ledger, commits []run.Commit, d *run.Deployment, report *run.Report) bool {
+func (o *deployOptions) may(known ledger.Ledger, commits []forge.Commit, d *run.Deployment, report *run.Report) bool {
 	if report.Lost != nil {
 		return false
 	}
@@ -276,31 +277,31 @@ func (o *deployOptions) may(known ledger.Ledger, commits []run.Commit, d *run.De
 // look reads the ledger and the pull requests that the commits were merged from: for the events of the commits, and because
 // nobody may have looked yet what was merged. When those cannot be read, the pipelines are fired all the same; the chain
 // stands in the commit's trailers as well.
-func (o *deployOptions) look(ctx context.Context, forge run.Forge, commits []run.Commit, report *run.Report) (ledger.Ledger, []run.Commit, error) {
+func (o *deployOptions) look(ctx context.Context, f forge.Forge, commits []forge.Commit, report *run.Report) (ledger.Ledger, []forge.Commit, error) {
 	for i, c := range commits {
 		if chain := change.ParseTrailers(c.Message).Chain; len(chain) <= change.MaxChain {
 			commits[i].Chain = chain
 		}
 	}
-	profile, err := forge.Open(ctx)
+	profile, err := f.Open(ctx)
 	if err != nil {
 		return ledger.Ledger{}, nil, err
 	}
-	known, err := forge.Ledger(ctx)
+	known, err := f.Ledger(ctx)
 	if err != nil {
 		return known, commits, err
 	}
-	recent, _, err := forge.Recent(ctx, 1)
+	recent, _, err := f.Recent(ctx, 1)
 	if err != nil {
 		o.reporter().say(slog.LevelWarn, "nobody looks at the pull requests of the commits: "+err.Error(), advice(err))
-	} else if known, err = run.Learn(ctx, forge, known, recent); err != nil {
+	} else if known, err = run.Learn(ctx, f, known, recent); err != nil {
 		return known, nil, err
 	}
-	if report.Lost, err = run.Forgotten(ctx, forge, profile.BaseSHA, known, recent, o.sys.Now()); err != nil {
+	if report.Lost, err = run.Forgotten(ctx, f, profile.BaseSHA, known, recent, o.sys.Now()); err != nil {
 		return known, nil, err
 	}
 	for i, c := range commits {
-		at := slices.IndexFunc(recent, func(p run.PullState) bool { return p.Merged && p.SHA == c.SHA })
+		at := slices.IndexFunc(recent, func(p forge.PullState) bool { return p.Merged && p.SHA == c.SHA })
 		if at >= 0 {
 			commits[i].Pull, commits[i].Chain = recent[at].Number, recent[at].Says.Chain
 		}

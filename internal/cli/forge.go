@@ -14,12 +14,12 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/change/github"
 	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // gitHub is the profile's repository at GitHub, in the words of the pipeline.
@@ -64,12 +64,12 @@ func (s *session) forge(client *httpx.Client) (*gitHub, error) {
 }
 
 // Open reads the tip of the base branch.
-func (g *gitHub) Open(ctx context.Context) (run.Profile, error) {
+func (g *gitHub) Open(ctx context.Context) (forge.Profile, error) {
 	r, err := g.client.Open(ctx)
 	if err == nil {
 		err = g.distinct(r)
 	}
-	return run.Profile{Repository: r.Name, Base: r.Base, BaseSHA: r.BaseSHA, Self: r.Self, Expires: r.Expires}, err
+	return forge.Profile{Repository: r.Name, Base: r.Base, BaseSHA: r.BaseSHA, Self: r.Self, Expires: r.Expires}, err
 }
 
 // distinct refuses a pull request's branch and a ledger that are the branch that is updated, or the repository's default
@@ -84,7 +84,7 @@ func (g *gitHub) distinct(r github.Repository) error {
 }
 
 // Read reads files of a commit.
-func (g *gitHub) Read(ctx context.Context, commit string, paths []string) (run.Reader, error) {
+func (g *gitHub) Read(ctx context.Context, commit string, paths []string) (forge.Reader, error) {
 	return g.client.ReadFiles(ctx, commit, paths)
 }
 
@@ -133,7 +133,7 @@ func (g *gitHub) ask(ctx context.Context, number int) {
 }
 
 // Propose publishes the branch and brings the pull request up to date.
-func (g *gitHub) Propose(ctx context.Context, set change.Set, text run.PullText) (run.Pull, error) {
+func (g *gitHub) Propose(ctx context.Context, set change.Set, text forge.PullText) (forge.Pull, error) {
 	text.Title, text.Body = g.clean(text.Title), g.clean(text.Body)
 	g.client.Know(text.Heads...)
 	var first []string
@@ -142,14 +142,14 @@ func (g *gitHub) Propose(ctx context.Context, set change.Set, text run.PullText)
 	}
 	head, err := g.client.Publish(ctx, set.Base, set.Files, g.clean(text.Message.String()), first...)
 	if err != nil {
-		return run.Pull{}, moved(err)
+		return forge.Pull{}, moved(err)
 	}
 	pull, made, err := g.client.Propose(ctx, head.Branch, github.Text{Title: text.Title, Body: text.Body, Labels: text.Labels, Base: set.Base})
 	if err != nil {
-		return run.Pull{}, moved(err)
+		return forge.Pull{}, moved(err)
 	}
 	if err := g.explain(ctx, head.Foreign, pull.Number); err != nil {
-		return run.Pull{}, err
+		return forge.Pull{}, err
 	}
 	if made {
 		g.ask(ctx, pull.Number)
@@ -161,9 +161,9 @@ func (g *gitHub) Propose(ctx context.Context, set change.Set, text run.PullText)
 	case head.Changed:
 		done = "updated"
 	}
-	out := run.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Created: pull.Created, Done: done, Foreign: head.Foreign}
+	out := forge.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Created: pull.Created, Done: done, Foreign: head.Foreign}
 	for _, p := range head.Others {
-		out.Others = append(out.Others, run.OtherPull{Number: p.Number, URL: p.URL, Branch: p.Branch, Author: p.Author})
+		out.Others = append(out.Others, forge.OtherPull{Number: p.Number, URL: p.URL, Branch: p.Branch, Author: p.Author})
 	}
 	return out, nil
 }
@@ -192,18 +192,18 @@ func (g *gitHub) explain(ctx context.Context, foreign []string, number int) erro
 // moved translates the client's word for a lost race.
 func moved(err error) error {
 	if errors.Is(err, github.ErrMoved) {
-		return fmt.Errorf("%w: %w", run.ErrMoved, err)
+		return fmt.Errorf("%w: %w", forge.ErrMoved, err)
 	}
 	return err
 }
 
 // Withdraw closes our open pull requests, but for those that somebody pushed to.
-func (g *gitHub) Withdraw(ctx context.Context) ([]run.PullState, error) {
+func (g *gitHub) Withdraw(ctx context.Context) ([]forge.PullState, error) {
 	open, err := g.client.FindOpen(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var closed []run.PullState
+	var closed []forge.PullState
 	for _, p := range open {
 		number := p.Number
 		p, err := g.client.Close(ctx, p)
@@ -222,7 +222,7 @@ func (g *gitHub) Withdraw(ctx context.Context) ([]run.PullState, error) {
 }
 
 // Recent returns what was proposed from the configured branch and what became of it.
-func (g *gitHub) Recent(ctx context.Context, page int) ([]run.PullState, bool, error) {
+func (g *gitHub) Recent(ctx context.Context, page int) ([]forge.PullState, bool, error) {
 	pulls, more, err := g.client.Recent(ctx, page)
 	return pullStates(pulls), more, err
 }
@@ -231,7 +231,7 @@ func (g *gitHub) Recent(ctx context.Context, page int) ([]run.PullState, bool, e
 const mergeQueue = "github-merge-queue"
 
 // Numbered returns pull requests with who merged them.
-func (g *gitHub) Numbered(ctx context.Context, numbers ...int) ([]run.PullState, error) {
+func (g *gitHub) Numbered(ctx context.Context, numbers ...int) ([]forge.PullState, error) {
 	pulls, err := g.client.Numbered(ctx, numbers...)
 	if err != nil {
 		return nil, err
@@ -248,16 +248,16 @@ func (g *gitHub) Numbered(ctx context.Context, numbers ...int) ([]run.PullState,
 }
 
 // MergedDiff digests what was merged.
-func (g *gitHub) MergedDiff(ctx context.Context, p run.PullState) (string, bool, error) {
+func (g *gitHub) MergedDiff(ctx context.Context, p forge.PullState) (string, bool, error) {
 	return g.client.MergedDiff(ctx, p.BaseSHA, p.HeadSHA)
 }
 
 // OwnCommits are those of the history whose messages are ours.
-func (g *gitHub) OwnCommits(ctx context.Context, tip string) ([]run.Commit, error) {
+func (g *gitHub) OwnCommits(ctx context.Context, tip string) ([]forge.Commit, error) {
 	commits, err := g.client.OwnCommits(ctx, tip)
-	var all []run.Commit
+	var all []forge.Commit
 	for _, c := range commits {
-		all = append(all, run.Commit{SHA: c.SHA, URL: c.URL, Message: c.Message, At: c.At})
+		all = append(all, forge.Commit{SHA: c.SHA, URL: c.URL, Message: c.Message, At: c.At})
 	}
 	return all, err
 }
@@ -267,8 +267,8 @@ func (g *gitHub) Disarm(ctx context.Context, number int) (bool, error) {
 	return g.client.Disarm(ctx, number)
 }
 
-func pullStates(pulls []github.Pull) []run.PullState {
-	var all []run.PullState
+func pullStates(pulls []github.Pull) []forge.PullState {
+	var all []forge.PullState
 	for _, p := range pulls {
 		all = append(all, pullState(p))
 	}
@@ -276,25 +276,25 @@ func pullStates(pulls []github.Pull) []run.PullState {
 }
 
 // pullState translates a pull request; what it says that it holds may be nothing.
-func pullState(p github.Pull) run.PullState {
+func pullState(p github.Pull) forge.PullState {
 	says, _ := change.ParseMetadata(p.Body)
-	return run.PullState{
+	return forge.PullState{
 		Number: p.Number, URL: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, BaseSHA: p.BaseSHA, Title: p.Title, Says: says, Created: p.Created, At: p.Closed,
 		Merged: p.Merged, SHA: p.MergeSHA, Withdrawn: p.Withdrawn, Armed: p.Armed,
 	}
 }
 
 // Merge brings the pull request to its end.
-func (g *gitHub) Merge(ctx context.Context, pull run.Pull, message change.Message, authorize run.Authorizer, before func(ctx context.Context, later bool) error) (run.Merge, error) {
+func (g *gitHub) Merge(ctx context.Context, pull forge.Pull, message change.Message, authorize forge.Authorizer, before func(ctx context.Context, later bool) error) (forge.Merge, error) {
 	message = change.Message{Subject: g.clean(message.Subject), Body: g.clean(message.Body)}
 	r, err := g.client.Merge(ctx, github.Order{
 		Number: pull.Number, Head: pull.HeadSHA, Method: g.method, Message: message, Wait: g.wait, Before: before,
 		Authority: func(_ context.Context, q github.Question) (github.Answer, error) {
-			now, later := authorize(run.State{Pull: q.Pull, Checks: q.Runs, BaseSHA: q.BaseSHA, Enforced: q.Enforced.Checks, Waited: q.Waited})
+			now, later := authorize(forge.State{Pull: q.Pull, Checks: q.Runs, BaseSHA: q.BaseSHA, Enforced: q.Enforced.Checks, Waited: q.Waited})
 			return github.Answer{Now: now, Later: later}, nil
 		},
 	})
-	merge := run.Merge{Outcome: string(r.Outcome), SHA: r.SHA, By: string(r.By), Armed: r.Armed, Decision: r.Decision, Detail: r.Detail, Hint: r.Hint}
+	merge := forge.Merge{Outcome: string(r.Outcome), SHA: r.SHA, By: string(r.By), Armed: r.Armed, Decision: r.Decision, Detail: r.Detail, Hint: r.Hint}
 	switch r.Outcome {
 	case github.Merged:
 		merge.At = r.At
@@ -335,10 +335,10 @@ func (g *gitHub) Record(ctx context.Context, next ledger.Transition) error {
 func (g *gitHub) Calls() int { return g.client.Calls() }
 
 // commit fills the fields of a commit that are empty with what GitHub knows of it.
-func (g *gitHub) commit(ctx context.Context, c run.Commit) (run.Commit, error) {
+func (g *gitHub) commit(ctx context.Context, c forge.Commit) (forge.Commit, error) {
 	found, err := g.client.MergedCommit(ctx, c.SHA)
 	if err != nil {
-		return run.Commit{}, err
+		return forge.Commit{}, err
 	}
 	c.SHA, c.At = found.SHA, found.At
 	if c.Message == "" {
@@ -362,10 +362,10 @@ func (g *gitHub) Behind(ctx context.Context, tip, commit string) (int, bool, err
 }
 
 // Commit reads what GitHub says of a commit.
-func (g *gitHub) Commit(ctx context.Context, sha string) (run.Commit, bool, error) {
-	c, err := g.commit(ctx, run.Commit{SHA: sha})
+func (g *gitHub) Commit(ctx context.Context, sha string) (forge.Commit, bool, error) {
+	c, err := g.commit(ctx, forge.Commit{SHA: sha})
 	if e, refused := errors.AsType[*github.Error](err); refused && (e.Status == http.StatusNotFound || e.Status == http.StatusUnprocessableEntity) {
-		return run.Commit{}, false, nil
+		return forge.Commit{}, false, nil
 	}
 	return c, err == nil, err
 }

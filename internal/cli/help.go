@@ -9,11 +9,12 @@ import (
 	"slices"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	forge "github.com/pawl-cd/pawl/internal/change/github"
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
 	"github.com/pawl-cd/pawl/internal/dispatch"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
@@ -99,13 +100,13 @@ var causes = []struct {
 }{
 	{httpx.ErrSpent, slowTopic}, {httpx.ErrUnknownHost, unknownHostTopic}, {httpx.ErrTLS, tlsTopic}, {httpx.ErrRefused, noConnectionTopic}, {httpx.ErrTimeout, noConnectionTopic},
 	{httpx.ErrConnection, noConnectionTopic}, {httpx.ErrTruncated, noConnectionTopic}, {httpx.ErrTooLarge, strangeTopic}, {httpx.ErrMalformed, strangeTopic},
-	{forge.ErrNoToken, noTokenTopic}, {run.ErrMoved, movedTopic}, {forge.ErrMoved, movedTopic},
+	{github.ErrNoToken, noTokenTopic}, {github.ErrMoved, movedTopic}, {forge.ErrMoved, movedTopic},
 }
 
 // obstacles are the topics of what a person has to change at GitHub.
-var obstacles = map[forge.Obstacle]topic{
-	forge.ActionsMayNot: actionsTopic, forge.RefIsGuarded: guardedTopic, forge.Unsigned: topicOfCode(change.Unsigned),
-	forge.Archived: topicOfCode(change.RepoArchived), forge.Unapproved: topicOfCode(change.ApprovalNeeded), forge.RuleBroken: topicOfCode(change.RuleBroken),
+var obstacles = map[github.Obstacle]topic{
+	github.ActionsMayNot: actionsTopic, github.RefIsGuarded: guardedTopic, github.Unsigned: topicOfCode(change.Unsigned),
+	github.Archived: topicOfCode(change.RepoArchived), github.Unapproved: topicOfCode(change.ApprovalNeeded), github.RuleBroken: topicOfCode(change.RuleBroken),
 }
 
 // exits are the topics of ends of which nothing more is known.
@@ -145,7 +146,7 @@ func topicOfAnswer(err error) topic {
 	if low != nil {
 		status = low.Status
 	}
-	if e, ok := errors.AsType[*forge.Error](err); ok {
+	if e, ok := errors.AsType[*github.Error](err); ok {
 		if known, listed := obstacles[e.Obstacle]; listed {
 			return known
 		}
@@ -216,14 +217,14 @@ func topicsOfDeploy(d *run.Deploy) []topic {
 }
 
 // topicOfMerge is that of a pull request that is not merged.
-func topicOfMerge(m run.Merge) topic {
+func topicOfMerge(m forge.Merge) topic {
 	code := m.Decision.Code
-	switch forge.Outcome(m.Outcome) {
-	case forge.Failed:
+	switch github.Outcome(m.Outcome) {
+	case github.Failed:
 		return failedTopic
-	case forge.Closed:
+	case github.Closed:
 		return closedTopic
-	case forge.Rebuild:
+	case github.Rebuild:
 		if code != change.BaseMoved {
 			return rebuildTopic
 		}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
@@ -25,7 +26,7 @@ func proposal(p run.Preview) []string {
 var plainURL = regexp.MustCompile(`^https?://[A-Za-z0-9.:-]+(/[A-Za-z0-9._-]+)*$`)
 
 // writePullLink lets a reader of the summary open the pull request.
-func writePullLink(w io.Writer, p *run.Pull) {
+func writePullLink(w io.Writer, p *forge.Pull) {
 	if p != nil && plainURL.MatchString(p.URL) {
 		fmt.Fprintf(w, "\n[Open the pull request](%s)\n", p.URL)
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // push is the part of GitHub's push event that says what was pushed
@@ -60,7 +60,7 @@ func (p push) base(configured string) string {
 
 // fill puts what the event says of its head into the fields of a commit that are empty. A forced push does not say what
 // it changed.
-func (p push) fill(c run.Commit) run.Commit {
+func (p push) fill(c forge.Commit) forge.Commit {
 	c.SHA, c.At = p.After, p.HeadCommit.Timestamp.UTC()
 	if c.Message == "" {
 		c.Message = p.HeadCommit.Message

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
@@ -130,8 +131,8 @@ func TestProfile(t *testing.T) {
 		r    run.Report
 		want string
 	}{
-		"pull request": {run.Report{Pull: &run.Pull{URL: "https://forge.example/a/b/pull/1"}, Deploy: &run.Deploy{URL: "https://forge.example/c/d/commit/1"}}, "a/b"},
-		"commit":       {run.Report{Pull: &run.Pull{}, Deploy: &run.Deploy{URL: "https://forge.example/c/d/commit/1"}}, "c/d"},
+		"pull request": {run.Report{Pull: &forge.Pull{URL: "https://forge.example/a/b/pull/1"}, Deploy: &run.Deploy{URL: "https://forge.example/c/d/commit/1"}}, "a/b"},
+		"commit":       {run.Report{Pull: &forge.Pull{}, Deploy: &run.Deploy{URL: "https://forge.example/c/d/commit/1"}}, "c/d"},
 		"change":       {run.Report{Events: append(clocks()[:2], merged)}, "acme/other"},
 		"source":       {run.Report{Events: clocks()[:2]}, "acme/profile"},
 		"other source": {run.Report{Events: []json.RawMessage{elsewhere}}, "bot.example/teams/one/pawl"},

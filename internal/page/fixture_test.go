@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/run"
@@ -128,7 +129,7 @@ func months(t testing.TB) ([]run.Report, []page.Commit) {
 		if len(r.Plan.Changes) == 0 {
 			r.Pull, r.Merge = nil, nil
 		} else if i%5 == 4 {
-			r.Merge = &run.Merge{Outcome: "pending"}
+			r.Merge = &forge.Merge{Outcome: "pending"}
 			if i < 15 {
 				commits = append(commits, commit(merge.SHA, merge.At.Add(4*time.Hour), r.Plan.Changes))
 			}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
@@ -28,10 +29,10 @@ func move(from, to string) change.Update {
 // at is a report of a run that began after some hours and merged after some more, if any.
 func at(began, merged int, sha string, updates ...change.Update) run.Report {
 	r := run.Report{Schema: run.ReportSchema, Started: hours(began), Plan: plan.Plan{Schema: plan.PlanSchema, Changes: updates}}
-	r.Pull = &run.Pull{Number: 1 + began, URL: "https://forge.example/1"}
-	r.Merge = &run.Merge{Outcome: "pending"}
+	r.Pull = &forge.Pull{Number: 1 + began, URL: "https://forge.example/1"}
+	r.Merge = &forge.Merge{Outcome: "pending"}
 	if merged > 0 {
-		r.Merge = &run.Merge{Outcome: "merged", SHA: sha, At: hours(merged)}
+		r.Merge = &forge.Merge{Outcome: "merged", SHA: sha, At: hours(merged)}
 	}
 	return r
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/run"
@@ -218,7 +219,7 @@ func TestLinks(t *testing.T) {
 		"javascript:alert(1)": "", "JAVASCRIPT://forge.example/%0aalert(1)": "", "data:text/html,x": "", "//forge.example/1": "", "/pull/1": "", "": "",
 		"https://user:secret@forge.example/1": "", "https://user@forge.example/1": "", "file:///etc/passwd": "", "https:forge.example": "", "http://": "",
 	} {
-		r := run.Report{Plan: plan.Plan{Schema: plan.PlanSchema}, Pull: &run.Pull{Number: 1, URL: address}}
+		r := run.Report{Plan: plan.Plan{Schema: plan.PlanSchema}, Pull: &forge.Pull{Number: 1, URL: address}}
 		page := string(pageOf(t, r, page.Failure{}))
 		if got := strings.Count(page, `href="http`); want == "" && got != 0 || want != "" && strings.Count(page, `<a href="`+want+`" rel="noreferrer noopener">#1</a>`) != 2 {
 			t.Errorf("%q: %d links", address, got)

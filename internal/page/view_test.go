@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/run"
@@ -49,19 +50,19 @@ func TestPipelines(t *testing.T) {
 func TestCommitLink(t *testing.T) {
 	t.Parallel()
 	const sha = "888948f1f1858039672bfd54a73d97e5af227da5"
-	pull := &run.Pull{Number: 1, URL: "https://forge.example/acme/profile/pull/1"}
+	pull := &forge.Pull{Number: 1, URL: "https://forge.example/acme/profile/pull/1"}
 	for name, c := range map[string]struct {
-		pull   *run.Pull
+		pull   *forge.Pull
 		deploy *run.Deploy
 		want   string
 	}{
 		"deployed":             {nil, &run.Deploy{Commit: sha, URL: "https://forge.example/x/y/commit/1"}, "https://forge.example/x/y/commit/1"},
 		"another was deployed": {pull, &run.Deploy{Commit: "0", URL: "https://forge.example/x/y/commit/1"}, "https://forge.example/acme/profile/commit/" + sha},
 		"pull request":         {pull, nil, "https://forge.example/acme/profile/commit/" + sha},
-		"no forge":             {&run.Pull{URL: "javascript:alert(1)/pull/"}, nil, ""},
+		"no forge":             {&forge.Pull{URL: "javascript:alert(1)/pull/"}, nil, ""},
 		"nothing":              {nil, nil, ""},
 	} {
-		r := run.Report{Plan: plan.Plan{Schema: plan.PlanSchema}, Pull: c.pull, Deploy: c.deploy, Merge: &run.Merge{Outcome: "merged", SHA: sha}}
+		r := run.Report{Plan: plan.Plan{Schema: plan.PlanSchema}, Pull: c.pull, Deploy: c.deploy, Merge: &forge.Merge{Outcome: "merged", SHA: sha}}
 		want := `<dt>Merged as</dt><dd><code>888948f1</code></dd>`
 		if c.want != "" {
 			want = `<dt>Merged as</dt><dd><a href="` + c.want + `" rel="noreferrer noopener"><code>888948f1</code></a></dd>`

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
@@ -34,7 +35,7 @@ type picks struct {
 
 // candidate is a commit that may have to be brought to one project.
 type candidate struct {
-	commit Commit
+	commit forge.Commit
 	// consumed reports that it changed a file of the project.
 	consumed bool
 }
@@ -49,14 +50,14 @@ func (p *picks) cover(c ledger.Claim) {
 }
 
 // covered is what the ledger says of a commit that another one's pipeline brings.
-func (t *turns) covered(p deploy.Project, c Commit, by string) ledger.Claim {
+func (t *turns) covered(p deploy.Project, c forge.Commit, by string) ledger.Claim {
 	covered := t.claimOf(p, c)
 	covered.Project, covered.State, covered.CoveredBy = p.Name, ledger.Refused, by
 	return covered
 }
 
 // claimOf is the claim of a commit by this run.
-func (t *turns) claimOf(p deploy.Project, c Commit) ledger.Claim {
+func (t *turns) claimOf(p deploy.Project, c forge.Commit) ledger.Claim {
 	server, path, _ := p.Endpoint() // it was checked when the projects were read
 	return ledger.Claim{Commit: c.SHA, CommitURL: c.URL, Message: deploy.Message(c.Message), MergedAt: c.At.UTC(), Server: server, Path: path,
 		Pull: c.Pull, Chain: c.Chain, Ref: t.Ref, Run: t.Run, At: t.now().UTC()}
@@ -122,7 +123,7 @@ func (p *picks) become(c ledger.Claim) {
 
 // named reports that a person asks for a commit, or for all.
 func (t *turns) named(commit string) bool {
-	return len(t.commits) == 0 || slices.ContainsFunc(t.commits, func(c Commit) bool { return c.SHA == commit })
+	return len(t.commits) == 0 || slices.ContainsFunc(t.commits, func(c forge.Commit) bool { return c.SHA == commit })
 }
 
 // pickFor claims what one project has not got.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
@@ -33,7 +34,7 @@ type Base interface {
 	// Behind counts the commits that tip has and a commit lacks; false when the commit is not in the history of tip.
 	Behind(ctx context.Context, tip, commit string) (int, bool, error)
 	// Commit is what the forge says of a commit; false when there is none.
-	Commit(ctx context.Context, sha string) (Commit, bool, error)
+	Commit(ctx context.Context, sha string) (forge.Commit, bool, error)
 	// Time is the forge's clock; zero when it says none.
 	Time() time.Time
 }
@@ -124,7 +125,7 @@ func (d *Deploy) Failed() bool { return d != nil && slices.ContainsFunc(d.Trigge
 //
 // It goes on in turns: claim what is pending, send it, record the answers. What another run has claimed is waited for, and
 // taken over when that run is certainly not at it any more.
-func (d Deployment) Deploy(ctx context.Context, known ledger.Ledger, commits []Commit, learned ledger.Transition) (*Deploy, error) {
+func (d Deployment) Deploy(ctx context.Context, known ledger.Ledger, commits []forge.Commit, learned ledger.Transition) (*Deploy, error) {
 	t := newTurns(d, known, commits, learned)
 	for {
 		picked, err := t.claim(ctx)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -65,7 +66,7 @@ func (p *pipelines) Follow(context.Context, deploy.Project, int64, time.Duration
 
 // trunk is a base branch: commits by number, the oldest first.
 type trunk struct {
-	commits []run.Commit
+	commits []forge.Commit
 	clock   func() time.Time
 	mu      sync.Mutex
 	calls   int
@@ -78,7 +79,7 @@ func (b *trunk) count() {
 }
 
 func (b *trunk) at(sha string) int {
-	return slices.IndexFunc(b.commits, func(c run.Commit) bool { return c.SHA == sha })
+	return slices.IndexFunc(b.commits, func(c forge.Commit) bool { return c.SHA == sha })
 }
 
 func (b *trunk) Tip(context.Context) (string, error) {
@@ -92,20 +93,20 @@ func (b *trunk) Behind(_ context.Context, tip, sha string) (int, bool, error) {
 	return from - at, at >= 0 && at <= from, nil
 }
 
-func (b *trunk) Commit(_ context.Context, sha string) (run.Commit, bool, error) {
+func (b *trunk) Commit(_ context.Context, sha string) (forge.Commit, bool, error) {
 	b.count()
 	if at := b.at(sha); at >= 0 {
 		return b.commits[at], true, nil
 	}
-	return run.Commit{}, false, nil
+	return forge.Commit{}, false, nil
 }
 
 func (b *trunk) Time() time.Time { return b.clock() }
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-func merge(n int, changed string) run.Commit {
-	return run.Commit{SHA: fmt.Sprint("c", n), URL: fmt.Sprint("page", n), Message: "m", At: noon.Add(time.Duration(n) * time.Minute), Changed: []string{changed}}
+func merge(n int, changed string) forge.Commit {
+	return forge.Commit{SHA: fmt.Sprint("c", n), URL: fmt.Sprint("page", n), Message: "m", At: noon.Add(time.Duration(n) * time.Minute), Changed: []string{changed}}
 }
 
 // claim is what the ledger holds of a merge of values.yaml, made by another run at a minute.
@@ -146,7 +147,7 @@ func newDeployment(api bool, claims ...ledger.Claim) *deployment {
 }
 
 // run deploys and returns what the report says, in order.
-func (d *deployment) run(t *testing.T, commits ...run.Commit) (says []string, report *run.Deploy) {
+func (d *deployment) run(t *testing.T, commits ...forge.Commit) (says []string, report *run.Deploy) {
 	t.Helper()
 	report, err := d.Deploy(t.Context(), d.book.Ledger, commits, nil)
 	if err != nil {
@@ -170,28 +171,28 @@ func TestDeployOfClaims(t *testing.T) {
 		api     bool
 		there   []string
 		claims  []ledger.Claim
-		commits []run.Commit
+		commits []forge.Commit
 		fired   []string
 		says    []string
 		waits   time.Duration
 	}{
-		{"nothing known", false, nil, nil, []run.Commit{values}, []string{"dev page1"}, []string{"c1 accepted"}, 0},
-		{"another run died a moment ago, before it fired", true, nil, []ledger.Claim{claim(1, ledger.Claimed, 29)}, []run.Commit{values}, []string{"dev page1"}, []string{"c1 accepted"}, whole},
-		{"another run died a moment ago, after it fired", true, []string{"page1"}, []ledger.Claim{claim(1, ledger.Claimed, 29)}, []run.Commit{values}, nil, []string{"c1 accepted"}, whole},
-		{"another run died a moment ago, and nobody can look", false, nil, []ledger.Claim{claim(1, ledger.Claimed, 29)}, []run.Commit{values}, nil, []string{"c1 unknown"}, whole},
-		{"another run died long ago, before it fired", true, nil, []ledger.Claim{claim(1, ledger.Claimed, 15)}, []run.Commit{values}, []string{"dev page1"}, []string{"c1 accepted"}, 0},
-		{"another run died long ago, and nobody can look", false, nil, []ledger.Claim{claim(1, ledger.Claimed, 15)}, []run.Commit{values}, nil, []string{"c1 unknown"}, 0},
-		{"a claim of a fast clock", true, nil, []ledger.Claim{claim(1, ledger.Claimed, 55)}, []run.Commit{values}, []string{"dev page1"}, []string{"c1 accepted"}, whole},
+		{"nothing known", false, nil, nil, []forge.Commit{values}, []string{"dev page1"}, []string{"c1 accepted"}, 0},
+		{"another run died a moment ago, before it fired", true, nil, []ledger.Claim{claim(1, ledger.Claimed, 29)}, []forge.Commit{values}, []string{"dev page1"}, []string{"c1 accepted"}, whole},
+		{"another run died a moment ago, after it fired", true, []string{"page1"}, []ledger.Claim{claim(1, ledger.Claimed, 29)}, []forge.Commit{values}, nil, []string{"c1 accepted"}, whole},
+		{"another run died a moment ago, and nobody can look", false, nil, []ledger.Claim{claim(1, ledger.Claimed, 29)}, []forge.Commit{values}, nil, []string{"c1 unknown"}, whole},
+		{"another run died long ago, before it fired", true, nil, []ledger.Claim{claim(1, ledger.Claimed, 15)}, []forge.Commit{values}, []string{"dev page1"}, []string{"c1 accepted"}, 0},
+		{"another run died long ago, and nobody can look", false, nil, []ledger.Claim{claim(1, ledger.Claimed, 15)}, []forge.Commit{values}, nil, []string{"c1 unknown"}, 0},
+		{"a claim of a fast clock", true, nil, []ledger.Claim{claim(1, ledger.Claimed, 55)}, []forge.Commit{values}, []string{"dev page1"}, []string{"c1 accepted"}, whole},
 		{"a claim that is not asked for again", true, nil, []ledger.Claim{claim(1, ledger.Claimed, 15)}, nil, []string{"dev page1"}, []string{"c1 accepted"}, 0},
-		{"unknown, and nothing newer that is consumed", false, nil, []ledger.Claim{claim(1, ledger.Unknown, 15)}, []run.Commit{values, notes}, nil, []string{"c1 unknown", "c2 untouched"}, 0},
-		{"unknown, and something newer", false, nil, []ledger.Claim{claim(1, ledger.Unknown, 15)}, []run.Commit{values, merge(2, "values.yaml")}, []string{"dev page2"}, []string{"c1 unknown", "c2 accepted"}, 0},
+		{"unknown, and nothing newer that is consumed", false, nil, []ledger.Claim{claim(1, ledger.Unknown, 15)}, []forge.Commit{values, notes}, nil, []string{"c1 unknown", "c2 untouched"}, 0},
+		{"unknown, and something newer", false, nil, []ledger.Claim{claim(1, ledger.Unknown, 15)}, []forge.Commit{values, merge(2, "values.yaml")}, []string{"dev page2"}, []string{"c1 unknown", "c2 accepted"}, 0},
 		{"refused before, and not given again", false, nil, []ledger.Claim{claim(1, ledger.Refused, 15)}, nil, []string{"dev page1"}, []string{"c1 accepted"}, 0},
-		{"refused before, brought by a newer one", false, nil, []ledger.Claim{claim(1, ledger.Refused, 15)}, []run.Commit{notes}, []string{"dev page2"}, []string{"c1 covered", "c2 accepted"}, 0},
-		{"a newer one was accepted", false, nil, []ledger.Claim{claim(2, ledger.Accepted, 15)}, []run.Commit{values}, nil, []string{"c1 covered"}, 0},
-		{"an older one was accepted later", false, nil, []ledger.Claim{claim(1, ledger.Accepted, 29)}, []run.Commit{merge(2, "values.yaml")}, []string{"dev page2"}, []string{"c2 accepted"}, 0},
-		{"several at once", false, nil, nil, []run.Commit{notes, values}, []string{"dev page2"}, []string{"c1 covered", "c2 accepted"}, 0},
-		{"more paths than are known", false, nil, nil, []run.Commit{{SHA: "c1", URL: "page1", At: noon, All: true}}, []string{"dev page1"}, []string{"c1 accepted"}, 0},
-		{"not on the base any more", false, nil, nil, []run.Commit{merge(9, "values.yaml")}, nil, []string{"c9 untouched"}, 0},
+		{"refused before, brought by a newer one", false, nil, []ledger.Claim{claim(1, ledger.Refused, 15)}, []forge.Commit{notes}, []string{"dev page2"}, []string{"c1 covered", "c2 accepted"}, 0},
+		{"a newer one was accepted", false, nil, []ledger.Claim{claim(2, ledger.Accepted, 15)}, []forge.Commit{values}, nil, []string{"c1 covered"}, 0},
+		{"an older one was accepted later", false, nil, []ledger.Claim{claim(1, ledger.Accepted, 29)}, []forge.Commit{merge(2, "values.yaml")}, []string{"dev page2"}, []string{"c2 accepted"}, 0},
+		{"several at once", false, nil, nil, []forge.Commit{notes, values}, []string{"dev page2"}, []string{"c1 covered", "c2 accepted"}, 0},
+		{"more paths than are known", false, nil, nil, []forge.Commit{{SHA: "c1", URL: "page1", At: noon, All: true}}, []string{"dev page1"}, []string{"c1 accepted"}, 0},
+		{"not on the base any more", false, nil, nil, []forge.Commit{merge(9, "values.yaml")}, nil, []string{"c9 untouched"}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -264,7 +265,7 @@ func TestOrderIsAncestry(t *testing.T) {
 		c.MergedAt = at
 		return c
 	}
-	at := func(n int, at time.Time) run.Commit {
+	at := func(n int, at time.Time) forge.Commit {
 		c := merge(n, "values.yaml")
 		c.At = at
 		return c
@@ -273,14 +274,14 @@ func TestOrderIsAncestry(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		claims  []ledger.Claim
-		commits []run.Commit
+		commits []forge.Commit
 		fired   []string
 	}{
-		{"deployed was one of tomorrow", []ledger.Claim{dated(claim(1, ledger.Accepted, 15), future)}, []run.Commit{at(2, noon)}, []string{"dev page2"}},
-		{"the rollback has a slow clock", []ledger.Claim{claim(1, ledger.Accepted, 15)}, []run.Commit{at(2, slow)}, []string{"dev page2"}},
-		{"the older one claims to be newer", []ledger.Claim{claim(2, ledger.Accepted, 15)}, []run.Commit{at(1, future)}, nil},
-		{"both at once, dated the other way round", nil, []run.Commit{at(2, slow), at(1, future)}, []string{"dev page2"}},
-		{"refused and of tomorrow, then a newer one", []ledger.Claim{dated(claim(1, ledger.Refused, 15), future)}, []run.Commit{at(2, slow)}, []string{"dev page2"}},
+		{"deployed was one of tomorrow", []ledger.Claim{dated(claim(1, ledger.Accepted, 15), future)}, []forge.Commit{at(2, noon)}, []string{"dev page2"}},
+		{"the rollback has a slow clock", []ledger.Claim{claim(1, ledger.Accepted, 15)}, []forge.Commit{at(2, slow)}, []string{"dev page2"}},
+		{"the older one claims to be newer", []ledger.Claim{claim(2, ledger.Accepted, 15)}, []forge.Commit{at(1, future)}, nil},
+		{"both at once, dated the other way round", nil, []forge.Commit{at(2, slow), at(1, future)}, []string{"dev page2"}},
+		{"refused and of tomorrow, then a newer one", []ledger.Claim{dated(claim(1, ledger.Refused, 15), future)}, []forge.Commit{at(2, slow)}, []string{"dev page2"}},
 	} {
 		d := newDeployment(false, c.claims...)
 		if d.run(t, c.commits...); !slices.Equal(d.gitlab.fired, c.fired) {

@@ -12,13 +12,14 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/policy"
 )
 
 // derivedPull is what was made of a state.
 type derivedPull struct {
-	state    PullState
+	state    forge.PullState
 	mergedAt time.Time
 	events   []event.Message
 }
@@ -133,7 +134,7 @@ func (o *Observer) derive() []event.Message {
 }
 
 // derivedOf are the events of a pull request, made anew when it changed.
-func (o *Observer) derivedOf(p PullState) []event.Message {
+func (o *Observer) derivedOf(p forge.PullState) []event.Message {
 	mergedAt := o.mergedAt(p)
 	known, ok := o.derived[p.Number]
 	if !ok || !known.mergedAt.Equal(mergedAt) || !reflect.DeepEqual(known.state, p) {
@@ -146,7 +147,7 @@ func (o *Observer) derivedOf(p PullState) []event.Message {
 
 // derivePull makes the events of a pull request, in their order. Of one that was revised nobody can say any more what it
 // was opened with.
-func (o *Observer) derivePull(p PullState, mergedAt time.Time, show func(event.Message)) {
+func (o *Observer) derivePull(p forge.PullState, mergedAt time.Time, show func(event.Message)) {
 	c := event.Change{Number: p.Number, URI: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Chain: p.Says.Chain, Require: string(p.Says.Require.Known()), At: p.Created}
 	for _, u := range p.Updates() {
 		c.Updates = append(c.Updates, o.update(u))
@@ -182,7 +183,7 @@ func (o *Observer) derivePull(p PullState, mergedAt time.Time, show func(event.M
 
 // mergedAt is when a pull request was merged, as the run that merged it recorded it: what the forge answers to a merge and
 // what it shows afterwards may be a second apart.
-func (o *Observer) mergedAt(p PullState) time.Time {
+func (o *Observer) mergedAt(p forge.PullState) time.Time {
 	for _, v := range o.ledger.Values {
 		if v.Commit == p.SHA {
 			return v.At
@@ -192,7 +193,7 @@ func (o *Observer) mergedAt(p PullState) time.Time {
 }
 
 // deriveFound makes the events of the versions that a pull request says it was made for.
-func (o *Observer) deriveFound(p PullState, updates []event.Update, at time.Time, show func(event.Message)) {
+func (o *Observer) deriveFound(p forge.PullState, updates []event.Update, at time.Time, show func(event.Message)) {
 	for i, u := range updates[:min(len(updates), event.MaxUpdates)] {
 		reason := cmp.Or(strings.TrimSpace(p.Says.Updates[i].Reason), string(policy.NewestMatch))
 		show(o.teller.Found(event.Find{Update: u, Policy: reason, Announced: o.announced(u.Artifact), Chain: p.Says.Chain, At: at}))

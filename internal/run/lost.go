@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
@@ -34,7 +35,7 @@ type PendingMerge struct {
 
 // Forgotten says whether the ledger got lost: nothing is recorded, and pull requests of ours were merged, or the history of
 // the base has commits of ours. Nil is a ledger, or a profile in which nothing was merged yet.
-func Forgotten(ctx context.Context, forge Forge, base string, known ledger.Ledger, pulls []PullState, now time.Time) (*Lost, error) {
+func Forgotten(ctx context.Context, f forge.Forge, base string, known ledger.Ledger, pulls []forge.PullState, now time.Time) (*Lost, error) {
 	if !known.Empty() {
 		return nil, nil
 	}
@@ -45,7 +46,7 @@ func Forgotten(ctx context.Context, forge Forge, base string, known ledger.Ledge
 		}
 	}
 	if len(merges) == 0 {
-		commits, err := forge.OwnCommits(ctx, base)
+		commits, err := f.OwnCommits(ctx, base)
 		if err != nil {
 			return nil, err
 		}
@@ -67,16 +68,16 @@ func Forgotten(ctx context.Context, forge Forge, base string, known ledger.Ledge
 
 // again returns the ledger, read once more when there seemed to be none although pawl merged something: another run may have
 // begun it, and merged, after it was read here and before the pull requests were.
-func again(ctx context.Context, forge Forge, known ledger.Ledger, pulls []PullState) (ledger.Ledger, error) {
-	if !known.Empty() || !slices.ContainsFunc(pulls, func(p PullState) bool { return p.Merged }) {
+func again(ctx context.Context, f forge.Forge, known ledger.Ledger, pulls []forge.PullState) (ledger.Ledger, error) {
+	if !known.Empty() || !slices.ContainsFunc(pulls, func(p forge.PullState) bool { return p.Merged }) {
 		return known, nil
 	}
-	return forge.Ledger(ctx)
+	return f.Ledger(ctx)
 }
 
 // Accept is how a ledger begins anew after its loss: with what pull requests tell of values and rejected versions, and with
 // a person's word that everything that was merged is deployed. A ledger that is there stays as it is.
-func Accept(pulls []PullState, digests map[string]string, word ledger.Acceptance) ledger.Transition {
+func Accept(pulls []forge.PullState, digests map[string]string, word ledger.Acceptance) ledger.Transition {
 	return func(l ledger.Ledger) ledger.Ledger {
 		if !l.Empty() {
 			return l
@@ -86,16 +87,16 @@ func Accept(pulls []PullState, digests map[string]string, word ledger.Acceptance
 }
 
 // Everything reads all our pull requests from the configured branch.
-func Everything(ctx context.Context, forge Forge) ([]PullState, error) {
-	var all []PullState
+func Everything(ctx context.Context, f forge.Forge) ([]forge.PullState, error) {
+	var all []forge.PullState
 	for page, more := 1, true; more; page++ {
-		var pulls []PullState
+		var pulls []forge.PullState
 		var err error
-		if pulls, more, err = forge.Recent(ctx, page); err != nil {
+		if pulls, more, err = f.Recent(ctx, page); err != nil {
 			return nil, err
 		}
 		all = append(all, pulls...)
 	}
-	slices.SortStableFunc(all, func(a, b PullState) int { return b.Number - a.Number })
+	slices.SortStableFunc(all, func(a, b forge.PullState) int { return b.Number - a.Number })
 	return all, nil
 }

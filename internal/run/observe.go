@@ -16,6 +16,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/source"
 )
@@ -57,7 +58,7 @@ type Observer struct {
 	queries []event.Query
 	// pulls and ledger are the forge as it is now, to the knowledge of this run; before are the ids of what they showed
 	// at first, nil until then.
-	pulls  map[int]PullState
+	pulls  map[int]forge.PullState
 	ledger *ledger.Ledger
 	before map[string]bool
 	// derived are the events of the pull requests as they were looked at last.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -25,16 +26,16 @@ func (s *shelf) Settled() map[string][]string { return map[string][]string{"shel
 
 // archive is a forge that shows pull requests and a ledger.
 type archive struct {
-	run.Forge
-	pulls  []run.PullState
+	forge.Forge
+	pulls  []forge.PullState
 	ledger ledger.Ledger
 }
 
-func (a *archive) Recent(context.Context, int) ([]run.PullState, bool, error) {
+func (a *archive) Recent(context.Context, int) ([]forge.PullState, bool, error) {
 	return a.pulls, false, nil
 }
-func (a *archive) Ledger(context.Context) (ledger.Ledger, error)     { return a.ledger, nil }
-func (a *archive) Withdraw(context.Context) ([]run.PullState, error) { return nil, nil }
+func (a *archive) Ledger(context.Context) (ledger.Ledger, error)       { return a.ledger, nil }
+func (a *archive) Withdraw(context.Context) ([]forge.PullState, error) { return nil, nil }
 func (a *archive) Record(_ context.Context, next ledger.Transition) error {
 	a.ledger = next(a.ledger)
 	return nil
@@ -44,7 +45,7 @@ func (a *archive) Record(_ context.Context, next ledger.Transition) error {
 func week(at time.Time, pulls, updates int) *archive {
 	a := &archive{}
 	for n := pulls; n > 0; n-- {
-		p := run.PullState{
+		p := forge.PullState{
 			Number: n, URL: fmt.Sprintf("https://github.com/o/r/pull/%d", n), Branch: "pawl/update", Title: "updates", Merged: true,
 			SHA: fmt.Sprintf("%040d", n), Created: at.Add(-time.Duration(n) * time.Hour), At: at.Add(-time.Duration(n)*time.Hour + time.Minute),
 			Says: change.Metadata{Schema: change.MetadataSchema, Chain: fmt.Sprint("chain-", n)},

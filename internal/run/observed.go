@@ -9,6 +9,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/source"
@@ -36,15 +37,15 @@ func (l observedLister) List(ctx context.Context, q source.Query) (source.Listin
 }
 
 // Forge returns a Forge whose steps are told.
-func (o *Observer) Forge(f Forge) Forge { return observedForge{f, o} }
+func (o *Observer) Forge(f forge.Forge) forge.Forge { return observedForge{f, o} }
 
 type observedForge struct {
-	Forge
+	forge.Forge
 	*Observer
 }
 
 // Recent shows the pull requests, of which earlier runs may have told nobody.
-func (f observedForge) Recent(ctx context.Context, page int) ([]PullState, bool, error) {
+func (f observedForge) Recent(ctx context.Context, page int) ([]forge.PullState, bool, error) {
 	pulls, more, err := f.Forge.Recent(ctx, page)
 	if err == nil {
 		f.see(page == 1, pulls)
@@ -53,7 +54,7 @@ func (f observedForge) Recent(ctx context.Context, page int) ([]PullState, bool,
 }
 
 // Numbered shows those that the ledger knows.
-func (f observedForge) Numbered(ctx context.Context, numbers ...int) ([]PullState, error) {
+func (f observedForge) Numbered(ctx context.Context, numbers ...int) ([]forge.PullState, error) {
 	pulls, err := f.Forge.Numbered(ctx, numbers...)
 	if err == nil {
 		f.see(false, pulls)
@@ -62,11 +63,11 @@ func (f observedForge) Numbered(ctx context.Context, numbers ...int) ([]PullStat
 }
 
 // see notes pull requests that say what they hold; anew forgets what was seen before.
-func (o *Observer) see(anew bool, pulls []PullState) {
+func (o *Observer) see(anew bool, pulls []forge.PullState) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if anew || o.pulls == nil {
-		o.pulls = map[int]PullState{}
+		o.pulls = map[int]forge.PullState{}
 	}
 	for _, p := range pulls {
 		if p.Says.Schema != "" {
@@ -89,11 +90,11 @@ func (f observedForge) Ledger(ctx context.Context) (ledger.Ledger, error) {
 }
 
 // Propose tells of the versions that were found, and of what became of the pull request.
-func (f observedForge) Propose(ctx context.Context, set change.Set, text PullText) (Pull, error) {
+func (f observedForge) Propose(ctx context.Context, set change.Set, text forge.PullText) (forge.Pull, error) {
 	f.look(f.catchUp)
 	pull, err := f.Forge.Propose(ctx, set, text)
 	f.look(func() {
-		if !errors.Is(err, ErrMoved) && pull.Done != "unchanged" {
+		if !errors.Is(err, forge.ErrMoved) && pull.Done != "unchanged" {
 			f.tellFound(set)
 		}
 		if err != nil {
@@ -108,7 +109,7 @@ func (f observedForge) Propose(ctx context.Context, set change.Set, text PullTex
 }
 
 // Merge tells how the pull request ended.
-func (f observedForge) Merge(ctx context.Context, pull Pull, message change.Message, authorize Authorizer, before func(ctx context.Context, later bool) error) (Merge, error) {
+func (f observedForge) Merge(ctx context.Context, pull forge.Pull, message change.Message, authorize forge.Authorizer, before func(ctx context.Context, later bool) error) (forge.Merge, error) {
 	merge, err := f.Forge.Merge(ctx, pull, message, authorize, before)
 	f.look(func() {
 		p, known := f.pulls[pull.Number]
@@ -128,7 +129,7 @@ func (f observedForge) Merge(ctx context.Context, pull Pull, message change.Mess
 }
 
 // Withdraw tells of the pull requests that were closed because nothing is left to change.
-func (f observedForge) Withdraw(ctx context.Context) ([]PullState, error) {
+func (f observedForge) Withdraw(ctx context.Context) ([]forge.PullState, error) {
 	f.look(f.catchUp)
 	closed, err := f.Forge.Withdraw(ctx)
 	f.look(func() {
@@ -180,7 +181,7 @@ func (o *Observer) deliver(ctx context.Context) {
 }
 
 // show notes how a pull request is now, and tells what is new about it.
-func (o *Observer) show(p PullState) {
+func (o *Observer) show(p forge.PullState) {
 	if o.pulls == nil {
 		return
 	}

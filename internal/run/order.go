@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
@@ -36,7 +37,7 @@ type relation struct{ tip, commit string }
 
 // fact is what the forge says of a commit of which only the ledger tells; none when it is not on the base branch.
 type fact struct {
-	commit Commit
+	commit forge.Commit
 	none   bool
 }
 
@@ -213,12 +214,12 @@ func (t *turns) check(ctx context.Context, p picks) error {
 
 // believed returns the commit of a refused trigger as the forge tells of it; false when that is not known yet, or when the
 // ledger says something else.
-func (t *turns) believed(p *picks, c ledger.Claim) (Commit, bool) {
+func (t *turns) believed(p *picks, c ledger.Claim) (forge.Commit, bool) {
 	known, ok := t.facts[c.Commit]
 	if !ok {
 		t.where(p, c.Commit)
 		p.checks = append(p.checks, c)
-		return Commit{}, false
+		return forge.Commit{}, false
 	}
 	wrong := ""
 	switch {
@@ -232,10 +233,10 @@ func (t *turns) believed(p *picks, c ledger.Claim) (Commit, bool) {
 	switch {
 	case wrong != "" && !t.Retry:
 		t.distrust(c, wrong)
-		return Commit{}, false
+		return forge.Commit{}, false
 	case known.none: // a person has seen it
 		p.cover(ledger.Claim{Commit: c.Commit, Project: c.Project, CoveredBy: nobody})
-		return Commit{}, false
+		return forge.Commit{}, false
 	}
 	commit := known.commit
 	commit.Pull, commit.Chain = c.Pull, c.Chain

@@ -10,6 +10,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/plan"
@@ -17,7 +18,7 @@ import (
 )
 
 // set is the plan as a change of the base.
-func (r Runner) set(profile Profile, plan plan.Plan) change.Set {
+func (r Runner) set(profile forge.Profile, plan plan.Plan) change.Set {
 	s := change.Set{Base: profile.BaseSHA, Updates: plan.Changes, Files: plan.Files, Upstream: r.Upstream, Chain: r.Chain, Words: r.Words}
 	if open, ok := r.open(); ok {
 		s = r.replaces(open, s)
@@ -38,16 +39,16 @@ func (r Runner) set(profile Profile, plan plan.Plan) change.Set {
 }
 
 // open is our newest pull request that is open.
-func (r Runner) open() (PullState, bool) {
-	at := slices.IndexFunc(r.pulls, PullState.Open)
+func (r Runner) open() (forge.PullState, bool) {
+	at := slices.IndexFunc(r.pulls, forge.PullState.Open)
 	if at < 0 {
-		return PullState{}, false
+		return forge.PullState{}, false
 	}
 	return r.pulls[at], true
 }
 
 // replaces makes a set the next revision of an open pull request: the chain stays what it was when that was opened.
-func (r Runner) replaces(open PullState, s change.Set) change.Set {
+func (r Runner) replaces(open forge.PullState, s change.Set) change.Set {
 	if open.Says.Chain != "" && len(open.Says.Chain) <= change.MaxChain {
 		s.Chain = open.Says.Chain
 	}
@@ -63,12 +64,12 @@ func (r Runner) replaces(open PullState, s change.Set) change.Set {
 }
 
 // text is what the pull request says of the set, and where it goes on.
-func (r Runner) text(set change.Set) (PullText, error) {
+func (r Runner) text(set change.Set) (forge.PullText, error) {
 	body, err := change.Body(set, r.Require)
 	if err != nil {
-		return PullText{}, fmt.Errorf("describing the change: %w", err)
+		return forge.PullText{}, fmt.Errorf("describing the change: %w", err)
 	}
-	text := PullText{Message: change.CommitMessage(set), Title: change.Title(set), Body: body, Heads: r.Ledger.Heads()}
+	text := forge.PullText{Message: change.CommitMessage(set), Title: change.Title(set), Body: body, Heads: r.Ledger.Heads()}
 	if open, ok := r.open(); ok {
 		if record, _ := r.Ledger.PullOf(open.Number); record.Head == open.HeadSHA {
 			text.Branch = open.Branch
@@ -124,27 +125,27 @@ func (r Runner) preview(set change.Set) (*Preview, error) {
 }
 
 // propose makes the one pull request say and do what the set does; a set without updates withdraws it.
-func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (Pull, error) {
+func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (forge.Pull, error) {
 	if len(set.Updates) == 0 {
 		closed, err := r.Forge.Withdraw(ctx)
 		for _, p := range closed {
 			report.Withdrawn = append(report.Withdrawn, p.Number)
 		}
 		if err != nil {
-			return Pull{}, err
+			return forge.Pull{}, err
 		}
-		return Pull{}, r.disarmOthers(ctx, 0, report)
+		return forge.Pull{}, r.disarmOthers(ctx, 0, report)
 	}
 	text, err := r.text(set)
 	if err != nil {
-		return Pull{}, err
+		return forge.Pull{}, err
 	}
 	if err := r.disarmOlder(ctx, set, report); err != nil {
-		return Pull{}, err
+		return forge.Pull{}, err
 	}
 	pull, err := r.Forge.Propose(ctx, set, text)
 	if err != nil {
-		return Pull{}, err
+		return forge.Pull{}, err
 	}
 	report.Pull = &pull
 	return pull, r.disarmOthers(ctx, pull.Number, report)
@@ -152,10 +153,10 @@ func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (Pu
 
 // merge merges the pull request when change.Authorize grants it, and records what was written. again means that the plan
 // has to be made anew.
-func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull Pull, confirmed []ledger.Value, manifests []manifest.Manifest, report *Report) (again bool, err error) {
+func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set, pull forge.Pull, confirmed []ledger.Value, manifests []manifest.Manifest, report *Report) (again bool, err error) {
 	view := change.View{Ledger: r.Ledger, Manifests: digests(manifests), Order: policy.Compare}
 	before := r.before(ctx, pull, set)
-	merged, err := r.Forge.Merge(ctx, pull, change.CommitMessage(set), func(s State) (now, later change.Decision) {
+	merged, err := r.Forge.Merge(ctx, pull, change.CommitMessage(set), func(s forge.State) (now, later change.Decision) {
 		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent}
 		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm}
 		return change.Authorize(set, s.Pull, checks, view, rules), change.MayArm(set, s.Pull, checks, view, rules)
@@ -166,7 +167,7 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 	report.Merge = &merged
 	if merged.Outcome == "merged" {
 		written := set.Written(merged.SHA, digests(manifests), merged.At)
-		commit := Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.CommitMessage(set).Subject, At: merged.At, Pull: pull.Number, Chain: set.Chain, Own: true}
+		commit := forge.Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.CommitMessage(set).Subject, At: merged.At, Pull: pull.Number, Chain: set.Chain, Own: true}
 		for _, f := range set.Files {
 			commit.Changed = append(commit.Changed, f.Path)
 		}
@@ -190,7 +191,7 @@ func (r Runner) merge(ctx context.Context, profile Profile, set change.Set, pull
 // very run opened from the configured branch needs no word before: it is found there, and GitHub merges the head that is
 // named and no other. Where there is no ledger it is
 // written at once, while the merge is prepared.
-func (r Runner) before(ctx context.Context, pull Pull, set change.Set) func(ctx context.Context, later bool) error {
+func (r Runner) before(ctx context.Context, pull forge.Pull, set change.Set) func(ctx context.Context, later bool) error {
 	next := r.keeps(pull, set)
 	write := &errand{do: func() error { return r.Forge.Record(ctx, next) }, done: make(chan struct{})}
 	if next != nil && r.fresh {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
 )
@@ -21,12 +22,12 @@ const (
 // learn reads what became of our pull requests: those on the first page of the list, as many of the earlier ones as the
 // ledger has not seen the end of, and those that it knows as open. Each merge that may not be what was planned is looked
 // at.
-func learn(ctx context.Context, forge Forge, known ledger.Ledger, pulls []PullState, more bool) ([]PullState, error) {
-	news := func(p PullState) bool { return !p.Withdrawn && !known.Learned(p.Number) }
+func learn(ctx context.Context, f forge.Forge, known ledger.Ledger, pulls []forge.PullState, more bool) ([]forge.PullState, error) {
+	news := func(p forge.PullState) bool { return !p.Withdrawn && !known.Learned(p.Number) }
 	for page := 2; more && slices.ContainsFunc(pulls, news); page++ {
-		var earlier []PullState
+		var earlier []forge.PullState
 		var err error
-		if earlier, more, err = forge.Recent(ctx, page); err != nil {
+		if earlier, more, err = f.Recent(ctx, page); err != nil {
 			return nil, err
 		}
 		pulls = append(pulls, earlier...)
@@ -35,28 +36,28 @@ func learn(ctx context.Context, forge Forge, known ledger.Ledger, pulls []PullSt
 		}
 	}
 	lacking := slices.DeleteFunc(known.OpenPulls(), func(n int) bool {
-		return slices.ContainsFunc(pulls, func(p PullState) bool { return p.Number == n })
+		return slices.ContainsFunc(pulls, func(p forge.PullState) bool { return p.Number == n })
 	})
 	if lacking = lacking[:min(len(lacking), maxAsked)]; len(lacking) > 0 {
-		found, err := forge.Numbered(ctx, lacking...)
+		found, err := f.Numbered(ctx, lacking...)
 		if err != nil {
 			return nil, err
 		}
 		pulls = append(pulls, found...)
 	}
 	for i := range pulls {
-		if err := judge(ctx, forge, known, &pulls[i]); err != nil {
+		if err := judge(ctx, f, known, &pulls[i]); err != nil {
 			return nil, err
 		}
 	}
-	slices.SortStableFunc(pulls, func(a, b PullState) int { return b.Number - a.Number })
+	slices.SortStableFunc(pulls, func(a, b forge.PullState) int { return b.Number - a.Number })
 	return pulls, nil
 }
 
 // judge says whether a merge is one of pawl's that is not what pawl planned. A merge of a person is the person's. One of
 // the head that the ledger names, or of a pull request that it knows nothing of and that was never armed, is what was
 // planned: GitHub merges no other head than the one that a request names.
-func judge(ctx context.Context, forge Forge, known ledger.Ledger, p *PullState) error {
+func judge(ctx context.Context, f forge.Forge, known ledger.Ledger, p *forge.PullState) error {
 	record, recorded := known.PullOf(p.Number)
 	switch {
 	case !p.Merged, recorded && (record.End == ledger.EndMerged || record.Head == p.HeadSHA):
@@ -64,7 +65,7 @@ func judge(ctx context.Context, forge Forge, known ledger.Ledger, p *PullState) 
 	case !recorded && (!p.Armed || known.Learned(p.Number) || known.Knows(p.SHA)):
 		return nil
 	}
-	found, err := forge.Numbered(ctx, p.Number)
+	found, err := f.Numbered(ctx, p.Number)
 	if err != nil || len(found) == 0 {
 		return err
 	}
@@ -72,7 +73,7 @@ func judge(ctx context.Context, forge Forge, known ledger.Ledger, p *PullState) 
 		return nil
 	}
 	p.BaseSHA = found[0].BaseSHA
-	diff, own, err := forge.MergedDiff(ctx, *p)
+	diff, own, err := f.MergedDiff(ctx, *p)
 	if err != nil {
 		return err
 	}
@@ -84,7 +85,7 @@ func judge(ctx context.Context, forge Forge, known ledger.Ledger, p *PullState) 
 
 // heldBy is what a pull request holds: what the ledger recorded when it was pushed. What its body says counts where the
 // ledger knows nothing, and beside it where the branch is not at what was recorded.
-func heldBy(p PullState, l ledger.Ledger) []change.Update {
+func heldBy(p forge.PullState, l ledger.Ledger) []change.Update {
 	record, recorded := l.PullOf(p.Number)
 	if !recorded {
 		return p.Updates()
@@ -105,7 +106,7 @@ func heldBy(p PullState, l ledger.Ledger) []change.Update {
 }
 
 // endOf is how it ended, in the ledger's words; empty while it is open.
-func endOf(p PullState) string {
+func endOf(p forge.PullState) string {
 	switch {
 	case p.Open():
 		return ""
@@ -120,11 +121,11 @@ func endOf(p PullState) string {
 
 // lessons is what earlier pull requests mean for the ledger: those that people closed are vetoes, those that were merged
 // after the run that proposed them had ended, or was killed, wrote their values. What the ledger knows already stays.
-func lessons(pulls []PullState, manifests []manifest.Manifest) ledger.Transition {
+func lessons(pulls []forge.PullState, manifests []manifest.Manifest) ledger.Transition {
 	return lessonsOf(pulls, digests(manifests))
 }
 
-func lessonsOf(pulls []PullState, digests map[string]string) ledger.Transition {
+func lessonsOf(pulls []forge.PullState, digests map[string]string) ledger.Transition {
 	return func(l ledger.Ledger) ledger.Ledger {
 		for _, p := range slices.Backward(pulls) { // the oldest first
 			if record, _ := l.PullOf(p.Number); p.Open() || record.End == endOf(p) || l.Learned(p.Number) && record.Number == 0 {
@@ -137,7 +138,7 @@ func lessonsOf(pulls []PullState, digests map[string]string) ledger.Transition {
 }
 
 // lessonOf is what the end of one pull request means.
-func lessonOf(p PullState, l ledger.Ledger, digests map[string]string) ledger.Ledger {
+func lessonOf(p forge.PullState, l ledger.Ledger, digests map[string]string) ledger.Ledger {
 	set := change.Set{Updates: heldBy(p, l)}
 	switch {
 	case p.Withdrawn:
@@ -154,7 +155,7 @@ func lessonOf(p PullState, l ledger.Ledger, digests map[string]string) ledger.Le
 }
 
 // settledAs is what the ledger records of its end.
-func settledAs(p PullState, l ledger.Ledger) ledger.Pull {
+func settledAs(p forge.PullState, l ledger.Ledger) ledger.Pull {
 	record, recorded := l.PullOf(p.Number)
 	s := ledger.Pull{Number: p.Number, Branch: p.Branch, Head: p.HeadSHA, At: p.At, End: endOf(p), Commit: p.SHA}
 	switch {
@@ -177,8 +178,8 @@ func settledAs(p PullState, l ledger.Ledger) ledger.Pull {
 }
 
 // commitOf is what projects are told of a merge.
-func commitOf(p PullState, l ledger.Ledger) Commit {
-	c := Commit{SHA: p.SHA, URL: commitURL(p.URL, p.SHA), Message: p.Title, At: p.At, Pull: p.Number, Chain: p.Says.Chain}
+func commitOf(p forge.PullState, l ledger.Ledger) forge.Commit {
+	c := forge.Commit{SHA: p.SHA, URL: commitURL(p.URL, p.SHA), Message: p.Title, At: p.At, Pull: p.Number, Chain: p.Says.Chain}
 	if record, _ := l.PullOf(p.Number); record.Head == p.HeadSHA {
 		c.Changed = record.Files
 	}
@@ -187,7 +188,7 @@ func commitOf(p PullState, l ledger.Ledger) Commit {
 }
 
 // keep is what the ledger records of the pull request that was just pushed.
-func keep(pull Pull, set change.Set, at time.Time) ledger.Pull {
+func keep(pull forge.Pull, set change.Set, at time.Time) ledger.Pull {
 	p := set.Holds()
 	p.Number, p.Branch, p.Head, p.At = pull.Number, pull.Branch, pull.HeadSHA, at.UTC().Truncate(time.Second)
 	return p
@@ -216,21 +217,21 @@ func UnplannedOf(l ledger.Ledger, d *Deployment) []Unplanned {
 
 // Brings reports whether pipelines may be fired for the commits: one that starts now reads the branch's head, and so brings a
 // merge that is not what pawl planned, which only a later merge may do.
-func Brings(l ledger.Ledger, commits []Commit) bool {
+func Brings(l ledger.Ledger, commits []forge.Commit) bool {
 	held := l.Unplanned()
-	return len(held) == 0 || slices.ContainsFunc(commits, func(c Commit) bool {
+	return len(held) == 0 || slices.ContainsFunc(commits, func(c forge.Commit) bool {
 		return !slices.ContainsFunc(held, func(p ledger.Pull) bool { return c.SHA == p.Commit || !c.At.After(p.At) })
 	})
 }
 
 // Learn returns the ledger with what became of the pull requests, for a run that records nothing of it. Where there is no
 // ledger it stays empty.
-func Learn(ctx context.Context, forge Forge, known ledger.Ledger, pulls []PullState) (ledger.Ledger, error) {
-	known, err := again(ctx, forge, known, pulls)
+func Learn(ctx context.Context, f forge.Forge, known ledger.Ledger, pulls []forge.PullState) (ledger.Ledger, error) {
+	known, err := again(ctx, f, known, pulls)
 	if err != nil {
 		return known, err
 	}
-	pulls, err = learn(ctx, forge, known, pulls, false)
+	pulls, err = learn(ctx, f, known, pulls, false)
 	if err != nil || known.Empty() {
 		return known, err
 	}
@@ -295,7 +296,7 @@ func (r *Runner) armsNothing() bool { return r.NoArm || r.Require.Mode == change
 
 // revised reports that the pull request says for itself that it was changed, at a time that can be true: people may have
 // changed what it says, and no two clocks agree.
-func revised(p PullState, now time.Time) bool {
+func revised(p forge.PullState, now time.Time) bool {
 	const apart = 24 * time.Hour
 	r := p.Says.Revised
 	return r != nil && r.Pull == p.Number && r.At.After(p.Created.Add(-apart)) && r.At.Before(now.Add(apart))

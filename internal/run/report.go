@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/plan"
 )
 
@@ -27,10 +28,10 @@ type Report struct {
 	Plan plan.Plan `json:"plan,omitzero"`
 	// Preview is what a dry run would propose; Pull what was proposed, Withdrawn the pull requests that were closed
 	// because nothing is left to change; Merge what became of the pull request.
-	Preview   *Preview `json:"preview,omitempty"`
-	Pull      *Pull    `json:"pull,omitempty"`
-	Withdrawn []int    `json:"withdrawn,omitempty"`
-	Merge     *Merge   `json:"merge,omitempty"`
+	Preview   *Preview     `json:"preview,omitempty"`
+	Pull      *forge.Pull  `json:"pull,omitempty"`
+	Withdrawn []int        `json:"withdrawn,omitempty"`
+	Merge     *forge.Merge `json:"merge,omitempty"`
 	// Disarmed are the pull requests whose auto-merge, or place in the merge queue, was taken back.
 	Disarmed []int `json:"disarmed,omitempty"`
 	// Lost says that there is no ledger although there was one; then nothing is merged and nothing is fired. Unplanned are

@@ -14,6 +14,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -57,12 +58,12 @@ func full(t *testing.T) run.Report {
 		Incoming: &run.Incoming{ID: "1", Source: "https://ci.example", Type: "dev.cdevents.artifact.published", Chain: "c", Artifact: "pkg:oci/a", Reason: "r", Ignored: "i"},
 		Started:  at, Duration: 1.5, Rounds: 1, Plan: plan,
 		Preview:   &run.Preview{Title: "a 1 -> 2", Body: "| a |\n", Message: "a 1 -> 2\n"},
-		Pull:      &run.Pull{Number: 2, URL: "https://github.com/o/r/pull/2", Branch: "pawl/update-2", HeadSHA: sha, Done: "opened", Foreign: []string{"pawl/update"}},
+		Pull:      &forge.Pull{Number: 2, URL: "https://github.com/o/r/pull/2", Branch: "pawl/update-2", HeadSHA: sha, Done: "opened", Foreign: []string{"pawl/update"}},
 		Withdrawn: []int{1},
 		Chain:     "b6c7911f-9c38-5627-90eb-4dbeeb247ebe",
 		Events:    []json.RawMessage{json.RawMessage(`{"context":{},"subject":{}}`)},
 		Delivery:  []run.Delivery{{Sink: "file", Delivered: 1, Dead: 1, Waiting: 1, Detail: "d"}},
-		Merge: &run.Merge{Outcome: "merged", SHA: sha, At: at, By: "direct", Detail: "d", Hint: "h",
+		Merge: &forge.Merge{Outcome: "merged", SHA: sha, At: at, By: "direct", Detail: "d", Hint: "h",
 			Decision: change.Decision{Verdict: change.Granted, Code: change.Authorized, Detail: "d", Hint: "h"}},
 		Calls: 9, Steps: []run.Step{{Name: "read", Duration: 0.5, Calls: 4, Writes: 1}}, Expires: at,
 	}
@@ -196,8 +197,8 @@ func TestReportSchemaText(t *testing.T) {
 		node node
 		form any
 	}{
-		"report": {root.node, run.Report{}}, "preview": {root.Defs["preview"], run.Preview{}}, "pull": {root.Defs["pull"], run.Pull{}},
-		"merge": {root.Defs["merge"], run.Merge{}}, "decision": {root.Defs["decision"], change.Decision{}}, "incoming": {root.Defs["incoming"], run.Incoming{}}, "delivery": {root.Defs["delivery"], run.Delivery{}}, "step": {root.Defs["step"], run.Step{}},
+		"report": {root.node, run.Report{}}, "preview": {root.Defs["preview"], run.Preview{}}, "pull": {root.Defs["pull"], forge.Pull{}},
+		"merge": {root.Defs["merge"], forge.Merge{}}, "decision": {root.Defs["decision"], change.Decision{}}, "incoming": {root.Defs["incoming"], run.Incoming{}}, "delivery": {root.Defs["delivery"], run.Delivery{}}, "step": {root.Defs["step"], run.Step{}},
 		"deploy": {root.Defs["deploy"], run.Deploy{}}, "trigger": {root.Defs["trigger"], run.Trigger{}}, "previewTrigger": {root.Defs["previewTrigger"], run.PreviewTrigger{}},
 	} {
 		for field := range reflect.TypeOf(of.form).Fields() {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/plan"
@@ -30,7 +31,7 @@ const pickUp = 7 * 24 * time.Hour
 // projects deploy what was merged.
 type Runner struct {
 	plan.Planner
-	Forge Forge
+	Forge forge.Forge
 	// Deployment fires the pipelines; nil leaves that to others.
 	Deployment *Deployment
 	// Ask returns a Lister that has not asked anything yet. A run that starts over asks anew: it has just learned that
@@ -63,7 +64,7 @@ type Runner struct {
 	// Clock is the time of each step.
 	Clock func() time.Time
 	// pulls are the earlier pull requests of a round, the newest first.
-	pulls []PullState
+	pulls []forge.PullState
 	// fresh reports that there is no ledger yet, forgotten that there should be one.
 	fresh     bool
 	forgotten *Lost
@@ -87,7 +88,7 @@ func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report,
 			r.Lister = r.Ask()
 		}
 	}
-	return report, fmt.Errorf("updating the profile: %w %d times", ErrMoved, maxRounds)
+	return report, fmt.Errorf("updating the profile: %w %d times", forge.ErrMoved, maxRounds)
 }
 
 // round is one attempt on the base as it is now; again means that it moved.
@@ -117,7 +118,7 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	}
 	pull, err := r.propose(ctx, set, report)
 	meter.done("propose")
-	if errors.Is(err, ErrMoved) {
+	if errors.Is(err, forge.ErrMoved) {
 		return true, nil
 	}
 	if err != nil {
@@ -134,7 +135,7 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 
 // prepare learns what became of earlier pull requests, disarms those that must not merge by themselves, and makes the base's
 // files the ones that are planned on.
-func (r *Runner) prepare(ctx context.Context, profile Profile, manifests []manifest.Manifest, report *Report) error {
+func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests []manifest.Manifest, report *Report) error {
 	known, pulls, differ, err := r.look(ctx, profile)
 	if err != nil {
 		return err
@@ -176,7 +177,7 @@ func (r *Runner) learned(ctx context.Context, known ledger.Ledger, manifests []m
 	if r.DryRun || r.Freeze != "" || r.forgotten != nil || reflect.DeepEqual(known, r.Ledger) {
 		return nil
 	}
-	withdrawn := func(p PullState) bool { return p.Withdrawn }
+	withdrawn := func(p forge.PullState) bool { return p.Withdrawn }
 	if urgent := lessons(slices.DeleteFunc(slices.Clone(r.pulls), withdrawn), manifests); reflect.DeepEqual(known, urgent(known)) {
 		r.late = learn // pawl's own closing means nothing: it can ride on another write
 		return nil
@@ -186,7 +187,7 @@ func (r *Runner) learned(ctx context.Context, known ledger.Ledger, manifests []m
 
 // look asks at once for what does not depend on each other: the ledger, earlier pull requests, and which of the own files
 // the base holds otherwise.
-func (r *Runner) look(ctx context.Context, profile Profile) (known ledger.Ledger, pulls []PullState, differ []string, err error) {
+func (r *Runner) look(ctx context.Context, profile forge.Profile) (known ledger.Ledger, pulls []forge.PullState, differ []string, err error) {
 	more := false
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
@@ -233,7 +234,7 @@ func (r Runner) news(confirmed []ledger.Value) ledger.Transition {
 
 // conclude records what was learned and brings what was merged to the projects: by this run, by earlier ones that did not
 // get that far, and by the forge or a person meanwhile.
-func (r Runner) conclude(ctx context.Context, merged *Commit, learned ledger.Transition, report *Report) (err error) {
+func (r Runner) conclude(ctx context.Context, merged *forge.Commit, learned ledger.Transition, report *Report) (err error) {
 	if learned != nil {
 		learned = r.then(r.late, learned)
 	}
@@ -253,8 +254,8 @@ func (r Runner) conclude(ctx context.Context, merged *Commit, learned ledger.Tra
 
 // commits are the merged ones that projects may not have got yet, the oldest first. Left out are those that were merged
 // in pawl's name otherwise than planned, and those from before a person let the ledger begin anew.
-func (r Runner) commits(own *Commit) []Commit {
-	var all []Commit
+func (r Runner) commits(own *forge.Commit) []forge.Commit {
+	var all []forge.Commit
 	for _, p := range r.pulls {
 		record, _ := r.Ledger.PullOf(p.Number)
 		if p.Merged && (own == nil || p.SHA != own.SHA) && r.Clock().Sub(p.At) < pickUp && record.Unplanned == "" && p.At.After(r.Ledger.Since()) {
@@ -264,7 +265,7 @@ func (r Runner) commits(own *Commit) []Commit {
 	if own != nil {
 		all = append(all, *own)
 	}
-	slices.SortStableFunc(all, func(a, b Commit) int { return a.At.Compare(b.At) })
+	slices.SortStableFunc(all, func(a, b forge.Commit) int { return a.At.Compare(b.At) })
 	return all
 }
 
@@ -283,7 +284,7 @@ func (r Runner) then(steps ...ledger.Transition) ledger.Transition {
 }
 
 // keeps records what the pull request holds that was just pushed; nil when the ledger says so already, or there is none.
-func (r Runner) keeps(pull Pull, set change.Set) ledger.Transition {
+func (r Runner) keeps(pull forge.Pull, set change.Set) ledger.Transition {
 	if pull.Number == 0 {
 		return nil
 	}

@@ -13,13 +13,14 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
 // turns is a deployment under way: what it has learned, and what became of what it sent.
 type turns struct {
 	Deployment
-	commits []Commit
+	commits []forge.Commit
 	// learned is still to be recorded; ledger is how it was read last, and stale says that it has to be read again.
 	learned ledger.Transition
 	ledger  ledger.Ledger
@@ -83,7 +84,7 @@ const (
 	maxTries = 5
 )
 
-func newTurns(d Deployment, known ledger.Ledger, commits []Commit, learned ledger.Transition) *turns {
+func newTurns(d Deployment, known ledger.Ledger, commits []forge.Commit, learned ledger.Transition) *turns {
 	t := &turns{Deployment: d, commits: commits, learned: learned, ledger: known, before: map[key]bool{}, places: map[relation]standing{}, facts: map[string]fact{},
 		seen: map[key]sighting{}, verdicts: map[key]verdict{}, faults: map[key]Trigger{}, progress: map[string]*progress{}, sent: map[key]fired{},
 		pause: firstPause, said: map[key]bool{}}
@@ -279,9 +280,9 @@ func (t *turns) report(p picks) *Deploy {
 }
 
 // newest is the given commit that stands highest on the base, as far as that was asked.
-func (t *turns) newest() (Commit, bool) {
+func (t *turns) newest() (forge.Commit, bool) {
 	if len(t.commits) == 0 {
-		return Commit{}, false
+		return forge.Commit{}, false
 	}
 	newest := t.commits[len(t.commits)-1]
 	for _, c := range t.commits {

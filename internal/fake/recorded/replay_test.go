@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/change/github"
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
 // performed are the exchanges whose operation the program performs, each with what it has to make of it.

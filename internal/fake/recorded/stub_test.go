@@ -14,8 +14,8 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/change/github"
 	"github.com/pawl-cd/pawl/internal/fake/recorded"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
