@@ -53,7 +53,7 @@ var allowed = map[string][]string{
 	"internal/source/githubrelease": {"internal/httpx", "internal/source"},
 	"internal/source/gittag":        {"internal/httpx", "internal/source"},
 	"internal/forge":                {"internal/change", "internal/ledger"},
-	"internal/forge/github":         {"internal/change", "internal/forge", "internal/httpx", "internal/ledger", "internal/manifest"},
+	"internal/forge/github":         {"internal/change", "internal/forge", "internal/httpx", "internal/ledger"},
 	"internal/deploy/gitlab":        {"internal/deploy", "internal/httpx"},
 	"internal/dispatch":             {},
 	"internal/dispatch/github":      {"internal/dispatch", "internal/httpx"},

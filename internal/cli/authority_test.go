@@ -141,7 +141,7 @@ func (c scene) play(t *testing.T) {
 	exit, report := s.runWhile(act)
 	got := verdict{exit: exit, value: s.value("a")}
 	if m := report.Merge; m != nil {
-		got.outcome, got.code, got.by = m.Outcome, m.Decision.Code, m.By
+		got.outcome, got.code, got.by = string(m.Outcome), m.Decision.Code, string(m.By)
 	}
 	if got != c.want {
 		t.Errorf("it ended as %+v, want %+v: %+v", got, c.want, report.Merge)

@@ -149,7 +149,7 @@ func (s *demoStep) sum(report run.Report) {
 		s.PullRequest = report.Pull.URL
 	}
 	if report.Merge != nil {
-		s.Merge, s.Commit = report.Merge.Outcome, report.Merge.SHA
+		s.Merge, s.Commit = string(report.Merge.Outcome), report.Merge.SHA
 	}
 	if report.Deploy != nil {
 		s.Triggers = report.Deploy.Triggers

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -157,7 +158,7 @@ func (o *deployOptions) choose(s *session) error {
 
 // commits returns the commit to deploy, none when only what is unknown is to be fired again or nothing was pushed to the
 // base branch.
-func (o *deployOptions) commits(ctx context.Context, s *session, event push, f *gitHub) ([]forge.Commit, error) {
+func (o *deployOptions) commits(ctx context.Context, s *session, event push, f forge.Forge) ([]forge.Commit, error) {
 	c := o.commit
 	c.URL = ""
 	if c.SHA == "" && o.retryUnknown {
@@ -181,11 +182,11 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, f *
 		c = event.fill(c)
 	}
 	if c.Message == "" || c.URL == "" || len(c.Changed) == 0 && !c.All || c.At.IsZero() {
-		full, err := f.commit(ctx, c)
+		found, err := f.Commit(ctx, c.SHA)
 		if err != nil {
 			return nil, &exit{code: Failure, err: err}
 		}
-		c = full
+		c = completed(c, found)
 	}
 	if o.commit.URL != "" && o.commit.URL != c.URL {
 		return nil, &exit{code: Usage, err: fmt.Errorf("--url: the page of the commit %s is %s", c.SHA, c.URL), hint: "leave --url out", topics: []topic{notOnBaseTopic}}
@@ -193,8 +194,18 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, f *
 	return []forge.Commit{c}, onBase(ctx, f, c.SHA)
 }
 
+// completed is a commit whose empty fields are as the forge knows them.
+func completed(c, found forge.Commit) forge.Commit {
+	c.SHA, c.At = found.SHA, found.At
+	c.Message, c.URL = cmp.Or(c.Message, found.Message), cmp.Or(c.URL, found.URL)
+	if len(c.Changed) == 0 {
+		c.Changed, c.All = found.Changed, found.All
+	}
+	return c
+}
+
 // onBase is the error for a commit that is not in the history of the base branch: what is deployed is what was merged.
-func onBase(ctx context.Context, f *gitHub, sha string) error {
+func onBase(ctx context.Context, f forge.Forge, sha string) error {
 	base, err := f.Open(ctx)
 	if err != nil {
 		return &exit{code: Failure, err: err}
@@ -237,7 +248,7 @@ func gitHead(ctx context.Context, root string) (string, error) {
 }
 
 // deploy fires and tells.
-func (o *deployOptions) deploy(ctx context.Context, d *run.Deployment, f *gitHub, story *story, commits []forge.Commit) error {
+func (o *deployOptions) deploy(ctx context.Context, d *run.Deployment, f forge.Forge, story *story, commits []forge.Commit) error {
 	report := run.Report{Schema: run.ReportSchema, Started: o.sys.Now()}
 	story.Started()
 	known, commits, err := o.look(ctx, story.Forge(f), commits, &report)

@@ -18,6 +18,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/send"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -113,21 +114,21 @@ type keptEvent struct {
 }
 
 // kept opens the profile's forge and reads what waits in its ledger.
-func (o *eventsOptions) kept(ctx context.Context, s *session) (*gitHub, []ledger.Pending, error) {
+func (o *eventsOptions) kept(ctx context.Context, s *session) (forge.Forge, []ledger.Pending, error) {
 	s.warnOfSpool()
 	_, client := s.pipeline()
-	forge, err := s.forge(client)
+	f, err := s.forge(client)
 	if err != nil {
 		return nil, nil, err
 	}
-	if _, err := forge.Open(ctx); err != nil {
+	if _, err := f.Open(ctx); err != nil {
 		return nil, nil, failed(err)
 	}
-	known, err := forge.Ledger(ctx)
+	known, err := f.Ledger(ctx)
 	if err != nil {
 		return nil, nil, failed(err)
 	}
-	return forge, known.Pending, nil
+	return f, known.Pending, nil
 }
 
 func (o *eventsOptions) list(ctx context.Context) error {
@@ -136,12 +137,12 @@ func (o *eventsOptions) list(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	forge, pending, err := o.kept(ctx, s)
+	_, pending, err := o.kept(ctx, s)
 	if err != nil {
 		return err
 	}
 	s.orphans(pending)
-	list := keptEvents{Schema: eventsSchema, Directory: forge.ref, Events: []keptEvent{}}
+	list := keptEvents{Schema: eventsSchema, Directory: s.config.Ledger, Events: []keptEvent{}}
 	for _, p := range pending {
 		m, err := run.PendingMessage(p)
 		k := keptEvent{State: "waiting", Sink: p.Sink, ID: p.ID, Type: m.Type, Subject: m.Subject, Chain: m.Chain, Time: m.Time, Event: m.Body}
@@ -214,14 +215,14 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 	if s.forgeToken() == "" {
 		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN or GITHUB_TOKEN (contents: write): the ledger keeps what waits", topics: []topic{noTokenTopic}}
 	}
-	forge, pending, err := o.kept(ctx, s)
+	f, pending, err := o.kept(ctx, s)
 	if err != nil {
 		return err
 	}
 	left := s.orphans(pending)
 	if sender != nil {
 		undelivered, err := o.deliver(ctx, s, sender, pending)
-		if err := errors.Join(err, done.record(ctx, forge, pending)); err != nil {
+		if err := errors.Join(err, done.record(ctx, f, pending)); err != nil {
 			return failed(err)
 		}
 		left += undelivered
@@ -274,7 +275,7 @@ func (s *settledEvents) add(sink string, m event.Message) {
 }
 
 // record takes them out of the ledger, also after an interruption: else they come twice.
-func (s *settledEvents) record(ctx context.Context, forge *gitHub, pending []ledger.Pending) error {
+func (s *settledEvents) record(ctx context.Context, f forge.Forge, pending []ledger.Pending) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.all) == 0 || len(pending) == 0 {
@@ -282,7 +283,7 @@ func (s *settledEvents) record(ctx context.Context, forge *gitHub, pending []led
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), hurry)
 	defer cancel()
-	return forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger {
+	return f.Record(ctx, func(l ledger.Ledger) ledger.Ledger {
 		l, _ = l.Keep(s.all, nil)
 		return l
 	})

@@ -100,7 +100,7 @@ var causes = []struct {
 }{
 	{httpx.ErrSpent, slowTopic}, {httpx.ErrUnknownHost, unknownHostTopic}, {httpx.ErrTLS, tlsTopic}, {httpx.ErrRefused, noConnectionTopic}, {httpx.ErrTimeout, noConnectionTopic},
 	{httpx.ErrConnection, noConnectionTopic}, {httpx.ErrTruncated, noConnectionTopic}, {httpx.ErrTooLarge, strangeTopic}, {httpx.ErrMalformed, strangeTopic},
-	{github.ErrNoToken, noTokenTopic}, {github.ErrMoved, movedTopic}, {forge.ErrMoved, movedTopic},
+	{github.ErrNoToken, noTokenTopic}, {forge.ErrMoved, movedTopic},
 }
 
 // obstacles are the topics of what a person has to change at GitHub.
@@ -219,12 +219,12 @@ func topicsOfDeploy(d *run.Deploy) []topic {
 // topicOfMerge is that of a pull request that is not merged.
 func topicOfMerge(m forge.Merge) topic {
 	code := m.Decision.Code
-	switch github.Outcome(m.Outcome) {
-	case github.Failed:
+	switch m.Outcome {
+	case forge.Failed:
 		return failedTopic
-	case github.Closed:
+	case forge.Closed:
 		return closedTopic
-	case github.Rebuild:
+	case forge.Rebuild:
 		if code != change.BaseMoved {
 			return rebuildTopic
 		}

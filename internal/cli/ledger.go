@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -59,11 +60,11 @@ func (o *acceptOptions) run(ctx context.Context) error {
 		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents: write), or look first with --dry-run", topics: []topic{noTokenTopic}}
 	}
 	_, client := s.pipeline()
-	forge, err := s.forge(client)
+	f, err := s.forge(client)
 	if err != nil {
 		return err
 	}
-	lines, err := o.accept(ctx, s, forge)
+	lines, err := o.accept(ctx, s, f)
 	if is[*change.RefError](err) {
 		return &exit{code: Usage, err: err}
 	}
@@ -74,23 +75,23 @@ func (o *acceptOptions) run(ctx context.Context) error {
 }
 
 // accept writes the ledger, and returns what to say.
-func (o *acceptOptions) accept(ctx context.Context, s *session, forge *gitHub) ([]string, error) {
-	profile, err := forge.Open(ctx)
+func (o *acceptOptions) accept(ctx context.Context, s *session, f forge.Forge) ([]string, error) {
+	profile, err := f.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	known, err := forge.Ledger(ctx)
+	known, err := f.Ledger(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !known.Empty() {
 		return []string{"ledger: it is there, and stays as it is"}, nil
 	}
-	pulls, err := run.Everything(ctx, forge)
+	pulls, err := run.Everything(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	lost, err := run.Forgotten(ctx, forge, profile.BaseSHA, known, pulls, o.sys.Now())
+	lost, err := run.Forgotten(ctx, f, profile.BaseSHA, known, pulls, o.sys.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -105,12 +106,12 @@ func (o *acceptOptions) accept(ctx context.Context, s *session, forge *gitHub) (
 	word := "would be written"
 	if !o.dryRun {
 		word = "written"
-		if err := forge.Record(ctx, next); err != nil {
+		if err := f.Record(ctx, next); err != nil {
 			return nil, err
 		}
 	}
 	then := next(known)
-	lines := []string{fmt.Sprintf("ledger: %s to %s, with %s, %s and %s", word, forge.ref,
+	lines := []string{fmt.Sprintf("ledger: %s to %s, with %s, %s and %s", word, s.config.Ledger,
 		count(len(then.Pulls), "pull request"), count(len(then.Values), "written value"), count(len(then.Vetoes), "rejected version"))}
 	for _, p := range lost.Pending {
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("counts as deployed: %s %s", p.Commit, p.Title)))

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -51,12 +52,12 @@ func (s *session) configuredProjects() []deploy.Project {
 }
 
 // deployment wires the trigger client; nil when there are no projects.
-func (s *session) deployment(client *httpx.Client, forge *gitHub, runName string) *run.Deployment {
+func (s *session) deployment(client *httpx.Client, f forge.Forge, runName string) *run.Deployment {
 	if len(s.projects) == 0 {
 		return nil
 	}
 	return &run.Deployment{
-		Projects: s.projects, Recorder: forge, Base: forge, Ref: s.config.Deploy.Ref, Extra: s.config.Deploy.ExtraPaths, Wait: s.config.Deploy.Wait, Timeout: s.g.timeout,
+		Projects: s.projects, Recorder: f, Base: f, Ref: s.config.Deploy.Ref, Extra: s.config.Deploy.ExtraPaths, Wait: s.config.Deploy.Wait, Timeout: s.g.timeout,
 		Triggerer: gitlab.New(gitlab.Config{HTTP: client, Token: s.env, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep}),
 		Targets:   s.targets(), Run: runName, Workflow: s.g.attempt(runName), Clock: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 		Say: func(text string) { s.g.reporter().say(slog.LevelInfo, text, "") },
@@ -76,7 +77,7 @@ func (s *session) targets() []string {
 }
 
 // deployment is what a run fires after its merge. A dry run sends nothing, so that a secret that is missing is a warning.
-func (o *runOptions) deployment(s *session, client *httpx.Client, forge *gitHub) (*run.Deployment, error) {
+func (o *runOptions) deployment(s *session, client *httpx.Client, f forge.Forge) (*run.Deployment, error) {
 	if s.config.Deploy.By == "push" {
 		return nil, nil
 	}
@@ -86,7 +87,7 @@ func (o *runOptions) deployment(s *session, client *httpx.Client, forge *gitHub)
 		}
 		o.reporter().say(slog.LevelWarn, err.Error(), advice(err))
 	}
-	return s.deployment(client, forge, o.processID(o.runID)), nil
+	return s.deployment(client, f, o.processID(o.runID)), nil
 }
 
 // local is what a run is called that has no name.

@@ -18,6 +18,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/plan"
@@ -151,7 +152,7 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	}
 	return run.Runner{
 		Planner: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
+		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, Method: s.config.Merge.Method, MergeWait: s.config.Merge.Wait, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
 		Words: s.config.Change.Words, Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() plan.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }
@@ -272,7 +273,7 @@ func (o *runOptions) outputs(job actions, report run.Report) error {
 		number, url = fmt.Sprint(p.Number), p.URL
 	}
 	if m := report.Merge; m != nil {
-		merge, sha = m.Outcome, m.SHA
+		merge, sha = string(m.Outcome), m.SHA
 	}
 	return errors.Join(job.output("changes", fmt.Sprint(len(report.Plan.Changes))), job.output("pull-request", number),
 		job.output("pull-request-url", url), job.output("merge", merge), job.output("commit", sha))
@@ -304,8 +305,8 @@ func runLines(report run.Report) []string {
 	}
 	lines = append(lines, mergeLines(report)...)
 	if m := report.Merge; m != nil {
-		line := "merge: " + m.Outcome
-		if m.Outcome != "merged" && m.Decision.Code != "" {
+		line := "merge: " + string(m.Outcome)
+		if m.Outcome != forge.Merged && m.Decision.Code != "" {
 			line += fmt.Sprintf(" (%s)", m.Decision.Code)
 		}
 		for _, part := range []string{m.SHA, m.Detail} {
@@ -366,7 +367,7 @@ func writeRunMarkdown(w *strings.Builder, report run.Report) {
 // ended turns the report into the end of the command.
 func ended(report run.Report) error {
 	topics := slices.Concat(topicsOfMerges(report), topicsOfPlan(report.Plan), topicsOfDeploy(report.Deploy))
-	if m := report.Merge; m != nil && m.Outcome != "merged" && !wanted(m.Decision.Code) {
+	if m := report.Merge; m != nil && m.Outcome != forge.Merged && !wanted(m.Decision.Code) {
 		topics = append(topics, topicOfMerge(*m))
 	}
 	if len(topics) > 0 {

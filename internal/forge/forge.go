@@ -1,3 +1,7 @@
+// Package forge is the port to where the profile's repository lives: the calls that a run makes, in the order in which it
+// makes them, and the values that go through them. Each forge is a package below this one that implements Forge itself. The
+// contract: a ref moves only from the value that was read; nothing that a person pushed is overwritten; no way of merging
+// exists without a grant; every call may be repeated after a crash and then converges.
 package forge
 
 import (
@@ -12,6 +16,9 @@ import (
 // ErrMoved is returned by a Forge when somebody else was faster; everything has to be read again.
 var ErrMoved = errors.New("somebody else was faster")
 
+// ErrNotFound is what a Forge's error is when what was asked for by its name does not exist.
+var ErrNotFound = errors.New("there is no such thing")
+
 // Reader reads files of a commit by their paths; those that it does not have are fs.ErrNotExist.
 type Reader interface {
 	ReadFile(path string) ([]byte, error)
@@ -24,9 +31,9 @@ type Forge interface {
 	Open(ctx context.Context) (Profile, error)
 	// Read returns files of a commit; those that it does not have are absent.
 	Read(ctx context.Context, commit string, paths []string) (Reader, error)
-	// Differs returns the paths of files that a commit holds otherwise, or not at all, and of manifests below the
-	// directories that it holds besides. Nil content means that there is no such file.
-	Differs(ctx context.Context, commit string, files map[string][]byte, dirs []string) ([]string, error)
+	// Differs returns the paths of files that a commit holds otherwise, or not at all, and of those that it holds besides and
+	// that count. Nil content means that there is no such file; without any file nothing differs.
+	Differs(ctx context.Context, commit string, files map[string][]byte, counts func(path string) bool) ([]string, error)
 	// Propose makes the one open pull request hold exactly the set; ErrMoved when the branch moved meanwhile.
 	Propose(ctx context.Context, set change.Set, text PullText) (Pull, error)
 	// Withdraw closes our open pull requests and returns them.
@@ -43,9 +50,16 @@ type Forge interface {
 	OwnCommits(ctx context.Context, tip string) ([]Commit, error)
 	// Disarm takes back what pawl told the forge about a pull request: that it merges by itself. False: there was nothing.
 	Disarm(ctx context.Context, number int) (bool, error)
-	// Merge merges with the permission that authorize gives each time it is asked. before is called before each request that
-	// may end in a merge and before each wait; later says that the forge may merge after the run has ended.
-	Merge(ctx context.Context, pull Pull, message change.Message, authorize Authorizer, before func(ctx context.Context, later bool) error) (Merge, error)
+	// Merge brings a pull request to its end, with the permission that the order's authority gives each time it is asked.
+	Merge(ctx context.Context, order Order) (Merge, error)
+	// Tip is the newest commit of the base branch; Behind counts the commits that tip has and a commit lacks, false when the
+	// commit is not in the history of tip.
+	Tip(ctx context.Context) (string, error)
+	Behind(ctx context.Context, tip, commit string) (int, bool, error)
+	// Commit is what the forge says of a commit; the error is an ErrNotFound when there is none.
+	Commit(ctx context.Context, name string) (Commit, error)
+	// Time is the forge's clock; zero when it says none.
+	Time() time.Time
 	// Ledger reads what earlier runs left; Record adds to it.
 	Ledger(ctx context.Context) (ledger.Ledger, error)
 	Record(ctx context.Context, next ledger.Transition) error
@@ -102,8 +116,11 @@ type PullState struct {
 	Number               int
 	URL, Branch, HeadSHA string
 	Title                string
-	// Says is what the pull request says that it holds; people may have changed it.
-	Says change.Metadata
+	// Author is the login of who opened it, Body and Labels what it wears; Says is what the body says that it holds. People may
+	// have changed all of it.
+	Author, Body string
+	Labels       []string
+	Says         change.Metadata
 	// Created is when it was opened, At when it was merged or closed, zero while it is open.
 	Created, At time.Time
 	// Merged reports that it was merged, as the commit SHA; Withdrawn that pawl itself closed it.
@@ -131,35 +148,6 @@ func (p PullState) Updates() []change.Update {
 		all = append(all, u.Update())
 	}
 	return all
-}
-
-// State is a pull request and its checks as they are now.
-type State struct {
-	Pull    change.PullRequest
-	Checks  []change.Check
-	BaseSHA string
-	// Enforced are the checks that the repository itself requires; Waited is how long the head has been waited for.
-	Enforced []string
-	Waited   time.Duration
-}
-
-// Authorizer decides about a state: now is the permission to merge at once, later that to let the forge merge.
-type Authorizer func(s State) (now, later change.Decision)
-
-// Merge is what became of a pull request.
-type Merge struct {
-	// Outcome is merged, pending, refused, closed, rebuild or failed.
-	Outcome string `json:"outcome"`
-	SHA     string `json:"sha,omitempty"`
-	// At is when it was merged, by the forge's clock, and By how: direct, auto, queue or person.
-	At time.Time `json:"at,omitzero"`
-	By string    `json:"by,omitempty"`
-	// Armed reports that the forge was asked to merge by itself, and Closed is when a person closed the pull request.
-	Armed    bool            `json:"-"`
-	Closed   time.Time       `json:"-"`
-	Decision change.Decision `json:"decision,omitzero"`
-	Detail   string          `json:"detail,omitempty"`
-	Hint     string          `json:"hint,omitempty"`
 }
 
 // Commit is a merged commit as projects are told of it.

@@ -368,7 +368,7 @@ func TestUnknownKeys(t *testing.T) {
 		closed int
 	}{
 		{manifests(t), sources + targets + "policy: {hold: {reason: x}}\n", []string{".sources", ".targets"}, 7},
-		{configuration(t), string(full), []string{".mirrors", ".registries", ".secrets"}, 11},
+		{configuration(t), string(full), []string{".mirrors", ".registries", ".secrets"}, 12},
 	} {
 		closed := 0
 		for path, text := range withUnknownKeys(t, c.text) {

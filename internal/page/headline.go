@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -49,15 +50,15 @@ func proposed(r run.Report, updates string, counts map[policy.Outcome]int) (text
 		return updates + " would be proposed", ""
 	case r.Merge != nil:
 		switch r.Merge.Outcome {
-		case "merged":
+		case forge.Merged:
 			return updates + " merged", ""
-		case "pending":
+		case forge.Pending:
 			return updates + " proposed, not merged yet", "wait"
-		case "refused":
+		case forge.Refused:
 			return updates + " proposed, a person decides on the merge", "wait"
-		case "closed":
+		case forge.Closed:
 			return updates + " proposed, the pull request was closed", "wait"
-		case "rebuild":
+		case forge.Rebuild:
 			return updates + " proposed, the base kept moving", "wait"
 		default:
 			return updates + " proposed, the merge failed", "bad"

@@ -9,6 +9,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/run"
@@ -207,7 +208,7 @@ func (b *builder) report(r run.Report) {
 		if p := r.Pull; p != nil {
 			m.Pull, m.URL = p.Number, p.URL
 		}
-		if g := r.Merge; g != nil && g.Outcome == "merged" && m.Merged.IsZero() {
+		if g := r.Merge; g != nil && g.Outcome == forge.Merged && m.Merged.IsZero() {
 			m.Merged, m.Commit = g.At, g.SHA
 			b.note(g.At)
 		}

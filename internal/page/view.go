@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/run"
@@ -261,17 +262,17 @@ func (v runView) CommitPage() string {
 
 // Word names how the merge went.
 func (v runView) Word() string {
-	if m := v.Report.Merge; m != nil && m.Outcome == "merged" {
-		return map[string]string{"direct": "merged by pawl", "auto": "merged by the forge's auto-merge", "queue": "merged by the merge queue", "person": "merged by a person"}[m.By]
+	if m := v.Report.Merge; m != nil && m.Outcome == forge.Merged {
+		return map[forge.Way]string{forge.Direct: "merged by pawl", forge.Auto: "merged by the forge's auto-merge", forge.Queue: "merged by the merge queue", forge.ByPerson: "merged by a person"}[m.By]
 	}
 	return ""
 }
 
 // Merged is the tone of the merge.
 func (v runView) Merged() string {
-	if m := v.Report.Merge; m != nil && m.Outcome == "failed" {
+	if m := v.Report.Merge; m != nil && m.Outcome == forge.Failed {
 		return "bad"
-	} else if m != nil && m.Outcome == "merged" {
+	} else if m != nil && m.Outcome == forge.Merged {
 		return "good"
 	}
 	return "wait"

@@ -33,8 +33,8 @@ type Base interface {
 	Tip(ctx context.Context) (string, error)
 	// Behind counts the commits that tip has and a commit lacks; false when the commit is not in the history of tip.
 	Behind(ctx context.Context, tip, commit string) (int, bool, error)
-	// Commit is what the forge says of a commit; false when there is none.
-	Commit(ctx context.Context, sha string) (forge.Commit, bool, error)
+	// Commit is what the forge says of a commit; the error is a forge.ErrNotFound when there is none.
+	Commit(ctx context.Context, sha string) (forge.Commit, error)
 	// Time is the forge's clock; zero when it says none.
 	Time() time.Time
 }

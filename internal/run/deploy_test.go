@@ -93,12 +93,12 @@ func (b *trunk) Behind(_ context.Context, tip, sha string) (int, bool, error) {
 	return from - at, at >= 0 && at <= from, nil
 }
 
-func (b *trunk) Commit(_ context.Context, sha string) (forge.Commit, bool, error) {
+func (b *trunk) Commit(_ context.Context, sha string) (forge.Commit, error) {
 	b.count()
 	if at := b.at(sha); at >= 0 {
-		return b.commits[at], true, nil
+		return b.commits[at], nil
 	}
-	return forge.Commit{}, false, nil
+	return forge.Commit{}, forge.ErrNotFound
 }
 
 func (b *trunk) Time() time.Time { return b.clock() }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/policy"
 )
 
@@ -60,7 +61,7 @@ func finishOf(report Report, err error) event.Finish {
 
 func resultOf(report Report) event.Result {
 	switch {
-	case report.Merge != nil && report.Merge.Outcome == "merged", report.Deploy != nil && slices.ContainsFunc(report.Deploy.Triggers, func(t Trigger) bool { return t.Fired }):
+	case report.Merge != nil && report.Merge.Outcome == forge.Merged, report.Deploy != nil && slices.ContainsFunc(report.Deploy.Triggers, func(t Trigger) bool { return t.Fired }):
 		return event.Updated
 	case report.Pull != nil, report.DryRun && len(report.Plan.Changes) > 0:
 		return event.Pending

@@ -109,16 +109,16 @@ func (f observedForge) Propose(ctx context.Context, set change.Set, text forge.P
 }
 
 // Merge tells how the pull request ended.
-func (f observedForge) Merge(ctx context.Context, pull forge.Pull, message change.Message, authorize forge.Authorizer, before func(ctx context.Context, later bool) error) (forge.Merge, error) {
-	merge, err := f.Forge.Merge(ctx, pull, message, authorize, before)
+func (f observedForge) Merge(ctx context.Context, order forge.Order) (forge.Merge, error) {
+	merge, err := f.Forge.Merge(ctx, order)
 	f.look(func() {
-		p, known := f.pulls[pull.Number]
+		p, known := f.pulls[order.Number]
 		if !known {
 			return
 		}
 		p.Armed = p.Armed || merge.Armed
 		switch {
-		case merge.Outcome == "merged":
+		case merge.Outcome == forge.Merged:
 			p.Merged, p.SHA, p.At = true, merge.SHA, merge.At
 		case !merge.Closed.IsZero():
 			p.At = merge.Closed

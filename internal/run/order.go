@@ -203,11 +203,12 @@ func (t *turns) check(ctx context.Context, p picks) error {
 			t.facts[c.Commit] = fact{none: true}
 			continue
 		}
-		commit, ok, err := t.Base.Commit(ctx, c.Commit)
-		if err != nil {
+		commit, err := t.Base.Commit(ctx, c.Commit)
+		none := errors.Is(err, forge.ErrNotFound)
+		if err != nil && !none {
 			return err
 		}
-		t.facts[c.Commit] = fact{commit, !ok}
+		t.facts[c.Commit] = fact{commit, none}
 	}
 	return nil
 }

@@ -156,16 +156,16 @@ func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (fo
 func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set, pull forge.Pull, confirmed []ledger.Value, manifests []manifest.Manifest, report *Report) (again bool, err error) {
 	view := change.View{Ledger: r.Ledger, Manifests: digests(manifests), Order: policy.Compare}
 	before := r.before(ctx, pull, set)
-	merged, err := r.Forge.Merge(ctx, pull, change.CommitMessage(set), func(s forge.State) (now, later change.Decision) {
+	merged, err := r.Forge.Merge(ctx, forge.Order{Number: pull.Number, Head: pull.HeadSHA, Method: r.Method, Wait: r.MergeWait, Message: change.CommitMessage(set), Before: before, Authority: func(_ context.Context, s forge.State) (forge.Answer, error) {
 		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent}
 		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm}
-		return change.Authorize(set, s.Pull, checks, view, rules), change.MayArm(set, s.Pull, checks, view, rules)
-	}, before)
+		return forge.Answer{Now: change.Authorize(set, s.Pull, checks, view, rules), Later: change.MayArm(set, s.Pull, checks, view, rules)}, nil
+	}})
 	if early := r.early(ctx, before); err != nil || early != nil {
 		return false, cmp.Or(err, early)
 	}
 	report.Merge = &merged
-	if merged.Outcome == "merged" {
+	if merged.Outcome == forge.Merged {
 		written := set.Written(merged.SHA, digests(manifests), merged.At)
 		commit := forge.Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.CommitMessage(set).Subject, At: merged.At, Pull: pull.Number, Chain: set.Chain, Own: true}
 		for _, f := range set.Files {
@@ -178,7 +178,7 @@ func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set
 		}, report)
 	}
 	stale := []change.Code{change.BaseMoved, change.DiffDiffers, change.NotOpen}
-	again = merged.Outcome == "rebuild" || merged.Outcome == "refused" && slices.Contains(stale, merged.Decision.Code)
+	again = merged.Outcome == forge.Rebuild || merged.Outcome == forge.Refused && slices.Contains(stale, merged.Decision.Code)
 	if again {
 		return true, nil
 	}

@@ -45,6 +45,9 @@ type Runner struct {
 	Review, NoMerge bool
 	// NoArm keeps the forge from merging by itself.
 	NoArm bool
+	// Method is how to merge: squash, merge or rebase; MergeWait is how long checks, auto-merge and queue are waited for.
+	Method    string
+	MergeWait time.Duration
 	// DryRun writes nothing.
 	DryRun bool
 	// Own are the manifests and the configuration as they were read, by path; the base has to hold the same.
@@ -199,7 +202,9 @@ func (r *Runner) look(ctx context.Context, profile forge.Profile) (known ledger.
 		return err
 	})
 	group.Go(func() (err error) {
-		differ, err = r.Forge.Differs(inner, profile.BaseSHA, r.Own, r.OwnDirs)
+		differ, err = r.Forge.Differs(inner, profile.BaseSHA, r.Own, func(path string) bool {
+			return slices.ContainsFunc(r.OwnDirs, func(dir string) bool { return manifest.IsManifest(dir, path) })
+		})
 		return err
 	})
 	if err := group.Wait(); err != nil {

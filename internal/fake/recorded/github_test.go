@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
@@ -76,7 +77,7 @@ func says(texts ...string) func(*player) {
 }
 
 // raced is an answer that says that somebody else was faster.
-func raced(p *player) { p.want(errors.Is(written(p), github.ErrMoved), "it is no lost race") }
+func raced(p *player) { p.want(errors.Is(written(p), forge.ErrMoved), "it is no lost race") }
 
 // tree reads the recorded tree.
 func tree(p *player) {
@@ -108,7 +109,7 @@ func commit(p *player) {
 			p.with(p.all[n], method, path)
 		}
 	}
-	sha, err := p.client().Commit(ctx, tip, edits(), "Add multiple files in one commit\n")
+	sha, err := p.client().MakeCommit(ctx, tip, edits(), "Add multiple files in one commit\n")
 	if p.Status >= 400 {
 		p.want(err != nil && !strings.Contains(err.Error(), "\n"), "%q", err)
 		return
@@ -194,7 +195,7 @@ func demands(checks ...string) func(*player) {
 }
 
 // ends merges, and has to end so.
-func ends(outcome github.Outcome, code change.Code, hint string) func(*player) {
+func ends(outcome forge.Outcome, code change.Code, hint string) func(*player) {
 	return func(p *player) {
 		p.replay("PUT", "/merge")
 		result := merge(p)
@@ -204,7 +205,7 @@ func ends(outcome github.Outcome, code change.Code, hint string) func(*player) {
 }
 
 // armed asks for an auto-merge, and has to end so.
-func armed(outcome github.Outcome, hint string) func(*player) {
+func armed(outcome forge.Outcome, hint string) func(*player) {
 	return func(p *player) {
 		p.replay("POST", "#enablePullRequestAutoMerge(")
 		p.on("GET", "/check-runs", 200, `{"total_count":1,"check_runs":[{"name":"ci","head_sha":"`+head+`","status":"in_progress","conclusion":null}]}`)
@@ -217,7 +218,7 @@ func armed(outcome github.Outcome, hint string) func(*player) {
 const head = "2222222222222222222222222222222222222222"
 
 // merge merges a pull request of ours by the real rules: `ci` is required, and green unless the recording needs it otherwise.
-func merge(p *player) github.Result {
+func merge(p *player) forge.Merge {
 	p.viewer("user-1", 1)
 	p.state(tip, head)
 	p.on("GET", "/compare/", 200, `{"merge_base_commit":{"sha":"`+tip+`"},"total_commits":1,"commits":[{"sha":"`+head+`","commit":{"message":"m"},"author":{"login":"user-1","id":1},"committer":{"login":"user-1","id":1}}]}`)
@@ -233,27 +234,27 @@ func merge(p *player) github.Result {
 	client := p.client()
 	files := edits()
 	plan := change.Set{Base: tip, Updates: []change.Update{{Manifest: "a", Target: "yaml", File: fileName, Key: "$.a", Old: "", New: "1", Version: "1"}}}
-	result, err := client.Merge(ctx, github.Order{Number: 1, Head: head, Method: "squash", Wait: 2 * time.Minute, Message: change.Message{Subject: "This is the title", Body: "And this is the message"},
-		Authority: func(_ context.Context, q github.Question) (github.Answer, error) {
+	result, err := client.Merge(ctx, forge.Order{Number: 1, Head: head, Method: "squash", Wait: 2 * time.Minute, Message: change.Message{Subject: "This is the title", Body: "And this is the message"},
+		Authority: func(_ context.Context, q forge.State) (forge.Answer, error) {
 			need := change.Requirement{Mode: change.RequireNamed, Names: []string{"ci"}}
-			checks := change.Checks{Runs: q.Runs, Require: need, Enforced: q.Enforced.Checks, Waited: q.Waited, Limit: time.Hour}
+			checks := change.Checks{Runs: q.Checks, Require: need, Enforced: q.Enforced, Waited: q.Waited, Limit: time.Hour}
 			rules := change.Rules{Self: change.Identity{ID: 1, Login: "user-1"}, Repository: p.repository(), Branch: "pawl/update", Base: "main", BaseSHA: q.BaseSHA}
 			plan.Files = files
-			return github.Answer{Now: change.Authorize(plan, q.Pull, checks, change.View{}, rules), Later: change.MayArm(plan, q.Pull, checks, change.View{}, rules)}, nil
+			return forge.Answer{Now: change.Authorize(plan, q.Pull, checks, change.View{}, rules), Later: change.MayArm(plan, q.Pull, checks, change.View{}, rules)}, nil
 		}})
 	p.must(err)
 	return result
 }
 
 // proposes opens or updates a pull request.
-func proposes(check func(p *player, found github.Pull, made bool, err error)) func(*player) {
+func proposes(check func(p *player, found forge.PullState, made bool, err error)) func(*player) {
 	return func(p *player) {
 		p.viewer("user-1", 61763026)
 		p.replay(p.Method, "/pulls")
 		p.on("GET", "/pulls", 200, "[]")
 		p.with(p.all[28], "PATCH", "/pulls/")
 		p.on("POST", "/labels", 200, "[]")
-		found, made, err := p.client(func(c *github.Config) { c.Branch = "test/stable" }).Propose(ctx, "test/stable", github.Text{Title: "t", Body: "b"})
+		found, made, err := p.client(func(c *github.Config) { c.Branch = "test/stable" }).PutPull(ctx, "test/stable", github.Text{Title: "t", Body: "b"})
 		check(p, found, made, err)
 	}
 }
@@ -263,7 +264,7 @@ func revises(p *player) error {
 	p.viewer("user-1", 61763026)
 	p.replay("PATCH", "/pulls/381")
 	p.on("GET", "/pulls", 200, strings.ReplaceAll("["+p.all[28].Text()+"]", "owner-1/github-api", p.repository()))
-	_, _, err := p.client(func(c *github.Config) { c.Branch, c.Base = "test/stable", "main" }).Propose(ctx, "test/stable", github.Text{Title: "another", Body: "b"})
+	_, _, err := p.client(func(c *github.Config) { c.Branch, c.Base = "test/stable", "main" }).PutPull(ctx, "test/stable", github.Text{Title: "another", Body: "b"})
 	return err
 }
 
@@ -307,12 +308,12 @@ func checkRuns(p *player) {
 func merged(p *player) {
 	p.replay("GET", "/commits/")
 	_, name, _ := strings.Cut(p.Path, "/commits/")
-	found, err := p.client().MergedCommit(ctx, name)
+	found, err := p.client().Commit(ctx, name)
 	if p.Status >= 400 {
 		p.want(err != nil && strings.Contains(err.Error(), "No commit found"), "%v", err)
 		return
 	}
-	p.want(err == nil && strings.Contains(found.Message, "Co-authored-by") && len(found.Paths) == 1, "%+v, %v", found, err)
+	p.want(err == nil && strings.Contains(found.Message, "Co-authored-by") && len(found.Changed) == 1, "%+v, %v", found, err)
 }
 
 // comments says something.
@@ -337,7 +338,7 @@ func labels(p *player) {
 	p.on("GET", "/pulls", 200, "[]")
 	p.with(p.all[28], "POST", "/pulls")
 	p.with(p.all[28], "PATCH", "/pulls/381")
-	found, _, err := p.client(func(c *github.Config) { c.Branch, c.Labels = "test/stable", []string{"Foo", "bAr", "baZ"} }).Propose(ctx, "test/stable", github.Text{Title: "t", Body: "b"})
+	found, _, err := p.client(func(c *github.Config) { c.Branch, c.Labels = "test/stable", []string{"Foo", "bAr", "baZ"} }).PutPull(ctx, "test/stable", github.Text{Title: "t", Body: "b"})
 	p.want(err == nil && len(found.Labels) == 3, "%+v, %v", found.Labels, err)
 	p.want(p.asked(`/labels ["Foo","bAr","baZ"]`), "sent otherwise")
 }
@@ -350,6 +351,6 @@ func opens(p *player) {
 	p.on("GET", "/repositories/515436299", 200, whole)
 	p.on("GET", "/git/ref/", 200, `{"ref":"refs/heads/main","object":{"sha":"`+tip+`"}}`)
 	p.on("GET", "/repos/", 200, whole)
-	found, err := p.client(func(c *github.Config) { c.Token = "" }).Open(ctx)
+	found, err := p.client(func(c *github.Config) { c.Token = "" }).OpenRepository(ctx)
 	p.want(err == nil && found.BaseSHA == tip, "%+v, %v", found, err)
 }

@@ -10,17 +10,17 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
-	"github.com/pawl-cd/pawl/internal/forge/github"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // performed are the exchanges whose operation the program performs, each with what it has to make of it.
 func performed() map[int]func(*player) {
-	opened := proposes(func(p *player, found github.Pull, made bool, err error) {
+	opened := proposes(func(p *player, found forge.PullState, made bool, err error) {
 		p.want(err == nil || p.N != 28, "%v", err)
 		p.want(found.Number > 0 && made, "%+v, %t, %v", found, made, err)
 	})
-	moved := proposes(func(p *player, _ github.Pull, _ bool, err error) {
-		p.want(errors.Is(err, github.ErrMoved), "%v", err)
+	moved := proposes(func(p *player, _ forge.PullState, _ bool, err error) {
+		p.want(errors.Is(err, forge.ErrMoved), "%v", err)
 	})
 	return map[int]func(*player){
 		1: ref, 2: ref, 3: matching, 4: matching, 5: matching, 6: matching,
@@ -28,19 +28,19 @@ func performed() map[int]func(*player) {
 		16: comparison, 17: comparison, 18: comparison,
 		20: demands("build (3.10)"), 21: demands(), 22: demands(), 23: demands(), 54: demands(), 55: demands(),
 		24: func(p *player) {
-			ends(github.Merged, change.Authorized, "")(p)
+			ends(forge.Merged, change.Authorized, "")(p)
 			p.want(p.asked(`"commit_message":"And this is the message","commit_title":"This is the title"`) || p.asked(`"commit_title":"This is the title"`), "sent otherwise")
 		},
-		25: ends(github.Pending, change.RuleBroken, "merge.require"),
-		88: ends(github.Rebuild, change.Authorized, "run again"), 89: ends(github.Pending, change.Authorized, "run again"),
-		90: ends(github.Failed, change.Authorized, "merge: {method"), 91: ends(github.Refused, change.IsDraft, "ready for review"),
-		92: ends(github.Pending, change.ApprovalNeeded, "approve"), 93: ends(github.Pending, change.Authorized, ""),
+		25: ends(forge.Pending, change.RuleBroken, "merge.require"),
+		88: ends(forge.Rebuild, change.Authorized, "run again"), 89: ends(forge.Pending, change.Authorized, "run again"),
+		90: ends(forge.Failed, change.Authorized, "merge: {method"), 91: ends(forge.Refused, change.IsDraft, "ready for review"),
+		92: ends(forge.Pending, change.ApprovalNeeded, "approve"), 93: ends(forge.Pending, change.Authorized, ""),
 		26: moved, 97: moved, 98: moved, 28: opened,
 		27: func(p *player) {
 			err := revises(p)
 			p.want(err != nil && strings.Contains(err.Error(), "Proposed base branch"), "%v", err)
 		},
-		52: proposes(func(p *player, found github.Pull, made bool, _ error) {
+		52: proposes(func(p *player, found forge.PullState, made bool, _ error) {
 			p.want(found.Number == 5892 && made, "%+v", found)
 		}),
 		29: dispatches("make the input optional"), 30: dispatches("workflow_dispatch"), 31: dispatches(""), 32: dispatches(""),
@@ -50,7 +50,7 @@ func performed() map[int]func(*player) {
 			_, _, err := p.client().Get(ctx, 1)
 			p.want(err != nil && strings.Contains(err.Error(), "(404)"), "%v", err)
 		},
-		36: armed(github.Pending, ""), 37: armed(github.Pending, "allow auto-merge"), 38: armed(github.Pending, "verify the e-mail address"),
+		36: armed(forge.Pending, ""), 37: armed(forge.Pending, "allow auto-merge"), 38: armed(forge.Pending, "verify the e-mail address"),
 		41: releases("0.72", "0.73", "0.74", "0.75", "0.76", "0.77", "0.78", "0.79", "0.80"), 19: releases("v1.54.1", "v1.54.0.1", "v1.55"), 42: releases("test-tag"),
 		47: lists("user-x", 327146, "topic/RewriteWithGeneratedCode", "master", 0), 48: lists("user-1", 7198529, "master", "ricardo-add-pr-create-comment-reply", 1), 49: lists("user-1", 1958953, "main", "test/stable", 1),
 		50: lists("user-1", 38495008, "20210116171100/test_github_async_client/other", "20210116171100/test_github_async_client/fork/pr3", 0),
@@ -59,7 +59,7 @@ func performed() map[int]func(*player) {
 		86: func(p *player) {
 			p.replay("POST", "/graphql").times = 2
 			p.viewer("user-1", 1)
-			_, err := p.client().Open(ctx)
+			_, err := p.client().OpenRepository(ctx)
 			p.want(err == nil && p.slept >= 2*time.Minute, "%v, slept %s", err, p.slept)
 		},
 		87: func(p *player) {
@@ -67,7 +67,7 @@ func performed() map[int]func(*player) {
 			p.replay("POST", "#updateRefs(")
 			p.on("GET", "/git/ref/", 200, `{"ref":"refs/pawl/ledger","object":{"sha":"`+head+`"}}`)
 			err := p.client().ForwardRef(ctx, "refs/pawl/ledger", tip, "3333333333333333333333333333333333333333")
-			p.want(errors.Is(err, github.ErrMoved), "%v", err)
+			p.want(errors.Is(err, forge.ErrMoved), "%v", err)
 		},
 		96: raced,
 		99: triggers(deploy.Refused, ""), 101: triggers(deploy.Accepted, "created"), 102: triggers(deploy.Accepted, "pending"),
@@ -87,7 +87,7 @@ func shapes() map[int]func(*player) {
 			p.replay("POST", "#enablePullRequestAutoMerge(")
 			p.on("GET", "/check-runs", 200, `{"total_count":1,"check_runs":[{"name":"ci","head_sha":"`+head+`","status":"in_progress","conclusion":null}]}`)
 			result := merge(p)
-			p.want(result.Outcome != github.Merged && strings.Contains(result.Detail+result.Hint, text), "%+v", result)
+			p.want(result.Outcome != forge.Merged && strings.Contains(result.Detail+result.Hint, text), "%+v", result)
 		}
 	}
 	return map[int]func(*player){
@@ -105,7 +105,7 @@ func shapes() map[int]func(*player) {
 		81: graph("not mergeable"), 82: graph("unarchive"), 83: graph("already exists"), 84: graph("No commits between"),
 		85: func(p *player) {
 			p.replay("POST", "/graphql")
-			_, err := p.client().Open(ctx)
+			_, err := p.client().OpenRepository(ctx)
 			p.want(err != nil && advice(err) != "", "%v", err)
 		},
 		70: follows(""), 71: follows(""), 72: follows(""), 73: follows(""), 74: triggers(deploy.Refused, ""), 75: pages, 100: triggers(deploy.Refused, ""),

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // maxBranches bounds how many branches that people took over are stepped past.
@@ -27,7 +28,7 @@ type Head struct {
 	Foreign []string
 	// Others are the open pull requests of somebody else that come from branches with names of ours; these branches are
 	// left alone too.
-	Others []Pull
+	Others []forge.PullState
 }
 
 // Know names commits that are known as pushed by us: a branch that is at one of them is ours.
@@ -49,7 +50,7 @@ func (c *Client) known(head string) bool {
 // Publish makes a branch of ours hold exactly one commit on the base: with these files and this message. A branch that
 // holds it already is left as it is; one with earlier work of ours is replaced, from the very commit that was looked
 // at; one that somebody else pushed to, or opened a pull request from, or that nothing shows to be ours, is left to them,
-// and the next free name is taken. first are names to try before the configured one. ErrMoved means that another run or a
+// and the next free name is taken. first are names to try before the configured one. forge.ErrMoved means that another run or a
 // person was faster: read everything again.
 func (c *Client) Publish(ctx context.Context, base string, files []change.File, message string, first ...string) (Head, error) {
 	doing := "publishing " + c.config.Branch
@@ -166,7 +167,7 @@ func (c *Client) inspect(ctx context.Context, base, tip string, files []change.F
 	return ours, nil
 }
 
-// stillBase is ErrMoved when the base is no longer at a commit: what a branch has more than that may be the base's own, and
+// stillBase is forge.ErrMoved when the base is no longer at a commit: what a branch has more than that may be the base's own, and
 // what is to be proposed may be merged already.
 func (c *Client) stillBase(ctx context.Context, commit string) error {
 	repository, err := c.repository(ctx)
@@ -175,7 +176,7 @@ func (c *Client) stillBase(ctx context.Context, commit string) error {
 	}
 	tip, err := c.Ref(ctx, "refs/heads/"+repository.Base)
 	if err == nil && tip != commit {
-		return ErrMoved
+		return forge.ErrMoved
 	}
 	return err
 }
@@ -189,7 +190,7 @@ func sameFiles(have, want []change.File) bool {
 }
 
 func (c *Client) write(ctx context.Context, head Head, tip, base string, files []change.File, message string) (Head, error) {
-	sha, err := c.Commit(ctx, base, files, message)
+	sha, err := c.MakeCommit(ctx, base, files, message)
 	if err != nil {
 		return Head{}, err
 	}

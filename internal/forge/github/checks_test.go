@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
 func TestChecksOverManyPages(t *testing.T) {

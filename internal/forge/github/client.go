@@ -21,6 +21,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
@@ -52,8 +53,13 @@ type Config struct {
 	// Base is the branch that is updated, empty for the repository's default; Branch the pull request's, by default
 	// change.DefaultBranch.
 	Base, Branch string
-	// Labels are worn by every pull request that is made.
-	Labels []string
+	// Ledger is the ref of the ledger.
+	Ledger string
+	// Labels are worn by every pull request that is made; Reviewers and Assignees are asked when it is opened.
+	Labels, Reviewers, Assignees []string
+	// Clean removes secrets from what others are told, Warn is told what went wrong beside the run; both may be nil.
+	Clean func(text string) string
+	Warn  func(err error)
 	// Now and Sleep are the clock; the defaults are the real one.
 	Now   func() time.Time
 	Sleep func(ctx context.Context, d time.Duration) error
@@ -75,11 +81,11 @@ type Client struct {
 	trees       map[string]tree
 	tops        map[string]tree // what lies at the top of a commit's tree
 	blobs       map[string][]byte
-	roots       map[string]string // the tree of a commit
-	made        map[string]bool   // branches that did not exist before, so that no pull request can be open for them
-	theirs      map[string]Pull   // open pull requests of others, by the branch with a name of ours that they come from
-	pushed      map[string]bool   // commits that are known as pushed by us
-	seen        map[string]seen   // the ledger of each ref as it was last seen
+	roots       map[string]string          // the tree of a commit
+	made        map[string]bool            // branches that did not exist before, so that no pull request can be open for them
+	theirs      map[string]forge.PullState // open pull requests of others, by the branch with a name of ours that they come from
+	pushed      map[string]bool            // commits that are known as pushed by us
+	seen        map[string]seen            // the ledger of each ref as it was last seen
 	opened      Repository
 	// told is the time at GitHub as it said last, heard when that was by the own clock.
 	told, heard time.Time
@@ -106,7 +112,7 @@ func New(c Config) (*Client, error) {
 	c.HTTP.Learn(c.Token)
 	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{}, tops: map[string]tree{},
 		blobs: map[string][]byte{}, roots: map[string]string{}, made: map[string]bool{},
-		theirs: map[string]Pull{}, pushed: map[string]bool{}, seen: map[string]seen{}}
+		theirs: map[string]forge.PullState{}, pushed: map[string]bool{}, seen: map[string]seen{}}
 	client.api = gh.NewClient(client.httpClient(api, c.HTTP.Transport(api.Host)))
 	client.api.BaseURL = api
 	client.graph = client.httpClient(graph, c.HTTP.Transport(graph.Host))

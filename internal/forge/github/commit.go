@@ -16,10 +16,10 @@ import (
 // maxInline is how many bytes of a file are sent inside the request for a tree; a larger one is sent as a blob first.
 const maxInline = 1 << 20
 
-// Commit writes a commit on the base with the files changed, and returns its SHA. No ref moves yet. Each file's Before
+// MakeCommit writes a commit on the base with the files changed, and returns its SHA. No ref moves yet. Each file's Before
 // must be what the base holds (nil: no such file), its mode stays; a nil After removes it. The author is the token's
 // user. It is ErrNoChange when the base already holds the files.
-func (c *Client) Commit(ctx context.Context, base string, files []change.File, message string) (string, error) {
+func (c *Client) MakeCommit(ctx context.Context, base string, files []change.File, message string) (string, error) {
 	doing := "committing on " + base
 	known, err := c.tree(ctx, base)
 	if err != nil {

@@ -9,13 +9,12 @@ import (
 
 	gh "github.com/google/go-github/v60/github"
 
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
 // What a caller decides on; each is found with errors.Is.
 var (
-	// ErrMoved: somebody else moved, made or deleted the ref first.
-	ErrMoved = errors.New("somebody else was faster")
 	// ErrForeign: somebody else pushed to the branch, which is theirs now.
 	ErrForeign = errors.New("somebody else pushed to the branch")
 	// ErrNoToken: the answer is no, and no token was sent.
@@ -47,6 +46,11 @@ type Error struct {
 	// Obstacle is what has to be changed at GitHub, where its words tell; else empty.
 	Obstacle Obstacle
 	Err      error
+}
+
+// Is reports that a refusal is a forge.ErrNotFound.
+func (e *Error) Is(target error) bool {
+	return target == forge.ErrNotFound && (e.Status == http.StatusNotFound || e.Status == http.StatusUnprocessableEntity)
 }
 
 // Error returns the step and what went wrong with it.

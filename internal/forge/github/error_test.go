@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
@@ -53,7 +53,7 @@ func TestEndpoints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := client.Open(context.Background()); err == nil || asked != test.want {
+		if _, err := client.OpenRepository(context.Background()); err == nil || asked != test.want {
 			t.Errorf("%q asked %s, %v", test.api, asked, err)
 		}
 	}
@@ -94,8 +94,8 @@ func TestTokenStaysAtItsHost(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, _ = client.ReadTree(context.Background(), "x")
-	_, _ = client.Open(context.Background())
-	_, _ = client.Commit(context.Background(), "x", edits(), "m")
+	_, _ = client.OpenRepository(context.Background())
+	_, _ = client.MakeCommit(context.Background(), "x", edits(), "m")
 	if asked.Load() < 2 || sent.Load() < 2 || seen.Load() != 0 {
 		t.Errorf("sent %d times, and of %d requests the other host saw it in %d", sent.Load(), asked.Load(), seen.Load())
 	}
@@ -121,7 +121,7 @@ func TestGraphQLErrorsAreErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, err = client.Open(context.Background())
+		_, err = client.OpenRepository(context.Background())
 		if err == nil || !strings.Contains(err.Error(), test.text) || !strings.Contains(advice(err), test.advice) || strings.Contains(err.Error(), token) {
 			t.Errorf("%s: %v, advice %q", test.body, err, advice(err))
 		}
@@ -137,7 +137,7 @@ func TestRefusalsNameThePermission(t *testing.T) {
 		do                func(w *world) error
 	}{
 		{"POST /git/trees", "contents: write", func(w *world) error {
-			_, err := w.client.Commit(ctx, w.repo.Head("main"), edits(), "m")
+			_, err := w.client.MakeCommit(ctx, w.repo.Head("main"), edits(), "m")
 			return err
 		}},
 		{"GET /git/trees/{tree_sha}", "contents: read", func(w *world) error {
@@ -147,7 +147,7 @@ func TestRefusalsNameThePermission(t *testing.T) {
 		{"POST /git/refs", "contents: write", func(w *world) error { return w.client.CreateRef(ctx, "refs/heads/x", w.repo.Head("main")) }},
 		{"POST /pulls", "pull-requests: write", func(w *world) error {
 			w.push("pawl/update", "pawl-bot", map[string]string{file: after})
-			_, _, err := w.client.Propose(ctx, "pawl/update", github.Text{Title: "t"})
+			_, _, err := w.client.PutPull(ctx, "pawl/update", github.Text{Title: "t"})
 			return err
 		}},
 		{"GET /pulls", "pull-requests: read", func(w *world) error {
@@ -214,10 +214,10 @@ func TestCancelledContext(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Settings{}, nil)
 	ctx, cancel := context.WithCancel(context.Background())
-	_, err := w.client.Open(ctx)
+	_, err := w.client.OpenRepository(ctx)
 	w.must(err)
 	cancel()
-	if _, err := w.client.Open(ctx); !errors.Is(err, context.Canceled) {
+	if _, err := w.client.OpenRepository(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }

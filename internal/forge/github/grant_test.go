@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // TestNoMergeWithoutAGrant shows that no way of merging is open to an authority that says yes without having been given a
@@ -16,29 +16,29 @@ import (
 func TestNoMergeWithoutAGrant(t *testing.T) {
 	t.Parallel()
 	forged := change.Decision{Verdict: change.Granted, Code: change.Authorized}
-	type forger func(right github.Answer, q github.Question, ask func(github.Question) github.Answer) github.Answer
-	for name, forge := range map[string]forger{
-		"nothing said": func(github.Answer, github.Question, func(github.Question) github.Answer) github.Answer {
-			return github.Answer{}
+	type forger func(right forge.Answer, q forge.State, ask func(forge.State) forge.Answer) forge.Answer
+	for name, forges := range map[string]forger{
+		"nothing said": func(forge.Answer, forge.State, func(forge.State) forge.Answer) forge.Answer {
+			return forge.Answer{}
 		},
-		"without a grant": func(github.Answer, github.Question, func(github.Question) github.Answer) github.Answer {
-			return github.Answer{Now: forged, Later: forged}
+		"without a grant": func(forge.Answer, forge.State, func(forge.State) forge.Answer) forge.Answer {
+			return forge.Answer{Now: forged, Later: forged}
 		},
-		"for another pull request": func(_ github.Answer, q github.Question, ask func(github.Question) github.Answer) github.Answer {
+		"for another pull request": func(_ forge.Answer, q forge.State, ask func(forge.State) forge.Answer) forge.Answer {
 			q.Pull.Number = 7
 			return ask(q)
 		},
-		"for another head": func(_ github.Answer, q github.Question, ask func(github.Question) github.Answer) github.Answer {
+		"for another head": func(_ forge.Answer, q forge.State, ask func(forge.State) forge.Answer) forge.Answer {
 			q.Pull.HeadSHA = strings.Repeat("0", 40)
-			for i := range q.Runs {
-				q.Runs[i].HeadSHA = q.Pull.HeadSHA
+			for i := range q.Checks {
+				q.Checks[i].HeadSHA = q.Pull.HeadSHA
 			}
 			return ask(q)
 		},
-		"for the other way": func(right github.Answer, _ github.Question, _ func(github.Question) github.Answer) github.Answer {
-			return github.Answer{Now: right.Later, Later: right.Now}
+		"for the other way": func(right forge.Answer, _ forge.State, _ func(forge.State) forge.Answer) forge.Answer {
+			return forge.Answer{Now: right.Later, Later: right.Now}
 		},
-		"right": func(right github.Answer, _ github.Question, _ func(github.Question) github.Answer) github.Answer {
+		"right": func(right forge.Answer, _ forge.State, _ func(forge.State) forge.Answer) forge.Answer {
 			return right
 		},
 	} {
@@ -59,14 +59,14 @@ func TestNoMergeWithoutAGrant(t *testing.T) {
 					green("ci")(w, head.SHA)
 				}
 				since, authority := len(w.fake.Calls()), w.authority(w.repo.Head("main"), named("ci"), time.Hour)
-				_, err := w.client.Merge(context.Background(), github.Order{Number: 1, Head: head.SHA, Method: "squash", Wait: 5 * time.Minute,
-					Authority: func(ctx context.Context, q github.Question) (github.Answer, error) {
-						ask := func(q github.Question) github.Answer {
+				_, err := w.client.Merge(context.Background(), forge.Order{Number: 1, Head: head.SHA, Method: "squash", Wait: 5 * time.Minute,
+					Authority: func(ctx context.Context, q forge.State) (forge.Answer, error) {
+						ask := func(q forge.State) forge.Answer {
 							answer, err := authority(ctx, q)
 							w.must(err)
 							return answer
 						}
-						return forge(ask(q), q, ask), nil
+						return forges(ask(q), q, ask), nil
 					}})
 				tried := strings.Contains(strings.Join(w.writes(since), " "), way)
 				pull, _ := w.repo.Pull(1)

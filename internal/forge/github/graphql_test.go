@@ -7,8 +7,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // TestGraphQLReadsAreRepeated lets GitHub's front end fail: what only reads is asked again, though it is a POST, and a
@@ -29,12 +29,12 @@ func TestGraphQLReadsAreRepeated(t *testing.T) {
 		}
 		before := count("query viewer")
 		w.fake.Inject(fake.Fault{Status: status, Message: "<html>Unicorn</html>", Times: 2, Match: func(c fake.Call) bool { return strings.HasPrefix(c.Operation, "query viewer") }})
-		_, err := w.client.Open(context.Background())
+		_, err := w.client.OpenRepository(context.Background())
 		w.must(err)
 		if got := count("query viewer") - before; got != 3 {
 			t.Errorf("%d: a read is sent %d times, want 3", status, got)
 		}
-		armed := github.Order{Number: p.Number, Method: "squash", Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)}
+		armed := forge.Order{Number: p.Number, Method: "squash", Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)}
 		w.fake.Inject(fake.Fault{Status: status, Times: 1, Match: func(c fake.Call) bool { return c.Operation == enable }})
 		calls := len(w.fake.Calls())
 		_, _ = w.client.Merge(context.Background(), armed) // the machine looks before it asks again
@@ -55,7 +55,7 @@ func TestDequeuedAllTheSame(t *testing.T) {
 	w.repo.Protect("main", fake.Protection{Checks: []string{"ci"}, Queue: true, Ruleset: true, Build: time.Hour})
 	head, p := w.propose()
 	green("ci")(w, head.SHA)
-	order := github.Order{Number: p.Number, Method: "squash", Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)}
+	order := forge.Order{Number: p.Number, Method: "squash", Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)}
 	_, err := w.client.Merge(context.Background(), order)
 	w.must(err)
 	if shown, _ := w.repo.Pull(p.Number); !shown.Queued {
@@ -65,7 +65,7 @@ func TestDequeuedAllTheSame(t *testing.T) {
 	w.fake.Inject(fake.Fault{Status: 200, Message: done, Apply: true, Match: func(c fake.Call) bool { return c.Operation == dequeue }})
 	w.repo.SetCheck(head.SHA, fake.Check{Name: "ci", Conclusion: "failure"})
 	result, err := w.client.Merge(context.Background(), order)
-	if shown, _ := w.repo.Pull(p.Number); err != nil || result.Outcome != github.Refused || shown.Queued {
+	if shown, _ := w.repo.Pull(p.Number); err != nil || result.Outcome != forge.Refused || shown.Queued {
 		t.Errorf("it ends with %+v, %v; queued %t", result, err, shown.Queued)
 	}
 }

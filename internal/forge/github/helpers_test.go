@@ -10,9 +10,10 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/fake/conformance"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
@@ -146,11 +147,11 @@ func edits() []change.File {
 }
 
 // propose publishes the edit and opens its pull request.
-func (w *world) propose() (github.Head, github.Pull) {
+func (w *world) propose() (github.Head, forge.PullState) {
 	w.Helper()
 	head, err := w.client.Publish(context.Background(), w.repo.Head("main"), edits(), "Bump a\n\nwhy\n\nPawl-Chain: x\n")
 	w.must(err)
-	p, _, err := w.client.Propose(context.Background(), head.Branch, github.Text{Title: "Bump a", Body: "why"})
+	p, _, err := w.client.PutPull(context.Background(), head.Branch, github.Text{Title: "Bump a", Body: "why"})
 	w.must(err)
 	return head, p
 }

@@ -12,6 +12,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
@@ -60,7 +61,7 @@ func (c *Client) LoadLedger(ctx context.Context, ref string) (l ledger.Ledger, p
 }
 
 // StoreLedger writes the next ledger onto the commit that the last one was read from (empty: none), and returns the
-// commit that holds it. Nothing is written when nothing changes. It is ErrMoved when another writer was faster.
+// commit that holds it. Nothing is written when nothing changes. It is forge.ErrMoved when another writer was faster.
 func (c *Client) StoreLedger(ctx context.Context, ref, parent string, next ledger.Ledger) (string, error) {
 	doing := "writing the ledger at " + ref
 	snapshot, err := next.Encode()
@@ -226,7 +227,7 @@ func (c *Client) UpdateLedger(ctx context.Context, ref string, next ledger.Trans
 		case err == nil && sha != known.commit: // else nothing is to be written, if nobody else wrote
 			c.see(ref, l, sha)
 			return l, nil
-		case err != nil && !errors.Is(err, ErrMoved):
+		case err != nil && !errors.Is(err, forge.ErrMoved):
 			return l, err
 		}
 	}
@@ -240,14 +241,14 @@ func (c *Client) UpdateLedger(ctx context.Context, ref string, next ledger.Trans
 		if err == nil {
 			c.see(ref, l, sha)
 		}
-		if !errors.Is(err, ErrMoved) {
+		if !errors.Is(err, forge.ErrMoved) {
 			return l, err
 		}
 		if err := c.config.Sleep(ctx, time.Duration(min(attempt, 10))*50*time.Millisecond); err != nil {
 			return ledger.Ledger{}, fmt.Errorf("writing the ledger at %s: %w", ref, err)
 		}
 	}
-	return ledger.Ledger{}, fmt.Errorf("writing the ledger at %s: %d times %w", ref, ledgerAttempts, ErrMoved)
+	return ledger.Ledger{}, fmt.Errorf("writing the ledger at %s: %d times %w", ref, ledgerAttempts, forge.ErrMoved)
 }
 
 func (c *Client) lastSeen(ref string) (seen, bool) {

@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
@@ -85,7 +85,7 @@ func TestLedgerRacers(t *testing.T) {
 		w.must(err)
 		_, err = one.StoreLedger(ctx, ledgerRef, at, claims("a"+parent)(a))
 		w.must(err)
-		if _, err = two.StoreLedger(ctx, ledgerRef, at, claims("b"+parent)(b)); !errors.Is(err, github.ErrMoved) {
+		if _, err = two.StoreLedger(ctx, ledgerRef, at, claims("b"+parent)(b)); !errors.Is(err, forge.ErrMoved) {
 			t.Errorf("on a parent that is %s: %v", parent, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // settle is how long GitHub may take to compute what it answers, whatever the order's own wait.
@@ -19,7 +20,7 @@ const settle = time.Minute
 // merge is one order on its way.
 type merge struct {
 	*Client
-	order    Order
+	order    forge.Order
 	began    time.Time
 	seen     bool   // the head that was published was seen
 	head     string // the head that is waited for
@@ -28,43 +29,43 @@ type merge struct {
 	diff     diff
 	enforced Enforcement
 	decision change.Decision
-	way      By     // the way that GitHub was told
-	auto     bool   // GitHub's auto-merge was on, by our word
-	noAuto   string // why auto-merge does not work here
-	detail   string // why it is not merged yet
-	failures int    // requests in a row that were refused for a reason that may pass
+	way      forge.Way // the way that GitHub was told
+	auto     bool      // GitHub's auto-merge was on, by our word
+	noAuto   string    // why auto-merge does not work here
+	detail   string    // why it is not merged yet
+	failures int       // requests in a row that were refused for a reason that may pass
 }
 
 // Merge brings a pull request to its end: it reads, asks, and merges, arms or waits, until it is merged, refused,
 // closed, or the time is up. Each way of merging takes a grant, and sends the head that the grant is for. A refusal
 // disarms what was armed before, by this run or an earlier one. GitHub looks at no grant when it merges by itself: what
 // is pushed after the arming is seen, and disarmed, at the next look only.
-func (c *Client) Merge(ctx context.Context, order Order) (Result, error) {
+func (c *Client) Merge(ctx context.Context, order forge.Order) (forge.Merge, error) {
+	order.Message = change.Message{Subject: c.clean(order.Message.Subject), Body: c.clean(order.Message.Body)}
 	m := &merge{Client: c, order: order, began: c.config.Now()}
-	before := c.Calls()
 	result, err := m.run(ctx)
-	result.Calls, result.Armed = c.Calls()-before, m.auto
+	result.Armed = m.auto
 	if err != nil {
-		result.Outcome = Failed
+		result.Outcome = forge.Failed
 		return result, c.fail(fmt.Sprintf("merging pull request %d", order.Number), writeContents+"` and `"+writePulls, err)
 	}
 	return result, nil
 }
 
-func (m *merge) run(ctx context.Context) (Result, error) {
+func (m *merge) run(ctx context.Context) (forge.Merge, error) {
 	for {
 		result, err := m.step(ctx)
 		if err != nil || result != nil {
 			return value(result), err
 		}
 		if m.waited() >= max(m.order.Wait, m.grace()) {
-			return m.end(Pending, m.detail, cmp.Or(m.decision.Hint, m.noAutoHint())), nil
+			return m.end(forge.Pending, m.detail, cmp.Or(m.decision.Hint, m.noAutoHint())), nil
 		}
 		if err := m.before(ctx, true); err != nil {
-			return Result{}, err
+			return forge.Merge{}, err
 		}
 		if err := m.config.Sleep(ctx, m.pause()); err != nil {
-			return Result{}, err
+			return forge.Merge{}, err
 		}
 	}
 }
@@ -77,9 +78,9 @@ func (m *merge) before(ctx context.Context, later bool) error {
 	return m.order.Before(ctx, later)
 }
 
-func value(r *Result) Result {
+func value(r *forge.Merge) forge.Merge {
 	if r == nil {
-		return Result{}
+		return forge.Merge{}
 	}
 	return *r
 }
@@ -103,17 +104,17 @@ func (m *merge) pause() time.Duration {
 	return max(min(m.config.Poll, m.order.Wait-m.waited()), time.Second)
 }
 
-func (m *merge) end(outcome Outcome, detail, hint string) Result {
-	return Result{Outcome: outcome, Decision: m.decision, Detail: detail, Hint: hint}
+func (m *merge) end(outcome forge.Outcome, detail, hint string) forge.Merge {
+	return forge.Merge{Outcome: outcome, Decision: m.decision, Detail: detail, Hint: hint}
 }
 
-func (m *merge) ended(outcome Outcome, detail, hint string) *Result {
+func (m *merge) ended(outcome forge.Outcome, detail, hint string) *forge.Merge {
 	r := m.end(outcome, detail, hint)
 	return &r
 }
 
 // step looks once and does at most one thing. No result means: look again.
-func (m *merge) step(ctx context.Context) (*Result, error) {
+func (m *merge) step(ctx context.Context) (*forge.Merge, error) {
 	s, err := m.state(ctx, m.order.Number)
 	if err != nil {
 		return nil, err
@@ -126,15 +127,15 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 	case s.is("merged"):
 		return m.merged(ctx, s)
 	case !s.is("open") && isWithdrawn(p.Body):
-		return m.ended(Rebuild, "another run closed it", "run again"), nil
+		return m.ended(forge.Rebuild, "another run closed it", "run again"), nil
 	case !s.is("open"):
-		r := m.ended(Closed, "a person closed it", "its versions are left alone until newer ones appear")
-		r.At = s.PullRequest.ClosedAt.UTC()
+		r := m.ended(forge.Closed, "a person closed it", "its versions are left alone until newer ones appear")
+		r.Closed = s.PullRequest.ClosedAt.UTC()
 		return r, nil
 	case m.lags(p.HeadRefOid):
-		return m.repeat("GitHub does not show its new head yet", Pending)
+		return m.repeat("GitHub does not show its new head yet", forge.Pending)
 	case p.Mergeable == "CONFLICTING":
-		return m.stop(ctx, s, m.ended(Rebuild, "it conflicts with its base", "run again"))
+		return m.stop(ctx, s, m.ended(forge.Rebuild, "it conflicts with its base", "run again"))
 	}
 	if p.HeadRefOid != m.head {
 		m.head, m.since = p.HeadRefOid, m.config.Now()
@@ -146,7 +147,7 @@ func (m *merge) step(ctx context.Context) (*Result, error) {
 	case answer.Now.Verdict == change.Refused:
 		return m.stop(ctx, s, m.refused())
 	case p.Mergeable == "UNKNOWN":
-		return m.repeat("GitHub is still computing whether it can be merged", Pending)
+		return m.repeat("GitHub is still computing whether it can be merged", forge.Pending)
 	}
 	return m.proceed(ctx, s, answer)
 }
@@ -170,58 +171,58 @@ func (m *merge) lags(head string) bool {
 }
 
 // refused is the end after the authority's no.
-func (m *merge) refused() *Result {
-	outcome := Refused
+func (m *merge) refused() *forge.Merge {
+	outcome := forge.Refused
 	if m.decision.Code == change.BaseMoved {
-		outcome = Rebuild
+		outcome = forge.Rebuild
 	}
 	return m.ended(outcome, m.decision.Detail, m.decision.Hint)
 }
 
 // merged is the end that was hoped for, whoever brought it about: unless another run of ours had put something else on
 // the branch before it was merged.
-func (m *merge) merged(ctx context.Context, s state) (*Result, error) {
+func (m *merge) merged(ctx context.Context, s state) (*forge.Merge, error) {
 	repository, err := m.repository(ctx)
 	if err != nil {
 		return nil, err
 	}
-	r := m.ended(Merged, "", "")
+	r := m.ended(forge.Merged, "", "")
 	r.At, r.By = s.PullRequest.MergedAt.UTC(), m.way
 	if s.PullRequest.MergeCommit == nil || s.PullRequest.MergeCommit.Oid == "" {
-		return m.repeat("GitHub says that it is merged and shows no commit", Pending)
+		return m.repeat("GitHub says that it is merged and shows no commit", forge.Pending)
 	}
 	r.SHA = s.PullRequest.MergeCommit.Oid
 	by := s.PullRequest.MergedBy.identity()
 	switch {
 	case strings.HasPrefix(by.Login, "github-merge-queue"):
-		r.By = Queue
+		r.By = forge.Queue
 	case !repository.Self.Is(by):
-		r.By = Person
+		r.By = forge.ByPerson
 	case r.By == "":
-		r.By = Direct
+		r.By = forge.Direct
 	}
-	if r.By != Person && m.order.Head != "" && s.PullRequest.HeadRefOid != m.order.Head {
-		return m.ended(Rebuild, "it was merged with another head than was published", "run again"), nil
+	if r.By != forge.ByPerson && m.order.Head != "" && s.PullRequest.HeadRefOid != m.order.Head {
+		return m.ended(forge.Rebuild, "it was merged with another head than was published", "run again"), nil
 	}
 	return r, nil
 }
 
 // ask reads what is not known yet, and asks for permission.
-func (m *merge) ask(ctx context.Context, s state) (Answer, error) {
-	q := Question{Pull: s.pull(), BaseSHA: s.baseSHA(), Waited: m.config.Now().Sub(m.since)}
+func (m *merge) ask(ctx context.Context, s state) (forge.Answer, error) {
+	q := forge.State{Pull: s.pull(), BaseSHA: s.baseSHA(), Waited: m.config.Now().Sub(m.since)}
 	if err := m.read(ctx, s, &q); err != nil {
-		return Answer{}, err
+		return forge.Answer{}, err
 	}
-	q.Pull, q.Enforced = m.diff.into(q.Pull), m.enforced
+	q.Pull, q.Enforced = m.diff.into(q.Pull), m.enforced.Checks
 	answer, err := m.order.Authority(ctx, q)
 	m.decision, m.detail = answer.Now, answer.Now.Detail
 	return answer, err
 }
 
-func (m *merge) read(ctx context.Context, s state, q *Question) error {
+func (m *merge) read(ctx context.Context, s state, q *forge.State) error {
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		q.Runs, err = m.Checks(inner, q.Pull.HeadSHA)
+		q.Checks, err = m.Checks(inner, q.Pull.HeadSHA)
 		return err
 	})
 	if key := q.BaseSHA + " " + q.Pull.HeadSHA; m.base != key {
@@ -239,10 +240,10 @@ func (m *merge) read(ctx context.Context, s state, q *Question) error {
 }
 
 // proceed takes the way that is granted and open.
-func (m *merge) proceed(ctx context.Context, s state, answer Answer) (*Result, error) {
+func (m *merge) proceed(ctx context.Context, s state, answer forge.Answer) (*forge.Merge, error) {
 	now, granted := answer.Now.Grant()
 	later, armable := answer.Later.Grant()
-	queue := s.PullRequest.IsMergeQueueEnabled || m.enforced.Queue || m.way == Queue
+	queue := s.PullRequest.IsMergeQueueEnabled || m.enforced.Queue || m.way == forge.Queue
 	switch {
 	case !slices.Contains(s.methods(), m.order.Method) && !queue:
 		return m.stop(ctx, s, m.methodRefused(s))
@@ -257,7 +258,7 @@ func (m *merge) proceed(ctx context.Context, s state, answer Answer) (*Result, e
 	case granted && armable:
 		return m.enqueue(ctx, s, later)
 	case granted:
-		return m.ended(Pending, "the branch has a merge queue, and it may not be entered: "+answer.Later.Detail, answer.Later.Hint), nil
+		return m.ended(forge.Pending, "the branch has a merge queue, and it may not be entered: "+answer.Later.Detail, answer.Later.Hint), nil
 	case armable && s.AutoMergeAllowed && m.noAuto == "":
 		return m.arm(ctx, s, later)
 	}
@@ -268,17 +269,17 @@ func (m *merge) proceed(ctx context.Context, s state, answer Answer) (*Result, e
 func (m *merge) adopt(s state) {
 	switch {
 	case s.PullRequest.IsInMergeQueue:
-		m.way = Queue
+		m.way = forge.Queue
 	case m.way == "":
-		m.way = Auto
+		m.way = forge.Auto
 	}
 }
 
 // wait goes on, unless no wait can help.
-func (m *merge) wait() (*Result, error) {
+func (m *merge) wait() (*forge.Merge, error) {
 	m.failures = 0
 	if m.decision.Code == change.ChecksSilent {
-		return m.ended(Pending, m.decision.Detail, m.decision.Hint), nil
+		return m.ended(forge.Pending, m.decision.Detail, m.decision.Hint), nil
 	}
 	return nil, nil
 }
@@ -287,7 +288,7 @@ func (m *merge) wait() (*Result, error) {
 const tries = 8
 
 // repeat looks again soon; after too many times it ends.
-func (m *merge) repeat(detail string, outcome Outcome) (*Result, error) {
+func (m *merge) repeat(detail string, outcome forge.Outcome) (*forge.Merge, error) {
 	m.failures++
 	m.detail = detail
 	if m.failures > tries {

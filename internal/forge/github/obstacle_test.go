@@ -9,15 +9,16 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
 // saying is what GitHub says to a merge, and what has to come of it.
 type saying struct {
 	text    string
 	status  int
-	outcome github.Outcome
+	outcome forge.Outcome
 	code    change.Code
 	hint    string
 	tries   int // at most so many requests to merge
@@ -26,10 +27,10 @@ type saying struct {
 func sayings() []saying {
 	const rules = "Repository rule violations found\n\n"
 	refused := func(text string, code change.Code, hint string) saying {
-		return saying{text, 405, github.Refused, code, hint, 1}
+		return saying{text, 405, forge.Refused, code, hint, 1}
 	}
 	waits := func(text string, code change.Code, hint string) saying {
-		return saying{text, 405, github.Pending, code, hint, 100}
+		return saying{text, 405, forge.Pending, code, hint, 100}
 	}
 	return []saying{
 		refused(rules+"Commits must have verified signatures.\n\n", change.Unsigned, "GitHub App"),
@@ -38,8 +39,8 @@ func sayings() []saying {
 		refused(rules+"This branch must not contain merge commits.\n\n", change.RuleBroken, "rule"),
 		refused(rules+"Cannot update this protected ref.\n\n", change.RuleBroken, "rule"),
 		refused(rules+"A rule of some day.\n\n", change.RuleBroken, "rule"),
-		{rules + "Cannot change this locked branch\n\n", 409, github.Refused, change.RuleBroken, "rule", 1},
-		{"Repository was archived so is read-only.", 403, github.Refused, change.RepoArchived, "unarchive", 1},
+		{rules + "Cannot change this locked branch\n\n", 409, forge.Refused, change.RuleBroken, "rule", 1},
+		{"Repository was archived so is read-only.", 403, forge.Refused, change.RepoArchived, "unarchive", 1},
 		waits(rules+"At least 1 approving review is required by reviewers with write access.\n\n", change.ApprovalNeeded, "approve"),
 		waits("At least 2 approving reviews are required by reviewers with write access.", change.ApprovalNeeded, "approve"),
 		waits(rules+"A conversation must be resolved before this pull request can be merged.\n\n", change.ApprovalNeeded, "approve"),
@@ -47,11 +48,11 @@ func sayings() []saying {
 		waits(rules+"2 of 3 required status checks are expected.\n\n", change.RuleBroken, "merge.require"),
 		waits(`Required status check "verified signature of a draft in the merge queue, not allowed" is expected.`, change.RuleBroken, "merge.require"),
 		waits("Something nobody has ever seen", change.Authorized, "pull request's page"),
-		{"Merge commits are not allowed on this repository.", 405, github.Failed, change.Authorized, "merge: {method", 1},
-		{"Squash merges are not allowed on this repository.", 405, github.Failed, change.Authorized, "merge: {method", 1},
-		{"Base branch was modified. Review and try the merge again.", 405, github.Rebuild, change.Authorized, "run again", 9},
-		{"Head branch was modified. Review and try the merge again.", 409, github.Pending, change.Authorized, "run again", 9},
-		{"Pull Request is not mergeable", 405, github.Rebuild, change.Authorized, "run again", 9},
+		{"Merge commits are not allowed on this repository.", 405, forge.Failed, change.Authorized, "merge: {method", 1},
+		{"Squash merges are not allowed on this repository.", 405, forge.Failed, change.Authorized, "merge: {method", 1},
+		{"Base branch was modified. Review and try the merge again.", 405, forge.Rebuild, change.Authorized, "run again", 9},
+		{"Head branch was modified. Review and try the merge again.", 409, forge.Pending, change.Authorized, "run again", 9},
+		{"Pull Request is not mergeable", 405, forge.Rebuild, change.Authorized, "run again", 9},
 	}
 }
 
@@ -66,7 +67,7 @@ func TestWhatGitHubSaysToAMerge(t *testing.T) {
 			_, p := w.propose()
 			once(put, fake.Fault{Times: 1000, Status: c.status, Message: c.text})(w, "")
 			since := len(w.fake.Calls())
-			result, err := w.client.Merge(context.Background(), github.Order{Number: p.Number, Method: "squash", Wait: 3 * time.Minute,
+			result, err := w.client.Merge(context.Background(), forge.Order{Number: p.Number, Method: "squash", Wait: 3 * time.Minute,
 				Authority: w.authority(w.repo.Head("main"), change.Requirement{Mode: change.RequireNone}, time.Hour)})
 			w.must(err)
 			if result.Outcome != c.outcome || result.Decision.Code != c.code || !strings.Contains(result.Hint, c.hint) || result.Detail == "" {
@@ -108,14 +109,14 @@ func TestWhatGitHubSaysToAutoMerge(t *testing.T) {
 			if !late {
 				w.time.each = func() { green("ci")(w, head.SHA) }
 			}
-			result, err := w.client.Merge(context.Background(), github.Order{Number: p.Number, Method: "squash", Wait: 3 * time.Minute,
+			result, err := w.client.Merge(context.Background(), forge.Order{Number: p.Number, Method: "squash", Wait: 3 * time.Minute,
 				Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)})
 			w.must(err)
 			gone := strings.HasPrefix(hint, "unarchive") || strings.HasPrefix(hint, "merge: ")
-			if !late && !gone && result.Outcome != github.Merged {
+			if !late && !gone && result.Outcome != forge.Merged {
 				t.Errorf("%s: with a green check it ends as %s: %s", text, result.Outcome, result.Detail)
 			}
-			if (late || gone) && (result.Outcome == github.Merged || !strings.Contains(result.Hint, hint)) {
+			if (late || gone) && (result.Outcome == forge.Merged || !strings.Contains(result.Hint, hint)) {
 				t.Errorf("%s: it ends as %s: %s; hint %q", text, result.Outcome, result.Detail, result.Hint)
 			}
 		}
@@ -157,7 +158,7 @@ func TestGuardedRefs(t *testing.T) {
 			if err := publish(w, c); err != nil {
 				return err
 			}
-			_, _, err := c.Propose(ctx, "pawl/update", github.Text{Title: "Bump c", Body: "b"})
+			_, _, err := c.PutPull(ctx, "pawl/update", github.Text{Title: "Bump c", Body: "b"})
 			return err
 		}, "workflow", github.ActionsMayNot, "MERGE_TOKEN"},
 	} {
@@ -165,7 +166,7 @@ func TestGuardedRefs(t *testing.T) {
 		c.arrange(w)
 		err := c.do(w, w.connect(c.as))
 		var failed *github.Error
-		if !errors.As(err, &failed) || failed.Obstacle != c.want || !strings.Contains(failed.Hint, c.hint) || errors.Is(err, github.ErrMoved) {
+		if !errors.As(err, &failed) || failed.Obstacle != c.want || !strings.Contains(failed.Hint, c.hint) || errors.Is(err, forge.ErrMoved) {
 			t.Errorf("%s: %v: %+v", name, err, failed)
 			continue
 		}
@@ -188,13 +189,13 @@ func TestRulesOfTheBase(t *testing.T) {
 				w.repo.Protect("main", protection)
 				head, p := w.propose()
 				w.time.each = func() { green("ci")(w, head.SHA) }
-				result, err := w.client.Merge(context.Background(), github.Order{Number: p.Number, Method: "squash", Wait: 5 * time.Minute,
+				result, err := w.client.Merge(context.Background(), forge.Order{Number: p.Number, Method: "squash", Wait: 5 * time.Minute,
 					Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)})
 				w.must(err)
-				if result.Decision.Code != code || result.Hint == "" || result.Outcome == github.Merged {
+				if result.Decision.Code != code || result.Hint == "" || result.Outcome == forge.Merged {
 					t.Errorf("%s, ruleset %t, auto-merge %t: %+v", code, ruleset, auto, result)
 				}
-				if shown, _ := w.repo.Pull(p.Number); code == change.Unsigned && (shown.AutoMerge || result.Outcome != github.Refused) {
+				if shown, _ := w.repo.Pull(p.Number); code == change.Unsigned && (shown.AutoMerge || result.Outcome != forge.Refused) {
 					t.Errorf("ruleset %t: armed %t, %s", ruleset, shown.AutoMerge, result.Outcome)
 				}
 			}

@@ -57,9 +57,9 @@ func (s settings) methods() []string {
 
 const settingsFields = `id nameWithOwner squashMergeAllowed mergeCommitAllowed rebaseMergeAllowed autoMergeAllowed`
 
-// Open reads the repository, the tip of its base and the token's identity in one call. The identity is the GraphQL
+// OpenRepository reads the repository, the tip of its base and the token's identity in one call. The identity is the GraphQL
 // viewer, which is also there for the installation tokens of a GitHub App, whom `GET /user` refuses.
-func (c *Client) Open(ctx context.Context) (Repository, error) {
+func (c *Client) OpenRepository(ctx context.Context) (Repository, error) {
 	open := c.openAsViewer
 	if c.config.Token == "" {
 		open = c.openAnonymously
@@ -143,10 +143,7 @@ func expiry(header http.Header) time.Time {
 	return time.Time{}
 }
 
-// Opened returns what Open found, opening the repository when nobody has.
-func (c *Client) Opened(ctx context.Context) (Repository, error) { return c.repository(ctx) }
-
-// repository returns what Open found, opening it when nobody has.
+// repository returns what OpenRepository found, opening it when nobody has.
 func (c *Client) repository(ctx context.Context) (Repository, error) {
 	c.mu.Lock()
 	found := c.opened
@@ -154,5 +151,5 @@ func (c *Client) repository(ctx context.Context) (Repository, error) {
 	if found.ID != "" {
 		return found, nil
 	}
-	return c.Open(ctx)
+	return c.OpenRepository(ctx)
 }

@@ -8,8 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
 func TestOpen(t *testing.T) {
@@ -18,7 +19,7 @@ func TestOpen(t *testing.T) {
 		o.Identities["soon"] = fake.Identity{Login: "soon", ExpiresAt: o.Now().AddDate(0, 0, 10)}
 	})
 	ctx := context.Background()
-	found, err := w.connect("soon").Open(ctx)
+	found, err := w.connect("soon").OpenRepository(ctx)
 	w.must(err)
 	if found.Base != "main" || found.BaseSHA != w.repo.Head("main") || !found.AutoMerge || found.Self.Login != "soon" || found.Self.ID == 0 {
 		t.Errorf("opened %+v", found)
@@ -29,17 +30,17 @@ func TestOpen(t *testing.T) {
 	if want := w.time.now().AddDate(0, 0, 10); !found.Expires.Equal(want) {
 		t.Errorf("expires %v, want %v", found.Expires, want)
 	}
-	app, err := w.connect("app").Open(ctx)
+	app, err := w.connect("app").OpenRepository(ctx)
 	w.must(err)
 	if app.Self.ID == 0 || app.Name != "acme/profile" {
 		t.Errorf("as an app: %+v", app)
 	}
-	anonymous, err := w.connect("", func(c *github.Config) { c.Base = "main" }).Open(ctx)
+	anonymous, err := w.connect("", func(c *github.Config) { c.Base = "main" }).OpenRepository(ctx)
 	w.must(err)
 	if anonymous.BaseSHA != found.BaseSHA || anonymous.Self.Login != "" {
 		t.Errorf("anonymously: %+v", anonymous)
 	}
-	_, err = w.connect(token, func(c *github.Config) { c.Base = "absent" }).Open(ctx)
+	_, err = w.connect(token, func(c *github.Config) { c.Base = "absent" }).OpenRepository(ctx)
 	if err == nil || !strings.Contains(advice(err), "forge: {base") {
 		t.Errorf("no base: %v", err)
 	}
@@ -78,11 +79,11 @@ func TestEveryKillConverges(t *testing.T) {
 				if err != nil {
 					return err
 				}
-				_, _, err = c.Propose(context.Background(), head.Branch, github.Text{Title: "Bump a", Body: "why"})
+				_, _, err = c.PutPull(context.Background(), head.Branch, github.Text{Title: "Bump a", Body: "why"})
 				return err
 			}
 			failed := run(w.client)
-			if failed != nil && errors.Is(failed, github.ErrMoved) {
+			if failed != nil && errors.Is(failed, forge.ErrMoved) {
 				t.Errorf("write %d, applied %v: %v", write, apply, failed)
 			}
 			w.must(run(w.connect(token)))

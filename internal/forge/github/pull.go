@@ -8,38 +8,17 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
 	gh "github.com/google/go-github/v60/github"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // closedByPawl marks the body of a pull request that pawl closed itself, in the same request, so that only what people
 // close counts as their no.
 const closedByPawl = "\n<!-- pawl:closed -->"
-
-// Pull is a pull request of ours.
-type Pull struct {
-	Number int
-	// Branch is its head, HeadSHA the tip of that; BaseSHA is the base as the pull request was last held against it.
-	Branch, HeadSHA, BaseSHA string
-	// Author is the login of who opened it.
-	Author, Title, Body string
-	URL                 string
-	Labels              []string
-	// Created is when it was opened; Closed when it was closed or merged, zero while it is open.
-	Created, Closed time.Time
-	// Merged reports that it was merged, as the commit MergeSHA; Withdrawn that pawl itself closed it.
-	Merged    bool
-	MergeSHA  string
-	Withdrawn bool
-	// Armed reports that pawl asked GitHub to merge it by itself.
-	Armed bool
-	// MergedBy is who merged it; only Numbered tells.
-	MergedBy change.Identity
-}
 
 // Text is what a pull request says.
 type Text struct {
@@ -52,13 +31,13 @@ type Text struct {
 
 // FindOpen returns our open pull requests into the base, the newest first: made by our user, from a branch of ours in
 // this very repository. Titles and bodies prove nothing and are not looked at. Only branches that exist can have one.
-func (c *Client) FindOpen(ctx context.Context) ([]Pull, error) {
+func (c *Client) FindOpen(ctx context.Context) ([]forge.PullState, error) {
 	const doing = "looking for the open pull request"
 	existing, err := c.branches(ctx, c.config.Branch)
 	if err != nil {
 		return nil, c.fail(doing, readContents, err)
 	}
-	var all []Pull
+	var all []forge.PullState
 	for _, branch := range slices.Sorted(maps.Keys(existing)) {
 		if !change.OwnBranch(c.config.Branch, branch) {
 			continue
@@ -69,25 +48,25 @@ func (c *Client) FindOpen(ctx context.Context) ([]Pull, error) {
 		}
 		all = append(all, found...)
 	}
-	slices.SortStableFunc(all, func(a, b Pull) int { return b.Number - a.Number })
+	slices.SortStableFunc(all, func(a, b forge.PullState) int { return b.Number - a.Number })
 	return all, nil
 }
 
 // Recent returns a page of our pull requests from the configured branch, open or not, those that changed last first, and
 // whether there are more pages. Pull requests of others cost nothing, however many there are.
-func (c *Client) Recent(ctx context.Context, page int) (pulls []Pull, more bool, err error) {
+func (c *Client) Recent(ctx context.Context, page int) (pulls []forge.PullState, more bool, err error) {
 	pulls, more, err = c.from(ctx, c.config.Branch, "all", page)
 	return pulls, more && page < maxPages, c.fail("looking for earlier pull requests", readPulls, err)
 }
 
 // Numbered returns pull requests by their numbers, with who merged them; those that do not exist, or that are open and not
 // ours, are left out. The caller says that they were made by us: who that is may have changed since.
-func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]Pull, error) {
+func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]forge.PullState, error) {
 	repository, err := c.repository(ctx)
 	if err != nil {
 		return nil, err
 	}
-	found := make([]*Pull, len(numbers))
+	found := make([]*forge.PullState, len(numbers))
 	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(parallel)
 	for i, number := range numbers {
@@ -102,7 +81,7 @@ func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]Pull, error) {
 			if err != nil {
 				return c.fail(fmt.Sprintf("reading pull request %d", number), readPulls, err)
 			}
-			if one := pull(p, repository.Self); c.isOurs(p, repository) || !one.Closed.IsZero() {
+			if one := pull(p, repository.Self); c.isOurs(p, repository) || !one.At.IsZero() {
 				found[i] = &one
 			}
 			return nil
@@ -111,7 +90,7 @@ func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]Pull, error) {
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	var all []Pull
+	var all []forge.PullState
 	for _, p := range found {
 		if p != nil {
 			all = append(all, *p)
@@ -122,7 +101,7 @@ func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]Pull, error) {
 
 // from lists a page of our pull requests from one branch of the repository into the base, the newest first. An open one of
 // somebody else is remembered: the branch is theirs.
-func (c *Client) from(ctx context.Context, branch, state string, page int) (found []Pull, more bool, err error) {
+func (c *Client) from(ctx context.Context, branch, state string, page int) (found []forge.PullState, more bool, err error) {
 	repository, err := c.repository(ctx)
 	if err != nil {
 		return nil, false, err
@@ -137,13 +116,13 @@ func (c *Client) from(ctx context.Context, branch, state string, page int) (foun
 	if err != nil {
 		return nil, false, err
 	}
-	theirs := Pull{}
+	theirs := forge.PullState{}
 	for _, p := range listed {
 		one, here := pull(p, repository.Self), strings.EqualFold(p.GetHead().GetRepo().GetFullName(), repository.Name) && p.GetHead().GetRef() == branch
 		switch {
 		case c.isOurs(p, repository) && here && p.GetBase().GetRef() == repository.Base:
 			found = append(found, one)
-		case here && one.Closed.IsZero():
+		case here && one.At.IsZero():
 			theirs = one
 		}
 	}
@@ -158,12 +137,12 @@ func (c *Client) from(ctx context.Context, branch, state string, page int) (foun
 	for _, p := range found {
 		c.pushed[p.HeadSHA] = true
 	}
-	slices.SortStableFunc(found, func(a, b Pull) int { return b.Number - a.Number })
+	slices.SortStableFunc(found, func(a, b forge.PullState) int { return b.Number - a.Number })
 	return found, res.NextPage != 0, nil
 }
 
 // theirPull returns the open pull request of somebody else from a branch with a name of ours.
-func (c *Client) theirPull(branch string) (Pull, bool) {
+func (c *Client) theirPull(branch string) (forge.PullState, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, found := c.theirs[branch]
@@ -176,18 +155,22 @@ func (c *Client) isOurs(p *gh.PullRequest, repository Repository) bool {
 		change.OwnBranch(c.config.Branch, p.GetHead().GetRef())
 }
 
-func pull(p *gh.PullRequest, self change.Identity) Pull {
-	found := Pull{Number: p.GetNumber(), Branch: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), BaseSHA: p.GetBase().GetSHA(), Title: p.GetTitle(),
-		Author: p.GetUser().GetLogin(), Body: p.GetBody(), URL: p.GetHTMLURL(), Created: p.GetCreatedAt().UTC(), Closed: p.GetClosedAt().UTC(),
-		Merged: !p.GetMergedAt().IsZero(), MergeSHA: p.GetMergeCommitSHA()}
+// mergeQueue is the login of GitHub's merge queue, as far as all its spellings agree.
+const mergeQueue = "github-merge-queue"
+
+func pull(p *gh.PullRequest, self change.Identity) forge.PullState {
+	found := forge.PullState{Number: p.GetNumber(), Branch: p.GetHead().GetRef(), HeadSHA: p.GetHead().GetSHA(), BaseSHA: p.GetBase().GetSHA(), Title: p.GetTitle(),
+		Author: p.GetUser().GetLogin(), Body: p.GetBody(), URL: p.GetHTMLURL(), Created: p.GetCreatedAt().UTC(), At: p.GetClosedAt().UTC(),
+		Merged: !p.GetMergedAt().IsZero(), SHA: p.GetMergeCommitSHA()}
+	found.Says, _ = change.ParseMetadata(found.Body) // it may say nothing
 	if found.Merged {
-		found.Closed = p.GetMergedAt().UTC()
+		found.At = p.GetMergedAt().UTC()
 	}
-	found.Withdrawn = !found.Merged && !found.Closed.IsZero() && isWithdrawn(found.Body)
+	found.Withdrawn = !found.Merged && !found.At.IsZero() && isWithdrawn(found.Body)
 	by := p.GetAutoMerge().GetEnabledBy()
 	found.Armed = by != nil && self.Is(change.Identity{ID: by.GetID(), Login: by.GetLogin()})
-	if p.MergedBy != nil {
-		found.MergedBy = change.Identity{ID: p.MergedBy.GetID(), Login: p.MergedBy.GetLogin()}
+	if by := p.MergedBy; found.Merged && by != nil {
+		found.ByPawl = self.Is(change.Identity{ID: by.GetID(), Login: by.GetLogin()}) || strings.HasPrefix(by.GetLogin(), mergeQueue)
 	}
 	for _, l := range p.Labels {
 		found.Labels = append(found.Labels, l.GetName())
@@ -195,23 +178,23 @@ func pull(p *gh.PullRequest, self change.Identity) Pull {
 	return found
 }
 
-// Propose opens the pull request of a branch, or brings the open one up to date, writing only what differs. made
+// PutPull opens the pull request of a branch, or brings the open one up to date, writing only what differs. made
 // reports whether it is new.
-func (c *Client) Propose(ctx context.Context, branch string, text Text) (p Pull, made bool, err error) {
+func (c *Client) PutPull(ctx context.Context, branch string, text Text) (p forge.PullState, made bool, err error) {
 	found := false
 	if !c.isNew(branch) {
 		if p, found, err = c.openOf(ctx, branch); err != nil {
-			return Pull{}, false, err
+			return forge.PullState{}, false, err
 		}
 		if !found && text.Base != "" { // it may have been merged a moment ago
 			if err := c.stillBase(ctx, text.Base); err != nil {
-				return Pull{}, false, c.fail("opening a pull request of "+branch, readContents, err)
+				return forge.PullState{}, false, c.fail("opening a pull request of "+branch, readContents, err)
 			}
 		}
 	}
 	if !found {
 		if p, made, err = c.create(ctx, branch, text); err != nil {
-			return Pull{}, false, err
+			return forge.PullState{}, false, err
 		}
 	}
 	if p, err = c.update(ctx, p, text); err != nil {
@@ -229,20 +212,20 @@ func (c *Client) isNew(branch string) bool {
 	return made
 }
 
-func (c *Client) openOf(ctx context.Context, branch string) (Pull, bool, error) {
+func (c *Client) openOf(ctx context.Context, branch string) (forge.PullState, bool, error) {
 	pulls, _, err := c.from(ctx, branch, "open", 1)
 	if err != nil || len(pulls) == 0 {
-		return Pull{}, false, c.fail("looking for the open pull request", readPulls, err)
+		return forge.PullState{}, false, c.fail("looking for the open pull request", readPulls, err)
 	}
 	return pulls[0], true, nil
 }
 
 // create opens a pull request. Where GitHub has one already, made a moment ago or by a request whose answer got lost,
 // that one is taken.
-func (c *Client) create(ctx context.Context, branch string, text Text) (Pull, bool, error) {
+func (c *Client) create(ctx context.Context, branch string, text Text) (forge.PullState, bool, error) {
 	repository, err := c.repository(ctx)
 	if err != nil {
-		return Pull{}, false, err
+		return forge.PullState{}, false, err
 	}
 	p, _, cause := c.api.PullRequests.Create(ctx, c.owner, c.name, &gh.NewPullRequest{
 		Title: &text.Title, Body: &text.Body, Head: &branch, Base: &repository.Base,
@@ -259,12 +242,12 @@ func (c *Client) create(ctx context.Context, branch string, text Text) (Pull, bo
 		}
 	}
 	if said := refusal(cause); said != nil && (has(said, "head invalid") || has(said, "no commits between") || has(said, "already exists")) {
-		cause = ErrMoved // another run merged or closed the pull request, or deleted the branch
+		cause = forge.ErrMoved // another run merged or closed the pull request, or deleted the branch
 	}
-	return Pull{}, false, c.fail("opening a pull request of "+branch, writePulls, cause)
+	return forge.PullState{}, false, c.fail("opening a pull request of "+branch, writePulls, cause)
 }
 
-func (c *Client) update(ctx context.Context, p Pull, text Text) (Pull, error) {
+func (c *Client) update(ctx context.Context, p forge.PullState, text Text) (forge.PullState, error) {
 	if sameLine(p.Title, text.Title) && sameText(p.Body, text.Body) {
 		return p, nil
 	}
@@ -273,7 +256,7 @@ func (c *Client) update(ctx context.Context, p Pull, text Text) (Pull, error) {
 	return p, c.fail(fmt.Sprintf("updating pull request %d", p.Number), writePulls, err)
 }
 
-func (c *Client) label(ctx context.Context, p *Pull, wanted []string) error {
+func (c *Client) label(ctx context.Context, p *forge.PullState, wanted []string) error {
 	missing := missingLabels(p.Labels, wanted)
 	if len(missing) == 0 {
 		return nil
@@ -326,8 +309,8 @@ func (c *Client) Assign(ctx context.Context, number int, names []string) error {
 }
 
 // Close closes a pull request of ours and deletes its branch, and returns how GitHub shows it then. It is ErrForeign, and
-// nothing happens, when somebody else pushed to that; ErrMoved when the branch moved since the pull request was read.
-func (c *Client) Close(ctx context.Context, p Pull) (Pull, error) {
+// nothing happens, when somebody else pushed to that; forge.ErrMoved when the branch moved since the pull request was read.
+func (c *Client) Close(ctx context.Context, p forge.PullState) (forge.PullState, error) {
 	doing := fmt.Sprintf("closing pull request %d", p.Number)
 	if err := c.stillOurs(ctx, p); err != nil {
 		return p, c.fail(doing, readContents, err)
@@ -337,12 +320,12 @@ func (c *Client) Close(ctx context.Context, p Pull) (Pull, error) {
 	if err != nil {
 		return p, c.fail(doing, writePulls, err)
 	}
-	p.Withdrawn, p.Closed = true, closed.GetClosedAt().UTC()
+	p.Withdrawn, p.At = true, closed.GetClosedAt().UTC()
 	return p, c.DeleteRef(ctx, "refs/heads/"+p.Branch, p.HeadSHA)
 }
 
 // stillOurs reports with an error that a pull request's branch moved, or holds commits of somebody else.
-func (c *Client) stillOurs(ctx context.Context, p Pull) error {
+func (c *Client) stillOurs(ctx context.Context, p forge.PullState) error {
 	repository, err := c.repository(ctx)
 	if err != nil {
 		return err
@@ -352,7 +335,7 @@ func (c *Client) stillOurs(ctx context.Context, p Pull) error {
 	case err != nil || tip == "":
 		return err
 	case tip != p.HeadSHA:
-		return ErrMoved
+		return forge.ErrMoved
 	}
 	whose, err := c.inspect(ctx, repository.BaseSHA, tip, nil, "")
 	if err == nil && whose == foreign {

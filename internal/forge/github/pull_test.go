@@ -8,8 +8,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
 func TestProposeUpdatesWhatDiffers(t *testing.T) {
@@ -18,7 +19,7 @@ func TestProposeUpdatesWhatDiffers(t *testing.T) {
 	w := newWorld(t, fake.Settings{}, nil)
 	head, _ := w.propose()
 	since := len(w.fake.Calls())
-	p, made, err := w.client.Propose(ctx, head.Branch, github.Text{Title: "Bump a, b", Body: "why\nnot", Labels: []string{"pawl/review", "Dependencies"}})
+	p, made, err := w.client.PutPull(ctx, head.Branch, github.Text{Title: "Bump a, b", Body: "why\nnot", Labels: []string{"pawl/review", "Dependencies"}})
 	w.must(err)
 	got, _ := w.repo.Pull(p.Number)
 	if made || got.Title != "Bump a, b" || got.Body != "why\nnot" || !cmp.Equal(got.Labels, []string{"dependencies", "pawl/review"}) {
@@ -57,7 +58,7 @@ func TestProposeLosesARace(t *testing.T) {
 	w = newWorld(t, fake.Settings{}, func(o *fake.Options) { o.Before = func(c fake.Call) { open(w, c); merge(w, c) } })
 	head, err := w.client.Publish(context.Background(), w.repo.Head("main"), edits(), "Bump a\n")
 	w.must(err)
-	if _, _, err := w.client.Propose(context.Background(), head.Branch, github.Text{Title: "Bump a"}); !errors.Is(err, github.ErrMoved) {
+	if _, _, err := w.client.PutPull(context.Background(), head.Branch, github.Text{Title: "Bump a"}); !errors.Is(err, forge.ErrMoved) {
 		t.Errorf("another run opened the pull request and merged it: %v", err)
 	}
 }
@@ -67,7 +68,7 @@ func TestCloseAndRecent(t *testing.T) {
 	ctx := context.Background()
 	w := newWorld(t, fake.Settings{}, nil)
 	_, p := w.propose()
-	if closed, err := w.client.Close(ctx, p); err != nil || !closed.Withdrawn || closed.Closed.IsZero() {
+	if closed, err := w.client.Close(ctx, p); err != nil || !closed.Withdrawn || closed.At.IsZero() {
 		t.Errorf("closed %+v, %v", closed, err)
 	}
 	if got, _ := w.repo.Pull(1); got.State != "closed" || w.repo.Head("pawl/update") != "" {
@@ -81,10 +82,10 @@ func TestCloseAndRecent(t *testing.T) {
 	_, open := w.propose()
 	recent, more, err := w.client.Recent(ctx, 1)
 	w.must(err)
-	if more || len(recent) != 3 || recent[0].Number != open.Number || !recent[0].Closed.IsZero() || recent[0].Created.IsZero() {
+	if more || len(recent) != 3 || recent[0].Number != open.Number || !recent[0].At.IsZero() || recent[0].Created.IsZero() {
 		t.Fatalf("recent %+v", recent)
 	}
-	if theirs := recent[1]; theirs.Number != second.Number || theirs.Body != "why" || theirs.Closed.IsZero() || theirs.Merged || theirs.Withdrawn {
+	if theirs := recent[1]; theirs.Number != second.Number || theirs.Body != "why" || theirs.At.IsZero() || theirs.Merged || theirs.Withdrawn {
 		t.Errorf("closed by a person: %+v", theirs)
 	}
 	if ours := recent[2]; ours.Number != p.Number || !ours.Withdrawn {
@@ -97,7 +98,7 @@ func TestCloseKeepsWhatSomebodyPushed(t *testing.T) {
 	w := newWorld(t, fake.Settings{}, nil)
 	_, p := w.propose()
 	theirs := w.push("pawl/update", "mallory", map[string]string{"README.md": "mine\n"})
-	if _, err := w.client.Close(context.Background(), p); !errors.Is(err, github.ErrMoved) {
+	if _, err := w.client.Close(context.Background(), p); !errors.Is(err, forge.ErrMoved) {
 		t.Errorf("closing what moved: %v", err)
 	}
 	open, err := w.client.FindOpen(context.Background())

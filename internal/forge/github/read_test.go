@@ -14,8 +14,8 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
 func TestReadFiles(t *testing.T) {
@@ -72,7 +72,7 @@ func TestTruncatedTree(t *testing.T) {
 		if _, err := client.ReadFiles(context.Background(), "top", []string{path}); err == nil || !strings.Contains(err.Error(), "link or a submodule") {
 			t.Errorf("reading %s: %v", path, err)
 		}
-		_, err := client.Commit(context.Background(), "top", []change.File{{Path: path, Before: []byte("x"), After: []byte("y")}}, "m")
+		_, err := client.MakeCommit(context.Background(), "top", []change.File{{Path: path, Before: []byte("x"), After: []byte("y")}}, "m")
 		if err == nil || !strings.Contains(err.Error(), "link or a submodule") {
 			t.Errorf("committing %s: %v", path, err)
 		}
@@ -84,7 +84,7 @@ func TestCommit(t *testing.T) {
 	w := newWorld(t, fake.Settings{}, nil)
 	ctx, base := context.Background(), w.repo.Head("main")
 	hostile := "tag: \"é\u2028</x>&\r\n\ttab\" # 🚀\n\n"
-	sha, err := w.client.Commit(ctx, base, []change.File{
+	sha, err := w.client.MakeCommit(ctx, base, []change.File{
 		{Path: file, Before: []byte(before), After: []byte(hostile)},
 		{Path: "bin/raw", After: []byte{0xff, 0, 1}},
 		{Path: "large", After: []byte(strings.Repeat("x", 2<<20))},
@@ -116,11 +116,11 @@ func TestCommitRefuses(t *testing.T) {
 		"not expected":    {Path: file, After: []byte("x")},
 		"not there":       {Path: "absent", Before: []byte("x"), After: []byte("y")},
 	} {
-		if _, err := w.client.Commit(ctx, base, []change.File{f}, "m"); err == nil || !strings.Contains(err.Error(), "not what the plan was made from") {
+		if _, err := w.client.MakeCommit(ctx, base, []change.File{f}, "m"); err == nil || !strings.Contains(err.Error(), "not what the plan was made from") {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	_, err := w.client.Commit(ctx, base, []change.File{{Path: file, Before: []byte(before), After: []byte(before)}}, "m")
+	_, err := w.client.MakeCommit(ctx, base, []change.File{{Path: file, Before: []byte(before), After: []byte(before)}}, "m")
 	if !errors.Is(err, github.ErrNoChange) {
 		t.Errorf("no change: %v", err)
 	}

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	gh "github.com/google/go-github/v60/github"
+
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // nowhere is what a ref points to that does not exist.
@@ -27,7 +29,7 @@ func (c *Client) Ref(ctx context.Context, ref string) (string, error) {
 	return found.GetObject().GetSHA(), c.fail("reading "+ref, readContents, err)
 }
 
-// CreateRef makes a ref; it is ErrMoved when it exists and points elsewhere.
+// CreateRef makes a ref; it is forge.ErrMoved when it exists and points elsewhere.
 func (c *Client) CreateRef(ctx context.Context, ref, to string) error {
 	return c.settled(ctx, move{"creating", ref, "", to}, func() error {
 		made, _, err := c.api.Git.CreateRef(ctx, c.owner, c.name, &gh.Reference{Ref: &ref, Object: &gh.GitObject{SHA: &to}})
@@ -38,20 +40,20 @@ func (c *Client) CreateRef(ctx context.Context, ref, to string) error {
 	})
 }
 
-// ForwardRef moves a ref from a commit to a descendant of it; it is ErrMoved when the ref is no longer there. What is
+// ForwardRef moves a ref from a commit to a descendant of it; it is forge.ErrMoved when the ref is no longer there. What is
 // written over is named, so that it needs no forge that refuses what is no fast-forward.
 func (c *Client) ForwardRef(ctx context.Context, ref, from, to string) error {
 	return c.settled(ctx, move{"moving", ref, from, to}, func() error { return c.swap(ctx, ref, from, to, false) })
 }
 
-// ReplaceRef moves a ref from one commit to any other, history of it or not; it is ErrMoved when the ref is no longer
+// ReplaceRef moves a ref from one commit to any other, history of it or not; it is forge.ErrMoved when the ref is no longer
 // there. REST can only force, which would overwrite what was pushed a moment ago; GraphQL's updateRefs compares with
 // the old value in the same step, so that no window is left.
 func (c *Client) ReplaceRef(ctx context.Context, ref, from, to string) error {
 	return c.settled(ctx, move{"replacing", ref, from, to}, func() error { return c.swap(ctx, ref, from, to, true) })
 }
 
-// DeleteRef deletes a ref that points to a commit; it is ErrMoved when it points elsewhere, and no error when it is
+// DeleteRef deletes a ref that points to a commit; it is forge.ErrMoved when it points elsewhere, and no error when it is
 // gone.
 func (c *Client) DeleteRef(ctx context.Context, ref, from string) error {
 	return c.settled(ctx, move{"deleting", ref, from, ""}, func() error { return c.swap(ctx, ref, from, nowhere, true) })
@@ -98,7 +100,7 @@ func (c *Client) settled(ctx context.Context, m move, try func() error) error {
 		case now == m.to:
 			return nil
 		case now != m.from || raced(cause):
-			return fmt.Errorf("%s: it is at %q: %w", doing, now, ErrMoved)
+			return fmt.Errorf("%s: it is at %q: %w", doing, now, forge.ErrMoved)
 		case !vague(cause) || attempt >= rereads:
 			return c.refRefused(doing, m, cause)
 		}

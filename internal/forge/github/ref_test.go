@@ -7,8 +7,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
 // TestRefsAreCompared moves refs that somebody else moved first; nothing of theirs is overwritten.
@@ -23,34 +24,34 @@ func TestRefsAreCompared(t *testing.T) {
 		end  func(from, to string) string // where the ref is then; nil: where the other one put it
 	}{
 		{"create", func(c *github.Client, _, to string) error { return c.CreateRef(context.Background(), ref, to) }, "delete", nil, target},
-		{"create, exists", func(c *github.Client, _, to string) error { return c.CreateRef(context.Background(), ref, to) }, "push", github.ErrMoved, nil},
+		{"create, exists", func(c *github.Client, _, to string) error { return c.CreateRef(context.Background(), ref, to) }, "push", forge.ErrMoved, nil},
 		{"forward", func(c *github.Client, from, to string) error {
 			return c.ForwardRef(context.Background(), ref, from, to)
 		}, "", nil, target},
 		{"forward, moved", func(c *github.Client, from, to string) error {
 			return c.ForwardRef(context.Background(), ref, from, to)
-		}, "push", github.ErrMoved, nil},
+		}, "push", forge.ErrMoved, nil},
 		{"forward, gone", func(c *github.Client, from, to string) error {
 			return c.ForwardRef(context.Background(), ref, from, to)
-		}, "delete", github.ErrMoved, nil},
+		}, "delete", forge.ErrMoved, nil},
 		{"replace", func(c *github.Client, from, to string) error {
 			return c.ReplaceRef(context.Background(), ref, from, to)
 		}, "", nil, target},
 		{"replace, moved", func(c *github.Client, from, to string) error {
 			return c.ReplaceRef(context.Background(), ref, from, to)
-		}, "push", github.ErrMoved, nil},
+		}, "push", forge.ErrMoved, nil},
 		{"replace, gone", func(c *github.Client, from, to string) error {
 			return c.ReplaceRef(context.Background(), ref, from, to)
-		}, "delete", github.ErrMoved, nil},
+		}, "delete", forge.ErrMoved, nil},
 		{"delete", func(c *github.Client, from, _ string) error { return c.DeleteRef(context.Background(), ref, from) }, "", nil, nowhere},
-		{"delete, moved", func(c *github.Client, from, _ string) error { return c.DeleteRef(context.Background(), ref, from) }, "push", github.ErrMoved, nil},
+		{"delete, moved", func(c *github.Client, from, _ string) error { return c.DeleteRef(context.Background(), ref, from) }, "push", forge.ErrMoved, nil},
 		{"delete, gone", func(c *github.Client, from, _ string) error { return c.DeleteRef(context.Background(), ref, from) }, "delete", nil, nowhere},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			w := newWorld(t, fake.Settings{}, nil)
 			from := w.push("side", "alice", map[string]string{"a": "1\n"})
-			to, err := w.client.Commit(context.Background(), from, edits(), "m")
+			to, err := w.client.MakeCommit(context.Background(), from, edits(), "m")
 			w.must(err)
 			switch test.race {
 			case "push":
@@ -120,7 +121,7 @@ func TestPublishOnAnOldBase(t *testing.T) {
 	w.propose()
 	theirs, err := w.connect(token).Publish(ctx, w.push("main", "alice", map[string]string{"README.md": "moved\n"}), edits(), "Bump a\n")
 	w.must(err)
-	if head, err := w.client.Publish(ctx, old, edits(), "Bump b\n"); !errors.Is(err, github.ErrMoved) || w.repo.Head("pawl/update") != theirs.SHA || w.repo.Head("pawl/update-2") != "" {
+	if head, err := w.client.Publish(ctx, old, edits(), "Bump b\n"); !errors.Is(err, forge.ErrMoved) || w.repo.Head("pawl/update") != theirs.SHA || w.repo.Head("pawl/update-2") != "" {
 		t.Errorf("published %+v, %v: %v", head, err, w.repo.Refs())
 	}
 }
@@ -139,7 +140,7 @@ func TestPublishLosesARace(t *testing.T) {
 		}
 		base := w.push("main", "alice", map[string]string{"README.md": "moved\n"})
 		_, err := w.client.Publish(context.Background(), base, edits(), "Bump b\n")
-		if !errors.Is(err, github.ErrMoved) || w.repo.Head("pawl/update") != theirs {
+		if !errors.Is(err, forge.ErrMoved) || w.repo.Head("pawl/update") != theirs {
 			t.Errorf("%s: %v, the branch is at %s, want %s", operation, err, w.repo.Head("pawl/update"), theirs)
 		}
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // TestRenamedRepository does everything under a repository's former name: GitHub sends on what reads and what writes.
@@ -25,12 +25,12 @@ func TestRenamedRepository(t *testing.T) {
 		t.Errorf("published again as %+v, %v", again, err)
 	}
 	authority := w.authority(w.repo.Head("main"), change.Requirement{Mode: change.RequireNone}, time.Hour)
-	result, err := w.client.Merge(ctx, github.Order{Number: p.Number, Head: head.SHA, Method: "squash",
-		Authority: func(ctx context.Context, q github.Question) (github.Answer, error) {
+	result, err := w.client.Merge(ctx, forge.Order{Number: p.Number, Head: head.SHA, Method: "squash",
+		Authority: func(ctx context.Context, q forge.State) (forge.Answer, error) {
 			q.Pull.BaseRepo, q.Pull.HeadRepo = "acme/profile", "acme/profile" // the rules of this test know the former name
 			return authority(ctx, q)
 		}})
-	if err != nil || result.Outcome != github.Merged {
+	if err != nil || result.Outcome != forge.Merged {
 		t.Errorf("merged as %+v, %v", result, err)
 	}
 }

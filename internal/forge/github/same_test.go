@@ -5,8 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
 // TestWhatComesBackChanged sends texts that GitHub gives back otherwise: none of them is sent again.
@@ -18,7 +18,7 @@ func TestWhatComesBackChanged(t *testing.T) {
 	text := github.Text{Title: " Bump a ", Body: "line\n\n| a | b |\n", Labels: []string{" Wanted ", "DEPENDENCIES"}}
 	head, err := w.client.Publish(ctx, base, edits(), message)
 	w.must(err)
-	p, _, err := w.client.Propose(ctx, head.Branch, text)
+	p, _, err := w.client.PutPull(ctx, head.Branch, text)
 	w.must(err)
 	for name, comes := range map[string]string{"as sent": text.Body, "with CRLF": strings.ReplaceAll(text.Body, "\n", "\r\n"), "cut": strings.TrimSpace(text.Body)} {
 		title := strings.TrimSpace(text.Title)
@@ -26,7 +26,7 @@ func TestWhatComesBackChanged(t *testing.T) {
 		before := w.fake.Writes()
 		again, err := w.client.Publish(ctx, base, edits(), message)
 		w.must(err)
-		_, _, err = w.client.Propose(ctx, head.Branch, text)
+		_, _, err = w.client.PutPull(ctx, head.Branch, text)
 		w.must(err)
 		if again.Changed || again.SHA != head.SHA || w.fake.Writes() != before {
 			t.Errorf("%s: it is written again: %+v, %q", name, again, w.writes(0))

@@ -12,8 +12,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // through changes requests and answers on their way; nil leaves them.
@@ -106,7 +106,7 @@ func TestStaleReadOfARef(t *testing.T) {
 		for _, applied := range []bool{false, true} {
 			w := newWorld(t, fake.Settings{}, nil)
 			from := w.push("side", "alice", map[string]string{"a": "1\n"})
-			to, err := w.client.Commit(ctx, from, edits(), "m")
+			to, err := w.client.MakeCommit(ctx, from, edits(), "m")
 			w.must(err)
 			client := w.over(w.staleRef(ref, from, stale), token)
 			if applied {
@@ -116,7 +116,7 @@ func TestStaleReadOfARef(t *testing.T) {
 				w.push("side", "mallory", map[string]string{"a": "2\n"})
 			}
 			err = client.ReplaceRef(ctx, ref, from, to)
-			if applied && (err != nil || w.repo.Head(ref) != to) || !applied && !errors.Is(err, github.ErrMoved) {
+			if applied && (err != nil || w.repo.Head(ref) != to) || !applied && !errors.Is(err, forge.ErrMoved) {
 				t.Errorf("%d stale reads, applied %t: %v", stale, applied, err)
 			}
 			if w.time.slept > 7*time.Second {
@@ -138,12 +138,12 @@ func TestRefThatCannotBeUpdated(t *testing.T) {
 	} {
 		w := newWorld(t, fake.Settings{}, nil)
 		from := w.push("side", "alice", map[string]string{"a": "1\n"})
-		to, err := w.client.Commit(ctx, from, edits(), "m")
+		to, err := w.client.MakeCommit(ctx, from, edits(), "m")
 		w.must(err)
 		w.fake.Inject(fake.Fault{Status: 200, Times: 100, Message: says, Match: func(c fake.Call) bool { return c.Operation == "mutation updateRefs" }})
 		before := len(w.fake.Calls())
 		err = w.client.ForwardRef(ctx, ref, from, to)
-		if err == nil || errors.Is(err, github.ErrMoved) || !strings.Contains(advice(err), ref) || len(w.fake.Calls())-before > 9 || w.time.slept != 7*time.Second {
+		if err == nil || errors.Is(err, forge.ErrMoved) || !strings.Contains(advice(err), ref) || len(w.fake.Calls())-before > 9 || w.time.slept != 7*time.Second {
 			t.Errorf("%s: %v, hint %q, %d calls, slept %s", says, err, advice(err), len(w.fake.Calls())-before, w.time.slept)
 		}
 	}

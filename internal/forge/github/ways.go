@@ -13,6 +13,7 @@ import (
 	gh "github.com/google/go-github/v60/github"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
@@ -25,7 +26,7 @@ func (m *merge) permits(grant change.Grant, auto bool) error {
 }
 
 // direct merges now.
-func (m *merge) direct(ctx context.Context, s state, grant change.Grant) (*Result, error) {
+func (m *merge) direct(ctx context.Context, s state, grant change.Grant) (*forge.Merge, error) {
 	if err := m.permits(grant, false); err != nil {
 		return nil, err
 	}
@@ -39,10 +40,10 @@ func (m *merge) direct(ctx context.Context, s state, grant change.Grant) (*Resul
 		return m.notMerged(ctx, s, err)
 	}
 	if !done.GetMerged() || done.GetSHA() == "" {
-		return m.repeat("GitHub's answer to the merge names no commit", Pending) // what became of it is read
+		return m.repeat("GitHub's answer to the merge names no commit", forge.Pending) // what became of it is read
 	}
-	r := m.ended(Merged, "", "")
-	r.SHA, r.By, r.At = done.GetSHA(), Direct, m.answered(res)
+	r := m.ended(forge.Merged, "", "")
+	r.SHA, r.By, r.At = done.GetSHA(), forge.Direct, m.answered(res)
 	return r, nil
 }
 
@@ -56,7 +57,7 @@ func (m *merge) answered(res *gh.Response) time.Time {
 
 // notMerged says what a refusal of a direct merge means
 // (https://docs.github.com/rest/pulls/pulls#merge-a-pull-request; the texts are not documented).
-func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, error) {
+func (m *merge) notMerged(ctx context.Context, s state, err error) (*forge.Merge, error) {
 	said := refusal(err)
 	b, barred := barrierOf(said)
 	switch {
@@ -65,13 +66,13 @@ func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, err
 	case barred:
 		return m.barred(ctx, s, said, b)
 	case said.Status == http.StatusConflict:
-		return m.repeat("its head was moved", Pending)
+		return m.repeat("its head was moved", forge.Pending)
 	case said.Status != http.StatusMethodNotAllowed:
 		return nil, err
 	case has(said, "Base branch was modified"):
-		return m.repeat("its base was modified", Rebuild)
+		return m.repeat("its base was modified", forge.Rebuild)
 	case has(said, "not mergeable"):
-		return m.repeat("GitHub says that it is not mergeable", Rebuild)
+		return m.repeat("GitHub says that it is not mergeable", forge.Rebuild)
 	case has(said, "draft"):
 		m.decision = change.Decision{Verdict: change.Refused, Code: change.IsDraft,
 			Detail: "GitHub says that it is a draft", Hint: "mark it as ready for review"}
@@ -80,7 +81,7 @@ func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, err
 		return m.stop(ctx, s, m.methodRefused(s))
 	case has(said, "merge queue"):
 		m.enforced.Queue = true
-		return m.repeat("changes go through the merge queue", Pending)
+		return m.repeat("changes go through the merge queue", forge.Pending)
 	default:
 		m.detail = "GitHub does not merge it: " + m.line(said.Message)
 		m.decision.Hint = "look at what the pull request's page says about merging it, and run again"
@@ -90,7 +91,7 @@ func (m *merge) notMerged(ctx context.Context, s state, err error) (*Result, err
 }
 
 // barred is the end, or the wait, after a rule of the repository said no.
-func (m *merge) barred(ctx context.Context, s state, said *answered, b barrier) (*Result, error) {
+func (m *merge) barred(ctx context.Context, s state, said *answered, b barrier) (*forge.Merge, error) {
 	m.decision = change.Decision{Verdict: change.Refused, Code: b.code, Hint: b.hint,
 		Detail: "GitHub does not merge it: " + m.rule(said)}
 	if !b.waits {
@@ -116,21 +117,21 @@ func saysAny(said *answered, texts ...string) bool {
 
 // uncertain looks again after a request whose answer is unknown: it may have been applied. One that GitHub wants to hear
 // of only after a longer wait was not.
-func (m *merge) uncertain(err error) (*Result, error) {
+func (m *merge) uncertain(err error) (*forge.Merge, error) {
 	var told *httpx.Error
 	if errors.As(err, &told) && told.Wait > 0 || contextError(err) != nil || m.failures >= 3 {
 		return nil, err
 	}
-	return m.repeat("the answer to a request got lost", Pending)
+	return m.repeat("the answer to a request got lost", forge.Pending)
 }
 
-func (m *merge) methodRefused(s state) *Result {
-	return m.ended(Failed, fmt.Sprintf("the repository does not allow the method %q", m.order.Method),
+func (m *merge) methodRefused(s state) *forge.Merge {
+	return m.ended(forge.Failed, fmt.Sprintf("the repository does not allow the method %q", m.order.Method),
 		fmt.Sprintf("allow it, or set `merge: {method: %s}`", strings.Join(s.methods(), "|")))
 }
 
 // arm tells GitHub to merge when everything that it enforces is fulfilled.
-func (m *merge) arm(ctx context.Context, s state, grant change.Grant) (*Result, error) {
+func (m *merge) arm(ctx context.Context, s state, grant change.Grant) (*forge.Merge, error) {
 	if err := m.permits(grant, true); err != nil {
 		return nil, err
 	}
@@ -146,14 +147,14 @@ func (m *merge) arm(ctx context.Context, s state, grant change.Grant) (*Result, 
 	b, barred := barrierOf(said)
 	switch {
 	case err == nil:
-		m.way, m.auto = Auto, true
+		m.way, m.auto = forge.Auto, true
 		return m.wait()
 	case said == nil || said.Status >= http.StatusInternalServerError:
 		return m.uncertain(err)
 	case saysAny(said, "clean status", "unstable status", "draft status", "was modified"):
-		return m.repeat("its state changed: "+m.line(said.Message), Pending)
+		return m.repeat("its state changed: "+m.line(said.Message), forge.Pending)
 	case has(said, "merge method"):
-		return m.ended(Failed, m.line(said.Message), m.methodRefused(s).Hint), nil
+		return m.ended(forge.Failed, m.line(said.Message), m.methodRefused(s).Hint), nil
 	}
 	if barred && !b.waits && b.obstacle != RuleBroken {
 		return m.barred(ctx, s, said, b)
@@ -180,7 +181,7 @@ func (m *merge) noAutoHint() string {
 }
 
 // enqueue puts it into the merge queue.
-func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Result, error) {
+func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*forge.Merge, error) {
 	if err := m.permits(grant, true); err != nil {
 		return nil, err
 	}
@@ -193,7 +194,7 @@ func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Resu
 	said := refusal(err)
 	switch {
 	case err == nil, said != nil && has(said, "already in the queue"):
-		m.way, m.detail = Queue, "it waits in the merge queue"
+		m.way, m.detail = forge.Queue, "it waits in the merge queue"
 		return m.wait()
 	case said == nil || said.Status >= http.StatusInternalServerError:
 		return m.uncertain(err)
@@ -201,14 +202,14 @@ func (m *merge) enqueue(ctx context.Context, s state, grant change.Grant) (*Resu
 	if b, barred := barrierOf(said); barred {
 		return m.barred(ctx, s, said, b)
 	}
-	return m.repeat("the merge queue does not take it: "+m.line(said.Message), Pending)
+	return m.repeat("the merge queue does not take it: "+m.line(said.Message), forge.Pending)
 }
 
 // Disarm takes back what pawl told GitHub about a pull request: auto-merge and the place in the merge queue. disarmed
 // reports whether there was anything to take back. What a person armed stays.
 func (c *Client) Disarm(ctx context.Context, number int) (disarmed bool, err error) {
 	doing := fmt.Sprintf("turning off the auto-merge of pull request %d", number)
-	m := &merge{Client: c, order: Order{Number: number}, began: c.config.Now()}
+	m := &merge{Client: c, order: forge.Order{Number: number}, began: c.config.Now()}
 	s, err := m.state(ctx, number)
 	if err != nil {
 		return false, c.fail(doing, readPulls, err)
@@ -216,8 +217,8 @@ func (c *Client) Disarm(ctx context.Context, number int) (disarmed bool, err err
 	if armed, err := m.armed(ctx, s); err != nil || !armed || !s.is("open") {
 		return false, c.fail(doing, readPulls, err)
 	}
-	end, err := m.stop(ctx, s, m.ended(Refused, "", ""))
-	return err == nil && end != nil && end.Outcome == Refused, c.fail(doing, writePulls, err)
+	end, err := m.stop(ctx, s, m.ended(forge.Refused, "", ""))
+	return err == nil && end != nil && end.Outcome == forge.Refused, c.fail(doing, writePulls, err)
 }
 
 // disarms bounds how often an auto-merge is turned off that other runs turn on again.
@@ -225,7 +226,7 @@ const disarms = 3
 
 // stop ends the order, after disarming what GitHub would still merge for pawl. An auto-merge that a person armed is
 // that person's word and stays.
-func (m *merge) stop(ctx context.Context, s state, end *Result) (*Result, error) {
+func (m *merge) stop(ctx context.Context, s state, end *forge.Merge) (*forge.Merge, error) {
 	var cause error
 	for range disarms {
 		armed, err := m.armed(ctx, s)
