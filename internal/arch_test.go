@@ -34,6 +34,7 @@ var impure = []string{"net", "net/http", "os", "os/exec", "os/signal", "math/ran
 var allowed = map[string][]string{
 	"cmd/pawl":            {"internal/cli"},
 	"internal":            {},
+	"internal/fault":      {},
 	"internal/edit":       {"internal/strictyaml"},
 	"internal/source":     {},
 	"internal/ledger":     {},
@@ -77,7 +78,7 @@ var allowed = map[string][]string{
 
 // pure are the packages without I/O.
 var pure = []string{"internal/change", "internal/config", "internal/deploy", "internal/dispatch", "internal/edit",
-	"internal/event", "internal/event/contract",
+	"internal/event", "internal/event/contract", "internal/fault",
 	"internal/ledger", "internal/manifest", "internal/policy", "internal/page", "internal/redact", "internal/scaffold", "internal/source", "internal/strictyaml"}
 
 // TestImports holds every package's imports, tests left out, against the rules.
@@ -111,6 +112,8 @@ func refuse(pkg, imp string, rule []string) string {
 		return "only the command line imports the embedded profile"
 	case ours && strings.HasPrefix(own, "internal/fake") && pkg != "internal/demo":
 		return "fakes are for tests and the demo"
+	case own == "internal/fault":
+		return "" // hints are everybody's
 	case ours && !slices.Contains(rule, own) && !slices.Contains(rule, "*"):
 		return "not among the packages that it may use"
 	case slices.Contains(pure, pkg) && slices.Contains(impure, imp):

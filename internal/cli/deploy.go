@@ -15,6 +15,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
@@ -304,7 +305,7 @@ func (o *deployOptions) look(ctx context.Context, f forge.Forge, commits []forge
 	}
 	recent, _, err := f.Recent(ctx, 1)
 	if err != nil {
-		o.reporter().say(slog.LevelWarn, "nobody looks at the pull requests of the commits: "+err.Error(), advice(err))
+		o.reporter().say(slog.LevelWarn, "nobody looks at the pull requests of the commits: "+err.Error(), fault.Hint(err))
 	} else if known, err = run.Learn(ctx, f, known, recent); err != nil {
 		return known, nil, err
 	}

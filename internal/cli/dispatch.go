@@ -13,6 +13,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/dispatch"
 	"github.com/pawl-cd/pawl/internal/dispatch/github"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
@@ -154,7 +155,7 @@ func (o *dispatchOptions) tell(ctx context.Context, client *github.Client, t dis
 	}
 	run, err := client.Dispatch(ctx, t, r)
 	if err != nil {
-		d.Outcome, d.Error, d.Hint, d.err = "failed", err.Error(), advice(err), err
+		d.Outcome, d.Error, d.Hint, d.err = "failed", err.Error(), fault.Hint(err), err
 		o.reporter().say(slog.LevelError, d.Error, d.Hint)
 		o.job().annotate("error", t.Repository, d.Error+" "+d.Hint)
 		return d

@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 
 	"github.com/pawl-cd/pawl/internal/dispatch"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/redact"
 )
 
@@ -47,28 +48,23 @@ func (g *globals) close(code int) int {
 // tokenNames are the variables of the forge and of GitHub Actions that hold a token, whoever named them.
 var tokenNames = []string{"GITHUB_TOKEN", "MERGE_TOKEN", "GH_TOKEN", "ACTIONS_RUNTIME_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"}
 
-// fault is a panic as the end of a command. What it says may hold anything, so it passes the door like all else.
-type fault struct{ value any }
-
-// Error returns what the panic said.
-func (f *fault) Error() string { return fmt.Sprintf("pawl failed in itself: %v", f.value) }
-
-// Advice says whom to tell.
-func (f *fault) Advice() string {
-	return "this is a fault of pawl: please report it, with what -v prints, at https://github.com/pawl-cd/pawl/issues; the next run finishes what this one left"
+// panicked is a panic as the end of a command. What it says may hold anything, so it passes the door like all else.
+func panicked(value any) error {
+	return fault.New("this is a fault of pawl: please report it, with what -v prints, at https://github.com/pawl-cd/pawl/issues; the next run finishes what this one left",
+		"pawl failed in itself: %v", value)
 }
 
 // fail says a panic and returns the exit code. Go's own for one is 2, which says something else here.
 func (g *globals) fail(value any) int {
 	g.tellStack()
-	return g.reporter().finish(&exit{code: Failure, err: &fault{value}})
+	return g.reporter().finish(&exit{code: Failure, err: panicked(value)})
 }
 
 // caught makes a panic the error of what is done for one source, so that it does not end the others. It is deferred.
 func (g *globals) caught(err *error) {
 	if value := recover(); value != nil {
 		g.tellStack()
-		*err = &fault{value}
+		*err = panicked(value)
 	}
 }
 

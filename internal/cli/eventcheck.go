@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl/internal/event/contract"
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // maxEvents bounds a file of events, in bytes.
@@ -64,7 +65,7 @@ func (o *eventsOptions) validate(name string) error {
 	case len(all) == 0:
 		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("%s holds no event", name), hint: "name a file with a CDEvent, or with one on each line"}
 	case invalid > 0:
-		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("%s in %s", count(invalid, "invalid event"), name), hint: advice(last)}
+		return &exit{code: Usage, topics: []topic{eventsTopic}, err: fmt.Errorf("%s in %s", count(invalid, "invalid event"), name), hint: fault.Hint(last)}
 	default:
 		return nil
 	}

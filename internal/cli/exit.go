@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
@@ -42,7 +43,7 @@ func (e *exit) Unwrap() error { return e.err }
 // Advice returns the hint, the cause's own when there is none.
 func (e *exit) Advice() string {
 	if e.hint == "" {
-		return advice(e.err)
+		return fault.Hint(e.err)
 	}
 	return e.hint
 }
@@ -60,16 +61,6 @@ func (g *globals) check() error {
 		return usage(fmt.Errorf("--timeout: want a time above zero, have %s", g.timeout))
 	}
 	return nil
-}
-
-func advice(err error) string {
-	if a, ok := errors.AsType[interface {
-		error
-		Advice() string
-	}](err); ok {
-		return a.Advice()
-	}
-	return ""
 }
 
 // reporter writes errors, hints and warnings to stderr, as text or as JSON lines.

@@ -7,9 +7,9 @@ import (
 	"slices"
 	"text/tabwriter"
 
-	"github.com/agnivade/levenshtein"
 	"github.com/spf13/cobra"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
@@ -77,9 +77,9 @@ func nearest(name string, all []manifest.Manifest) string {
 		return ""
 	}
 	best := slices.MinFunc(all, func(a, b manifest.Manifest) int {
-		return levenshtein.ComputeDistance(name, a.Name) - levenshtein.ComputeDistance(name, b.Name)
+		return fault.Distance(name, a.Name) - fault.Distance(name, b.Name)
 	})
-	return fmt.Sprintf("did you mean %q? pawl plan -v lists every name", best.Name)
+	return fault.DidYouMean(best.Name) + " pawl plan -v lists every name"
 }
 
 func (o *explainOptions) print(all []plan.Explanation) error {

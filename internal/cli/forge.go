@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"slices"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
@@ -46,6 +47,6 @@ func (s *session) gitHub(client *httpx.Client, repository string) (forge.Forge, 
 		HTTP: client, API: s.env("GITHUB_API_URL"), GraphQL: s.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: s.forgeToken(),
 		Base: s.config.Forge.Base, Branch: s.config.Forge.Branch, Ledger: s.config.Ledger, Labels: slices.Concat(s.config.Forge.Labels, s.config.Change.Labels),
 		Reviewers: s.config.Change.Reviewers, Assignees: s.config.Change.Assignees, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep, Clean: s.g.door.Text,
-		Warn: func(err error) { s.g.reporter().say(slog.LevelWarn, err.Error(), advice(err)) },
+		Warn: func(err error) { s.g.reporter().say(slog.LevelWarn, err.Error(), fault.Hint(err)) },
 	})
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
@@ -25,7 +26,7 @@ func (o *runOptions) receive(s *session) error {
 	}
 	if err != nil {
 		return &exit{code: Usage, topics: []topic{eventsTopic}, err: errors.New("--event: " + err.Error()),
-			hint: cmp.Or(advice(err), "name a file with a CDEvent of at most 64 KiB, or - for stdin")}
+			hint: cmp.Or(fault.Hint(err), "name a file with a CDEvent of at most 64 KiB, or - for stdin")}
 	}
 	o.clean(&o.incoming)
 	text := "incoming event: " + o.describe()

@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/worktree"
@@ -134,7 +135,7 @@ func (g *globals) writeReport(name string, r run.Report, err error) error {
 	}
 	var failure page.Failure
 	if err != nil {
-		failure = page.Failure{Message: err.Error(), Hint: advice(err)}
+		failure = page.Failure{Message: err.Error(), Hint: fault.Hint(err)}
 	}
 	page, rendering := page.Run(r, failure)
 	if rendering != nil {

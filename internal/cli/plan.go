@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/plan"
 )
 
@@ -110,7 +111,7 @@ func (o *applyOptions) run(ctx context.Context) error {
 	}
 	if len(errs) > 0 {
 		for _, err := range errs[1:] {
-			o.reporter().say(slog.LevelError, err.Error(), advice(err))
+			o.reporter().say(slog.LevelError, err.Error(), fault.Hint(err))
 		}
 		return &exit{code: Failure, err: fmt.Errorf("writing: %w", errs[0]), topics: []topic{writeTopic}}
 	}

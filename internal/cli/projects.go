@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/run"
@@ -85,7 +86,7 @@ func (o *runOptions) deployment(s *session, client *httpx.Client, f forge.Forge)
 		if !o.dryRun {
 			return nil, err
 		}
-		o.reporter().say(slog.LevelWarn, err.Error(), advice(err))
+		o.reporter().say(slog.LevelWarn, err.Error(), fault.Hint(err))
 	}
 	return s.deployment(client, f, o.processID(o.runID)), nil
 }

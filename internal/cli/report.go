@@ -16,6 +16,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -61,7 +62,7 @@ func (o *reportOptions) run(ctx context.Context, names []string) error {
 	}
 	reports, err := o.reports(names)
 	if err != nil {
-		return &exit{code: Usage, err: err, hint: cmp.Or(advice(err), "name a directory of reports, or a report; keep one with pawl run --output json > DIRECTORY/NAME.json")}
+		return &exit{code: Usage, err: err, hint: cmp.Or(fault.Hint(err), "name a directory of reports, or a report; keep one with pawl run --output json > DIRECTORY/NAME.json")}
 	}
 	if len(names) > 0 && len(reports) == 0 && o.git == "" {
 		return &exit{code: Usage, err: errors.New("there is no report in " + strings.Join(names, ", ")), hint: "keep one with pawl run --output json > DIRECTORY/NAME.json"}
@@ -99,7 +100,7 @@ func (o *reportOptions) reports(names []string) ([]run.Report, error) {
 			r, err = parseReport(data)
 		}
 		if err != nil {
-			o.reporter().say(slog.LevelWarn, fmt.Sprintf("left out %s: %v", file, err), advice(err))
+			o.reporter().say(slog.LevelWarn, fmt.Sprintf("left out %s: %v", file, err), fault.Hint(err))
 			continue
 		}
 		if sum := sha256.Sum256(data); !seen[sum] {
@@ -107,7 +108,7 @@ func (o *reportOptions) reports(names []string) ([]run.Report, error) {
 			all = append(all, r)
 		}
 		if size += len(data); size > maxReports {
-			return nil, tooMuch{fmt.Sprintf("the reports have more than %d bytes", maxReports)}
+			return nil, fault.New(olderElsewhere, "the reports have more than %d bytes", maxReports)
 		}
 	}
 	return all, nil
@@ -138,14 +139,8 @@ func reportFiles(names []string) ([]string, error) {
 	return files, nil
 }
 
-// tooMuch is more than a history can hold.
-type tooMuch struct{ text string }
-
-// Error says what is too much.
-func (e tooMuch) Error() string { return e.text }
-
-// Advice says what to do.
-func (e tooMuch) Advice() string { return "move older reports to a directory of their own" }
+// olderElsewhere is the hint when there is more than a history can hold.
+const olderElsewhere = "move older reports to a directory of their own"
 
 // readReport reads a regular file up to the limit.
 func readReport(name string) ([]byte, error) {
@@ -173,7 +168,7 @@ func parseReport(data []byte) (r run.Report, err error) {
 	parsed := json.Unmarshal(data, &head)
 	if version, ok := strings.CutPrefix(head.Schema, "pawl.report/"); ok && parsed == nil && head.Schema != run.ReportSchema {
 		if _, err := strconv.ParseUint(version, 10, 16); err == nil {
-			return r, newer{head.Schema}
+			return r, fault.New("read it with that version of pawl, or a later one", "it is a %s, written by a newer pawl", head.Schema)
 		}
 	}
 	if parsed != nil || head.Schema != run.ReportSchema {
@@ -184,14 +179,5 @@ func parseReport(data []byte) (r run.Report, err error) {
 	}
 	return r, nil
 }
-
-// newer is a report in a form that this program does not know yet.
-type newer struct{ schema string }
-
-// Error says which form it is.
-func (e newer) Error() string { return "it is a " + e.schema + ", written by a newer pawl" }
-
-// Advice says what to do.
-func (e newer) Advice() string { return "read it with that version of pawl, or a later one" }
 
 const pageHint = "name a file in a directory that exists and may be written"

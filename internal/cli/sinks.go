@@ -21,6 +21,7 @@ import (
 	eventhttp "github.com/pawl-cd/pawl/internal/event/http"
 	"github.com/pawl-cd/pawl/internal/event/kafka"
 	"github.com/pawl-cd/pawl/internal/event/send"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -95,7 +96,7 @@ func (s *session) sink(c config.Sink, client *httpx.Client) (sink send.Sink, err
 		sink, err = s.fileSink(c)
 	}
 	if err != nil {
-		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("events.sinks: %w", err), hint: cmp.Or(advice(err), "see events.sinks in .pawl.yaml")}
+		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: fmt.Errorf("events.sinks: %w", err), hint: cmp.Or(fault.Hint(err), "see events.sinks in .pawl.yaml")}
 	}
 	return sink, nil
 }

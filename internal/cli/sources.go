@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/authn"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/source/githubrelease"
@@ -92,27 +93,9 @@ func (s *sources) slow(q source.Query, err error) error {
 	if !errors.Is(err, httpx.ErrSpent) {
 		return err
 	}
-	return &slowError{host: q.Host, timeout: s.timeout(q.Host), err: err}
-}
-
-// slowError is a source that took longer than it may.
-type slowError struct {
-	host    string
-	timeout time.Duration
-	err     error
-}
-
-// Error names the key that holds the limit.
-func (e *slowError) Error() string {
-	return fmt.Sprintf("%v (registries: {%s: {timeout: %s}})", e.err, e.host, shortly(e.timeout))
-}
-
-// Unwrap returns the cause.
-func (e *slowError) Unwrap() error { return e.err }
-
-// Advice says what to raise.
-func (e *slowError) Advice() string {
-	return fmt.Sprintf("if %s is slow and not broken, give it more time: write registries: {%s: {timeout: %s}} in .pawl.yaml", e.host, e.host, shortly(3*e.timeout))
+	timeout := s.timeout(q.Host)
+	return fault.New(fmt.Sprintf("if %s is slow and not broken, give it more time: write registries: {%s: {timeout: %s}} in .pawl.yaml", q.Host, q.Host, shortly(3*timeout)),
+		"%w (registries: {%s: {timeout: %s}})", err, q.Host, shortly(timeout))
 }
 
 // shortly writes a duration as a person does: 3m rather than 3m0s.

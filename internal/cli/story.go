@@ -16,6 +16,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/send"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
@@ -104,7 +105,7 @@ func (s *session) about(of told) event.About {
 // end tells how the command ended and how the events stand. err is how it ended; the one that is returned says that
 // events which are required were not delivered.
 func (st *story) end(ctx context.Context, recorder run.Recorder, report *run.Report, err error) error {
-	fault := st.Finished(ctx, recorder, report, err)
+	trouble := st.Finished(ctx, recorder, report, err)
 	sum := st.sending.close(ctx)
 	report.Delivery = st.session.delivery(sum)
 	lost := st.Lost()
@@ -112,8 +113,8 @@ func (st *story) end(ctx context.Context, recorder run.Recorder, report *run.Rep
 		report.Delivery[i].Lost = min(lost[d.Sink], d.Waiting)
 		report.Delivery[i].Waiting -= report.Delivery[i].Lost
 	}
-	if fault != nil {
-		st.session.g.reporter().say(slog.LevelWarn, fault.Error(), advice(fault))
+	if trouble != nil {
+		st.session.g.reporter().say(slog.LevelWarn, trouble.Error(), fault.Hint(trouble))
 	}
 	if err != nil { // the report, which says the same, may never be seen
 		for _, d := range report.Delivery {
@@ -127,7 +128,7 @@ func (st *story) end(ctx context.Context, recorder run.Recorder, report *run.Rep
 		return nil
 	case sum.Undelivered() > 0:
 		return &exit{code: Partial, topics: []topic{undeliveredTopic}, err: fmt.Errorf("events.required: %d events are not delivered", sum.Undelivered()), hint: "see events in the report; the next run sends what waits, as pawl events flush does with what the ledger keeps"}
-	case fault != nil:
+	case trouble != nil:
 		return &exit{code: Partial, topics: []topic{undeliveredTopic}, err: errors.New("events.required: not all events are told"), hint: "see the warning above; the next run tells what is missing"}
 	}
 	return nil

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"github.com/pawl-cd/pawl/internal/strictyaml"
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // seeHelp is the hint that is always right.
@@ -20,7 +20,7 @@ func usageOfFlag(cmd *cobra.Command, err error) error {
 	if unknown, ok := errors.AsType[*pflag.NotExistError](err); ok {
 		var names []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if near := strictyaml.Nearest(unknown.GetSpecifiedName(), names); near != "" {
+		if near := fault.Nearest(unknown.GetSpecifiedName(), names); near != "" {
 			hint = fmt.Sprintf("did you mean --%s? %s", near, hint)
 		}
 	}
@@ -54,7 +54,7 @@ func usageOfArguments(cmd *cobra.Command, args []string) error {
 		for _, c := range cmd.Commands() {
 			names = append(names, c.Name())
 		}
-		if near := strictyaml.Nearest(args[0], names); near != "" {
+		if near := fault.Nearest(args[0], names); near != "" {
 			hint = fmt.Sprintf("did you mean %s? %s", near, hint)
 		}
 		return &exit{code: Usage, err: fmt.Errorf("unknown command %q for %q", args[0], path), hint: hint}

@@ -9,7 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // maxProjects bounds a list.
@@ -82,7 +82,7 @@ func parseProject(index int, element json.RawMessage) (Project, problems) {
 			continue
 		}
 		if near := misspelt(name); near != "" {
-			p.add(fmt.Sprintf("did you mean %q?", near), "the field %q is not known", name)
+			p.add(fault.DidYouMean(near), "the field %q is not known", name)
 			continue
 		}
 		p.add(fieldHint(name), "a field is not known")
@@ -100,7 +100,7 @@ func parseProject(index int, element json.RawMessage) (Project, problems) {
 // misspelt is the field that differs from a name in one letter, empty for none.
 func misspelt(name string) string {
 	for _, known := range fields {
-		if levenshtein.ComputeDistance(name, known) == 1 {
+		if fault.Distance(name, known) == 1 {
 			return known
 		}
 	}

@@ -4,8 +4,9 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // maxFollow bounds how many aliases and merge keys a hint looks behind.
@@ -149,7 +150,7 @@ func (f *File) missing(n *yaml.Node, p Path, rest []segment) error {
 	}
 	hint := keysHint(n)
 	if close := closest(name, names(n)); close != "" {
-		hint = fmt.Sprintf("did you mean %q?", close)
+		hint = fault.DidYouMean(close)
 	}
 	return f.at(n, fmt.Sprintf("expected the key %q in %s for %s, found none", name, f.key(n), p), hint)
 }
@@ -176,10 +177,7 @@ func (f *File) guess(name string) string {
 	for n := range f.places {
 		all = append(all, names(n)...)
 	}
-	if close := closest(name, all); close != "" {
-		return fmt.Sprintf("did you mean %q?", close)
-	}
-	return ""
+	return fault.DidYouMean(closest(name, all))
 }
 
 func names(n *yaml.Node) []string {
@@ -205,7 +203,7 @@ func closest(name string, candidates []string) string {
 		if gap := len(candidate) - len(name); candidate == name || max(gap, -gap) >= max(bestDistance, 1) {
 			continue
 		}
-		distance := levenshtein.ComputeDistance(name, candidate)
+		distance := fault.Distance(name, candidate)
 		if distance < bestDistance || distance == bestDistance && (best == "" || candidate < best) {
 			best, bestDistance = candidate, distance
 		}

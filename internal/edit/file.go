@@ -11,6 +11,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
@@ -121,11 +122,7 @@ func (f *File) decode() error {
 
 // decodeOne guards the call because yaml.v3 panics on some malformed input.
 func decodeOne(decoder *yaml.Decoder) (doc *yaml.Node, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("yaml: the parser failed: %v", cause)
-		}
-	}()
+	defer fault.Guard(&err, "yaml: malformed document")
 	doc = new(yaml.Node)
 	return doc, decoder.Decode(doc)
 }

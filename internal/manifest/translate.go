@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -10,6 +9,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -34,14 +34,7 @@ func (t *translator) warnf(at strictyaml.Text, hint, format string, args ...any)
 
 // fail reports an error of another package at a place, with that error's own advice.
 func (t *translator) fail(at strictyaml.Text, err error) {
-	hint := ""
-	if a, ok := errors.AsType[interface {
-		error
-		Advice() string
-	}](err); ok {
-		hint = a.Advice()
-	}
-	t.errorf(at, hint, "%v", err)
+	t.errorf(at, fault.Hint(err), "%v", err)
 }
 
 func (t *translator) problem(at strictyaml.Text, hint, message string) strictyaml.Problem {

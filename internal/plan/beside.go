@@ -170,7 +170,7 @@ func (p Planner) writeDigest(ctx context.Context, s *snapshot, j *job, v *value,
 	case err != nil:
 		return err
 	case digest == "":
-		return &noDigest{s.query.String() + ":" + v.tag, v.scalar.Value}
+		return noDigest(s.query.String()+":"+v.tag, v.scalar.Value)
 	}
 	v.digest, v.decision = digest, j.digestOf(v, digest, version)
 	p.objections(s, j, v)

@@ -2,11 +2,11 @@ package plan
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"slices"
 
 	"github.com/pawl-cd/pawl/internal/edit"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -50,14 +50,7 @@ type failure struct {
 }
 
 func fail(reason policy.Reason, err error) *failure {
-	f := &failure{reason: reason, detail: err.Error(), err: err}
-	if a, ok := errors.AsType[interface {
-		error
-		Advice() string
-	}](err); ok {
-		f.hint = a.Advice()
-	}
-	return f
+	return &failure{reason: reason, detail: err.Error(), hint: fault.Hint(err), err: err}
 }
 
 // document is a target file, read and parsed once for all targets in it: as YAML, or as a text.
@@ -105,17 +98,6 @@ func (p Planner) read(t manifest.Target) document {
 	return d
 }
 
-// errTwoKinds is a file that one target takes for YAML and another for a text: their edits do not go together.
-type errTwoKinds struct{ file string }
-
-// Error says which file it is.
-func (e *errTwoKinds) Error() string {
-	return e.file + " is a target of kind yaml and one of kind file"
-}
-
-// Advice says what to do.
-func (e *errTwoKinds) Advice() string { return "let all targets in this file be of one kind" }
-
 // find looks for the values of a target.
 func (d document) find(t manifest.Target) ([]edit.Scalar, edit.Document, error) {
 	switch {
@@ -128,7 +110,7 @@ func (d document) find(t manifest.Target) ([]edit.Scalar, edit.Document, error) 
 		scalar, err := d.text.Find(t.Pattern)
 		return []edit.Scalar{scalar}, d.text, err
 	default:
-		return nil, nil, &errTwoKinds{t.File}
+		return nil, nil, fault.New("let all targets in this file be of one kind", "%s is a target of kind yaml and one of kind file", t.File)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
 )
@@ -34,7 +35,7 @@ func (p Planner) pin(s *snapshot, j *job, v *value, digest string) error {
 	switch {
 	case pin == "":
 	case v.updated() && digest == "":
-		return &noDigest{s.query.String() + ":" + v.decision.Tag, v.scalar.Value}
+		return noDigest(s.query.String()+":"+v.decision.Tag, v.scalar.Value)
 	case v.updated():
 		v.decision.Value += "@" + digest
 	case digest != "" && !strings.EqualFold(digest, pin):
@@ -77,15 +78,8 @@ func brief(digest string) string {
 	return algorithm + ":" + hex[:12] + "..."
 }
 
-// noDigest is a registry that has a tag and tells no digest of it.
-type noDigest struct{ image, value string }
-
-// Error says what stays as it is.
-func (e *noDigest) Error() string {
-	return fmt.Sprintf("the registry tells no digest of %s, so %s stays as it is", e.image, e.value)
-}
-
-// Advice says what to do.
-func (e *noDigest) Advice() string {
-	return "ask whoever runs the registry for the header Docker-Content-Digest, or take the digest out of the file"
+// noDigest is the error of a registry that has a tag and tells no digest of it.
+func noDigest(image, value string) error {
+	return fault.New("ask whoever runs the registry for the header Docker-Content-Digest, or take the digest out of the file",
+		"the registry tells no digest of %s, so %s stays as it is", image, value)
 }

@@ -3,13 +3,13 @@ package run
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
@@ -112,7 +112,7 @@ func (d Deployment) follow(ctx context.Context, report *Deploy) {
 			answer, err := d.Triggerer.Follow(ctx, p, t.PipelineID, d.Wait)
 			t.Status, t.Detail = cmp.Or(answer.Status, t.Status), cmp.Or(answer.Detail, t.Detail)
 			if err != nil {
-				t.Status, t.Detail, t.Hint = "timeout", err.Error(), advice(err)
+				t.Status, t.Detail, t.Hint = "timeout", err.Error(), fault.Hint(err)
 			}
 			return nil
 		})
@@ -130,14 +130,4 @@ func queued(a deploy.Answer, otherwise time.Time) time.Time {
 	default:
 		return a.Created.UTC()
 	}
-}
-
-func advice(err error) string {
-	if a, ok := errors.AsType[interface {
-		error
-		Advice() string
-	}](err); ok {
-		return a.Advice()
-	}
-	return ""
 }

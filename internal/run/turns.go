@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
@@ -219,7 +220,7 @@ func (t *turns) judge(c ledger.Claim, answer deploy.Answer, found bool, err erro
 	case err != nil:
 		becomes.State = ledger.Unknown
 		if ours {
-			own.answer.Hint = cmp.Or(advice(err), own.answer.Hint)
+			own.answer.Hint = cmp.Or(fault.Hint(err), own.answer.Hint)
 		}
 	case found:
 		becomes.State, becomes.PipelineID, becomes.URL, becomes.Detail = ledger.Accepted, answer.PipelineID, answer.URL, ""

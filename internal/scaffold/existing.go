@@ -1,7 +1,6 @@
 package scaffold
 
 import (
-	"errors"
 	"io"
 	"io/fs"
 	"slices"
@@ -9,6 +8,7 @@ import (
 
 	"gopkg.in/yaml.v3"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/manifest"
 )
 
@@ -141,11 +141,7 @@ func child(n *yaml.Node, key string) *yaml.Node {
 
 // decode reads a document; yaml.v3 panics on some malformed input.
 func decode(dec *yaml.Decoder, n *yaml.Node) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("malformed document")
-		}
-	}()
+	defer fault.Guard(&err, "malformed document")
 	if err := dec.Decode(n); err != nil {
 		return err
 	}

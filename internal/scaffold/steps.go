@@ -1,11 +1,12 @@
 package scaffold
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // workflow, job and step hold the parts of a workflow that are read.
@@ -29,11 +30,7 @@ type step struct {
 }
 
 func unmarshal(text string, out any) (err error) {
-	defer func() {
-		if recover() != nil {
-			err = fmt.Errorf("malformed YAML")
-		}
-	}()
+	defer fault.Guard(&err, "malformed YAML")
 	return yaml.Unmarshal([]byte(text), out)
 }
 

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
+
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // Kind is the kind of a source, in the words of the manifest.
@@ -95,14 +97,10 @@ func ParseImage(image string) (Query, error) {
 	return Query{Kind: Image, Host: logicalHost(repo.RegistryStr()), Path: repo.RepositoryStr()}, nil
 }
 
-// imageError is a text that names no image.
-type imageError struct{ image, message, hint string }
-
-// Error repeats the text without what may be secret in it.
-func (e *imageError) Error() string { return fmt.Sprintf("reading image %q: %s", e.image, e.message) }
-
-// Advice says what to write.
-func (e *imageError) Advice() string { return e.hint }
+// unreadable is the error of a text that names no image; it is repeated without what may be secret in it.
+func unreadable(image, message, hint string) error {
+	return fault.New(hint, "reading image %q: %s", image, message)
+}
 
 // imageFault says what is wrong with a reference, nil for nothing. Some of what the library accepts cannot exist.
 func imageFault(image string, refused bool) error {
@@ -114,21 +112,21 @@ func imageFault(image string, refused bool) error {
 	case strings.Contains(image, "://"):
 		rest := withoutScheme(image)
 		if rest == "" {
-			return &imageError{shown(image), "an image has no scheme", example}
+			return unreadable(shown(image), "an image has no scheme", example)
 		}
-		return &imageError{shown(image), "an image has no scheme", "write " + shown(rest)}
+		return unreadable(shown(image), "an image has no scheme", "write "+shown(rest))
 	case strings.HasPrefix(digest, "sha256:"), strings.HasPrefix(digest, "sha512:"):
-		return &imageError{bare, "want an image without digest", "write " + bare + "; the version is chosen by versionfilter"}
+		return unreadable(bare, "want an image without digest", "write "+bare+"; the version is chosen by versionfilter")
 	case strings.Contains(image, "@"):
-		return &imageError{shown(image), "want [HOST/]REPOSITORY without tag or digest", example}
+		return unreadable(shown(image), "want [HOST/]REPOSITORY without tag or digest", example)
 	case strings.HasPrefix(image, "/"), strings.HasSuffix(image, "/"), strings.Contains(image, "//"):
-		return &imageError{image, "there is nothing before, after or between its slashes", example}
+		return unreadable(image, "there is nothing before, after or between its slashes", example)
 	case refused && tagged && name != "":
-		return &imageError{image, "want an image without tag", "write " + strings.TrimSuffix(image, last) + name + "; the tag is chosen by versionfilter"}
+		return unreadable(image, "want an image without tag", "write "+strings.TrimSuffix(image, last)+name+"; the tag is chosen by versionfilter")
 	case refused && lower != image:
-		return &imageError{image, "a repository is written in lower case", "write " + lower}
+		return unreadable(image, "a repository is written in lower case", "write "+lower)
 	case refused:
-		return &imageError{image, "want [HOST/]REPOSITORY without tag or digest", example}
+		return unreadable(image, "want [HOST/]REPOSITORY without tag or digest", example)
 	}
 	return nil
 }

@@ -8,8 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/agnivade/levenshtein"
 	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // Limits of a configuration file; far above what people write, far below what hurts.
@@ -50,11 +51,7 @@ func Documents(file string, data []byte) ([]*yaml.Node, []Problem) {
 // nextDocument reads one document. yaml.v3 panics on some malformed input instead of returning an error
 // (https://github.com/go-yaml/yaml/issues), hence the recover around this one call.
 func nextDocument(dec *yaml.Decoder) (n *yaml.Node, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = errors.New("yaml: malformed document")
-		}
-	}()
+	defer fault.Guard(&err, "yaml: malformed document")
 	n = new(yaml.Node)
 	if err := dec.Decode(n); err != nil {
 		return nil, err
@@ -218,7 +215,7 @@ func (d *Decoder) value(f field, key Text, n *yaml.Node, v reflect.Value) {
 		d.Errorf(n, "", "%s is empty", f.name)
 	}
 	if t, ok := v.Interface().(Text); ok && t.Set() && len(f.enum) > 0 && !slices.Contains(f.enum, t.Value) {
-		hint := didYouMean(t.Value, f.enum)
+		hint := fault.DidYouMean(fault.Nearest(t.Value, f.enum))
 		if slices.Contains(f.others, t.Value) {
 			hint = f.hint
 		}
@@ -279,39 +276,15 @@ func (d *Decoder) field(t reflect.Type, key Text) (field, bool) {
 			names = append(names, f.name)
 		}
 	}
-	hint := didYouMean(key.Value, names)
+	hint := fault.DidYouMean(fault.Nearest(key.Value, names))
 	if hint == "" {
 		hint = "known here: " + strings.Join(names, ", ")
 	}
 	d.Errorf(at(key), hint, "unknown key %s", Quote(key.Value))
-	return field{name: Nearest(key.Value, names)}, false
+	return field{name: fault.Nearest(key.Value, names)}, false
 }
 
 func at(t Text) *yaml.Node { return &yaml.Node{Line: t.Line, Column: t.Column} }
-
-// didYouMean returns a hint with the nearest word, empty when none is near.
-func didYouMean(have string, words []string) string {
-	if best := Nearest(have, words); best != "" {
-		return fmt.Sprintf("did you mean %q?", best)
-	}
-	return ""
-}
-
-// Nearest returns the word that was probably meant, empty when none is near.
-func Nearest(have string, words []string) string {
-	have = strings.ToLower(have)
-	best, distance := "", len(have)
-	for _, w := range words {
-		allowed := min(len(have)/3, 3)
-		if have[:min(1, len(have))] == w[:min(1, len(w))] {
-			allowed++ // people rarely mistype the first letter
-		}
-		if n := levenshtein.ComputeDistance(have, strings.ToLower(w)); n <= allowed && n < distance {
-			best, distance = w, n
-		}
-	}
-	return best
-}
 
 func oneOf(words []string) string {
 	if len(words) == 1 {

@@ -10,12 +10,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // maxTail bounds how far back the beginning of a cut line is looked for, in bytes.
@@ -141,33 +141,17 @@ func repair(f *os.File, size int64) error {
 
 var errNotRegular = errors.New("it is no regular file")
 
-// Error is a file that cannot be written.
-type Error struct {
-	path string
-	err  error
-}
-
+// failure is the error of a file that cannot be written.
 func failure(path string, err error) error {
-	if err == nil {
-		return nil
-	}
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err
 	}
-	return &Error{path: path, err: err}
-}
-
-// Error returns the path and the cause.
-func (e *Error) Error() string { return fmt.Sprintf("writing events to %s: %v", e.path, e.err) }
-
-// Unwrap returns the cause.
-func (e *Error) Unwrap() error { return e.err }
-
-// Advice returns the hint.
-func (e *Error) Advice() string {
-	if errors.Is(e.err, errNotRegular) {
-		return "set path of the file sink to the file itself, not to a link, directory or device"
+	hint := "set path of the file sink to a file that can be written"
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, errNotRegular):
+		hint = "set path of the file sink to the file itself, not to a link, directory or device"
 	}
-	return "set path of the file sink to a file that can be written"
+	return fault.New(hint, "writing events to %s: %w", path, err)
 }

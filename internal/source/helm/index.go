@@ -1,12 +1,12 @@
 package helm
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 
 	"github.com/Masterminds/semver/v3"
-	"github.com/agnivade/levenshtein"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
@@ -19,7 +19,7 @@ type Index struct {
 func (x Index) Listing(chart string) (source.Listing, error) {
 	versions, ok := x.charts[chart]
 	if !ok {
-		return nil, &missingError{chart: chart, near: x.nearest(chart)}
+		return nil, fault.New(cmp.Or(fault.DidYouMean(x.nearest(chart)), "check the chart's name"), "the repository has no chart %q", chart)
 	}
 	type parsed struct {
 		text    string
@@ -63,23 +63,9 @@ func (x Index) nearest(chart string) string {
 		if len(name) > len(chart)+distance || len(name)+distance < len(chart) {
 			continue
 		}
-		if d := levenshtein.ComputeDistance(chart, name); d < distance || d == distance && best != "" && name < best {
+		if d := fault.Distance(chart, name); d < distance || d == distance && best != "" && name < best {
 			best, distance = name, d
 		}
 	}
 	return best
-}
-
-// missingError is a chart that the repository does not have.
-type missingError struct{ chart, near string }
-
-// Error names the chart.
-func (e *missingError) Error() string { return fmt.Sprintf("the repository has no chart %q", e.chart) }
-
-// Advice names the chart that may have been meant.
-func (e *missingError) Advice() string {
-	if e.near == "" {
-		return "check the chart's name"
-	}
-	return fmt.Sprintf("did you mean %q?", e.near)
 }

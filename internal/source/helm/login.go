@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
@@ -40,15 +41,15 @@ func (c *Client) login(ctx context.Context, place *url.URL, res *http.Response) 
 	}
 	registry, err := name.NewRegistry(place.Host)
 	if err != nil {
-		return login{}, &credentialsError{host: place.Host, err: err}
+		return login{}, noCredentials(place.Host, err)
 	}
 	auth, err := authn.Resolve(ctx, c.config.Keychain, repository{registry, place.Host + place.Path})
 	if err != nil {
-		return login{}, &credentialsError{host: place.Host, err: err}
+		return login{}, noCredentials(place.Host, err)
 	}
 	config, err := authn.Authorization(ctx, auth)
 	if err != nil {
-		return login{}, &credentialsError{host: place.Host, err: err}
+		return login{}, noCredentials(place.Host, err)
 	}
 	switch {
 	case config.Username != "" && config.Password != "":
@@ -89,21 +90,7 @@ func refused(res *http.Response, base string, l login) error {
 	return e
 }
 
-// credentialsError is a docker config or credential helper that does not work.
-type credentialsError struct {
-	host string
-	err  error
-}
-
-// Error names the host; the helper's own words follow.
-func (e *credentialsError) Error() string {
-	return "finding credentials for " + e.host + ": " + e.err.Error()
-}
-
-// Unwrap returns the cause.
-func (e *credentialsError) Unwrap() error { return e.err }
-
-// Advice names the file to look at.
-func (e *credentialsError) Advice() string {
-	return "check " + dockerConfig + " and its credential helpers"
+// noCredentials is the error of a docker config or credential helper that does not work; the helper's own words follow.
+func noCredentials(host string, err error) error {
+	return fault.New("check "+dockerConfig+" and its credential helpers", "finding credentials for %s: %w", host, err)
 }

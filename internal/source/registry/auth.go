@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
@@ -40,7 +41,7 @@ func (s *session) authorization(ctx context.Context, of part) (authorization, er
 	}
 	config, err := authn.Authorization(ctx, auth)
 	if err != nil {
-		return authorization{}, &credentialsError{host: s.place.Host, err: err}
+		return authorization{}, noCredentials(s.place.Host, err)
 	}
 	if config.RegistryToken != "" {
 		return authorization{header: "Bearer " + config.RegistryToken, fresh: true}, nil
@@ -105,7 +106,7 @@ func (s *session) credentials(ctx context.Context) (authn.Authenticator, error) 
 	return s.auth.Do(struct{}{}, func() (authn.Authenticator, error) {
 		auth, err := authn.Resolve(ctx, s.keychain, s.registry)
 		if err != nil {
-			return nil, &credentialsError{host: s.registry.RegistryStr(), err: err}
+			return nil, noCredentials(s.registry.RegistryStr(), err)
 		}
 		return auth, nil
 	})
@@ -204,21 +205,7 @@ func (s *session) anonymous(ctx context.Context) bool {
 	return err == nil && auth == authn.Anonymous
 }
 
-// credentialsError is a docker config or credential helper that does not work.
-type credentialsError struct {
-	host string
-	err  error
-}
-
-// Error names the host; the helper's own words follow.
-func (e *credentialsError) Error() string {
-	return "finding credentials for " + e.host + ": " + e.err.Error()
-}
-
-// Unwrap returns the cause.
-func (e *credentialsError) Unwrap() error { return e.err }
-
-// Advice names the file to look at.
-func (e *credentialsError) Advice() string {
-	return "check the docker config (~/.docker/config.json or $DOCKER_CONFIG) and its credential helpers"
+// noCredentials is the error of a docker config or credential helper that does not work; the helper's own words follow.
+func noCredentials(host string, err error) error {
+	return fault.New("check the docker config (~/.docker/config.json or $DOCKER_CONFIG) and its credential helpers", "finding credentials for %s: %w", host, err)
 }
