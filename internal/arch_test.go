@@ -41,7 +41,7 @@ var allowed = map[string][]string{
 	"internal/policy":     {"internal/source"},
 	"internal/change":     {"internal/edit", "internal/ledger", "internal/policy"},
 	"internal/deploy":     {},
-	"internal/event":      {},
+	"internal/event":      {"internal/source"},
 	"internal/redact":     {},
 	"internal/httpx":      {"internal/redact"},
 	"internal/worktree":   {},
@@ -64,7 +64,7 @@ var allowed = map[string][]string{
 	"internal/event/http":           {"internal/event", "internal/httpx"},
 	"internal/event/kafka":          {"internal/event"},
 
-	"internal/plan": {"internal/change", "internal/edit", "internal/event", "internal/ledger", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
+	"internal/plan": {"internal/change", "internal/edit", "internal/ledger", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
 	"internal/run": {"internal/change", "internal/deploy", "internal/event", "internal/forge", "internal/ledger", "internal/manifest", "internal/plan", "internal/policy",
 		"internal/source", "internal/strictyaml"},
 	"internal/scaffold": {"internal/config", "internal/deploy", "internal/edit", "internal/manifest", "internal/policy", "internal/source"},

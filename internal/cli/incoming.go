@@ -9,6 +9,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // receive reads the event that --event names, and says what it is. One that is malformed or comes from somebody who may
@@ -78,7 +79,7 @@ func (o *runOptions) cause() event.Incoming {
 	case in.Ignored != "":
 		return event.Incoming{}
 	case in.Name != event.ArtifactPublished:
-		in.Chain, in.Artifact = "", event.Artifact{}
+		in.Chain, in.Artifact = "", source.Artifact{}
 	case len(in.Chain) > change.MaxChain:
 		in.Chain = ""
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 const (
@@ -96,7 +97,7 @@ func TestIncomingPublished(t *testing.T) {
 			if code != cli.OK || s.value("a") != "v1.1.0" {
 				t.Fatalf("exit code %d, a is %s: %s", code, s.value("a"), errs)
 			}
-			want := &run.Incoming{ID: "271069a8", Source: sender, Type: event.ArtifactPublished, At: time.Date(2026, 3, 1, 11, 59, 0, 0, time.UTC), Chain: upChain, Artifact: event.Image("docker.io/org/a", "v1.1.0", "").String()}
+			want := &run.Incoming{ID: "271069a8", Source: sender, Type: event.ArtifactPublished, At: time.Date(2026, 3, 1, 11, 59, 0, 0, time.UTC), Chain: upChain, Artifact: source.ImageArtifact("docker.io/org/a", "v1.1.0", "").String()}
 			if diff := cmp.Diff(want, report.Incoming); diff != "" {
 				t.Error(diff)
 			}

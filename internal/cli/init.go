@@ -260,9 +260,9 @@ func (o *initOptions) files(files []placed) string {
 		case !counted:
 			counted = true
 			var kinds []string
-			for kind, word := range map[source.Kind]string{source.Image: "image", source.HelmChart: "chart", source.GitHubRelease: "release"} {
-				if counts[kind] > 0 {
-					kinds = append(kinds, count(counts[kind], word))
+			for kind, n := range counts {
+				if d, ok := source.Describe(kind); ok && n > 0 {
+					kinds = append(kinds, count(n, d.Label))
 				}
 			}
 			slices.Sort(kinds)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/source/githubrelease"
 	"github.com/pawl-cd/pawl/internal/source/gittag"
@@ -25,9 +26,8 @@ import (
 type sources struct {
 	g        *globals
 	registry *registry.Client
-	helm     *helm.Client
-	releases *githubrelease.Client
-	git      *gittag.Client
+	// clients are those that list, by kind.
+	clients map[source.Kind]plan.Lister
 	// timeout is how long a source of a host may take; left is what remains of it to each source of the run.
 	timeout func(host string) time.Duration
 	left    sync.Map
@@ -35,14 +35,13 @@ type sources struct {
 
 func (s *session) sources(client *httpx.Client) *sources {
 	mirrors, keys := s.config.Mirrors, patientKeychain{authn.DefaultKeychain, s.g.door}
-	return &sources{
-		g:        s.g,
-		timeout:  s.sourceTimeout,
-		registry: registry.New(registry.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
-		helm:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
-		releases: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: s.token, Queries: s.queries()}),
-		git:      gittag.New(gittag.Config{HTTP: client, Mirrors: mirrors, Token: s.token}),
-	}
+	images := registry.New(registry.Config{HTTP: client, Mirrors: mirrors, Keychain: keys})
+	return &sources{g: s.g, timeout: s.sourceTimeout, registry: images, clients: map[source.Kind]plan.Lister{
+		source.Image:         images,
+		source.HelmChart:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
+		source.GitHubRelease: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: s.token, Queries: s.queries()}),
+		source.GitTag:        gittag.New(gittag.Config{HTTP: client, Mirrors: mirrors, Token: s.token}),
+	}}
 }
 
 // List lists the versions of any kind of source, but for those that hold a secret: they would be written.
@@ -110,19 +109,16 @@ func shortly(d time.Duration) string {
 	return text
 }
 
+// list asks the client of a query's kind; whatever stands in a registry is the registry's.
 func (s *sources) list(ctx context.Context, q source.Query) (source.Listing, error) {
-	switch {
-	case q.OCI():
-		return s.registry.List(ctx, q)
-	case q.Kind == source.HelmChart:
-		return s.helm.List(ctx, q)
-	case q.Kind == source.GitHubRelease:
-		return s.releases.List(ctx, q)
-	case q.Kind == source.GitTag:
-		return s.git.List(ctx, q)
-	default:
+	client := s.clients[q.Kind]
+	if q.OCI() {
+		client = s.registry
+	}
+	if client == nil {
 		return nil, fmt.Errorf("there is no client for sources of the kind %q", q.Kind)
 	}
+	return client.List(ctx, q)
 }
 
 // queries are those of the manifests, in their order.

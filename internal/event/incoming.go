@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"time"
+
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // MaxIncoming bounds an incoming event, in bytes.
@@ -24,7 +26,7 @@ type Incoming struct {
 	Ignored string
 	// Artifact is what was published, deleted or quarantined. Image (HOST/PATH or as in manifests) and Tag are the hint
 	// that a published image gives, empty where the artifact is none.
-	Artifact   Artifact
+	Artifact   source.Artifact
 	Image, Tag string
 	// User and Reason are prose.
 	User, Reason string
@@ -129,7 +131,7 @@ func open(raw []byte) (foreign, error) {
 		return foreign{}, refuse("its context has no id, source or type")
 	}
 	for _, text := range []string{c.ID, c.Source, c.Type, c.ChainID} {
-		if len(text) > maxName || !printable(text) {
+		if len(text) > maxName || !source.Visible(text) {
 			return foreign{}, refuse("id, source, type and chainId of its context have to be visible ASCII, at most %d characters each", maxName)
 		}
 	}
@@ -170,7 +172,7 @@ func (e foreign) read(in Incoming) (Incoming, error) {
 	if err := json.Unmarshal(e.Subject.Content, &content); err != nil || content == nil {
 		return Incoming{}, refuse("subject.content is not what its type promises")
 	}
-	artifact, err := ParseArtifact(e.Subject.ID)
+	artifact, err := source.ParseArtifact(e.Subject.ID)
 	if err != nil {
 		return Incoming{}, refuse("subject.id is %v", err)
 	}
@@ -179,7 +181,7 @@ func (e foreign) read(in Incoming) (Incoming, error) {
 		return Incoming{}, refuse("subject.content.reason is missing: a quarantine has one")
 	}
 	if in.Name == ArtifactPublished {
-		in.Image, in.Tag = artifact.hint()
+		in.Image, in.Tag = hintOf(artifact)
 	}
 	return in, nil
 }
@@ -195,15 +197,15 @@ func prose(text string) string {
 	return cut(strings.Join(strings.Fields(text), " "), maxLine)
 }
 
-// hint names the image that an artifact is, as manifests do, and its tag. The type docker, which some tools use, has the
+// hintOf names the image that an artifact is, as manifests do, and its tag. The type docker, which some tools use, has the
 // tag as its version. A repository_url that does not end with the name is the place where the repository stands.
-func (a Artifact) hint() (image, tag string) {
+func hintOf(a source.Artifact) (image, tag string) {
 	switch a.Type {
 	case "oci":
 		switch {
 		case a.Repository == "":
 			return "", ""
-		case strings.ToLower(last(a.Repository)) != a.Name:
+		case strings.ToLower(a.Repository[strings.LastIndexByte(a.Repository, '/')+1:]) != a.Name:
 			return a.Repository + "/" + a.Name, a.Tag
 		}
 		return a.Repository, a.Tag

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 const ci = "https://ci.example/acme/ledger"
@@ -40,7 +41,7 @@ func wrap(t string, data string) string {
 func TestParse(t *testing.T) {
 	t.Parallel()
 	want := event.Incoming{ID: incomingID, Source: ci, Chain: chain, Name: event.ArtifactPublished, At: time.Date(2026, 3, 2, 7, 30, 0, 5e8, time.UTC),
-		Artifact: event.Image("docker.io/acme/ledger", "v1.3.0", digest), Image: "docker.io/acme/ledger", Tag: "v1.3.0", User: "ci bot <b>"}
+		Artifact: source.ImageArtifact("docker.io/acme/ledger", "v1.3.0", digest), Image: "docker.io/acme/ledger", Tag: "v1.3.0", User: "ci bot <b>"}
 	v5 := published("0.5.1")
 	for name, raw := range map[string]string{
 		"0.5.1":            v5,
@@ -197,7 +198,7 @@ func FuzzParse(f *testing.F) {
 		if in.Artifact.Name == "" {
 			return
 		}
-		again, err := event.ParseArtifact(in.Artifact.String())
+		again, err := source.ParseArtifact(in.Artifact.String())
 		if err != nil && len(in.Artifact.String()) <= 2000 || err == nil && again != in.Artifact {
 			t.Fatalf("%+v is written %s and read %+v, %v", in.Artifact, in.Artifact, again, err)
 		}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/fake/cdevents"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 var update = flag.Bool("update", false, "write the samples anew")
@@ -48,11 +49,11 @@ func teller(t testing.TB, a event.About) *event.Teller {
 
 func updates() []event.Update {
 	return []event.Update{
-		{Artifact: event.Image("docker.io/acme/ledger", "v1.3.0", digest), Manifest: "ledger", File: "values.yaml",
+		{Artifact: source.ImageArtifact("docker.io/acme/ledger", "v1.3.0", digest), Manifest: "ledger", File: "values.yaml",
 			Key: "$.ledger.image.tag", From: "v1.2.9", To: "v1.3.0"},
-		{Artifact: event.Chart("https://charts.example/stable", "redis", "18.0.1"), Manifest: "infra/redis", File: "values.yaml",
+		{Artifact: source.ChartArtifact("https://charts.example/stable", "redis", "18.0.1"), Manifest: "infra/redis", File: "values.yaml",
 			Document: 1, Key: "$.redis['chart.version']", From: "17.9.0", To: "18.0.1"},
-		{Artifact: event.Release("", "acme", "tool", "release/2.0"), Manifest: "tool", File: "tools.yaml",
+		{Artifact: source.ReleaseArtifact("", "acme", "tool", "release/2.0"), Manifest: "tool", File: "tools.yaml",
 			Key: "$.tool", From: "1.9", To: "2.0"},
 	}
 }
@@ -119,7 +120,7 @@ func least(t testing.TB) []step {
 	w := teller(t, event.About{Source: "https://bot.example", Run: "1", Repository: "o/p"})
 	chained := teller(t, event.About{Source: "https://bot.example", Run: "1", Chain: "c"})
 	c, p := event.Change{Number: 1, Branch: "b", HeadSHA: "a"}, event.Pipeline{Project: "o/p", ID: 1}
-	u := event.Update{Artifact: event.Image("r.example/a", "1", ""), Manifest: "m", File: "f", Key: "$", From: "0", To: "1"}
+	u := event.Update{Artifact: source.ImageArtifact("r.example/a", "1", ""), Manifest: "m", File: "f", Key: "$", From: "0", To: "1"}
 	return []step{
 		{"minimal", w.Queued(at(0))},
 		{"minimal", w.Started(at(0))},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/fake/cdevents"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 const canary = "glpat-C4n/ry+Token=="
@@ -100,10 +101,10 @@ func TestUserInfo(t *testing.T) {
 		*u = strings.Replace(*u, "https://", login, 1)
 	}
 	w := teller(t, a)
-	c, p, chart := pull(7), deployment(), event.Chart(login+"charts.example/", "redis", "1.0.0")
+	c, p, chart := pull(7), deployment(), source.ChartArtifact(login+"charts.example/", "redis", "1.0.0")
 	c.URI, p.URI, p.Server = login+"github.com/x", login+"gitlab.example/x", login+"gitlab.example"
 	c.Updates[0].Artifact = chart
-	c.Updates[1].Artifact = event.Release(login+"ghe.example/api/v3", "o", "r", "1")
+	c.Updates[1].Artifact = source.ReleaseArtifact(login+"ghe.example/api/v3", "o", "r", "1")
 	c.Updates[2].Artifact.Repository = login + "other.example"
 	c.Title = "see " + login + "github.com and git+ssh://token@host/x"
 	failed := `Get "` + login + `docker.io/v2/": dial tcp: refused`

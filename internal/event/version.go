@@ -3,6 +3,8 @@ package event
 import (
 	"strconv"
 	"time"
+
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // MaxUpdates bounds the updates, and the links to them, that one event names.
@@ -11,7 +13,7 @@ const MaxUpdates = 100
 // Update is one value that goes to another version.
 type Update struct {
 	// Artifact is the version that is gone to.
-	Artifact Artifact
+	Artifact source.Artifact
 	// Manifest asks for it; File, Document (an index) and Key say where the value stands.
 	Manifest, File string
 	Document       int
@@ -49,7 +51,7 @@ func (t *Teller) updates(all []Update) (first []updateData, omitted int) {
 }
 
 // purl writes an artifact without secrets, empty when there is none.
-func (t *Teller) purl(a Artifact) string {
+func (t *Teller) purl(a source.Artifact) string {
 	if a.Name == "" {
 		return ""
 	}

@@ -94,17 +94,6 @@ func (s *scmID) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
 // Alternatives returns the one form.
 func (s *scmID) Alternatives() []any { return []any{strictyaml.Text{}} }
 
-type sourceBlock struct {
-	Name         strictyaml.Text  `yaml:"name" doc:"What this source is, for people."`
-	Kind         strictyaml.Text  `yaml:"kind" required:"true" enum:"dockerimage,helmchart,githubrelease,gittag" others:"aws/ami,bazelmod,bazelregistry,cargopackage,dockerdigest,dockerfile,file,gitbranch,gitcommit,gitea/branch,gitea/release,gitea/tag,giteabranch,gitearelease,giteatag,githubtag,gitlab/branch,gitlab/release,gitlab/tag,gitlabbranch,gitlabrelease,gitlabtag,golang,golang/gomod,golang/module,hcl,http,jenkins,json,maven,npm,pypi,shell,stash/branch,stash/tag,systemd,temurin,temurin/release,terraform/file,terraform/lock,terraform/provider,terraform/registry,toml,toolversions,xml,yaml" hint:"pawl follows images, charts, GitHub releases and tags of git repositories; what follows another source stays with the tool that knows it" doc:"What is asked for versions."`
-	Spec         sourceSpec       `yaml:"spec" required:"true" doc:"Where to ask; what it holds depends on kind."`
-	Transformers []transformBlock `yaml:"transformers" doc:"Turn the version into the text that is written, in order."`
-
-	DependsOn  strictyaml.Unsupported `yaml:"dependson" hint:"pawl asks all sources at once; nothing waits for another, and what follows one that fails stays as it is"`
-	DependedOn strictyaml.Unsupported `yaml:"depends_on" hint:"pawl asks all sources at once; nothing waits for another, and what follows one that fails stays as it is"`
-	SCMID      strictyaml.Accepted    `yaml:"scmid" hint:"images, charts and releases are asked where they are published"`
-}
-
 // conditionBlock is an image that must exist before targets are written.
 type conditionBlock struct {
 	Name               strictyaml.Text  `yaml:"name" doc:"What this condition is, for people."`
@@ -138,82 +127,6 @@ type existsSpec struct {
 	Username strictyaml.Unsupported `yaml:"username" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
 	Password strictyaml.Unsupported `yaml:"password" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
 	Token    strictyaml.Unsupported `yaml:"token" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
-}
-
-// sourceSpec is kept as a node until the kind is known.
-type sourceSpec struct{ node *yaml.Node }
-
-// DecodeYAML keeps the node.
-func (s *sourceSpec) DecodeYAML(_ *strictyaml.Decoder, n *yaml.Node) { s.node = n }
-
-// Alternatives returns the spec of each kind.
-func (s *sourceSpec) Alternatives() []any {
-	return []any{imageSpec{}, chartSpec{}, releaseSpec{}, gitSpec{}}
-}
-
-type imageSpec struct {
-	Image         strictyaml.Text `yaml:"image" required:"true" doc:"The image without tag, e.g. ghcr.io/org/app; without a host it is Docker Hub's."`
-	TagFilter     strictyaml.Text `yaml:"tagfilter" doc:"A regular expression; only tags that match it are considered."`
-	VersionFilter *versionFilter  `yaml:"versionfilter" doc:"Which versions count: a semver range, or a map."`
-
-	Tag           strictyaml.Unsupported `yaml:"tag" hint:"the tag is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
-	Architecture  strictyaml.Unsupported `yaml:"architecture" hint:"a tag counts whatever architectures its image has; policy.exclude passes over one that lacks yours"`
-	Architectures strictyaml.Unsupported `yaml:"architectures" hint:"a tag counts whatever architectures its image has; policy.exclude passes over one that lacks yours"`
-	Username      strictyaml.Unsupported `yaml:"username" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
-	Password      strictyaml.Unsupported `yaml:"password" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
-	Token         strictyaml.Unsupported `yaml:"token" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
-}
-
-type chartSpec struct {
-	URL           strictyaml.Text `yaml:"url" required:"true" doc:"The Helm repository: https://… with an index.yaml, or oci://host/path."`
-	Name          strictyaml.Text `yaml:"name" required:"true" doc:"The chart's name."`
-	VersionFilter *versionFilter  `yaml:"versionfilter" doc:"Which versions count: a semver range, or a map."`
-
-	Version          strictyaml.Unsupported `yaml:"version" hint:"the version is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
-	AppVersion       strictyaml.Unsupported `yaml:"appversion" hint:"pawl writes the version of the chart; the application's own is followed at its image or its releases"`
-	File             strictyaml.Unsupported `yaml:"file" hint:"write a target of kind yaml"`
-	Key              strictyaml.Unsupported `yaml:"key" hint:"write a target of kind yaml"`
-	Value            strictyaml.Unsupported `yaml:"value" hint:"write a target of kind yaml"`
-	VersionIncrement strictyaml.Unsupported `yaml:"versionincrement" hint:"pawl writes the value that follows the source and nothing beside it; the version of a chart of your own is raised where it is released"`
-	Username         strictyaml.Unsupported `yaml:"username" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
-	Password         strictyaml.Unsupported `yaml:"password" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
-	Token            strictyaml.Unsupported `yaml:"token" hint:"remove it and run docker login: registry credentials come from the docker configuration"`
-}
-
-type releaseSpec struct {
-	Owner         strictyaml.Text `yaml:"owner" required:"true" doc:"The GitHub user or organization."`
-	Repository    strictyaml.Text `yaml:"repository" required:"true" doc:"The GitHub repository."`
-	Token         strictyaml.Text `yaml:"token" doc:"Names the token's variable: '{{ requiredEnv \"GITHUB_TOKEN\" }}'."`
-	Username      strictyaml.Text `yaml:"username" doc:"Whatever it says changes nothing: a token needs no user name."`
-	URL           strictyaml.Text `yaml:"url" doc:"The API of a GitHub Enterprise Server; https://api.github.com when absent."`
-	TypeFilter    *typeFilter     `yaml:"typefilter" doc:"Which releases count; full releases only when absent. Drafts never count."`
-	VersionFilter *versionFilter  `yaml:"versionfilter" doc:"Which versions count: a semver range, or a map."`
-
-	Key strictyaml.Text `yaml:"key" enum:"tagname" others:"title,hash,body,url" hint:"pawl writes the name of the release's tag, which is what key: tagname asks for; its title and its commit are not written" doc:"What of a release is written: the name of its tag."`
-
-	Tag strictyaml.Unsupported `yaml:"tag" hint:"the tag is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
-}
-
-type gitSpec struct {
-	URL           strictyaml.Text `yaml:"url" required:"true" doc:"The repository, as git clones it over https."`
-	Password      strictyaml.Text `yaml:"password" doc:"Names the token's variable: '{{ requiredEnv \"GIT_TOKEN\" }}'."`
-	Username      strictyaml.Text `yaml:"username" doc:"Whatever it says changes nothing: a token needs no user name."`
-	VersionFilter *versionFilter  `yaml:"versionfilter" doc:"Which versions count: a semver range, or a map."`
-	Key           strictyaml.Text `yaml:"key" enum:"name" others:"hash" hint:"pawl writes the name of the tag, which is what key: name asks for; its commit is not written" doc:"What of a tag is written: its name."`
-
-	LSRemote     strictyaml.Accepted    `yaml:"lsremote" hint:"pawl always asks the server and clones nothing"`
-	Depth        strictyaml.Accepted    `yaml:"depth" hint:"pawl always asks the server and clones nothing"`
-	Path         strictyaml.Unsupported `yaml:"path" hint:"pawl asks the server that a url names; a clone on disk has none of its own"`
-	Tag          strictyaml.Unsupported `yaml:"tag" hint:"the tag is chosen by versionfilter; one alone is written versionfilter: 1.2.3"`
-	Message      strictyaml.Unsupported `yaml:"message" hint:"pawl makes no tags"`
-	SourceBranch strictyaml.Unsupported `yaml:"sourcebranch" hint:"a tag counts whatever branch it is on; versionfilter chooses by its name"`
-}
-
-type typeFilter struct {
-	Release    strictyaml.Flag `yaml:"release" doc:"Full releases count."`
-	Prerelease strictyaml.Flag `yaml:"prerelease" doc:"Prereleases count; alone it means prereleases only."`
-	Draft      off             `yaml:"draft" doc:"Only false: drafts never count." hint:"drafts never count, as draft: false says; no tag stands for one before it is published"`
-	Latest     off             `yaml:"latest" doc:"Only false: versionfilter chooses." hint:"pawl does not know which release GitHub marks as the latest; versionfilter chooses among all that are published, which may be another one"`
 }
 
 // versionFilter is written as text, a semver range, or as a map.

@@ -83,6 +83,14 @@ type Target struct {
 	Place, FilePlace strictyaml.Problem
 }
 
+// Address is where the values stand in the file.
+func (t Target) Address() edit.Address {
+	if !t.Pattern.Zero() {
+		return edit.InText{Pattern: t.Pattern}
+	}
+	return edit.InYAML{Document: t.Document, Key: t.Key}
+}
+
 // Condition is an image that must exist before a target is written.
 type Condition struct {
 	ID string

@@ -3,7 +3,6 @@ package manifest
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/policy"
-	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
@@ -66,110 +64,6 @@ func translate(name, file string, n *yaml.Node, opt Options) Manifest {
 	m.Problems = slices.Concat(t.problems, faults)
 	strictyaml.Sort(m.Problems)
 	return m
-}
-
-func (t *translator) source(id string, b sourceBlock) Source {
-	s := Source{ID: id, Transform: t.transform(b.Transformers)}
-	if b.Spec.node == nil {
-		return s
-	}
-	switch source.Kind(b.Kind.Value) {
-	case source.Image:
-		t.image(b.Spec.node, &s)
-	case source.HelmChart:
-		t.chart(b.Spec.node, &s)
-	case source.GitHubRelease:
-		t.release(b.Spec.node, &s)
-	case source.GitTag:
-		t.git(b.Spec.node, &s)
-	}
-	return s
-}
-
-func (t *translator) image(n *yaml.Node, s *Source) {
-	var spec imageSpec
-	t.filter(n, t.decode(n, &spec), spec.VersionFilter, s)
-	if spec.TagFilter.Value != "" {
-		re, err := regexp.Compile(t.expand(spec.TagFilter))
-		if err != nil {
-			t.errorf(spec.TagFilter, "see https://pkg.go.dev/regexp/syntax", "tagfilter: %v", err)
-		} else {
-			s.Filter = s.Filter.WithTags(re)
-		}
-	}
-	if !t.filled(spec.Image, "image", "e.g. ghcr.io/org/app") {
-		return
-	}
-	var err error
-	s.Name = t.expand(spec.Image)
-	if s.Query, err = source.ParseImage(s.Name); err != nil && s.Name != "" {
-		t.fail(spec.Image, err)
-	}
-}
-
-func (t *translator) chart(n *yaml.Node, s *Source) {
-	var spec chartSpec
-	t.filter(n, t.decode(n, &spec), spec.VersionFilter, s)
-	place, chart := t.filled(spec.URL, "url", "https://host/path of a Helm repository, or oci://host/path"), t.filled(spec.Name, "name", "the chart's name in its repository")
-	if !place || !chart {
-		return
-	}
-	var err error
-	url, name := strings.TrimSuffix(t.expand(spec.URL), "/index.yaml"), t.expand(spec.Name)
-	s.Name = url + "#" + name
-	if s.Query, err = source.ParseChart(url, name); err != nil && url != "" {
-		t.errorf(spec.URL, "write https://host/path of a Helm repository, or oci://host/path", "%v", err)
-	}
-}
-
-func (t *translator) release(n *yaml.Node, s *Source) {
-	var spec releaseSpec
-	t.filter(n, t.decode(n, &spec), spec.VersionFilter, s)
-	if f := spec.TypeFilter; f != nil {
-		s.Types = ReleaseTypes{Release: f.Release.Value, Prerelease: f.Prerelease.Value}
-	}
-	url, owner, repository := t.expand(spec.URL), t.expand(spec.Owner), t.expand(spec.Repository)
-	q, err := source.ParseReleases(url, owner, repository, "")
-	q.Token = t.credential(spec.Token, q.Host)
-	named, known := t.filled(spec.Owner, "owner", "the GitHub user or organization"), t.filled(spec.Repository, "repository", "the repository's name")
-	if !named || !known {
-		return
-	}
-	s.Name = owner + "/" + repository
-	at := spec.Repository
-	if spec.URL.Set() {
-		at = spec.URL
-	}
-	if err != nil && owner != "" && repository != "" {
-		t.errorf(at, "write owner, repository, and for an Enterprise Server url: https://host/api/v3", "%v", err)
-	}
-	if token, _ := t.opt.Env(q.Token); token != "" && !t.opt.Bound(q.Token, q.Base) {
-		if !spec.URL.Set() {
-			at = spec.Token
-		}
-		t.warnf(at, fmt.Sprintf("if %s is to see the token, bind it in .pawl.yaml: secrets: {%s: %s}", q.Host, q.Token, q.Host),
-			"the token %s is not bound to %s: asking anonymously", q.Token, q.Host)
-	}
-	s.Query = q
-}
-
-func (t *translator) git(n *yaml.Node, s *Source) {
-	var spec gitSpec
-	t.filter(n, t.decode(n, &spec), spec.VersionFilter, s)
-	if !t.filled(spec.URL, "url", "https://host/owner/repository, as git clones it") {
-		return
-	}
-	s.Name = t.expand(spec.URL)
-	q, err := source.ParseGit(s.Name, "")
-	if err != nil && s.Name != "" {
-		t.errorf(spec.URL, "write https://host/owner/repository, as git clones it", "%v", err)
-	}
-	q.Token = t.credential(spec.Password, q.Host)
-	if token, _ := t.opt.Env(q.Token); token != "" && err == nil && !t.opt.Bound(q.Token, q.Base) {
-		t.warnf(spec.Password, fmt.Sprintf("if %s is to see the token, bind it in .pawl.yaml: secrets: {%s: %s}", q.Host, q.Token, q.Host),
-			"the token %s is not bound to %s: asking anonymously", q.Token, q.Host)
-	}
-	s.Query = q
 }
 
 // filled reports whether a text is there, and says that one without content is not.

@@ -14,6 +14,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 const incoming = "6ca3f9c5-1cef-4ce0-861c-2456a69cf137"
@@ -86,7 +87,7 @@ func tell(t testing.TB, r run.Report) []json.RawMessage {
 // told are the changes as events name them, and their files.
 func told(changes []change.Update) (updates []event.Update, files []string) {
 	for _, c := range changes {
-		updates = append(updates, event.Update{Artifact: event.Image("docker.io/"+c.Source.Name, c.Version, c.Digest), Manifest: c.Manifest,
+		updates = append(updates, event.Update{Artifact: source.ImageArtifact("docker.io/"+c.Source.Name, c.Version, c.Digest), Manifest: c.Manifest,
 			File: c.File, Document: c.Document, Key: c.Key, From: c.Old, To: c.New})
 		if len(files) == 0 || files[len(files)-1] != c.File {
 			files = append(files, c.File)

@@ -42,22 +42,25 @@ func once[T any](i *inquiry, question string, ask func() (T, error)) (T, error) 
 }
 
 // conditions hold an update while an image that its target depends on does not exist.
-func (p Planner) conditions(ctx context.Context, s *snapshot, j *job, v *value) error {
+type conditions struct{}
+
+func (conditions) judge(ctx context.Context, p Planner, s *snapshot, j *job, v *value) (verdict, error) {
 	for _, c := range j.target.Conditions {
 		if !v.updated() {
-			return nil
+			return verdict{}, nil
 		}
 		missing, err := p.missing(ctx, s, j, v, c)
 		if err != nil {
-			return fmt.Errorf("condition %s: %w", c.ID, err)
+			return verdict{}, fmt.Errorf("condition %s: %w", c.ID, err)
 		}
 		if missing != "" {
-			v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.NotPublished,
-				Detail: fmt.Sprintf("condition %s: %s; %s stays", c.ID, missing, v.scalar.Value),
-				Hint:   "it is asked again by the next run; exclude the version with policy.exclude when the image will never be there"}
+			return verdict{
+				reason: policy.NotPublished, detail: fmt.Sprintf("condition %s: %s; %s stays", c.ID, missing, v.scalar.Value),
+				hint: "it is asked again by the next run; exclude the version with policy.exclude when the image will never be there",
+			}, nil
 		}
 	}
-	return nil
+	return verdict{}, nil
 }
 
 // missing says what of a condition does not hold, empty when it does.

@@ -53,12 +53,12 @@ func fail(reason policy.Reason, err error) *failure {
 	return &failure{reason: reason, detail: err.Error(), hint: fault.Hint(err), err: err}
 }
 
-// document is a target file, read and parsed once for all targets in it: as YAML, or as a text.
+// document is a target file: its bytes, and what the first of its targets takes it for.
 type document struct {
-	bytes []byte
-	yaml  *edit.File
-	text  *edit.Text
-	err   error
+	bytes   []byte
+	kind    string
+	content edit.Document
+	err     error
 }
 
 // open makes a job of every target of the valid manifests and finds the values in their files.
@@ -89,29 +89,22 @@ func (p Planner) read(t manifest.Target) document {
 	if err != nil {
 		return document{err: err}
 	}
-	d := document{bytes: data}
-	if t.Pattern.Zero() {
-		d.yaml, d.err = edit.Parse(t.File, data)
-	} else {
-		d.text, d.err = edit.ParseText(t.File, data)
-	}
+	d := document{bytes: data, kind: t.Address().Kind()}
+	d.content, d.err = t.Address().Open(t.File, data)
 	return d
 }
 
 // find looks for the values of a target.
 func (d document) find(t manifest.Target) ([]edit.Scalar, edit.Document, error) {
-	switch {
-	case d.err != nil:
+	if d.err != nil {
 		return nil, nil, d.err
-	case t.Pattern.Zero() && d.yaml != nil:
-		scalars, err := d.yaml.FindIn(t.Document, t.Key)
-		return scalars, d.yaml, err
-	case !t.Pattern.Zero() && d.text != nil:
-		scalar, err := d.text.Find(t.Pattern)
-		return []edit.Scalar{scalar}, d.text, err
-	default:
-		return nil, nil, fault.New("let all targets in this file be of one kind", "%s is a target of kind yaml and one of kind file", t.File)
 	}
+	if kinds := []string{d.kind, t.Address().Kind()}; kinds[0] != kinds[1] {
+		slices.Sort(kinds)
+		return nil, nil, fault.New("let all targets in this file be of one kind", "%s is a target of kind %s and one of kind %s", t.File, kinds[1], kinds[0])
+	}
+	scalars, err := t.Address().Find(d.content)
+	return scalars, d.content, err
 }
 
 func find(m manifest.Manifest, t manifest.Target, d document) *job {

@@ -121,7 +121,7 @@ func (j *job) updates(outcome policy.Outcome) []change.Update {
 		all = append(all, change.Update{
 			Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Document: v.scalar.Document, Key: v.scalar.Key,
 			Old: v.scalar.Value, From: v.decision.From, New: v.decision.Value, Version: v.decision.Tag, Digest: v.digest, Reason: string(v.decision.Reason),
-			Artifact: artifactOf(j.source.Query, cmp.Or(v.tag, v.decision.Tag)).String(),
+			Artifact: j.source.Query.Artifact(cmp.Or(v.tag, v.decision.Tag)).String(),
 			Source:   change.Source{Kind: string(j.source.Query.Kind), Name: j.source.Name},
 		})
 	}

@@ -66,14 +66,16 @@ func (p Planner) decideAll(ctx context.Context, s *snapshot, jobs []*job) {
 func (p Planner) decideJob(ctx context.Context, s *snapshot, j *job) {
 	decide := p.decide
 	if j.target.Digest {
-		decide = p.decideDigest
+		decide = func(ctx context.Context, s *snapshot, j *job, v *value) error {
+			if err := p.decideDigest(ctx, s, j, v); err != nil {
+				return err
+			}
+			_, err := p.admit(ctx, s, j, v)
+			return err
+		}
 	}
 	for _, v := range j.values {
-		err := decide(ctx, s, j, v)
-		if err == nil {
-			err = p.conditions(ctx, s, j, v)
-		}
-		if err != nil {
+		if err := decide(ctx, s, j, v); err != nil {
 			j.failure = fail(policy.SourceFailed, err)
 			return
 		}
@@ -106,26 +108,16 @@ func (p Planner) snapshot(ctx context.Context, q source.Query) *snapshot {
 	return s
 }
 
-// decide chooses a version for one value. An image's tag must exist before it is written: one that does not gives way
-// to the next.
+// decide chooses a version for one value that every gate lets pass.
 func (p Planner) decide(ctx context.Context, s *snapshot, j *job, v *value) error {
 	for range maxMissing {
 		v.decision = p.choose(s, j, v)
 		j.sayUnmade(v)
 		j.guardText(v)
 		p.objections(s, j, v)
-		if !v.unconfirmed(s.query) {
-			return nil
-		}
-		v.tag = s.asked(v.decision.Value, v.scalar.Value, v.decision.Tag)
-		digest, err := p.digest(ctx, s, v.tag)
-		if err == nil {
-			return p.pin(s, j, v, digest)
-		}
-		if !errors.Is(err, source.ErrNotFound) {
+		if again, err := p.admit(ctx, s, j, v); err != nil || !again {
 			return err
 		}
-		j.forget(s, v, v.tag)
 	}
 	return fmt.Errorf("resolving %s: %d listed tags do not exist", s.query, maxMissing)
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -89,7 +88,7 @@ type ObserverConfig struct {
 	// Sender gets the events; nil keeps them in the report only.
 	Sender Sender
 	// Announced is the artifact that an incoming event told of.
-	Announced event.Artifact
+	Announced source.Artifact
 	// Projects are those whose pipelines may be looked after, and Wait says that they are.
 	Projects []deploy.Project
 	Wait     bool
@@ -233,12 +232,12 @@ func (o *Observer) tellFound(set change.Set) {
 }
 
 // announced reports whether an incoming event told of this very artifact.
-func (o *Observer) announced(a event.Artifact) bool {
+func (o *Observer) announced(a source.Artifact) bool {
 	return o.Announced.Name != "" && o.Announced.Same(a)
 }
 
 func (o *Observer) update(u change.Update) event.Update {
-	artifact, _ := event.ParseArtifact(u.Artifact) // none is told without one
+	artifact, _ := source.ParseArtifact(u.Artifact) // none is told without one
 	return event.Update{Artifact: artifact, Manifest: u.Manifest, File: u.File, Document: u.Document, Key: u.Key, From: u.Old, To: u.New}
 }
 
@@ -289,14 +288,4 @@ func (o *Observer) news() []ledger.Cursor {
 		all = append(all, ledger.Cursor{Sink: sink, Settled: settled})
 	}
 	return all
-}
-
-// repositoryOf is what a query asks for at its host.
-func repositoryOf(q source.Query) string {
-	if q.Kind == source.Image {
-		return q.Path
-	}
-	_, place, _ := strings.Cut(q.Base, "://")
-	_, prefix, _ := strings.Cut(place, "/")
-	return strings.Trim(prefix+"/"+q.Path, "/")
 }

@@ -26,7 +26,7 @@ type observedLister struct {
 // List asks, and notes what became of it.
 func (l observedLister) List(ctx context.Context, q source.Query) (source.Listing, error) {
 	listing, err := l.Lister.List(ctx, q)
-	note := event.Query{Registry: q.Host, Repository: repositoryOf(q), Listed: len(listing), At: l.Clock()}
+	note := event.Query{Registry: q.Host, Repository: q.Repository(), Listed: len(listing), At: l.Clock()}
 	if err != nil {
 		note.Err = err.Error()
 	}

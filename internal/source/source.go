@@ -13,17 +13,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/fault"
 )
 
-// Kind is the kind of a source, in the words of the manifest.
-type Kind string
-
-// The kinds of source that pawl asks.
-const (
-	Image         Kind = "dockerimage"
-	HelmChart     Kind = "helmchart"
-	GitHubRelease Kind = "githubrelease"
-	GitTag        Kind = "gittag"
-)
-
 // ErrNotFound is returned by a client when the version asked for does not exist.
 var ErrNotFound = errors.New("not found")
 
@@ -57,20 +46,6 @@ type Query struct {
 	Path string
 	// Token names the environment variable that holds the token, empty for none.
 	Token string
-}
-
-// String returns the canonical name of the source, for messages.
-func (q Query) String() string {
-	switch q.Kind {
-	case Image:
-		return q.Host + "/" + q.Path
-	case HelmChart:
-		return q.Base + "#" + q.Path
-	case GitTag:
-		return q.Base
-	default:
-		return q.Path
-	}
 }
 
 // OCI reports whether the source is answered by a container registry: every image, and charts at oci://.

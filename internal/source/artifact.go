@@ -1,9 +1,10 @@
-package event
+package source
 
 import (
 	"errors"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -25,30 +26,30 @@ type Artifact struct {
 	Repository, Tag string
 }
 
-// Image returns the artifact of an image: repository is HOST/PATH, digest is sha256:HEX or empty.
-func Image(repository, tag, digest string) Artifact {
+// ImageArtifact returns the artifact of an image: repository is HOST/PATH, digest is sha256:HEX or empty.
+func ImageArtifact(repository, tag, digest string) Artifact {
 	repository = strings.Trim(repository, "/")
 	return Artifact{Type: "oci", Name: last(repository), Version: digest, Repository: repository, Tag: tag}
 }
 
-// Chart returns the artifact of a chart in a classic repository, given the repository's URL.
-func Chart(repository, name, version string) Artifact {
-	repository = strings.TrimSuffix(userInfo.ReplaceAllString(repository, "$1"), "/")
+// ChartArtifact returns the artifact of a chart in a classic repository, given the repository's URL.
+func ChartArtifact(repository, name, version string) Artifact {
+	repository = strings.TrimSuffix(withoutUser(repository), "/")
 	return Artifact{Type: "helm", Name: name, Version: version, Repository: repository}
 }
 
-// Release returns the artifact of a release at GitHub; api is the URL of the API, or empty for github.com.
-func Release(api, owner, repository, tag string) Artifact {
-	api = strings.TrimSuffix(userInfo.ReplaceAllString(api, "$1"), "/")
+// ReleaseArtifact returns the artifact of a release at GitHub; api is the URL of the API, or empty for github.com.
+func ReleaseArtifact(api, owner, repository, tag string) Artifact {
+	api = strings.TrimSuffix(withoutUser(api), "/")
 	if api == "https://api.github.com" {
 		api = ""
 	}
 	return Artifact{Type: "github", Namespace: owner, Name: repository, Version: tag, Repository: api}
 }
 
-// GitTag returns the artifact of a tag in a git repository, by the URL that it is cloned from.
-func GitTag(repository, tag string) Artifact {
-	repository = strings.TrimSuffix(userInfo.ReplaceAllString(repository, "$1"), "/")
+// GitTagArtifact returns the artifact of a tag in a git repository, by the URL that it is cloned from.
+func GitTagArtifact(repository, tag string) Artifact {
+	repository = strings.TrimSuffix(withoutUser(repository), "/")
 	_, place, _ := strings.Cut(repository, "://")
 	host, name, _ := strings.Cut(strings.TrimSuffix(place, ".git"), "/")
 	owner := ""
@@ -56,7 +57,7 @@ func GitTag(repository, tag string) Artifact {
 		owner, name = name[:at], name[at+1:]
 	}
 	if host == "github.com" {
-		return Release("", owner, name, tag)
+		return ReleaseArtifact("", owner, name, tag)
 	}
 	return Artifact{Type: "generic", Namespace: owner, Name: name, Version: tag, Repository: repository}
 }
@@ -174,7 +175,7 @@ func ParseArtifact(text string) (Artifact, error) {
 func (a Artifact) unescape() (Artifact, error) {
 	for _, field := range []*string{&a.Namespace, &a.Name, &a.Version, &a.Repository, &a.Tag} {
 		text, err := url.PathUnescape(*field)
-		if err != nil || !printable(text) {
+		if err != nil || !Visible(text) {
 			return Artifact{}, errPurl
 		}
 		*field = text
@@ -185,8 +186,8 @@ func (a Artifact) unescape() (Artifact, error) {
 	return a.normal(), nil
 }
 
-// printable reports whether a text is visible ASCII, without spaces.
-func printable(text string) bool {
+// Visible reports whether a text is visible ASCII, without spaces.
+func Visible(text string) bool {
 	for i := range len(text) {
 		if text[i] <= ' ' || text[i] > '~' {
 			return false
@@ -194,3 +195,9 @@ func printable(text string) bool {
 	}
 	return true
 }
+
+// userOfURL is what stands before the host of a URL.
+var userOfURL = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s"'<>?#]*@`)
+
+// withoutUser is a URL without who asks and the password.
+func withoutUser(url string) string { return userOfURL.ReplaceAllString(url, "$1") }
