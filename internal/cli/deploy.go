@@ -97,7 +97,7 @@ func (o *deployOptions) run(ctx context.Context) error {
 		return err
 	}
 	deployment := s.deployment(client, f, o.processID(o.runID))
-	story, err := s.story(told{runID: o.runID, started: o.sys.Now()})
+	story, err := s.story(runInfo{runID: o.runID, started: o.sys.Now()})
 	if err != nil {
 		return err
 	}

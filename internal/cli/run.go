@@ -102,7 +102,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	story, err := s.story(told{runID: o.runID, started: p.Now, dispatched: hints != (inputs{}) || cause.ID != "", incoming: cause, silent: o.dryRun || runner.Freeze != ""})
+	story, err := s.story(runInfo{runID: o.runID, started: p.Now, dispatched: hints != (inputs{}) || cause.ID != "", incoming: cause, silent: o.dryRun || runner.Freeze != ""})
 	if err != nil {
 		return err
 	}

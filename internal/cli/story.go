@@ -35,8 +35,8 @@ type story struct {
 	sending *sending
 }
 
-// told says which run it is.
-type told struct {
+// runInfo says which run it is.
+type runInfo struct {
 	// runID is the name that a person gave it; started when it began.
 	runID   string
 	started time.Time
@@ -48,7 +48,7 @@ type told struct {
 }
 
 // story wires the events of a command to the configured sinks.
-func (s *session) story(of told) (*story, error) {
+func (s *session) story(of runInfo) (*story, error) {
 	st := &story{session: s}
 	if !of.silent {
 		s.warnOfSpool()
@@ -80,7 +80,7 @@ func (s *session) story(of told) (*story, error) {
 }
 
 // about is what all events of a run have in common.
-func (s *session) about(of told) event.About {
+func (s *session) about(of runInfo) event.About {
 	repository := s.repository()
 	server := s.env("GITHUB_SERVER_URL")
 	if server == "" {

@@ -28,7 +28,7 @@ type repositoryContent struct {
 // BranchCreated tells that the branch of a change is there. It follows the versions that were found for it.
 func (t *Teller) BranchCreated(b Branch) Message {
 	name, change := t.name(b.Name), t.changeSubject(b.Change)
-	return t.tell(happening{name: BranchCreated, id: t.identify(BranchCreated, name, change), subject: name,
+	return t.tell(occurrence{name: BranchCreated, id: t.identify(BranchCreated, name, change), subject: name,
 		source: t.about.RepositoryURL, content: repositoryContent{Repository: t.repository()}, data: branchData{change},
 		links: t.foundPaths(b.Updates), chain: t.name(b.Chain), at: b.At})
 }
@@ -163,6 +163,6 @@ func (t *Teller) followsCreated(name string, c Change, discriminator string, dat
 }
 
 func (t *Teller) ofChange(name string, c Change, discriminator string, content, data any, links []link, at time.Time) Message {
-	return t.tell(happening{name: name, id: t.changeEvent(name, c.Number, discriminator), subject: t.changeSubject(c.Number),
+	return t.tell(occurrence{name: name, id: t.changeEvent(name, c.Number, discriminator), subject: t.changeSubject(c.Number),
 		source: t.about.Forge, content: content, data: data, links: links, chain: t.name(c.Chain), at: at})
 }

@@ -83,6 +83,6 @@ func (t *Teller) ofPipeline(name string, p Pipeline, content runContent, data pi
 	data.Step, data.Project, data.PipelineID = "deploy", t.name(p.Project), p.ID
 	content.Name = cmp.Or(t.name(p.Name), data.Project)
 	content.URI = cmp.Or(t.uri(p.URI), t.uri(p.Server), t.about.Source) // the specification wants one
-	return t.tell(happening{name: name, id: t.pipelineEvent(name, p, data.Status), subject: t.pipelineSubject(p),
+	return t.tell(occurrence{name: name, id: t.pipelineEvent(name, p, data.Status), subject: t.pipelineSubject(p),
 		source: t.uri(p.Server), content: content, data: data, links: links, chain: t.name(p.Chain), at: at})
 }

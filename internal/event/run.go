@@ -98,7 +98,7 @@ func (t *Teller) Finished(f Finish) Message {
 func (t *Teller) ofRun(name string, content runContent, data runData, links []link, at time.Time) Message {
 	content.Name, content.URI = t.about.Pipeline, t.about.URI
 	data.Step, data.Run = "run", t.about.Run
-	return t.tell(happening{name: name, id: t.runEvent(name), subject: t.run(), content: content, data: data,
+	return t.tell(occurrence{name: name, id: t.runEvent(name), subject: t.run(), content: content, data: data,
 		links: links, chain: t.about.Chain, at: at})
 }
 
@@ -169,6 +169,6 @@ func (t *Teller) task(subject, name string, discriminator []string, failed strin
 		content.Outcome, content.Errors = Failure, t.errors([]string{failed})
 	}
 	id := t.identify(TaskRunFinished, subject, append(discriminator, t.about.Run)...)
-	return t.tell(happening{name: TaskRunFinished, id: id, subject: subject, content: content, data: data,
+	return t.tell(occurrence{name: TaskRunFinished, id: id, subject: subject, content: content, data: data,
 		links: []link{path(t.runEvent(PipelineRunStarted))}, chain: chain, at: at})
 }

@@ -65,8 +65,8 @@ func NewTeller(about About) (*Teller, error) {
 // Sequence is the number of an event within its run, from 1, in the form that orders texts as numbers.
 func Sequence(n int) string { return fmt.Sprintf("%010d", n) }
 
-// happening is one event before it is encoded.
-type happening struct {
+// occurrence is one event before it is encoded.
+type occurrence struct {
 	name, id string
 	// subject is the subject's id, source where that is unique, empty for the source of the event itself.
 	subject, source string
@@ -77,7 +77,7 @@ type happening struct {
 }
 
 // tell encodes an event.
-func (t *Teller) tell(h happening) Message {
+func (t *Teller) tell(h occurrence) Message {
 	e := envelope{
 		Context: eventContext{SpecVersion: SpecVersion, ID: h.id, Source: t.about.Source, Type: typeOf(h.name),
 			Timestamp: timestamp(h.at), ChainID: h.chain, Links: h.links},

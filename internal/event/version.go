@@ -90,7 +90,7 @@ func (t *Teller) Found(f Find) Message {
 	if subject == "" {
 		subject = "pkg:generic/unknown"
 	}
-	return t.tell(happening{name: VersionFound, id: t.foundEvent(f.Update), subject: subject,
+	return t.tell(occurrence{name: VersionFound, id: t.foundEvent(f.Update), subject: subject,
 		content: findContent{t.name(f.From), t.name(f.To), t.line(f.Policy), t.target(f.Update)},
 		links:   links, chain: t.name(f.Chain), at: f.At})
 }

@@ -110,7 +110,7 @@ func (c *Client) connect(p deploy.Project, token string, until time.Time) (*libr
 	if !until.IsZero() {
 		way = way.Until(until)
 	}
-	transport := &personal{next: way, place: place, token: token}
+	transport := &authorized{next: way, place: place, token: token}
 	options := []gl.ClientOptionFunc{gl.WithBaseURL(base + "/api/v4/"), gl.WithoutRetries(), gl.WithCustomLimiter(unlimited{}),
 		gl.WithHTTPClient(&http.Client{Transport: transport, CheckRedirect: stay})}
 	api, err := gl.NewClient("", options...) //nolint:staticcheck // deprecated upstream
@@ -124,15 +124,15 @@ func (c *Client) connect(p deploy.Project, token string, until time.Time) (*libr
 // stay follows no redirect: 307 and 308 would carry the body, and with it the token, anywhere.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// personal adds the token to requests for its own place, and takes away the empty one that the library sends.
-type personal struct {
+// authorized adds the token to requests for its own place, and takes away the empty one that the library sends.
+type authorized struct {
 	next  http.RoundTripper
 	place *url.URL
 	token string
 }
 
 // RoundTrip implements http.RoundTripper.
-func (p *personal) RoundTrip(req *http.Request) (*http.Response, error) {
+func (p *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Del("Private-Token")
 	if p.token != "" && httpx.SamePlace(req.URL, p.place) {

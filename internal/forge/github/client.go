@@ -163,7 +163,7 @@ func (c *Client) httpClient(place *url.URL, transport http.RoundTripper) *http.C
 	if c.config.Token != "" {
 		value = "Bearer " + c.config.Token
 	}
-	return httpx.NewClient(&door{client: c, next: httpx.Authorize(dated{c, &patient{client: c, next: transport}}, place, value)})
+	return httpx.NewClient(&door{client: c, next: httpx.Authorize(dated{c, &retrying{client: c, next: transport}}, place, value)})
 }
 
 // Calls returns how many calls were made so far; one that had to be repeated counts once.

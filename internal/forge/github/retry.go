@@ -21,15 +21,15 @@ const unsaid = time.Minute
 // limitWords is what all of GitHub's texts about too many requests hold, whichever limit they speak of.
 const limitWords = "rate limit"
 
-// patient repeats requests, writing ones too, that were refused because there were too many: such a request was never
+// retrying repeats requests, writing ones too, that were refused because there were too many: such a request was never
 // applied. It also hides the quota's headers from the library, which would refuse requests by a clock of its own.
-type patient struct {
+type retrying struct {
 	client *Client
 	next   http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
-func (p *patient) RoundTrip(req *http.Request) (*http.Response, error) {
+func (p *retrying) RoundTrip(req *http.Request) (*http.Response, error) {
 	left := p.client.config.Patience
 	p.client.count(req)
 	for {
@@ -67,7 +67,7 @@ func copied(req *http.Request) (*http.Request, error) {
 }
 
 // asked says whether there were too many requests, and how long to wait then.
-func (p *patient) asked(req *http.Request, res *http.Response, err error) (time.Duration, bool) {
+func (p *retrying) asked(req *http.Request, res *http.Response, err error) (time.Duration, bool) {
 	var failed *httpx.Error
 	switch {
 	case errors.As(err, &failed):
