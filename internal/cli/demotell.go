@@ -14,6 +14,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/wire"
 )
 
 // teller tells the story of a demonstration.
@@ -133,7 +134,7 @@ func (d *demonstration) sinks() (map[string]string, error) {
 	c, _ := config.Parse(config.FileName, data) // pawl run has read it
 	names := map[string]string{}
 	for _, s := range c.Events.Sinks {
-		names[sinkName(s)] = s.Type + " " + strings.Replace(s.Path, d.dir, "DIR", 1) + s.URL
+		names[wire.SinkName(s)] = s.Type + " " + strings.Replace(s.Path, d.dir, "DIR", 1) + s.URL
 	}
 	return names, nil
 }

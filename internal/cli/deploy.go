@@ -81,7 +81,7 @@ func (o *deployOptions) run(ctx context.Context) error {
 	if err := o.choose(s); err != nil {
 		return err
 	}
-	if s.forgeToken() == "" {
+	if s.wire().ForgeToken() == "" {
 		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN or GITHUB_TOKEN (contents: write): the ledger keeps what was fired", topics: []topic{noTokenTopic}}
 	}
 	if reason := s.env("PAWL_PAUSE"); reason != "" {

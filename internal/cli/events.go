@@ -21,6 +21,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/wire"
 )
 
 type eventsOptions struct {
@@ -183,7 +184,7 @@ func (o *eventsOptions) print(kept keptEvents) error {
 func (s *session) orphans(pending []ledger.Pending) int {
 	waiting, all := map[string]int{}, 0
 	for _, p := range pending {
-		if !slices.ContainsFunc(s.config.Events.Sinks, func(c config.Sink) bool { return sinkName(c) == p.Sink }) {
+		if !slices.ContainsFunc(s.config.Events.Sinks, func(c config.Sink) bool { return wire.SinkName(c) == p.Sink }) {
 			waiting[p.Sink]++
 			all++
 		}
@@ -212,7 +213,7 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 	} else {
 		defer sender.Stop()
 	}
-	if s.forgeToken() == "" {
+	if s.wire().ForgeToken() == "" {
 		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN or GITHUB_TOKEN (contents: write): the ledger keeps what waits", topics: []topic{noTokenTopic}}
 	}
 	f, pending, err := o.kept(ctx, s)

@@ -20,6 +20,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/wire"
 )
 
 // mailbox is a profile whose ledger keeps events, and a receiver.
@@ -45,7 +46,7 @@ func newMailbox(t *testing.T, events int) *mailbox {
 	m.configure(m.configured)
 	s := withEvents(t, m.root, "{sinks: ["+m.configured+"]}", map[string]string{"TOKEN": "s3cret-token", "MERGE_TOKEN": "s3cret-forge"})
 	s.g.sys.Transport = m.network()
-	m.sink = sinkName(s.config.Events.Sinks[0])
+	m.sink = wire.SinkName(s.config.Events.Sinks[0])
 	var waiting []ledger.Pending
 	for n := range events {
 		id := strconv.Itoa(n)

@@ -23,7 +23,7 @@ func (o *runOptions) receive(s *session) error {
 	}
 	raw, err := o.read(o.event, event.MaxIncoming)
 	if err == nil {
-		o.incoming, err = event.Parse(raw, s.config.Events.Accept, s.eventSource())
+		o.incoming, err = event.Parse(raw, s.config.Events.Accept, s.wire().EventSource())
 	}
 	if err != nil {
 		return &exit{code: Usage, topics: []topic{eventsTopic}, err: errors.New("--event: " + err.Error()),

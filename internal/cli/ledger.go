@@ -56,7 +56,7 @@ func (o *acceptOptions) run(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warn()
-	if s.forgeToken() == "" && !o.dryRun {
+	if s.wire().ForgeToken() == "" && !o.dryRun {
 		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents: write), or look first with --dry-run", topics: []topic{noTokenTopic}}
 	}
 	_, client := s.pipeline()

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/deploy"
-	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
@@ -59,7 +58,7 @@ func (s *session) deployment(client *httpx.Client, f forge.Forge, runName string
 	}
 	return &run.Deployment{
 		Projects: s.projects, Recorder: f, Base: f, Ref: s.config.Deploy.Ref, Extra: s.config.Deploy.ExtraPaths, Wait: s.config.Deploy.Wait, Timeout: s.g.timeout,
-		Triggerer: gitlab.New(gitlab.Config{HTTP: client, Token: s.env, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep}),
+		Triggerer: s.wire().Triggerer(client),
 		Targets:   s.targets(), Run: runName, Workflow: s.g.attempt(runName), Clock: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 		Say: func(text string) { s.g.reporter().say(slog.LevelInfo, text, "") },
 	}

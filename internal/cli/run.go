@@ -136,7 +136,7 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	if err != nil {
 		return run.Runner{}, err
 	}
-	if s.forgeToken() == "" && !o.dryRun {
+	if s.wire().ForgeToken() == "" && !o.dryRun {
 		return run.Runner{}, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run", topics: []topic{noTokenTopic}}
 	}
 	deployment, err := o.deployment(s, client, forge)
@@ -152,7 +152,7 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	}
 	return run.Runner{
 		Planner: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, Method: s.config.Merge.Method, MergeWait: s.config.Merge.Wait, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.eventSource(), Branch: s.config.Forge.Branch,
+		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, Method: s.config.Merge.Method, MergeWait: s.config.Merge.Wait, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.wire().EventSource(), Branch: s.config.Forge.Branch,
 		Words: s.config.Change.Words, Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() plan.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }

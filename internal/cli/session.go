@@ -6,20 +6,18 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net/netip"
-	"net/url"
 	"os"
 	"slices"
-	"strings"
-	"time"
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
+	"github.com/pawl-cd/pawl/internal/wire"
 	"github.com/pawl-cd/pawl/internal/worktree"
 )
 
@@ -75,7 +73,7 @@ func (s *session) load() error {
 		Env:        s.g.sys.Env,
 		Readable:   append([]string{"GITHUB_ACTOR"}, s.config.Env...),
 		Secrets:    s.secrets(),
-		Bound:      s.bound,
+		Bound:      s.wire().Bound,
 		Defaults:   s.config.Policy,
 	})
 	if errors.Is(err, manifest.ErrNone) {
@@ -137,45 +135,26 @@ func (s *session) secrets() []string {
 	return names
 }
 
-// bound reports whether the token in the variable may be sent to the place of a URL: GitHub's own tokens to GitHub, or to
-// the API that GITHUB_API_URL names; the others to the host that the configuration names, which is asked by https unless
-// it is written with another scheme or is this machine.
-func (s *session) bound(variable, base string) bool {
-	place := placeOf(base)
-	if bound := s.config.Secrets[variable]; bound != "" && place != "" {
-		return place == placeOf(bound) || place == "https://"+strings.ToLower(bound) || loopback(place) && place == "http://"+strings.ToLower(bound)
+// wire is what makes the clients.
+func (s *session) wire() wire.Wire {
+	return wire.Wire{
+		Config: s.config, Env: s.g.sys.Env, Root: s.g.root, Timeout: s.g.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(),
+		Transport: s.g.sys.Transport, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep, Say: s.g.reporter().say, Caught: s.g.caught,
 	}
-	if variable != "GITHUB_TOKEN" && variable != "MERGE_TOKEN" {
-		return false
-	}
-	return place == source.GitHubAPI || place != "" && place == placeOf(s.env("GITHUB_API_URL"))
 }
 
-// placeOf is the scheme and host of a URL, empty for what is none.
-func placeOf(text string) string {
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme == "" || u.Host == "" {
-		return ""
-	}
-	return strings.ToLower(u.Scheme + "://" + u.Host)
+// sources are the clients of all kinds of source.
+func (s *session) sources(client *httpx.Client) *wire.Sources {
+	return s.wire().Sources(client, s.queries())
 }
 
-// loopback reports whether a place is this machine.
-func loopback(place string) bool {
-	u, err := url.Parse(place)
+// forge returns the configured forge.
+func (s *session) forge(client *httpx.Client) (forge.Forge, error) {
+	f, err := s.wire().Forge(client)
 	if err != nil {
-		return false
+		return nil, &exit{code: Usage, err: err, topics: []topic{noRepositoryTopic}}
 	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
-}
-
-// token returns the value of the variable when it may be sent to the place.
-func (s *session) token(variable, place string) string {
-	if !s.bound(variable, place) {
-		return ""
-	}
-	return s.env(variable)
+	return f, nil
 }
 
 func (s *session) env(name string) string {
@@ -185,35 +164,17 @@ func (s *session) env(name string) string {
 
 // pipeline wires the real clients.
 func (s *session) pipeline() (plan.Planner, *httpx.Client) {
-	client := httpx.New(httpx.Config{
-		Timeout: s.g.timeout, Concurrency: s.concurrency, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(), Transport: s.g.sys.Transport,
-		Now: s.g.sys.Now, Sleep: s.g.sys.Sleep,
-	})
+	client := s.wire().Client()
 	sources := s.sources(client)
 	return plan.Planner{Lister: s.lister(sources), Digester: sources, Platformer: sources, Files: s.tree, Now: s.g.sys.Now()}, client
 }
 
 // lister shows a person at a terminal how far the sources are.
-func (s *session) lister(sources *sources) plan.Lister {
+func (s *session) lister(sources *wire.Sources) plan.Lister {
 	if s.g.sys.Terminal && s.g.log == "text" {
 		return &progress{Lister: sources, out: s.g.screen}
 	}
 	return sources
-}
-
-// sourceTimeout is how long a source of a host may take in all; a longer --timeout gives more.
-func (s *session) sourceTimeout(host string) time.Duration {
-	if d, ok := s.config.Timeouts[host]; ok {
-		return d
-	}
-	return max(config.DefaultSourceTimeout, s.g.timeout)
-}
-
-func (s *session) concurrency(host string) int {
-	if n, ok := s.config.Concurrency[host]; ok {
-		return n
-	}
-	return config.DefaultConcurrency
 }
 
 // logger is where clients say what they do, nil without --verbose.
@@ -249,4 +210,15 @@ func (s *session) warnOfConfig() {
 	for _, p := range s.problems {
 		s.g.reporter().problem(p)
 	}
+}
+
+// queries are those of the manifests, in their order.
+func (s *session) queries() []source.Query {
+	var all []source.Query
+	for _, m := range s.manifests {
+		for _, src := range m.Sources {
+			all = append(all, src.Query)
+		}
+	}
+	return all
 }

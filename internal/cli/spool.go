@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/pawl-cd/pawl/internal/wire"
 )
 
 // maxSpooled bounds how many files of an earlier version are counted.
@@ -44,9 +46,9 @@ func entries(dir string) []string {
 // directory (https://specifications.freedesktop.org/basedir-spec/latest/); empty when there is none.
 func (s *session) spoolDir() string {
 	if dir := s.config.Events.Outbox; dir != "" {
-		return s.fromRoot(dir)
+		return s.wire().FromRoot(dir)
 	}
-	source, base := s.eventSource(), s.env("XDG_STATE_HOME")
+	source, base := s.wire().EventSource(), s.env("XDG_STATE_HOME")
 	if !filepath.IsAbs(base) { // as the specification has it
 		base = filepath.Join(s.env("HOME"), ".local", "state")
 	}
@@ -54,5 +56,5 @@ func (s *session) spoolDir() string {
 		return ""
 	}
 	_, place, _ := strings.Cut(source, "://")
-	return filepath.Join(base, "pawl", nameOf(cmp.Or(place, source), source))
+	return filepath.Join(base, "pawl", wire.NameOf(cmp.Or(place, source), source))
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/wire"
 )
 
 const (
@@ -54,7 +55,7 @@ func (s *session) story(of runInfo) (*story, error) {
 		s.warnOfSpool()
 		to := &sending{left: waitForReceivers, now: s.g.sys.Now, settled: map[string][]string{}}
 		for _, c := range s.config.Events.Sinks {
-			to.names = append(to.names, sinkName(c))
+			to.names = append(to.names, wire.SinkName(c))
 		}
 		sender, err := s.sender(to.settle)
 		if err != nil {
@@ -81,13 +82,13 @@ func (s *session) story(of runInfo) (*story, error) {
 
 // about is what all events of a run have in common.
 func (s *session) about(of runInfo) event.About {
-	repository := s.repository()
+	repository := s.wire().Repository()
 	server := s.env("GITHUB_SERVER_URL")
 	if server == "" {
 		server = "https://github.com"
 	}
 	a := event.About{
-		Source: s.eventSource(), Run: s.g.runName(of.runID), Pipeline: s.env("GITHUB_WORKFLOW"), Trigger: of.incoming.ID, Dispatched: of.dispatched,
+		Source: s.wire().EventSource(), Run: s.g.runName(of.runID), Pipeline: s.env("GITHUB_WORKFLOW"), Trigger: of.incoming.ID, Dispatched: of.dispatched,
 		Chain: of.incoming.Chain, Forge: server, Repository: repository, RepositoryURL: server + "/" + repository, TraceParent: s.env("TRACEPARENT"),
 		Redact: s.g.door.Text,
 	}

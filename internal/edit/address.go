@@ -4,6 +4,8 @@ package edit
 type Address interface {
 	// Kind names the kind of target, as manifests do: the edits of two kinds in one file do not go together.
 	Kind() string
+	// String is the address as it was written, for people.
+	String() string
 	// Open takes a file apart; the name is for messages. Its error is an *Error.
 	Open(name string, data []byte) (Document, error)
 	// Find returns the values at this address of a document that Open made; its error is an *Error.
@@ -19,6 +21,9 @@ type InYAML struct {
 // Kind returns yaml.
 func (InYAML) Kind() string { return "yaml" }
 
+// String returns the key.
+func (a InYAML) String() string { return a.Key.String() }
+
 // Open parses YAML.
 func (InYAML) Open(name string, data []byte) (Document, error) { return open(Parse(name, data)) }
 
@@ -30,6 +35,9 @@ type InText struct{ Pattern Pattern }
 
 // Kind returns file.
 func (InText) Kind() string { return "file" }
+
+// String returns the expression.
+func (a InText) String() string { return a.Pattern.String() }
 
 // Open takes any text.
 func (InText) Open(name string, data []byte) (Document, error) { return open(ParseText(name, data)) }

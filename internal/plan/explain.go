@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -75,7 +74,7 @@ func (p Planner) neighbours(jobs []*job, others []manifest.Manifest) []*job {
 }
 
 func (p Planner) explain(s *snapshot, j *job) []Explanation {
-	base := Explanation{Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Key: cmp.Or(j.target.Pattern.String(), j.target.Key.String()),
+	base := Explanation{Manifest: j.manifest.Name, Target: j.target.ID, File: j.target.File, Key: j.target.Address().String(),
 		Source: j.source.Name, Filter: j.source.Filter.String(), Verdicts: []policy.Verdict{}}
 	if j.failure != nil {
 		base.Decision = policy.Decision{Outcome: policy.Failed, Reason: j.failure.reason, Detail: j.failure.detail, Hint: j.failure.hint}

@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"context"
@@ -15,20 +15,20 @@ import (
 // credentialsWait is how long a credential helper, a program of somebody else, may take.
 const credentialsWait = 30 * time.Second
 
-// patientKeychain is a keychain whose helpers may hang: it is waited for a while, and no longer than the context lasts.
+// keychain is a keychain whose helpers may hang: it is waited for a while, and no longer than the context lasts.
 // What it finds is known to the door before anybody uses it.
-type patientKeychain struct {
+type keychain struct {
 	keys authn.Keychain
 	door *redact.Redactor
 }
 
 // Resolve finds credentials.
-func (k patientKeychain) Resolve(r authn.Resource) (authn.Authenticator, error) {
+func (k keychain) Resolve(r authn.Resource) (authn.Authenticator, error) {
 	return k.ResolveContext(context.Background(), r)
 }
 
 // ResolveContext finds credentials while the context lasts.
-func (k patientKeychain) ResolveContext(ctx context.Context, r authn.Resource) (authn.Authenticator, error) {
+func (k keychain) ResolveContext(ctx context.Context, r authn.Resource) (authn.Authenticator, error) {
 	type answer struct {
 		auth authn.Authenticator
 		err  error
@@ -54,7 +54,7 @@ func (k patientKeychain) ResolveContext(ctx context.Context, r authn.Resource) (
 }
 
 // learn makes what was found known to the door. Who uses it meets the same error.
-func (k patientKeychain) learn(ctx context.Context, auth authn.Authenticator) {
+func (k keychain) learn(ctx context.Context, auth authn.Authenticator) {
 	c, err := authn.Authorization(ctx, auth)
 	if err != nil {
 		return

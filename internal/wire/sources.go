@@ -1,4 +1,4 @@
-package cli
+package wire
 
 import (
 	"context"
@@ -22,9 +22,9 @@ import (
 	"github.com/pawl-cd/pawl/internal/source/registry"
 )
 
-// sources hands each query to the client of its kind.
-type sources struct {
-	g        *globals
+// Sources hands each query to the client of its kind.
+type Sources struct {
+	wire     Wire
 	registry *registry.Client
 	// clients are those that list, by kind.
 	clients map[source.Kind]plan.Lister
@@ -33,20 +33,21 @@ type sources struct {
 	left    sync.Map
 }
 
-func (s *session) sources(client *httpx.Client) *sources {
-	mirrors, keys := s.config.Mirrors, patientKeychain{authn.DefaultKeychain, s.g.door}
+// Sources returns the clients of all kinds of source; queries are all that will be asked.
+func (w Wire) Sources(client *httpx.Client, queries []source.Query) *Sources {
+	mirrors, keys := w.Config.Mirrors, keychain{authn.DefaultKeychain, w.Redactor}
 	images := registry.New(registry.Config{HTTP: client, Mirrors: mirrors, Keychain: keys})
-	return &sources{g: s.g, timeout: s.sourceTimeout, registry: images, clients: map[source.Kind]plan.Lister{
+	return &Sources{wire: w, timeout: w.sourceTimeout, registry: images, clients: map[source.Kind]plan.Lister{
 		source.Image:         images,
 		source.HelmChart:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
-		source.GitHubRelease: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: s.token, Queries: s.queries()}),
-		source.GitTag:        gittag.New(gittag.Config{HTTP: client, Mirrors: mirrors, Token: s.token}),
+		source.GitHubRelease: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: w.token, Queries: queries}),
+		source.GitTag:        gittag.New(gittag.Config{HTTP: client, Mirrors: mirrors, Token: w.token}),
 	}}
 }
 
 // List lists the versions of any kind of source, but for those that hold a secret: they would be written.
-func (s *sources) List(ctx context.Context, q source.Query) (listing source.Listing, err error) {
-	defer s.g.caught(&err)
+func (s *Sources) List(ctx context.Context, q source.Query) (listing source.Listing, err error) {
+	defer s.wire.Caught(&err)
 	allowance := httpx.NewAllowance(s.timeout(q.Host))
 	s.left.Store(q, allowance)
 	listing, err = s.list(httpx.WithAllowance(ctx, allowance), q)
@@ -55,25 +56,25 @@ func (s *sources) List(ctx context.Context, q source.Query) (listing source.List
 
 // innocent is a listing without the versions that hold a secret. It looks at all of them together first, as nearly always
 // there is none.
-func (s *sources) innocent(q source.Query, listing source.Listing) source.Listing {
+func (s *Sources) innocent(q source.Query, listing source.Listing) source.Listing {
 	var all strings.Builder
 	for _, r := range listing {
 		all.WriteString(r.Tag)
 		all.WriteByte('\n')
 	}
-	if !s.g.door.Holds(all.String()) {
+	if !s.wire.Redactor.Holds(all.String()) {
 		return listing
 	}
-	left := slices.DeleteFunc(slices.Clone(listing), func(r source.Release) bool { return s.g.door.Holds(r.Tag) })
+	left := slices.DeleteFunc(slices.Clone(listing), func(r source.Release) bool { return s.wire.Redactor.Holds(r.Tag) })
 	if len(left) < len(listing) {
-		s.g.reporter().say(slog.LevelWarn, q.String()+" lists a version that holds a secret of this run: it is left out", "make a new secret: whoever runs that source knows the old one")
+		s.wire.Say(slog.LevelWarn, q.String()+" lists a version that holds a secret of this run: it is left out", "make a new secret: whoever runs that source knows the old one")
 	}
 	return left
 }
 
 // Digest tells the digest of an image's tag within what the listing left of the source's time.
-func (s *sources) Digest(ctx context.Context, q source.Query, tag string) (digest string, err error) {
-	defer s.g.caught(&err)
+func (s *Sources) Digest(ctx context.Context, q source.Query, tag string) (digest string, err error) {
+	defer s.wire.Caught(&err)
 	if left, ok := s.left.Load(q); ok {
 		ctx = httpx.WithAllowance(ctx, left.(*httpx.Allowance))
 	}
@@ -82,13 +83,13 @@ func (s *sources) Digest(ctx context.Context, q source.Query, tag string) (diges
 }
 
 // Platforms asks what a tag's image is built for.
-func (s *sources) Platforms(ctx context.Context, q source.Query, tag string) ([]string, error) {
+func (s *Sources) Platforms(ctx context.Context, q source.Query, tag string) ([]string, error) {
 	platforms, err := s.registry.Platforms(ctx, q, tag)
 	return platforms, s.slow(q, err)
 }
 
 // slow adds to an error that a source has taken all its time which key that is.
-func (s *sources) slow(q source.Query, err error) error {
+func (s *Sources) slow(q source.Query, err error) error {
 	if !errors.Is(err, httpx.ErrSpent) {
 		return err
 	}
@@ -110,7 +111,7 @@ func shortly(d time.Duration) string {
 }
 
 // list asks the client of a query's kind; whatever stands in a registry is the registry's.
-func (s *sources) list(ctx context.Context, q source.Query) (source.Listing, error) {
+func (s *Sources) list(ctx context.Context, q source.Query) (source.Listing, error) {
 	client := s.clients[q.Kind]
 	if q.OCI() {
 		client = s.registry
@@ -119,15 +120,4 @@ func (s *sources) list(ctx context.Context, q source.Query) (source.Listing, err
 		return nil, fmt.Errorf("there is no client for sources of the kind %q", q.Kind)
 	}
 	return client.List(ctx, q)
-}
-
-// queries are those of the manifests, in their order.
-func (s *session) queries() []source.Query {
-	var all []source.Query
-	for _, m := range s.manifests {
-		for _, src := range m.Sources {
-			all = append(all, src.Query)
-		}
-	}
-	return all
 }
