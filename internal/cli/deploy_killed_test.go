@@ -71,7 +71,7 @@ func TestDeployKilled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			requests := 1
-			for request := 1; request <= requests; request++ {
+			for request := 1; request <= requests; request += stride(9) {
 				for _, after := range []bool{false, true} {
 					bubbleNow(t, func(t *testing.T) {
 						d := newTimedStage(t, 2)

@@ -90,7 +90,7 @@ func TestRunKilled(t *testing.T) {
 				end, want = s.github.Writes(), s.state()
 				s.ended(d)
 			})
-			for write := begin + 1; write <= end; write++ {
+			for write := begin + 1; write <= end; write += stride(3) {
 				for _, applied := range []bool{false, true} {
 					for _, pause := range d.pauses() {
 						synctest.Test(t, func(t *testing.T) {

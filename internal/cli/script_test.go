@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	debug.SetGCPercent(400) // many small worlds are made and thrown away
 	testscript.Main(m, map[string]func(){
 		"pawl":         func() { os.Exit(cli.Run(context.Background(), os.Args[1:], cli.OS())) },
 		"bench-server": benchServer,
@@ -34,9 +36,14 @@ func TestMain(m *testing.M) {
 // `requests METHOD TEXT N` holds the number of requests.
 func TestScripts(t *testing.T) {
 	t.Parallel()
+	binary := filepath.Dir(build(t, "../../cmd/pawl", "pawl")) // this test's own starts slowly
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: func(e *testscript.Env) error { e.Setenv("HOME", e.WorkDir); return nil },
+		Dir: "testdata/script",
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("PATH", binary+string(os.PathListSeparator)+e.Getenv("PATH"))
+			return nil
+		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"serve":    serve,
 			"requests": requests,
