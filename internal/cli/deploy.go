@@ -17,7 +17,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
-	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
@@ -250,12 +249,13 @@ func gitHead(ctx context.Context, root string) (string, error) {
 
 // deploy fires and tells.
 func (o *deployOptions) deploy(ctx context.Context, d *run.Deployment, f forge.Forge, story *story, commits []forge.Commit) error {
-	report := run.Report{Schema: run.ReportSchema, Started: o.sys.Now()}
 	story.Started()
-	known, commits, err := o.look(ctx, story.Forge(f), commits, &report)
-	if err == nil && o.may(known, commits, d, &report) {
-		report.Deploy, err = d.Deploy(ctx, known, commits, nil)
-	}
+	report, err := run.Push{
+		Forge: story.Forge(f), Deployment: d, Commits: commits, Named: o.commit.SHA != "" || o.retryUnknown, Clock: o.sys.Now,
+		Warn: func(err error) {
+			o.reporter().say(slog.LevelWarn, "nobody looks at the pull requests of the commits: "+err.Error(), fault.Hint(err))
+		},
+	}.Run(ctx)
 	missing := story.end(ctx, f, &report, err)
 	report.Duration, report.Calls = o.sys.Now().Sub(report.Started).Seconds(), f.Calls()
 	if said := o.tell(report, len(commits) == 0, err); err == nil {
@@ -271,54 +271,6 @@ func (o *deployOptions) deploy(ctx context.Context, d *run.Deployment, f forge.F
 		return &exit{code: Partial, topics: topics}
 	}
 	return missing
-}
-
-// may reports whether anything may be fired: not without the ledger that got lost, and not, unless a person names it, what
-// was merged in pawl's name otherwise than planned.
-func (o *deployOptions) may(known ledger.Ledger, commits []forge.Commit, d *run.Deployment, report *run.Report) bool {
-	if report.Lost != nil {
-		return false
-	}
-	if o.commit.SHA != "" || o.retryUnknown || run.Brings(known, commits) {
-		return true
-	}
-	report.Unplanned = run.UnplannedOf(known, d)
-	return false
-}
-
-// look reads the ledger and the pull requests that the commits were merged from: for the events of the commits, and because
-// nobody may have looked yet what was merged. When those cannot be read, the pipelines are fired all the same; the chain
-// stands in the commit's trailers as well.
-func (o *deployOptions) look(ctx context.Context, f forge.Forge, commits []forge.Commit, report *run.Report) (ledger.Ledger, []forge.Commit, error) {
-	for i, c := range commits {
-		if chain := change.ParseTrailers(c.Message).Chain; len(chain) <= change.MaxChain {
-			commits[i].Chain = chain
-		}
-	}
-	profile, err := f.Open(ctx)
-	if err != nil {
-		return ledger.Ledger{}, nil, err
-	}
-	known, err := f.Ledger(ctx)
-	if err != nil {
-		return known, commits, err
-	}
-	recent, _, err := f.Recent(ctx, 1)
-	if err != nil {
-		o.reporter().say(slog.LevelWarn, "nobody looks at the pull requests of the commits: "+err.Error(), fault.Hint(err))
-	} else if known, err = run.Learn(ctx, f, known, recent); err != nil {
-		return known, nil, err
-	}
-	if report.Lost, err = run.Forgotten(ctx, f, profile.BaseSHA, known, recent, o.sys.Now()); err != nil {
-		return known, nil, err
-	}
-	for i, c := range commits {
-		at := slices.IndexFunc(recent, func(p forge.PullState) bool { return p.Merged && p.SHA == c.SHA })
-		if at >= 0 {
-			commits[i].Pull, commits[i].Chain = recent[at].Number, recent[at].Says.Chain
-		}
-	}
-	return known, commits, nil
 }
 
 // tell prints the report and hands it to the workflow; ended is what ended the deployment early.

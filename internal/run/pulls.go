@@ -215,18 +215,18 @@ func UnplannedOf(l ledger.Ledger, d *Deployment) []Unplanned {
 	return all
 }
 
-// Brings reports whether pipelines may be fired for the commits: one that starts now reads the branch's head, and so brings a
+// brings reports whether pipelines may be fired for the commits: one that starts now reads the branch's head, and so brings a
 // merge that is not what pawl planned, which only a later merge may do.
-func Brings(l ledger.Ledger, commits []forge.Commit) bool {
+func brings(l ledger.Ledger, commits []forge.Commit) bool {
 	held := l.Unplanned()
 	return len(held) == 0 || slices.ContainsFunc(commits, func(c forge.Commit) bool {
 		return !slices.ContainsFunc(held, func(p ledger.Pull) bool { return c.SHA == p.Commit || !c.At.After(p.At) })
 	})
 }
 
-// Learn returns the ledger with what became of the pull requests, for a run that records nothing of it. Where there is no
+// learnOnly returns the ledger with what became of the pull requests, for a run that records nothing of it. Where there is no
 // ledger it stays empty.
-func Learn(ctx context.Context, f forge.Forge, known ledger.Ledger, pulls []forge.PullState) (ledger.Ledger, error) {
+func learnOnly(ctx context.Context, f forge.Forge, known ledger.Ledger, pulls []forge.PullState) (ledger.Ledger, error) {
 	known, err := again(ctx, f, known, pulls)
 	if err != nil {
 		return known, err

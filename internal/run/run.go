@@ -1,7 +1,23 @@
-// Package run is the second half of the product's story: a Runner learns from the forge and the ledger what happened so far,
-// plans on the base branch, proposes one pull request, merges it when every rule holds, and has a Deployment fire the
-// pipelines that bring it; an Observer tells each step. It promises that a run which is killed anywhere is finished by the
-// next one and that nothing happens twice. It sees the outside through the interfaces in forge.go.
+// Package run is the second half of the product's story: what becomes of a plan. A Runner does it all; Push is its end alone,
+// for what people merge. Both promise that a run which is killed anywhere is finished by the next one and that nothing happens
+// twice. They see the outside through forge.Forge, the interfaces of Deployment and a Sender.
+//
+// A run, in order, with the files that tell each part:
+//
+//	read     the base's tip, the ledger, what became of earlier pull requests    run.go, pulls.go, lost.go
+//	plan     package plan, on the base's files: choose, gate, compute the bytes  plan/plan.go
+//	propose  one branch and one pull request with exactly the plan's bytes       propose.go
+//	merge    with a grant of change.Authorize, now or later by the forge         propose.go
+//	deploy   a claim in the ledger, then a pipeline for each project             deploy.go, claim.go, order.go, fire.go
+//	tell     an event for each of these, derived from what the forge shows       observe.go, derive.go, pending.go
+//
+// A person stops it with the manifest (filters, policy.hold, policy.exclude, conditions), by reverting or changing a value or
+// closing the pull request (it stays until something newer comes), with a commit on the branch, a draft or the label
+// pawl/review, with required checks, `merge: off`, PAWL_PAUSE or --no-merge, and by not firing: `deploy: {by: push}`.
+//
+// It writes the branch and the pull request (propose), the base by merging that (merge), and the ledger on a ref of its own:
+// what a pull request holds before anything may merge unseen, written values and people's vetoes, a claim before and the
+// answer after each trigger, and which sink has which event. A dry run and a paused one write nothing.
 package run
 
 import (
@@ -244,7 +260,7 @@ func (r Runner) conclude(ctx context.Context, merged *forge.Commit, learned ledg
 		learned = r.then(r.late, learned)
 	}
 	commits := r.commits(merged)
-	if r.Deployment == nil || !Brings(r.Ledger, commits) {
+	if r.Deployment == nil || !brings(r.Ledger, commits) {
 		if learned == nil {
 			return nil
 		}
