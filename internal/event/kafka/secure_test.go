@@ -77,7 +77,7 @@ func TestSecure(t *testing.T) {
 			s := sink(t, c.config)
 			start := time.Now()
 			err := s.Deliver(t.Context(), []event.Message{message("a", 1)})[0]
-			if took := time.Since(start); took > kafka.DefaultTimeout+2*time.Second {
+			if took := time.Since(start); took > time.Minute {
 				t.Errorf("took %s", took)
 			}
 			if c.hint == "" {
