@@ -1,10 +1,11 @@
 // Package plan is the first half of the product's story: Plan reads the manifests' targets, asks the sources which versions
-// exist, lets the policy choose and computes the new bytes; Apply writes them. It owns the order and the isolation (one bad
-// manifest, source or file never stops the others) and leaves every detail to its stage:
+// exist, lets the policy choose what the gates let pass, and computes the new bytes. It owns the order and the isolation (one
+// bad manifest, source or file never stops the others) and leaves every detail to its stage:
 //
-//	manifest ──> source ──> policy ──> edit ──> change
+//	manifest ──> source ──> policy ──> gates ──> edit ──> change
 //
-// It sees the outside through the small interfaces below. What becomes of a plan is the business of package run.
+// It sees the outside through the small interfaces below. What becomes of a plan is the business of package run, which has the
+// forge write it; Apply writes it into a working tree, for people.
 package plan
 
 import (

@@ -2,6 +2,9 @@
 // for what people merge. Both promise that a run which is killed anywhere is finished by the next one and that nothing happens
 // twice. They see the outside through forge.Forge, the interfaces of Deployment and a Sender.
 //
+// Somebody starts it: a schedule, an upstream build that tells of a tag (Planner.Announced, Upstream, Chain), a person. It
+// works on the profile, the repository that holds the manifests and the files with the values, at its base branch.
+//
 // A run, in order, with the files that tell each part:
 //
 //	read     the base's tip, the ledger, what became of earlier pull requests    run.go, pulls.go, lost.go
@@ -11,13 +14,17 @@
 //	deploy   a claim in the ledger, then a pipeline for each project             deploy.go, claim.go, order.go, fire.go
 //	tell     an event for each of these, derived from what the forge shows       observe.go, derive.go, pending.go
 //
-// A person stops it with the manifest (filters, policy.hold, policy.exclude, conditions), by reverting or changing a value or
-// closing the pull request (it stays until something newer comes), with a commit on the branch, a draft or the label
-// pawl/review, with required checks, `merge: off`, PAWL_PAUSE or --no-merge, and by not firing: `deploy: {by: push}`.
+// A person stops it with the manifest (filters, policy.hold, policy.exclude, conditions: plan); by reverting or changing a value,
+// or closing the pull request, which rejects its versions until something newer comes (learned); with a commit on the branch, a
+// draft or the label pawl/review, with required checks and `merge: off` (merge); with PAWL_PAUSE, which is Freeze: nothing is
+// proposed, merged or fired; with --no-merge; and with `deploy: {by: push}`, a nil Deployment: `pawl deploy` fires then. Between
+// a merge and its pipelines there is no stop: what was merged is deployed, by this run or within a week by a later one.
 //
-// It writes the branch and the pull request (propose), the base by merging that (merge), and the ledger on a ref of its own:
-// what a pull request holds before anything may merge unseen, written values and people's vetoes, a claim before and the
-// answer after each trigger, and which sink has which event. A dry run and a paused one write nothing.
+// It writes the branch and the pull request (propose), the base by merging that (merge), and the ledger, JSON files on a ref of
+// the profile's own: what became of earlier pull requests (learned), what this one holds before anything may merge unseen,
+// the values that were written, a claim before and the answer after each trigger, which sink has which event, and the events
+// that none has taken yet. Each write is a transition that is applied again when another run was faster, so that a claim is
+// made once. A dry run writes nothing; a paused one takes back what would merge by itself, and no more.
 package run
 
 import (
@@ -57,7 +64,7 @@ type Runner struct {
 	// Require says which checks must be green; Freeze, when set, is why nothing is written or merged now.
 	Require change.Requirement
 	Freeze  string
-	// Review labels the pull request for people and leaves the merge to them; NoMerge just leaves it.
+	// Review labels the pull request for people, so that no grant is given; NoMerge does not even ask for one.
 	Review, NoMerge bool
 	// NoArm keeps the forge from merging by itself.
 	NoArm bool
