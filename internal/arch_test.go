@@ -56,8 +56,10 @@ var allowed = map[string][]string{
 	"internal/event/contract":  {"internal/event"},
 
 	"internal/plan": {"internal/change", "internal/edit", "internal/ledger", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
-	"internal/run": {"internal/change", "internal/deploy", "internal/event", "internal/forge", "internal/ledger", "internal/manifest", "internal/plan", "internal/policy",
+	"internal/run": {"internal/change", "internal/deploy", "internal/forge", "internal/ledger", "internal/manifest", "internal/plan", "internal/policy",
 		"internal/source", "internal/strictyaml"},
+	"internal/observe": {"internal/change", "internal/deploy", "internal/event", "internal/forge", "internal/ledger", "internal/plan", "internal/policy",
+		"internal/run", "internal/source"},
 	"internal/scaffold": {"internal/config", "internal/deploy", "internal/edit", "internal/manifest", "internal/policy", "internal/source"},
 	"internal/demo": {"internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
 		"internal/manifest", "internal/source"},
@@ -68,7 +70,7 @@ var allowed = map[string][]string{
 	// Of clients cli knows the errors of two, which help.go explains, and the one that dispatches, which reads no profile.
 	"internal/cli": {"internal/change", "internal/config", "internal/demo", "internal/deploy", "internal/deploy/gitlab", "internal/dispatch",
 		"internal/dispatch/github", "internal/event", "internal/event/contract", "internal/event/send", "internal/forge", "internal/forge/github",
-		"internal/httpx", "internal/ledger", "internal/manifest", "internal/page", "internal/plan", "internal/policy", "internal/redact", "internal/run",
+		"internal/httpx", "internal/ledger", "internal/manifest", "internal/observe", "internal/page", "internal/plan", "internal/policy", "internal/redact", "internal/run",
 		"internal/scaffold", "internal/source", "internal/strictyaml", "internal/wire", "internal/worktree"},
 
 	"packaging/share": {"internal/cli"},

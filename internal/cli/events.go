@@ -20,7 +20,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/observe"
 	"github.com/pawl-cd/pawl/internal/wire"
 )
 
@@ -145,7 +145,7 @@ func (o *eventsOptions) list(ctx context.Context) error {
 	s.orphans(pending)
 	list := keptEvents{Schema: eventsSchema, Directory: s.config.Ledger, Events: []keptEvent{}}
 	for _, p := range pending {
-		m, err := run.PendingMessage(p)
+		m, err := observe.PendingMessage(p)
 		k := keptEvent{State: "waiting", Sink: p.Sink, ID: p.ID, Type: m.Type, Subject: m.Subject, Chain: m.Chain, Time: m.Time, Event: m.Body}
 		if err != nil {
 			k.Reason = err.Error()
@@ -238,7 +238,7 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 func (o *eventsOptions) deliver(ctx context.Context, s *session, sender *send.Sender, pending []ledger.Pending) (int, error) {
 	broken := 0
 	for _, p := range pending {
-		m, err := run.PendingMessage(p)
+		m, err := observe.PendingMessage(p)
 		if err == nil {
 			err = sender.Add(m, p.Sink)
 		}

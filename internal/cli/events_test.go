@@ -19,7 +19,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake/receiver"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/observe"
 	"github.com/pawl-cd/pawl/internal/wire"
 )
 
@@ -50,7 +50,7 @@ func newMailbox(t *testing.T, events int) *mailbox {
 	var waiting []ledger.Pending
 	for n := range events {
 		id := strconv.Itoa(n)
-		waiting = append(waiting, run.NewPending(m.sink, event.Message{ID: id, Source: "https://x.example", Type: "dev.cdevents.change.merged.0.3.0", Subject: "acme/profile#" + id + "\x1b[2J",
+		waiting = append(waiting, observe.NewPending(m.sink, event.Message{ID: id, Source: "https://x.example", Type: "dev.cdevents.change.merged.0.3.0", Subject: "acme/profile#" + id + "\x1b[2J",
 			Chain: "c" + id, Time: time.Unix(int64(n), 0), Body: []byte(`{"context":{"id":"` + id + `"}}`)}))
 	}
 	_, client := s.pipeline()

@@ -21,6 +21,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/observe"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -107,7 +108,7 @@ func (o *runOptions) run(ctx context.Context) error {
 		return err
 	}
 	forge := runner.Forge
-	observe(&runner, story.Observer)
+	watch(&runner, story.Observer)
 	story.Started()
 	report, err := runner.Run(ctx, s.manifests)
 	missing := story.end(ctx, forge, &report, err)
@@ -119,8 +120,8 @@ func (o *runOptions) run(ctx context.Context) error {
 	return cmp.Or(ended(report), missing)
 }
 
-// observe puts the observer between a runner and what it talks to.
-func observe(r *run.Runner, o *run.Observer) {
+// watch puts the observer between a runner and what it talks to.
+func watch(r *run.Runner, o *observe.Observer) {
 	r.Forge, r.Lister = o.Forge(r.Forge), o.Lister(r.Lister)
 	if ask := r.Ask; ask != nil {
 		r.Ask = func() plan.Lister { return o.Lister(ask()) }

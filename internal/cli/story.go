@@ -17,6 +17,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/send"
 	"github.com/pawl-cd/pawl/internal/fault"
+	"github.com/pawl-cd/pawl/internal/observe"
 	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/wire"
 )
@@ -31,7 +32,7 @@ const (
 
 // story tells the events of a command, and hands them over.
 type story struct {
-	*run.Observer
+	*observe.Observer
 	session *session
 	sending *sending
 }
@@ -65,13 +66,13 @@ func (s *session) story(of runInfo) (*story, error) {
 			to.Sender, st.sending = sender, to
 		}
 	}
-	c := run.ObserverConfig{
+	c := observe.Config{
 		About: s.about(of), Announced: of.incoming.Artifact, Projects: s.projects, Wait: s.config.Deploy.Wait > 0, Silent: of.silent, Clock: s.g.sys.Now,
 	}
 	if st.sending != nil {
 		c.Sender = st.sending
 	}
-	o, err := run.Observe(c)
+	o, err := observe.New(c)
 	if err != nil {
 		st.sending.close(context.Background())
 		return nil, &exit{code: Usage, topics: []topic{sinksTopic}, err: err, hint: "set events.source in .pawl.yaml to an absolute URL"}

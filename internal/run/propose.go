@@ -55,7 +55,7 @@ func (r Runner) replaces(open forge.PullState, s change.Set) change.Set {
 	s.Revised = open.Says.Revised
 	if open.Says.Base != s.Base || open.Says.Digest != s.Digest() {
 		at := r.Clock().UTC().Truncate(time.Second)
-		if revised(open, at) && !at.After(open.Says.Revised.At) {
+		if Revised(open, at) && !at.After(open.Says.Revised.At) {
 			at = open.Says.Revised.At.Add(time.Second) // the time tells one revision from another
 		}
 		s.Revised = &change.Revision{Pull: open.Number, At: at}

@@ -294,9 +294,9 @@ func (r *Runner) mergesNothing() bool { return r.Freeze != "" || r.NoMerge || r.
 // armsNothing reports that nothing is to be left to the forge.
 func (r *Runner) armsNothing() bool { return r.NoArm || r.Require.Mode == change.MergeOff }
 
-// revised reports that the pull request says for itself that it was changed, at a time that can be true: people may have
+// Revised reports that the pull request says for itself that it was changed, at a time that can be true: people may have
 // changed what it says, and no two clocks agree.
-func revised(p forge.PullState, now time.Time) bool {
+func Revised(p forge.PullState, now time.Time) bool {
 	const apart = 24 * time.Hour
 	r := p.Says.Revised
 	return r != nil && r.Pull == p.Number && r.At.After(p.Created.Add(-apart)) && r.At.Before(now.Add(apart))

@@ -1,6 +1,6 @@
 // Package run is the second half of the product's story: what becomes of a plan. A Runner does it all; Push is its end alone,
 // for what people merge. Both promise that a run which is killed anywhere is finished by the next one and that nothing happens
-// twice. They see the outside through forge.Forge, the interfaces of Deployment and a Sender.
+// twice. They see the outside through forge.Forge and the interfaces of Deployment.
 //
 // Somebody starts it: a schedule, an upstream build that tells of a tag (Planner.Announced, Upstream, Chain), a person. It
 // works on the profile, the repository that holds the manifests and the files with the values, at its base branch.
@@ -12,7 +12,7 @@
 //	propose  one branch and one pull request with exactly the plan's bytes       propose.go
 //	merge    with a grant of change.Authorize, now or later by the forge         propose.go
 //	deploy   a claim in the ledger, then a pipeline for each project             deploy.go, claim.go, order.go, fire.go
-//	tell     an event for each of these, derived from what the forge shows       observe.go, derive.go, pending.go
+//	tell     an event for each of these, derived from what the forge shows       package observe, around all of it
 //
 // A person stops it with the manifest (filters, policy.hold, policy.exclude, conditions: plan); by reverting or changing a value,
 // or closing the pull request, which rejects its versions until something newer comes (learned); with a commit on the branch, a

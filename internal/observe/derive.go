@@ -1,4 +1,4 @@
-package run
+package observe
 
 import (
 	"cmp"
@@ -15,6 +15,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // derivedPull is what was made of a state.
@@ -152,7 +153,7 @@ func (o *Observer) derivePull(p forge.PullState, mergedAt time.Time, show func(e
 	for _, u := range p.Updates() {
 		c.Updates = append(c.Updates, o.update(u))
 	}
-	revised := revised(p, o.Clock())
+	revised := run.Revised(p, o.Clock())
 	opened, head := c, p.Created
 	if revised {
 		head = p.Says.Revised.At

@@ -1,4 +1,4 @@
-package run
+package observe
 
 import (
 	"cmp"
@@ -10,10 +10,11 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // finishOf sums up a run.
-func finishOf(report Report, err error) event.Finish {
+func finishOf(report run.Report, err error) event.Finish {
 	f := event.Finish{Outcome: event.Success}
 	manifests := map[string]bool{}
 	for _, out := range report.Plan.Outcomes {
@@ -59,9 +60,9 @@ func finishOf(report Report, err error) event.Finish {
 	return f
 }
 
-func resultOf(report Report) event.Result {
+func resultOf(report run.Report) event.Result {
 	switch {
-	case report.Merge != nil && report.Merge.Outcome == forge.Merged, report.Deploy != nil && slices.ContainsFunc(report.Deploy.Triggers, func(t Trigger) bool { return t.Fired }):
+	case report.Merge != nil && report.Merge.Outcome == forge.Merged, report.Deploy != nil && slices.ContainsFunc(report.Deploy.Triggers, func(t run.Trigger) bool { return t.Fired }):
 		return event.Updated
 	case report.Pull != nil, report.DryRun && len(report.Plan.Changes) > 0:
 		return event.Pending

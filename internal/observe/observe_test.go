@@ -1,4 +1,4 @@
-package run_test
+package observe_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/observe"
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
@@ -63,10 +64,10 @@ func week(at time.Time, pulls, updates int) *archive {
 	return a
 }
 
-// observe lets an observer see a run with nothing to do.
-func observe(t testing.TB, a *archive, box run.Sender, at time.Time) run.Report {
+// seen lets an observer see a run with nothing to do.
+func seen(t testing.TB, a *archive, box observe.Sender, at time.Time) run.Report {
 	t.Helper()
-	o, err := run.Observe(run.ObserverConfig{
+	o, err := observe.New(observe.Config{
 		About:  event.About{Source: "https://github.com/o/r", Run: "1", Forge: "https://github.com", Repository: "o/r", RepositoryURL: "https://github.com/o/r"},
 		Sender: box, Clock: func() time.Time { return at },
 	})
@@ -96,14 +97,14 @@ func TestObserverOnce(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 8, 12, 0, 0, 0, time.UTC)
 	a := week(at, 200, 2) // one an hour: 168 of them are younger than a week
-	first := observe(t, a, &shelf{}, at)
+	first := seen(t, a, &shelf{}, at)
 	if got, want := len(first.Events), 2+168*(2+3+3); got != want { // found versions, the pull request, its pipelines
 		t.Errorf("%d events, want %d", got, want)
 	}
-	if again := observe(t, a, &shelf{}, at); len(again.Events) != 2 {
+	if again := seen(t, a, &shelf{}, at); len(again.Events) != 2 {
 		t.Errorf("%d events again", len(again.Events))
 	}
-	if quiet := observe(t, week(at, 5, 2), nil, at); len(quiet.Events) != 2 {
+	if quiet := seen(t, week(at, 5, 2), nil, at); len(quiet.Events) != 2 {
 		t.Errorf("%d events of earlier runs without anybody who lacks them", len(quiet.Events))
 	}
 }
@@ -114,15 +115,15 @@ func BenchmarkObserver(b *testing.B) {
 	b.Run("all", func(b *testing.B) {
 		told := 0
 		for b.Loop() {
-			told += len(observe(b, week(at, 30, 5), &shelf{}, at).Events)
+			told += len(seen(b, week(at, 30, 5), &shelf{}, at).Events)
 		}
 		b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(told), "µs/event")
 	})
 	b.Run("none", func(b *testing.B) {
 		a := week(at, 30, 5)
-		observe(b, a, &shelf{}, at)
+		seen(b, a, &shelf{}, at)
 		for b.Loop() {
-			observe(b, a, &shelf{}, at)
+			seen(b, a, &shelf{}, at)
 		}
 	})
 }

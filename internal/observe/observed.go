@@ -1,4 +1,4 @@
-package run
+package observe
 
 import (
 	"context"
@@ -12,6 +12,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
+	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
@@ -196,13 +197,13 @@ func (o *Observer) look(see func()) {
 }
 
 // Triggerer returns a Triggerer whose looks at pipelines are told.
-func (o *Observer) Triggerer(t Triggerer) Triggerer {
+func (o *Observer) Triggerer(t run.Triggerer) run.Triggerer {
 	o.triggerer = t
 	return observedTriggerer{t, o}
 }
 
 type observedTriggerer struct {
-	Triggerer
+	run.Triggerer
 	*Observer
 }
 

@@ -1,4 +1,4 @@
-package run
+package observe
 
 import (
 	"bytes"
@@ -6,9 +6,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 // NewPending is an event as the ledger keeps it for a sink.
@@ -53,9 +55,12 @@ func (o *Observer) resume(l ledger.Ledger) {
 	}
 }
 
+// noting bounds how long the end of a run is written.
+const noting = 30 * time.Second
+
 // remember writes into the ledger what receivers have settled and what they have not taken, when there is any of it. What
 // cannot be written stays as it is there.
-func (o *Observer) remember(ctx context.Context, recorder Recorder) error {
+func (o *Observer) remember(ctx context.Context, recorder run.Recorder) error {
 	if o.ledger == nil || ctx.Err() != nil {
 		return nil
 	}
@@ -63,7 +68,7 @@ func (o *Observer) remember(ctx context.Context, recorder Recorder) error {
 	if len(cursors)+len(settled)+len(waiting) == 0 {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, recording)
+	ctx, cancel := context.WithTimeout(ctx, noting)
 	defer cancel()
 	dropped := 0
 	if err := recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger {

@@ -1,4 +1,7 @@
-package run
+// Package observe tells the events of a run: an Observer stands between the run and what it talks to, sees each step, and is
+// seen by none. What the forge and the ledger show is told by one function (derive.go), in the same bytes by any run; what only
+// the run itself knows waits in the ledger for a receiver that is away (pending.go). Its Sender hands events to receivers.
+package observe
 
 import (
 	"cmp"
@@ -17,6 +20,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
@@ -48,9 +52,9 @@ type Sender interface {
 // any run tells it in the same bytes. The ledger holds what each receiver has settled; the rest of the last days is told
 // again. Of what a run did that the forge does not show, the ledger keeps what receivers have not taken.
 type Observer struct {
-	ObserverConfig
+	Config
 	teller    *event.Teller
-	triggerer Triggerer
+	triggerer run.Triggerer
 
 	mu sync.Mutex
 	// queries are the questions to sources that are not told yet.
@@ -82,8 +86,8 @@ type toldEvent struct {
 	bare  event.Message
 }
 
-// ObserverConfig is what an Observer needs to know.
-type ObserverConfig struct {
+// Config is what an Observer needs to know.
+type Config struct {
 	About event.About
 	// Sender gets the events; nil keeps them in the report only.
 	Sender Sender
@@ -97,13 +101,13 @@ type ObserverConfig struct {
 	Clock  func() time.Time
 }
 
-// Observe returns an Observer that has seen nothing yet. The error says what the source or the run lacks.
-func Observe(c ObserverConfig) (*Observer, error) {
+// New returns an Observer that has seen nothing yet. The error says what the source or the run lacks.
+func New(c Config) (*Observer, error) {
 	teller, err := event.NewTeller(c.About)
 	if err != nil {
 		return nil, err
 	}
-	return &Observer{ObserverConfig: c, teller: teller, followed: map[pipelineKey]deploy.Answer{}, derived: map[int]derivedPull{}, ids: map[string]bool{}, shown: map[string]bool{}}, nil
+	return &Observer{Config: c, teller: teller, followed: map[pipelineKey]deploy.Answer{}, derived: map[int]derivedPull{}, ids: map[string]bool{}, shown: map[string]bool{}}, nil
 }
 
 // Started tells that the run begins.
@@ -120,7 +124,7 @@ func (o *Observer) Started() {
 // Finished tells how the run ended, fills the report's events, hands over what waits, and writes into the ledger what
 // receivers have settled beyond what it says already, and what they have not taken. The error is the first fault of the
 // sender or the ledger: the run is what it was.
-func (o *Observer) Finished(ctx context.Context, recorder Recorder, report *Report, err error) error {
+func (o *Observer) Finished(ctx context.Context, recorder run.Recorder, report *run.Report, err error) error {
 	if err == nil {
 		o.lookAfter(ctx)
 	}
@@ -139,7 +143,7 @@ func (o *Observer) Finished(ctx context.Context, recorder Recorder, report *Repo
 }
 
 // tellEnd tells what is left to tell.
-func (o *Observer) tellEnd(report *Report, err error) {
+func (o *Observer) tellEnd(report *run.Report, err error) {
 	if o.Silent {
 		o.tellFound(change.Set{Updates: report.Plan.Changes, Files: report.Plan.Files, Chain: report.Chain})
 	}
