@@ -54,6 +54,9 @@ var allowed = map[string][]string{
 	"internal/dispatch":        {},
 	"internal/dispatch/github": {"internal/dispatch", "internal/httpx"},
 	"internal/event/contract":  {"internal/event"},
+	"internal/event/send":      {"internal/event"},
+	"internal/event/file":      {"internal/event"},
+	"internal/event/kafka":     {"internal/event"},
 
 	"internal/plan": {"internal/change", "internal/edit", "internal/ledger", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
 	"internal/run": {"internal/change", "internal/deploy", "internal/forge", "internal/ledger", "internal/manifest", "internal/plan", "internal/policy",

@@ -18,6 +18,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/event/send"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/observe"
@@ -213,7 +214,7 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 	} else {
 		defer sender.Stop()
 	}
-	if s.wire().ForgeToken() == "" {
+	if sender != nil && s.wire().ForgeToken() == "" {
 		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN or GITHUB_TOKEN (contents: write): the ledger keeps what waits", topics: []topic{noTokenTopic}}
 	}
 	f, pending, err := o.kept(ctx, s)
@@ -222,7 +223,7 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 	}
 	left := s.orphans(pending)
 	if sender != nil {
-		undelivered, err := o.deliver(ctx, s, sender, pending)
+		undelivered, err := o.deliver(ctx, s, sender, pending, &done)
 		if err := errors.Join(err, done.record(ctx, f, pending)); err != nil {
 			return failed(err)
 		}
@@ -235,7 +236,7 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 }
 
 // deliver hands over what waits as long as something is taken, says how each sink stands, and counts what did not reach one.
-func (o *eventsOptions) deliver(ctx context.Context, s *session, sender *send.Sender, pending []ledger.Pending) (int, error) {
+func (o *eventsOptions) deliver(ctx context.Context, s *session, sender *send.Sender, pending []ledger.Pending, done *settledEvents) (int, error) {
 	broken := 0
 	for _, p := range pending {
 		m, err := observe.PendingMessage(p)
@@ -244,7 +245,8 @@ func (o *eventsOptions) deliver(ctx context.Context, s *session, sender *send.Se
 		}
 		if err != nil {
 			broken++
-			o.reporter().say(slog.LevelWarn, err.Error(), "")
+			done.add(p.Sink, event.Message{ID: p.ID, Source: p.Source}) // nobody can ever send it
+			o.reporter().say(slog.LevelWarn, err.Error(), fault.Hint(err))
 		}
 	}
 	sum := sender.Flush(ctx)

@@ -14,8 +14,8 @@ import (
 // maxSpooled bounds how many files of an earlier version are counted.
 const maxSpooled = 100_000
 
-// warnOfSpool says that an earlier version left events on this disk: versions up to 1.0.0-rc kept them in a directory, which this
-// one neither reads nor writes.
+// warnOfSpool says that an earlier version left events on this disk: it kept them in a directory, which this one neither reads
+// nor writes.
 func (s *session) warnOfSpool() {
 	dir := s.spoolDir()
 	if dir == "" {
@@ -23,6 +23,9 @@ func (s *session) warnOfSpool() {
 	}
 	left := 0
 	for _, sink := range entries(filepath.Join(dir, "waiting")) {
+		if left >= maxSpooled {
+			break
+		}
 		left += len(entries(filepath.Join(dir, "waiting", sink)))
 	}
 	if left > 0 {

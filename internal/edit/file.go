@@ -122,7 +122,7 @@ func (f *File) decode() error {
 
 // decodeOne guards the call because yaml.v3 panics on some malformed input.
 func decodeOne(decoder *yaml.Decoder) (doc *yaml.Node, err error) {
-	defer fault.Guard(&err, "yaml: malformed document")
+	defer fault.Guard(&err, func(cause any) error { return fmt.Errorf("yaml: the parser failed: %v", cause) })
 	doc = new(yaml.Node)
 	return doc, decoder.Decode(doc)
 }

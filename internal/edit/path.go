@@ -10,6 +10,8 @@ import (
 
 	"github.com/vmware-labs/yaml-jsonpath/pkg/yamlpath"
 	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // maxPathLength bounds a key, in bytes; real ones stay below 200.
@@ -116,11 +118,7 @@ func checkKey(key string) error {
 
 // compile guards the call because yaml-jsonpath panics on some keys that it should refuse.
 func compile(key string) (path *yamlpath.Path, err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("expected a yaml-jsonpath expression: %v", cause)
-		}
-	}()
+	defer fault.Guard(&err, func(cause any) error { return fmt.Errorf("expected a yaml-jsonpath expression: %v", cause) })
 	return yamlpath.NewPath(key)
 }
 
@@ -150,11 +148,7 @@ func (p Path) find(root *yaml.Node) (nodes []*yaml.Node, err error) {
 	if p.compiled == nil {
 		return nil, errors.New("evaluating an empty path")
 	}
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("evaluating %s: %v", p.text, cause)
-		}
-	}()
+	defer fault.Guard(&err, func(cause any) error { return fmt.Errorf("evaluating %s: %v", p.text, cause) })
 	return p.compiled.Find(root)
 }
 

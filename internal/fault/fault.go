@@ -34,7 +34,7 @@ func With(err error, hint string) error {
 	return &hinted{err, hint}
 }
 
-// Hint returns the hint of the first error in a chain that has one to give, empty when none has.
+// Hint returns the hint of the first error in a chain that can have one, empty when that has none.
 func Hint(err error) string {
 	if a, ok := errors.AsType[interface {
 		error
@@ -72,9 +72,9 @@ func Nearest(have string, words []string) string {
 // Distance counts the letters that have to be changed, added or taken away to make one word of another.
 func Distance(a, b string) int { return levenshtein.ComputeDistance(a, b) }
 
-// Guard is deferred around the call of a library that panics on some input: it makes an error of that.
-func Guard(err *error, text string) {
-	if recover() != nil {
-		*err = errors.New(text)
+// Guard is deferred around the call of a library that panics on some input: it makes an error of that, in the words of say.
+func Guard(err *error, say func(cause any) error) {
+	if cause := recover(); cause != nil {
+		*err = say(cause)
 	}
 }

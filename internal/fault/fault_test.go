@@ -36,13 +36,13 @@ func TestNearest(t *testing.T) {
 func TestGuard(t *testing.T) {
 	t.Parallel()
 	guarded := func(value any) (err error) {
-		defer fault.Guard(&err, "it failed")
+		defer fault.Guard(&err, func(cause any) error { return fmt.Errorf("it failed: %v", cause) })
 		if value != nil {
 			panic(value)
 		}
 		return errors.New("its own")
 	}
-	if err := guarded("x"); err == nil || err.Error() != "it failed" {
+	if err := guarded("x"); err == nil || err.Error() != "it failed: x" {
 		t.Error(err)
 	}
 	if err := guarded(nil); err == nil || err.Error() != "its own" {

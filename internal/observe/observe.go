@@ -73,7 +73,9 @@ type Observer struct {
 	ids, shown map[string]bool
 	// pending are the events of earlier runs that this one hands over, nil until the ledger was read.
 	pending []ledger.Pending
-	// kept are the events that the ledger keeps for later.
+	// broken are those that cannot be read, which are taken out.
+	broken []ledger.Pending
+	// kept are the events that the ledger keeps, once this run has written it.
 	kept []ledger.Pending
 	// failure is the first event that could not be taken.
 	failure error

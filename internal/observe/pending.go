@@ -4,11 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"slices"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
 )
@@ -26,7 +27,7 @@ func NewPending(sink string, m event.Message) ledger.Pending {
 func PendingMessage(p ledger.Pending) (event.Message, error) {
 	var m event.Message
 	if err := json.Unmarshal(p.Event, &m); err != nil || m.ID != p.ID || m.Source != p.Source {
-		return event.Message{}, fmt.Errorf("reading an event that waits in the ledger: %s of %s is not whole", p.ID, p.Sink)
+		return event.Message{}, fault.New("nothing is left to do: it is taken out", "reading an event that waits in the ledger: %s for %s is not whole", p.ID, p.Sink)
 	}
 	return m, nil
 }
@@ -46,12 +47,12 @@ func (o *Observer) resume(l ledger.Ledger) {
 		if err == nil {
 			err = o.Sender.Add(m, []string{p.Sink})
 		}
-		if err != nil && o.failure == nil {
-			o.failure = err
+		if err != nil {
+			o.broken = append(o.broken, p)
+			o.failure = errors.Join(o.failure, err)
+			continue
 		}
-		if err == nil {
-			o.pending = append(o.pending, p)
-		}
+		o.pending = append(o.pending, p)
 	}
 }
 
@@ -64,7 +65,7 @@ func (o *Observer) remember(ctx context.Context, recorder run.Recorder) error {
 	if o.ledger == nil || ctx.Err() != nil {
 		return nil
 	}
-	cursors, settled, waiting := o.news(), o.delivered(), o.undelivered()
+	cursors, settled, waiting := o.news(), append(o.delivered(), o.broken...), o.undelivered()
 	if len(cursors)+len(settled)+len(waiting) == 0 {
 		return nil
 	}
@@ -73,13 +74,15 @@ func (o *Observer) remember(ctx context.Context, recorder run.Recorder) error {
 	dropped := 0
 	if err := recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger {
 		l, dropped = l.Advance(cursors...).Keep(settled, waiting)
+		o.kept = l.Pending
 		return l
 	}); err != nil {
+		o.kept = nil
 		return err
 	}
-	o.kept = waiting
 	if dropped > 0 {
-		return fmt.Errorf("keeping the events that receivers have not taken: the oldest %d are dropped, %d are kept", dropped, ledger.MaxPending)
+		o.failure = errors.Join(o.failure, fault.New("look at the receiver: the ledger keeps no more for it",
+			"keeping the events that receivers have not taken: the oldest %d are dropped, %d are kept", dropped, len(o.kept)))
 	}
 	return nil
 }

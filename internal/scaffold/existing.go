@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"errors"
 	"io"
 	"io/fs"
 	"slices"
@@ -141,7 +142,7 @@ func child(n *yaml.Node, key string) *yaml.Node {
 
 // decode reads a document; yaml.v3 panics on some malformed input.
 func decode(dec *yaml.Decoder, n *yaml.Node) (err error) {
-	defer fault.Guard(&err, "malformed document")
+	defer fault.Guard(&err, func(any) error { return errors.New("malformed document") })
 	if err := dec.Decode(n); err != nil {
 		return err
 	}

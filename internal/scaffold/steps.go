@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -30,7 +31,7 @@ type step struct {
 }
 
 func unmarshal(text string, out any) (err error) {
-	defer fault.Guard(&err, "malformed YAML")
+	defer fault.Guard(&err, func(any) error { return errors.New("malformed YAML") })
 	return yaml.Unmarshal([]byte(text), out)
 }
 

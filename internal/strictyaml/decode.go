@@ -51,7 +51,7 @@ func Documents(file string, data []byte) ([]*yaml.Node, []Problem) {
 // nextDocument reads one document. yaml.v3 panics on some malformed input instead of returning an error
 // (https://github.com/go-yaml/yaml/issues), hence the recover around this one call.
 func nextDocument(dec *yaml.Decoder) (n *yaml.Node, err error) {
-	defer fault.Guard(&err, "yaml: malformed document")
+	defer fault.Guard(&err, func(any) error { return errors.New("yaml: malformed document") })
 	n = new(yaml.Node)
 	if err := dec.Decode(n); err != nil {
 		return nil, err

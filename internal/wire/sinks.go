@@ -47,11 +47,7 @@ func (w Wire) FromRoot(name string) string {
 
 // Sinks are the configured receivers by their names. With an error it returns those that are to be closed.
 func (w Wire) Sinks() (map[string]send.Sink, error) {
-	client := httpx.New(httpx.Config{
-		Timeout: w.Timeout, Concurrency: w.concurrency, UserAgent: w.UserAgent, Redactor: w.Redactor, Log: w.Log, Transport: w.Transport,
-		Sleep: w.Sleep, Now: w.Now,
-		Budget: time.Nanosecond, // when to try again is the sender's business
-	})
+	client := w.client(time.Nanosecond) // when to try again is the sender's business
 	sinks := map[string]send.Sink{}
 	for _, c := range w.Config.Events.Sinks {
 		name := SinkName(c)
@@ -123,16 +119,16 @@ const maxCertificates = 1 << 20
 func (w Wire) certificates(path string) ([]byte, error) {
 	name := w.FromRoot(path)
 	if !filepath.IsAbs(path) && !within(w.Root, name) {
-		return nil, fmt.Errorf("ca: the path %s leaves the root", path)
+		return nil, fault.New("write a path below the root, or an absolute one", "ca: the path %s leaves the root", path)
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, fmt.Errorf("ca: %w", err)
+		return nil, fault.New("name a file of PEM certificates with ca, or remove ca to trust the system's", "ca: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxCertificates))
 	if err != nil {
-		return nil, fmt.Errorf("ca: %w", err)
+		return nil, fault.New("name a file of PEM certificates with ca, or remove ca to trust the system's", "ca: %w", err)
 	}
 	return data, nil
 }

@@ -42,10 +42,13 @@ type Wire struct {
 }
 
 // Client is the one HTTP client of a process.
-func (w Wire) Client() *httpx.Client {
+func (w Wire) Client() *httpx.Client { return w.client(0) }
+
+// client waits for the budget before it repeats no more, zero for the usual one.
+func (w Wire) client(budget time.Duration) *httpx.Client {
 	return httpx.New(httpx.Config{
 		Timeout: w.Timeout, Concurrency: w.concurrency, UserAgent: w.UserAgent, Redactor: w.Redactor, Log: w.Log, Transport: w.Transport,
-		Now: w.Now, Sleep: w.Sleep,
+		Now: w.Now, Sleep: w.Sleep, Budget: budget,
 	})
 }
 

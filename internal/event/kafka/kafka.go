@@ -21,6 +21,7 @@ import (
 	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"github.com/pawl-cd/pawl/internal/event"
+	"github.com/pawl-cd/pawl/internal/fault"
 )
 
 // DefaultTimeout bounds the delivery of one event.
@@ -77,7 +78,7 @@ func (c Config) security() ([]kgo.Opt, error) {
 		t := &tls.Config{MinVersion: tls.VersionTLS12}
 		if c.CA != nil {
 			if t.RootCAs = x509.NewCertPool(); !t.RootCAs.AppendCertsFromPEM(c.CA) {
-				return nil, errors.New("reading the kafka sink: ca holds no PEM certificate")
+				return nil, fault.New("name a file of PEM certificates with ca, or remove ca to trust the system's", "reading the kafka sink: ca holds no PEM certificate")
 			}
 		}
 		opts = append(opts, kgo.DialTLSConfig(t))
