@@ -42,6 +42,7 @@ const (
 	IsHeld        Code = "held" // of the contract: no rule gives it now
 	IsPeopleEdit  Code = "people-edit"
 	IsVetoed      Code = "vetoed"
+	IsBraked      Code = "braked" // somebody pulled or lifted a brake since the plan was made
 	RequireIsBare Code = "require-unset"
 	CheckFailed   Code = "check-failed"
 	CheckPending  Code = "check-pending"
@@ -55,7 +56,7 @@ const (
 func Codes() []Code {
 	return append(ForgeCodes(), []Code{
 		NothingToDo, MergeIsOff, Frozen, NotOpen, IsDraft, UnderReview, OtherAuthor, OtherRepo, OtherBranch, OtherBase,
-		ForeignCommit, BaseMoved, DiffDiffers, IsHeld, IsPeopleEdit, IsVetoed, RequireIsBare, CheckFailed, CheckPending,
+		ForeignCommit, BaseMoved, DiffDiffers, IsHeld, IsPeopleEdit, IsVetoed, IsBraked, RequireIsBare, CheckFailed, CheckPending,
 		CheckAbsent, ChecksSilent, ArmIsOff, NotEnforced, Authorized,
 	}...)
 }
@@ -115,7 +116,7 @@ func Authorize(plan Set, pull PullRequest, checks Checks, view View, rules Rules
 	if d := askDiff(plan, pull, rules); d.decided() {
 		return d
 	}
-	if d := askPeople(plan, view); d.decided() {
+	if d := askPeople(plan, view, rules); d.decided() {
 		return d
 	}
 	if d := askChecks(pull.HeadSHA, checks); d.decided() {
@@ -247,12 +248,24 @@ func askDiff(plan Set, pull PullRequest, rules Rules) Decision {
 	return Decision{}
 }
 
-// askPeople asks whether a person changed or rejected a value.
-func askPeople(plan Set, view View) Decision {
+// The reasons of a plan that are brakes of people.
+const (
+	reasonQuarantined = "quarantined"
+	reasonRolledBack  = "rolled-back"
+)
+
+// braking reports that a quarantine or a rollback asks for a value, by the reason in the plan.
+func braking(reason string) bool { return reason == reasonQuarantined || reason == reasonRolledBack }
+
+// askPeople asks whether a person changed or rejected a value, or said something of brakes.
+func askPeople(plan Set, view View, rules Rules) Decision {
+	if rules.BrakesMoved {
+		return refuse(IsBraked, "run again", "somebody pulled or lifted a brake since the plan was made")
+	}
 	for _, u := range plan.sorted() {
 		v := view.Ledger.Judge(ledger.Proposal{
 			Place: u.place(), Asker: ledger.Asker{Manifest: u.Manifest, Digest: view.Manifests[u.Manifest]},
-			Base: u.Old, Current: u.From, Value: u.New, Version: u.Version,
+			Base: u.Old, Current: u.From, Value: u.New, Version: u.Version, Braked: braking(u.Reason),
 		}, view.Order)
 		if v.Held() {
 			return refuse(Code(v.Reason), v.Hint, "%s: %s", u.Manifest, v.Detail)

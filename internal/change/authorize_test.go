@@ -100,6 +100,7 @@ var flips = []struct {
 	{"veto", func(q *question) {
 		q.view.Ledger = q.view.Ledger.Veto(q.plan.Vetoes(4, q.view.Manifests, time.Time{})...)
 	}, Refused, IsVetoed},
+	{"a brake was pulled", func(q *question) { q.rules.BrakesMoved = true }, Refused, IsBraked},
 	{"nothing required", func(q *question) { q.checks.Require = Requirement{} }, Refused, RequireIsBare},
 	{"empty list required", func(q *question) { q.checks.Require.Names = nil }, Refused, RequireIsBare},
 	{"unknown mode", func(q *question) { q.checks.Require.Mode = "maybe" }, Refused, RequireIsBare},

@@ -124,4 +124,6 @@ type Rules struct {
 	Freeze string
 	// NoArm keeps the forge from merging by itself: no auto-merge and no merge queue.
 	NoArm bool
+	// BrakesMoved reports that somebody pulled or lifted a brake since the plan was made.
+	BrakesMoved bool
 }

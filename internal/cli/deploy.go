@@ -257,6 +257,9 @@ func (o *deployOptions) deploy(ctx context.Context, d *run.Deployment, f forge.F
 		},
 	}.Run(ctx)
 	missing := story.end(ctx, f, &report, err)
+	if report.Paused != "" {
+		return cmp.Or(o.paused(report.Paused), missing)
+	}
 	report.Duration, report.Calls = o.sys.Now().Sub(report.Started).Seconds(), f.Calls()
 	if said := o.tell(report, len(commits) == 0, err); err == nil {
 		err = said

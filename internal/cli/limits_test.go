@@ -99,7 +99,11 @@ func TestRunLimits(t *testing.T) {
 					if took := time.Since(begin); took < c.waits || took > c.waits+10*time.Second {
 						t.Errorf("%s: it took %s, want a wait of %s", struck.Operation, took, c.waits)
 					}
-					if s.value("a") != "v1.1.0" || len(s.repo.Pulls()) != 1 || len(s.repo.Log("main")) != 2 || report.Calls != len(calls) || len(s.github.Calls()) != len(calls)+1 {
+					more := 0
+					if c.waits >= 10*time.Second {
+						more = 3 // what people said is read once more after a wait, in three calls at most
+					}
+					if again := report.Calls - len(calls); s.value("a") != "v1.1.0" || len(s.repo.Pulls()) != 1 || len(s.repo.Log("main")) != 2 || again < 0 || again > more || len(s.github.Calls()) != report.Calls+1 {
 						t.Errorf("%s: a is %s, %d pull requests, %d calls, %d requests", struck.Operation, s.value("a"), len(s.repo.Pulls()), report.Calls, len(s.github.Calls()))
 					}
 				})

@@ -22,6 +22,7 @@ const (
 	vetoesFile  = "vetoes.json"
 	cursorsFile = "cursors.json"
 	pullsFile   = "pulls.json"
+	leversFile  = "levers.json"
 	// acceptedFile holds when a person let a lost ledger begin anew.
 	acceptedFile = "accepted.json"
 	// pendingFile holds the events of runs that receivers have not got, as JSON Lines.
@@ -35,7 +36,7 @@ func IsLedger(paths []string) bool {
 
 // IsFile reports whether a path is that of a file of a ledger.
 func IsFile(path string) bool {
-	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, acceptedFile, pendingFile}, path)
+	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, leversFile, acceptedFile, pendingFile}, path)
 }
 
 // rest is what this version does not know: whole files, and fields beside a file's list.
@@ -62,6 +63,7 @@ func Decode(s Snapshot) (Ledger, error) {
 		func() error { return readFile(&l, vetoesFile, &l.Vetoes, compareVetoes) },
 		func() error { return readFile(&l, cursorsFile, &l.Cursors, compareCursors) },
 		func() error { return readFile(&l, pullsFile, &l.Pulls, comparePulls) },
+		func() error { return readFile(&l, leversFile, &l.Levers, compareLevers) },
 		func() error { return readFile(&l, acceptedFile, &l.Accepted, compareAcceptances) },
 		func() error { return readPending(&l) },
 	} {
@@ -85,6 +87,7 @@ func (l Ledger) Encode() (Snapshot, error) {
 		func() error { return writeFile(l, s, vetoesFile, l.Vetoes, compareVetoes) },
 		func() error { return writeFile(l, s, cursorsFile, l.Cursors, compareCursors) },
 		func() error { return writeFile(l, s, pullsFile, l.Pulls, comparePulls) },
+		func() error { return writeFile(l, s, leversFile, l.Levers, compareLevers) },
 		func() error { return writeFile(l, s, acceptedFile, l.Accepted, compareAcceptances) },
 		func() error { return writePending(l, s) },
 	} {
@@ -107,9 +110,10 @@ func readFile[T any](l *Ledger, path string, list *[]T, compare func(a, b T) int
 		return fmt.Errorf("reading %s of the ledger: %w", path, err)
 	}
 	var schema string
-	if err := json.Unmarshal(fields["schema"], &schema); err != nil || schema != Schema {
-		return fmt.Errorf("reading %s of the ledger: schema %s is not %q", path, cut(string(fields["schema"])), Schema)
+	if err := json.Unmarshal(fields["schema"], &schema); err != nil || schema != Schema && schema != BrakeSchema {
+		return fmt.Errorf("reading %s of the ledger: schema %s is not %q", path, cut(string(fields["schema"])), BrakeSchema)
 	}
+	l.braked = l.braked || schema == BrakeSchema
 	var entries []json.RawMessage
 	name := listName(path)
 	if raw, found := fields[name]; found {
@@ -134,7 +138,7 @@ func readFile[T any](l *Ledger, path string, list *[]T, compare func(a, b T) int
 // writeFile writes one list; an empty list without anything unknown beside it needs no file.
 func writeFile[T any](l Ledger, s Snapshot, path string, list []T, compare func(a, b T) int) error {
 	extra := l.rest.fields[path]
-	if len(list) == 0 && len(extra) == 0 {
+	if len(list) == 0 && len(extra) == 0 && !(path == valuesFile && l.schema() == BrakeSchema) { // which older versions know, and refuse
 		return nil
 	}
 	entries := make([]json.RawMessage, 0, len(list))
@@ -145,7 +149,7 @@ func writeFile[T any](l Ledger, s Snapshot, path string, list []T, compare func(
 		}
 		entries = append(entries, raw)
 	}
-	text, err := document(listName(path), entries, extra)
+	text, err := document(l.schema(), listName(path), entries, extra)
 	if err != nil {
 		return fmt.Errorf("writing %s of the ledger: %w", path, err)
 	}
@@ -153,8 +157,16 @@ func writeFile[T any](l Ledger, s Snapshot, path string, list []T, compare func(
 	return nil
 }
 
+// schema is the version of the files: the later one as soon as people said something that older versions must not overlook.
+func (l Ledger) schema() string {
+	if l.braked || len(l.Levers) > 0 {
+		return BrakeSchema
+	}
+	return Schema
+}
+
 // document puts the schema first, then what is unknown, then the list.
-func document(name string, entries []json.RawMessage, extra Extra) ([]byte, error) {
+func document(schema, name string, entries []json.RawMessage, extra Extra) ([]byte, error) {
 	fields := Extra{}
 	for k, v := range extra {
 		fields[k] = v
@@ -167,7 +179,7 @@ func document(name string, entries []json.RawMessage, extra Extra) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	parts := []string{fmt.Sprintf(`"schema":%q`, Schema)}
+	parts := []string{fmt.Sprintf(`"schema":%q`, schema)}
 	for _, object := range [][]byte{head, list} {
 		if inner := strings.TrimSuffix(strings.TrimPrefix(string(object), "{"), "}"); inner != "" {
 			parts = append(parts, inner)

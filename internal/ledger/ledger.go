@@ -27,8 +27,12 @@ type Ledger struct {
 	// Pulls are pawl's pull requests, Accepted the times at which a person let the ledger begin anew.
 	Pulls    []Pull
 	Accepted []Acceptance
+	// Levers are what people said by command: quarantines, rollbacks, holds, a pause.
+	Levers []Lever
 	// Pending are the events of runs that receivers have not got, the oldest first.
 	Pending []Pending
+	// braked says that the ledger held a lever once, so that its format stays the later one.
+	braked bool
 	// rest is what this version does not know: fields beside the lists, by file, and whole files.
 	rest rest
 }

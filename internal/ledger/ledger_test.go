@@ -163,7 +163,7 @@ func TestUnknownSurvives(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	for name, text := range map[string]string{
-		"broken": `{`, "other schema": `{"schema":"pawl.ledger/2","claims":[]}`, "no schema": `{}`, "not a list": `{"schema":"pawl.ledger/1","claims":{}}`,
+		"broken": `{`, "other schema": `{"schema":"pawl.ledger/3","claims":[]}`, "no schema": `{}`, "not a list": `{"schema":"pawl.ledger/1","claims":{}}`,
 		"wrong entry": `{"schema":"pawl.ledger/1","claims":[7]}`, "huge": strings.Repeat(" ", MaxSize+1), "array": `[]`,
 	} {
 		if _, err := Decode(Snapshot{claimsFile: []byte(text)}); err == nil {

@@ -27,6 +27,8 @@ type Proposal struct {
 	// and Version are what would be written and the version it is made from.
 	Base, Current  string
 	Value, Version string
+	// Braked says that a quarantine or a rollback asks for it: of what people said only a no to this very version counts.
+	Braked bool
 }
 
 // current is the version of the base's value, as well as it is known.
@@ -120,6 +122,9 @@ func (l Ledger) Judge(p Proposal, order Order) Verdict {
 	if v, found := l.vetoOf(p, order); found {
 		return vetoed(v)
 	}
+	if p.Braked {
+		return Verdict{}
+	}
 	last, found := l.ValueOf(p.Place, p.Manifest)
 	switch {
 	case !found, last.Digest != p.Digest, last.Value == p.Base, order.newer(p.Version, last.Version) && !order.newer(p.current(), p.Version):
@@ -136,7 +141,7 @@ func (l Ledger) vetoOf(p Proposal, order Order) (Veto, bool) {
 		if v.Place != p.Place || v.Asker != p.Asker {
 			break
 		}
-		if !order.newer(p.Version, v.Version) {
+		if v.Version == p.Version || !p.Braked && !order.newer(p.Version, v.Version) {
 			return v, true
 		}
 	}

@@ -50,6 +50,8 @@ type Planner struct {
 	Now time.Time
 	// Ledger is what earlier runs wrote and what people rejected; the zero value objects to nothing.
 	Ledger ledger.Ledger
+	// Past is asked where a quarantined or rolled back value may go back to; nil knows of no past.
+	Past Historian
 	// Announced is a tag that an event says was published.
 	Announced Announcement
 	// inquiry holds what conditions asked in this plan.

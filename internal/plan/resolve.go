@@ -111,7 +111,14 @@ func (p Planner) snapshot(ctx context.Context, q source.Query) *snapshot {
 // decide chooses a version for one value that every gate lets pass.
 func (p Planner) decide(ctx context.Context, s *snapshot, j *job, v *value) error {
 	for range maxMissing {
-		v.decision = p.choose(s, j, v)
+		d, braked, err := p.braked(ctx, s, j, v)
+		if err != nil {
+			return err
+		}
+		if !braked {
+			d = p.choose(s, j, v)
+		}
+		v.decision = d
 		j.sayUnmade(v)
 		j.guardText(v)
 		p.objections(s, j, v)
@@ -154,7 +161,7 @@ func (p Planner) request(s *snapshot, j *job, v *value) policy.Request {
 	}
 	return s.withAnnounced(policy.Request{
 		Listing: listing, Current: v.scalar.Value, Transform: j.transform(), Filter: j.source.Filter,
-		Policy: j.manifest.Policy, Missing: j.absent(s), Now: p.Now,
+		Policy: p.held(j), Missing: j.absent(s), Barred: p.barred(s), Now: p.Now,
 	})
 }
 
@@ -173,6 +180,7 @@ func (p Planner) objections(s *snapshot, j *job, v *value) {
 		Place: ledgerPlace(v.place()),
 		Asker: ledger.Asker{Manifest: j.manifest.Name, Digest: j.manifest.Digest},
 		Base:  v.scalar.Value, Current: v.decision.From, Value: v.decision.Value, Version: v.decision.Tag,
+		Braked: v.decision.Reason == policy.Quarantined || v.decision.Reason == policy.RolledBack,
 	}, j.source.Filter.Order(j.manifest.Policy, s.listing))
 	if verdict.Held() {
 		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.Reason(verdict.Reason), Detail: verdict.Detail, Hint: verdict.Hint}

@@ -44,6 +44,8 @@ func (r *Request) notPublished(t tally) Decision {
 func (r *Request) stay(d Decision, t tally) Decision {
 	d.Outcome, d.Reason, d.Detail = Current, AlreadyNewest, r.newest(t)
 	switch {
+	case r.above(t.barred, t.best):
+		return held(Quarantined, fmt.Sprintf("%s is %s; %s stays", t.barred.tag, r.barred(t.barred.tag), r.Current), "")
 	case r.above(t.missing, t.best):
 		return r.notPublished(t)
 	case r.above(t.excluded, t.best):
@@ -134,6 +136,8 @@ func (r *Request) rule() string {
 func (r *Request) nothing(t tally) Decision {
 	d := Decision{Outcome: None, Reason: NoMatch, Detail: fmt.Sprintf("none of %d listed satisfies %s", len(r.Listing), r.rule())}
 	switch {
+	case t.barred.tag != "":
+		return held(Quarantined, fmt.Sprintf("%s is %s, and nothing else satisfies %s", t.barred.tag, r.barred(t.barred.tag), r.rule()), "")
 	case t.missing.tag != "":
 		return held(NotPublished, fmt.Sprintf("%s cannot be pulled yet, and nothing else satisfies %s", t.missing.tag, r.rule()), publishHint)
 	case t.excluded.tag != "":

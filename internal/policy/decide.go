@@ -18,6 +18,8 @@ type Request struct {
 	Policy    Policy
 	// Missing are listed tags that turned out not to exist.
 	Missing map[string]bool
+	// Barred says why a tag must not be written, empty for one that may; nil bars none.
+	Barred func(tag string) string
 	// Now decides whether a hold has ended.
 	Now time.Time
 
@@ -152,6 +154,9 @@ func (r *Request) update(d Decision, rise int, known bool, now current, t tally)
 		d.Detail += fmt.Sprintf("; %s is not listed", r.Current)
 	}
 	d.Detail += r.passedOver(t)
+	if r.above(t.barred, t.best) {
+		d.Detail += fmt.Sprintf("; %s is %s", t.barred.tag, r.barred(t.barred.tag))
+	}
 	if r.above(t.missing, t.best) {
 		d.Hint = publishHint
 	}

@@ -28,6 +28,8 @@ func (r *Request) describe(c candidate, rule rule) string {
 		return fmt.Sprintf("outside %s", r.Filter.pattern)
 	case excluded:
 		return fmt.Sprintf("excluded by policy.exclude %s", r.exclusion(c).text)
+	case barred:
+		return r.barred(c.tag)
 	case missing:
 		return "listed, but the registry answers 404 for it"
 	default:

@@ -142,6 +142,9 @@ func (f Filter) String() string {
 	return text
 }
 
+// Ordered reports whether the filter compares what it takes; the others take what is listed last.
+func (f Filter) Ordered() bool { return f.ordered() }
+
 // ordered reports whether the versions that compete have an order; if not, the last one listed wins.
 func (f *Filter) ordered() bool { return f.kind != kindRegex && f.kind != kindLatest && f.kind != "" }
 

@@ -18,6 +18,7 @@ const (
 	outsideRange
 	excluded
 	missing
+	barred
 )
 
 // candidate is one tag with its place in the listing; without a tag it is none.
@@ -106,6 +107,8 @@ func (r *Request) admit(c candidate, ok bool) rule {
 			return prereleaseOnly
 		}
 		return outsideRange
+	case r.barred(c.tag) != "":
+		return barred
 	case r.exclusion(c) != nil:
 		return excluded
 	case r.Missing[c.tag]:
@@ -117,6 +120,14 @@ func (r *Request) admit(c candidate, ok bool) rule {
 func (r *Request) inChannel(c candidate) bool {
 	v, ok := r.semantic(c)
 	return ok && inChannel(v.pre, r.Policy.Channel)
+}
+
+// barred says why a tag must not be written, empty for one that may.
+func (r *Request) barred(tag string) string {
+	if r.Barred == nil {
+		return ""
+	}
+	return r.Barred(tag)
 }
 
 // exclusion returns what excludes the candidate, or nil.

@@ -38,6 +38,8 @@ const (
 	DigestBeside    Reason = "digest-beside"
 	TargetMismatch  Reason = "target-mismatch"
 	TargetEncrypted Reason = "target-encrypted"
+	Quarantined     Reason = "quarantined"
+	RolledBack      Reason = "rolled-back"
 )
 
 // Reasons lists every reason code, in the order of the contract.
@@ -45,6 +47,6 @@ func Reasons() []Reason {
 	return []Reason{
 		NewestMatch, AlreadyNewest, PinnedDown, HeldByPolicy, HoldExpired, NotListed, LowerOnly, Excluded, NotPublished,
 		PeopleEdit, Vetoed, NoMatch, EmptyListing, SourceFailed, ManifestInvalid, TargetInvalid, EmptyValue,
-		DigestMoved, DigestBeside, TargetMismatch, TargetEncrypted,
+		DigestMoved, DigestBeside, TargetMismatch, TargetEncrypted, Quarantined, RolledBack,
 	}
 }

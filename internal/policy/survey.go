@@ -4,7 +4,7 @@ package policy
 type tally struct {
 	// best is the highest that competes; excluded and missing are the highest that satisfy the filter and must not be
 	// written.
-	best, excluded, missing candidate
+	best, excluded, missing, barred candidate
 	// rebuild is the highest later build of the current version that competes.
 	rebuild candidate
 	// top is the highest version of all, whatever the filter, prerelease the highest that the range refuses only
@@ -33,6 +33,8 @@ func (r *Request) survey(now current) tally {
 			}
 		case excluded:
 			r.keepBetter(&t.excluded, c, now.tag)
+		case barred:
+			r.keepBetter(&t.barred, c, now.tag)
 		case missing:
 			r.keepBetter(&t.missing, c, now.tag)
 		case prereleaseOnly:

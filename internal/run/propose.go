@@ -156,9 +156,13 @@ func (r Runner) propose(ctx context.Context, set change.Set, report *Report) (fo
 func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set, pull forge.Pull, confirmed []ledger.Value, manifests []manifest.Manifest, report *Report) (again bool, err error) {
 	view := change.View{Ledger: r.Ledger, Manifests: digests(manifests), Order: policy.Compare}
 	before := r.before(ctx, pull, set)
-	merged, err := r.Forge.Merge(ctx, forge.Order{Number: pull.Number, Head: pull.HeadSHA, Method: r.Method, Wait: r.MergeWait, Message: change.CommitMessage(set), Before: before, Authority: func(_ context.Context, s forge.State) (forge.Answer, error) {
+	merged, err := r.Forge.Merge(ctx, forge.Order{Number: pull.Number, Head: pull.HeadSHA, Method: r.Method, Wait: r.MergeWait, Message: change.CommitMessage(set), Before: before, Authority: func(ctx context.Context, s forge.State) (forge.Answer, error) {
+		moved, err := r.brakesMoved(ctx)
+		if err != nil {
+			return forge.Answer{}, err
+		}
 		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent}
-		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm}
+		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm, BrakesMoved: moved}
 		return forge.Answer{Now: change.Authorize(set, s.Pull, checks, view, rules), Later: change.MayArm(set, s.Pull, checks, view, rules)}, nil
 	}})
 	if early := r.early(ctx, before); err != nil || early != nil {
@@ -177,7 +181,7 @@ func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set
 			return l.Confirmed(r.Ledger, confirmed...).Written(written...).Settle(settled)
 		}, report)
 	}
-	stale := []change.Code{change.BaseMoved, change.DiffDiffers, change.NotOpen}
+	stale := []change.Code{change.BaseMoved, change.DiffDiffers, change.NotOpen, change.IsBraked}
 	again = merged.Outcome == forge.Rebuild || merged.Outcome == forge.Refused && slices.Contains(stale, merged.Decision.Code)
 	if again {
 		return true, nil

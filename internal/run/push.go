@@ -32,6 +32,10 @@ func (p Push) Run(ctx context.Context) (Report, error) {
 	if err != nil || report.Lost != nil {
 		return report, err
 	}
+	if lever, paused := known.LeverOf(ledger.Pause, "", p.Clock()); paused {
+		report.Paused = lever.Why()
+		return report, nil
+	}
 	if !p.Named && !brings(known, commits) {
 		report.Unplanned = UnplannedOf(known, p.Deployment)
 		return report, nil

@@ -16,7 +16,8 @@
 //
 // A person stops it with the manifest (filters, policy.hold, policy.exclude, conditions: plan); by reverting or changing a value,
 // or closing the pull request, which rejects its versions until something newer comes (learned); with a commit on the branch, a
-// draft or the label pawl/review, with required checks and `merge: off` (merge); with PAWL_PAUSE, which is Freeze: nothing is
+// draft or the label pawl/review, with required checks and `merge: off` (merge); with the levers of
+// the ledger (quarantine, rollback, hold: plan; a pulled lever ends the grant of a run that waits); with a pause or PAWL_PAUSE, which are Freeze: nothing is
 // proposed, merged or fired; with --no-merge; and with `deploy: {by: push}`, a nil Deployment: `pawl deploy` fires then. Between
 // a merge and its pipelines there is no stop: what was merged is deployed, by this run or within a week by a later one.
 //
@@ -94,6 +95,8 @@ type Runner struct {
 	// fresh reports that there is no ledger yet, forgotten that there should be one.
 	fresh     bool
 	forgotten *Lost
+	// planned is when the round read what people said.
+	planned time.Time
 	// late is what can be recorded along with something else.
 	late ledger.Transition
 }
@@ -166,7 +169,8 @@ func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests [
 	if err != nil {
 		return err
 	}
-	r.pulls, r.fresh = pulls, known.Empty()
+	r.pulls, r.fresh, r.planned = pulls, known.Empty(), r.Clock()
+	r.pause(known, report)
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		r.forgotten, err = Forgotten(inner, r.Forge, profile.BaseSHA, known, pulls, r.Clock())
@@ -188,6 +192,7 @@ func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests [
 	if err := r.learned(ctx, known, manifests, report); err != nil {
 		return err
 	}
+	r.Past = newHistory(r.Forge, profile.BaseSHA, r.Ledger)
 	if len(differ) > 0 {
 		return &StaleError{Base: profile.Base, Paths: differ}
 	}

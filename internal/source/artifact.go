@@ -201,3 +201,92 @@ var userOfURL = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^/\s"'<>?#]*@`)
 
 // withoutUser is a URL without who asks and the password.
 func withoutUser(url string) string { return userOfURL.ReplaceAllString(url, "$1") }
+
+// errNamed says how an artifact is named.
+var errNamed = errors.New("want org/app:1.4.2, org/app@sha256:…, chart@1.2.3, owner/repository@v1.2.3, https://charts.example#chart@1.2.3, oci://host/chart@1.2.3, or a package URL")
+
+// ParseNamed reads an artifact as people name it: org/app:1.4.2 and org/app@sha256:... are images, chart@1.2.3 is a chart of any
+// repository, owner/repository@v1.2.3 a release at GitHub, URL#chart@1.2.3 a chart of that one, oci://host/chart@1.2.3 a chart in a
+// registry; pkg:... is a package URL.
+func ParseNamed(text string) (Artifact, error) {
+	if strings.HasPrefix(text, "pkg:") {
+		return ParseArtifact(text)
+	}
+	if !Visible(text) || text == "" || len(text) > maxPurl {
+		return Artifact{}, errNamed
+	}
+	name, version, at := cutLast(text, "@")
+	switch {
+	case at && strings.HasPrefix(version, "sha256:"):
+		if colon := strings.LastIndexByte(name, ':'); colon > strings.LastIndexByte(name, '/') {
+			name = name[:colon] // the digest says which
+		}
+		return imageNamed(name, "", version)
+	case at && strings.HasPrefix(name, "oci://"):
+		return ImageArtifact(strings.TrimPrefix(name, "oci://"), version, "").checked()
+	case at && strings.Contains(name, "#"):
+		base, chart, _ := strings.Cut(name, "#")
+		return ChartArtifact(base, chart, version).checked()
+	case at && strings.Count(name, "/") == 1 && !strings.Contains(name, ":"):
+		owner, repository, _ := strings.Cut(name, "/")
+		return ReleaseArtifact("", owner, repository, version).checked()
+	case at && !strings.ContainsAny(name, "/:"):
+		return ChartArtifact("", name, version).checked()
+	case at:
+		return Artifact{}, errNamed
+	}
+	name, tag, _ := cutLast(text, ":")
+	if tag == "" || strings.Contains(tag, "/") {
+		return Artifact{}, errNamed
+	}
+	return imageNamed(name, tag, "")
+}
+
+func imageNamed(name, tag, digest string) (Artifact, error) {
+	q, err := ParseImage(name)
+	if err != nil {
+		return Artifact{}, errNamed
+	}
+	return ImageArtifact(q.Host+"/"+q.Path, tag, digest).checked()
+}
+
+// checked refuses an artifact that lacks its name or its version.
+func (a Artifact) checked() (Artifact, error) {
+	if a.Name == "" || a.Version == "" && a.Tag == "" || a.Type == "github" && a.Namespace == "" {
+		return Artifact{}, errNamed
+	}
+	return a.normal(), nil
+}
+
+func cutLast(text, mark string) (before, after string, found bool) {
+	at := strings.LastIndex(text, mark)
+	if at < 0 {
+		return text, "", false
+	}
+	return text[:at], text[at+len(mark):], true
+}
+
+// Of reports whether the artifact is a version of what a source follows. A chart without a repository is of every repository.
+func (a Artifact) Of(q Query) bool {
+	a, b := a.normal(), q.Artifact("").normal()
+	if a.Type == "helm" && a.Repository == "" {
+		return q.Kind == HelmChart && a.Name == last(q.Path)
+	}
+	return a.Type == b.Type && a.Namespace == b.Namespace && a.Name == b.Name && a.Repository == b.Repository
+}
+
+// Covers reports whether the artifact is this version of what a source follows: by its digest where it has one, which is never
+// the same as an unknown one, else by its tag or version.
+func (a Artifact) Covers(q Query, tag, digest string) bool {
+	a = a.normal()
+	switch {
+	case !a.Of(q):
+		return false
+	case a.Type == "oci" && a.Version != "":
+		return strings.EqualFold(a.Version, digest)
+	case a.Type == "oci":
+		return a.Tag != "" && a.Tag == tag
+	default:
+		return a.Version != "" && a.Version == tag
+	}
+}

@@ -1,0 +1,457 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/source"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// brakeOptions are those of every command that pulls or lifts a brake.
+type brakeOptions struct {
+	*globals
+	// repository is OWNER/NAME of a profile that is not checked out.
+	repository             string
+	reason, until, version string
+	dryRun, yes            bool
+}
+
+// command makes one of the commands; do is what it does with its arguments.
+func (o *brakeOptions) command(use, short, long, example string, args cobra.PositionalArgs, do func(o *brakeOptions, ctx context.Context, args []string) error) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: args,
+		RunE: func(cmd *cobra.Command, args []string) error { return do(o, cmd.Context(), args) }}
+	f := cmd.Flags()
+	f.StringVar(&o.repository, "repository", "", "the profile as `OWNER/NAME`, where it is not checked out; its configuration is read from its base branch")
+	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print what would be done")
+	return cmd
+}
+
+// reasoned adds the flags of a command that pulls a brake.
+func (o *brakeOptions) reasoned(cmd *cobra.Command, version, says string) *cobra.Command {
+	f := cmd.Flags()
+	f.StringVar(&o.reason, "reason", "", "why, for `people`; has to be given")
+	f.StringVar(&o.until, "until", "", "when it ends: a last `day` (UTC) as 2026-12-31, or a time from now as 90m, 12h or 3d")
+	if version != "" {
+		f.StringVar(&o.version, version, "", says)
+	}
+	return cmd
+}
+
+func (o *brakeOptions) affirmed(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "do it although several manifests are meant, or none that is known")
+	return cmd
+}
+
+func newQuarantine(g *globals) *cobra.Command {
+	o := &brakeOptions{globals: g}
+	return o.affirmed(o.reasoned(o.command("quarantine ARTIFACT...", "Bar a version from every manifest, and have the next run leave it",
+		`Quarantine bars versions at once: no run writes one any more, and an open pull request is not merged by itself. Where one
+is the present value, the next run leaves it: up to the newest version that may be written, or to --use, else down to the
+highest version that was merged here before. ARTIFACT is org/app:1.4.2 or org/app@sha256:... for an image, chart@1.2.3 for a
+chart, owner/repository@v1.2.3 for a release, or a package URL.`,
+		`  pawl quarantine org/api:1.4.2 --reason "broken in production"
+  pawl quarantine org/api:1.4.2 --reason "broken" --until 3d --use 1.4.1 --repository acme/profile`,
+		cobra.MinimumNArgs(1), (*brakeOptions).quarantine), "use", "go to this `version`, which need not be the newest"))
+}
+
+func newUnquarantine(g *globals) *cobra.Command {
+	o := &brakeOptions{globals: g}
+	return o.command("unquarantine ARTIFACT...", "Let quarantined versions be written again",
+		"Unquarantine lifts what pawl quarantine said of the same artifacts.", `  pawl unquarantine org/api:1.4.2`,
+		cobra.MinimumNArgs(1), (*brakeOptions).unquarantine)
+}
+
+func newHold(g *globals) *cobra.Command {
+	o := &brakeOptions{globals: g}
+	return o.affirmed(o.reasoned(o.command("hold NAME...", "Keep values where they are, at once and without a commit",
+		`Hold keeps all values of a manifest at their version, or at --version, as policy.hold of the manifest does, which it comes
+before. NAME is the manifest's path without extension, or a pattern such as 'ledger-*'.`,
+		`  pawl hold api --reason "load test" --until 2026-12-31
+  pawl hold api --reason "1.4 has a leak" --version 1.3.7`,
+		cobra.MinimumNArgs(1), (*brakeOptions).hold), "version", "keep this `version`"))
+}
+
+func newUnhold(g *globals) *cobra.Command {
+	o := &brakeOptions{globals: g}
+	return o.affirmed(o.command("unhold NAME...", "Lift holds and rollbacks of manifests",
+		"Unhold lifts what pawl hold and pawl rollback said of the manifests; their values follow the filter again.", `  pawl unhold api`,
+		cobra.MinimumNArgs(1), (*brakeOptions).unhold))
+}
+
+func newRollback(g *globals) *cobra.Command {
+	o := &brakeOptions{globals: g}
+	return o.affirmed(o.reasoned(o.command("rollback NAME...", "Have the next run bring values back, and keep them there",
+		`Rollback brings all values of a manifest back to --to, else to the last different version that was merged here, and keeps
+them there until pawl unhold or --until. NAME is the manifest's path without extension, or a pattern.`,
+		`  pawl rollback api --reason "errors since noon"
+  pawl rollback api --reason "errors since noon" --to 1.4.1 --until 2d`,
+		cobra.MinimumNArgs(1), (*brakeOptions).rollback), "to", "go back to this `version`"))
+}
+
+func newPause(g *globals) *cobra.Command {
+	o := &brakeOptions{globals: g}
+	return o.reasoned(o.command("pause", "Merge nothing and fire nothing, for everybody, until pawl resume",
+		"Pause does for every run what PAWL_PAUSE does for one: it plans and reports, merges nothing and fires nothing.",
+		`  pawl pause --reason "incident 42" --until 4h`, cobra.NoArgs, (*brakeOptions).pause), "", "")
+}
+
+func newResume(g *globals) *cobra.Command {
+	o := &brakeOptions{globals: g}
+	return o.command("resume", "Lift pawl pause", "Resume lifts the pause of the ledger.", `  pawl resume`, cobra.NoArgs, (*brakeOptions).resume)
+}
+
+// brakedProfile is a profile as a brake needs it: its forge, the ledger, and the manifests where they are known.
+type brakedProfile struct {
+	forge     forge.Forge
+	self      string
+	base      string
+	now       time.Time
+	ledger    ledger.Ledger
+	manifests []manifest.Manifest
+	close     func() error
+}
+
+// names are the manifests of the profile: those that are checked out, else those that the ledger knows.
+func (p brakedProfile) names() []string {
+	var all []string
+	for _, m := range p.manifests {
+		all = append(all, m.Name)
+	}
+	if p.manifests == nil {
+		for _, v := range p.ledger.Values {
+			all = append(all, v.Manifest)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// profile opens the profile at its forge.
+func (o *brakeOptions) profile(ctx context.Context) (brakedProfile, error) {
+	s, err := o.session(ctx)
+	if err != nil {
+		return brakedProfile{}, err
+	}
+	p := brakedProfile{manifests: s.manifests, close: func() error { return nil }}
+	if s.tree != nil {
+		p.close = s.close
+	}
+	fail := func(err error) (brakedProfile, error) { return brakedProfile{}, errors.Join(err, p.close()) }
+	if s.wire().ForgeToken() == "" && !o.dryRun {
+		return fail(&exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run", topics: []topic{noTokenTopic}})
+	}
+	if p.forge, err = s.forge(s.wire().Client()); err != nil {
+		return fail(err)
+	}
+	found, err := p.forge.Open(ctx)
+	if err == nil {
+		p.ledger, err = p.forge.Ledger(ctx)
+	}
+	if err != nil {
+		return fail(&exit{code: Failure, err: err})
+	}
+	p.self, p.base, p.now = found.Self.Login, found.BaseSHA, p.forge.Time()
+	if p.now.IsZero() {
+		p.now = o.sys.Now()
+	}
+	return p, nil
+}
+
+// session is that of the checkout, or one of a profile that is only at its forge.
+func (o *brakeOptions) session(ctx context.Context) (*session, error) {
+	if o.repository == "" {
+		return o.open()
+	}
+	s := &session{g: o.globals}
+	s.config, _ = config.Parse(config.FileName, nil)
+	s.config.Forge.Repository = o.repository
+	f, err := s.forge(s.wire().Client())
+	if err != nil {
+		return nil, err
+	}
+	data, err := configAt(ctx, f)
+	if err != nil {
+		return nil, &exit{code: Failure, err: err}
+	}
+	s.learn(string(data))
+	if s.config, s.problems = config.Parse(config.FileName, data); strictyaml.Failed(s.problems) {
+		s.warnOfConfig()
+		return nil, &exit{code: Usage, topics: []topic{configurationTopic}}
+	}
+	s.config.Forge.Repository = o.repository
+	return s, nil
+}
+
+// configAt is the configuration on the tip of the base branch, nil when there is none.
+func configAt(ctx context.Context, f forge.Forge) ([]byte, error) {
+	found, err := f.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files, err := f.Read(ctx, found.BaseSHA, []string{config.FileName})
+	if err != nil {
+		return nil, err
+	}
+	data, err := files.ReadFile(config.FileName)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+func (o *brakeOptions) quarantine(ctx context.Context, args []string) error {
+	return o.pull(ctx, ledger.Quarantine, func(p brakedProfile) ([]string, error) {
+		var all []string
+		for _, arg := range args {
+			a, err := source.ParseNamed(arg)
+			if err != nil {
+				return nil, usage(fmt.Errorf("%s: %w", arg, err))
+			}
+			if p.manifests != nil && !o.yes && !followed(a, p.manifests) {
+				return nil, &exit{code: Usage, err: fmt.Errorf("no manifest follows %s", arg), hint: "name it as the manifest's source does, pawl plan -v lists these; --yes bars it all the same"}
+			}
+			all = append(all, a.String())
+		}
+		return all, nil
+	})
+}
+
+// followed reports whether a manifest follows what an artifact is a version of.
+func followed(a source.Artifact, manifests []manifest.Manifest) bool {
+	return slices.ContainsFunc(manifests, func(m manifest.Manifest) bool {
+		return slices.ContainsFunc(m.Sources, func(s manifest.Source) bool { return a.Of(s.Query) })
+	})
+}
+
+func (o *brakeOptions) unquarantine(ctx context.Context, args []string) error {
+	return o.lift(ctx, func(p brakedProfile) ([]ledger.Lever, error) {
+		var all []string
+		for _, arg := range args {
+			a, err := source.ParseNamed(arg)
+			if err != nil {
+				return nil, usage(fmt.Errorf("%s: %w", arg, err))
+			}
+			all = append(all, a.String())
+		}
+		return leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Quarantine && slices.Contains(all, l.Subject) }), nil
+	})
+}
+
+func (o *brakeOptions) hold(ctx context.Context, args []string) error {
+	return o.pull(ctx, ledger.Hold, func(p brakedProfile) ([]string, error) { return o.named(args, p.names()) })
+}
+
+func (o *brakeOptions) rollback(ctx context.Context, args []string) error {
+	return o.pull(ctx, ledger.Rollback, func(p brakedProfile) ([]string, error) { return o.named(args, p.names()) })
+}
+
+func (o *brakeOptions) unhold(ctx context.Context, args []string) error {
+	return o.lift(ctx, func(p brakedProfile) ([]ledger.Lever, error) {
+		held := leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Hold || l.Kind == ledger.Rollback })
+		var subjects []string
+		for _, l := range held {
+			subjects = append(subjects, l.Subject)
+		}
+		names, err := o.named(args, subjects)
+		return slices.DeleteFunc(held, func(l ledger.Lever) bool { return !slices.Contains(names, l.Subject) }), err
+	})
+}
+
+func (o *brakeOptions) pause(ctx context.Context, _ []string) error {
+	return o.pull(ctx, ledger.Pause, func(brakedProfile) ([]string, error) { return []string{""}, nil })
+}
+
+func (o *brakeOptions) resume(ctx context.Context, _ []string) error {
+	return o.lift(ctx, func(p brakedProfile) ([]ledger.Lever, error) {
+		return leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Pause }), nil
+	})
+}
+
+func leversOf(l ledger.Ledger, wanted func(ledger.Lever) bool) []ledger.Lever {
+	return slices.DeleteFunc(slices.Clone(l.Levers), func(one ledger.Lever) bool { return !wanted(one) })
+}
+
+// named expands names and patterns. A name that is none, and several where they were not affirmed, are errors.
+func (o *brakeOptions) named(args, known []string) ([]string, error) {
+	var all []string
+	for _, arg := range args {
+		found := slices.DeleteFunc(slices.Clone(known), func(name string) bool {
+			matches, err := path.Match(arg, name)
+			return name != arg && (err != nil || !matches)
+		})
+		if len(found) == 0 {
+			hint := "known are " + strings.Join(known[:min(len(known), 10)], ", ")
+			if len(known) == 0 {
+				hint = "none is known here: run it in a checkout of the profile"
+			}
+			return nil, &exit{code: Usage, err: fmt.Errorf("no manifest is named %q", arg), hint: hint, topics: []topic{noManifestTopic}}
+		}
+		all = append(all, found...)
+	}
+	slices.Sort(all)
+	all = slices.Compact(all)
+	if len(all) > 1 && !o.yes && !o.dryRun {
+		return nil, &exit{code: Usage, err: fmt.Errorf("%s are meant: %s", count(len(all), "manifest"), strings.Join(all, ", ")), hint: "add --yes to mean all of them"}
+	}
+	return all, nil
+}
+
+// pull records a lever for each subject, and takes back what would merge by itself.
+func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, subjects func(brakedProfile) ([]string, error)) error {
+	if strings.TrimSpace(o.reason) == "" {
+		return usage(errors.New("--reason: say why, for those who meet the brake later"))
+	}
+	if len(o.reason) > maxReason {
+		return usage(fmt.Errorf("--reason: want at most %d bytes, have %d", maxReason, len(o.reason)))
+	}
+	p, err := o.profile(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.close() }() // it was only read
+	end, err := endOf(o.until, p.now)
+	if err != nil {
+		return usage(err)
+	}
+	all, err := subjects(p)
+	if err != nil {
+		return err
+	}
+	var levers []ledger.Lever
+	var lines []string
+	for _, subject := range all {
+		l := ledger.Lever{Kind: kind, Subject: subject, Version: o.version, Reason: strings.Join(strings.Fields(o.reason), " "), By: p.self, Base: p.base, At: p.now.Truncate(time.Second), Until: end}
+		levers, lines = append(levers, l), append(lines, "pulled "+leverLine(l))
+	}
+	lines = append(lines, "  hint: the next run does the rest: start it with pawl run, or in GitHub Actions; "+lifting[kind])
+	return o.record(ctx, p, func(l ledger.Ledger) ledger.Ledger { return l.Brake(levers...) }, lines)
+}
+
+// maxReason bounds a reason, in bytes.
+const maxReason = 500
+
+// lifting says how each lever ends.
+var lifting = map[ledger.LeverKind]string{
+	ledger.Quarantine: "pawl unquarantine lifts it", ledger.Rollback: "pawl unhold lifts it", ledger.Hold: "pawl unhold lifts it", ledger.Pause: "pawl resume lifts it",
+}
+
+// lift takes levers back.
+func (o *brakeOptions) lift(ctx context.Context, find func(brakedProfile) ([]ledger.Lever, error)) error {
+	p, err := o.profile(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = p.close() }() // it was only read
+	levers, err := find(p)
+	if err != nil {
+		return err
+	}
+	if len(levers) == 0 {
+		return o.write("nothing of the kind is pulled: nothing was done\n")
+	}
+	var lines []string
+	for _, l := range levers {
+		lines = append(lines, "lifted "+leverLine(l))
+	}
+	return o.record(ctx, p, func(l ledger.Ledger) ledger.Ledger {
+		for _, one := range levers {
+			l = l.Lift(one.Kind, one.Subject)
+		}
+		return l
+	}, lines)
+}
+
+// record writes the ledger and disarms open pull requests: they were made without the word.
+func (o *brakeOptions) record(ctx context.Context, p brakedProfile, next ledger.Transition, lines []string) error {
+	if o.dryRun {
+		return o.write(printableLines("dry run, nothing is written:\n" + strings.Join(lines, "\n") + "\n"))
+	}
+	if err := p.forge.Record(ctx, next); err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	done, err := disarmOpen(ctx, p.forge)
+	lines = slices.Insert(lines, len(lines), done...)
+	if said := o.write(printableLines(strings.Join(lines, "\n") + "\n")); said != nil {
+		return said
+	}
+	if err != nil {
+		return &exit{code: Failure, err: fmt.Errorf("the ledger has it, but an open pull request may still be merged by GitHub: %w", err), hint: "look at the open pull request of pawl; the next run takes it up"}
+	}
+	return nil
+}
+
+// disarmOpen takes back what would merge by itself, and says so.
+func disarmOpen(ctx context.Context, f forge.Forge) ([]string, error) {
+	pulls, _, err := f.Recent(ctx, 1)
+	var lines []string
+	for _, pull := range pulls {
+		if !pull.Open() {
+			continue
+		}
+		done, failed := f.Disarm(ctx, pull.Number)
+		if done {
+			lines = append(lines, fmt.Sprintf("pull request #%d: GitHub does not merge it by itself any more", pull.Number))
+		}
+		err = errors.Join(err, failed)
+	}
+	return lines, err
+}
+
+// leverLine says a lever in one line.
+func leverLine(l ledger.Lever) string {
+	line := string(l.Kind)
+	if l.Subject != "" {
+		line += " " + l.Subject
+	}
+	if l.Version != "" {
+		line += ", to " + l.Version
+	}
+	return line + ": " + l.Why()
+}
+
+// endOf reads when a lever ends; the empty text is never.
+func endOf(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if day, err := time.Parse(time.DateOnly, text); err == nil {
+		day = day.AddDate(0, 0, 1)
+		if !day.After(now) {
+			return time.Time{}, fmt.Errorf("--until: %s is over", text)
+		}
+		return day, nil
+	}
+	in, err := span(text)
+	if err != nil || in <= 0 {
+		return time.Time{}, fmt.Errorf("--until: want a day as 2026-12-31, or a time from now as 90m, 12h or 3d, have %q", text)
+	}
+	return now.Add(in).Truncate(time.Second), nil
+}
+
+// span reads a duration that may be in days or weeks.
+func span(text string) (time.Duration, error) {
+	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
+		if number, ok := strings.CutSuffix(text, unit); ok {
+			n, err := strconv.Atoi(number)
+			if err != nil || n < 0 || n > 10_000 {
+				return 0, fmt.Errorf("want a number before %s", unit)
+			}
+			return time.Duration(n) * length, nil
+		}
+	}
+	return time.ParseDuration(text)
+}

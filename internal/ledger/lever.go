@@ -1,0 +1,112 @@
+package ledger
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// BrakeSchema is the version of a ledger's files once it holds a lever: what reads only Schema refuses it, so that an old pin
+// cannot merge what is quarantined.
+const BrakeSchema = "pawl.ledger/2"
+
+// LeverKind is what a lever does.
+type LeverKind string
+
+// The kinds of levers. A quarantine is of an artifact, a hold and a rollback are of a manifest, a pause is of the profile.
+const (
+	Quarantine LeverKind = "quarantine"
+	Rollback   LeverKind = "rollback"
+	Hold       LeverKind = "hold"
+	Pause      LeverKind = "pause"
+)
+
+// Lever is a person's word, given by a command, that holds versions back or brings them back.
+type Lever struct {
+	Kind LeverKind `json:"kind"`
+	// Subject is the package URL of an artifact, or the name of a manifest; empty for a pause.
+	Subject string `json:"subject,omitempty"`
+	// Version is what to go to or to stay at, empty when pawl finds it.
+	Version string `json:"version,omitempty"`
+	// Base is the tip of the base branch when it was pulled: a rollback goes back from there.
+	Base   string `json:"base,omitempty"`
+	Reason string `json:"reason"`
+	// By is who said so, by the forge's word, and At when; Until is its end, zero for none.
+	By    string    `json:"by,omitempty"`
+	At    time.Time `json:"at"`
+	Until time.Time `json:"until,omitzero"`
+	Extra Extra     `json:"-"`
+}
+
+func compareLevers(a, b Lever) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Subject, b.Subject))
+}
+
+// Active reports whether the lever holds at a time.
+func (l Lever) Active(now time.Time) bool { return l.Until.IsZero() || now.Before(l.Until) }
+
+// Why is the reason with who gave it and until when, for people.
+func (l Lever) Why() string {
+	var more []string
+	if l.By != "" {
+		more = append(more, l.By)
+	}
+	if !l.Until.IsZero() {
+		more = append(more, "until "+l.Until.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	if len(more) == 0 {
+		return l.Reason
+	}
+	return strings.TrimSpace(l.Reason + " (" + strings.Join(more, ", ") + ")")
+}
+
+// Brake records levers; one of the same kind and subject replaces what was said before.
+func (l Ledger) Brake(levers ...Lever) Ledger {
+	levers = slices.Clone(levers)
+	for i := range levers {
+		levers[i].At, levers[i].Until = levers[i].At.UTC(), levers[i].Until.UTC()
+	}
+	l.Levers = put(l.Levers, levers, compareLevers, func(old, n Lever) Lever {
+		if n.Extra == nil {
+			n.Extra = old.Extra
+		}
+		return n
+	})
+	return l
+}
+
+// Lift takes levers back: those of a kind, of the subjects.
+func (l Ledger) Lift(kind LeverKind, subjects ...string) Ledger {
+	l.Levers = slices.DeleteFunc(slices.Clone(l.Levers), func(one Lever) bool {
+		return one.Kind == kind && slices.Contains(subjects, one.Subject)
+	})
+	return l
+}
+
+// LeverOf returns the lever of a kind that holds a subject at a time.
+func (l Ledger) LeverOf(kind LeverKind, subject string, now time.Time) (Lever, bool) {
+	at, found := slices.BinarySearchFunc(l.Levers, Lever{Kind: kind, Subject: subject}, compareLevers)
+	if !found || !l.Levers[at].Active(now) {
+		return Lever{}, false
+	}
+	return l.Levers[at], true
+}
+
+// LeversOf returns all levers of a kind that hold at a time.
+func (l Ledger) LeversOf(kind LeverKind, now time.Time) []Lever {
+	var all []Lever
+	for _, one := range l.Levers {
+		if one.Kind == kind && one.Active(now) {
+			all = append(all, one)
+		}
+	}
+	return all
+}
+
+// SameLevers reports that people said the same by two ledgers.
+func (l Ledger) SameLevers(m Ledger) bool {
+	return slices.EqualFunc(l.Levers, m.Levers, func(a, b Lever) bool {
+		return compareLevers(a, b) == 0 && a.Version == b.Version && a.At.Equal(b.At) && a.Until.Equal(b.Until)
+	})
+}

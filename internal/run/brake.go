@@ -1,0 +1,119 @@
+package run
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io/fs"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/plan"
+)
+
+// trusted is how long what people said is taken as it was read: a merge at once asks nobody again, one that waits does.
+const trusted = 10 * time.Second
+
+// pause makes a pause of the ledger that of this round.
+func (r *Runner) pause(known ledger.Ledger, report *Report) {
+	if lever, paused := known.LeverOf(ledger.Pause, "", r.now()); paused && r.Freeze == "" {
+		r.Freeze = lever.Why()
+		report.Paused = r.Freeze
+	}
+}
+
+// now is the forge's time, else the clock's.
+func (r *Runner) now() time.Time {
+	if at := r.Forge.Time(); !at.IsZero() {
+		return at
+	}
+	return r.Clock()
+}
+
+// brakesMoved reports whether somebody pulled or lifted a brake since the round read the ledger.
+func (r Runner) brakesMoved(ctx context.Context) (bool, error) {
+	if r.Clock().Sub(r.planned) < trusted {
+		return false, nil
+	}
+	now, err := r.Forge.Ledger(ctx)
+	return err == nil && !now.SameLevers(r.Ledger), err
+}
+
+// maxPast bounds how many earlier commits are read for one file.
+const maxPast = 20
+
+// history reads what pawl's own commits on the base left in files. It is asked only where a value has to go back.
+type history struct {
+	forge  forge.Forge
+	tip    string
+	ledger ledger.Ledger
+
+	mu      sync.Mutex
+	commits map[string][]forge.Commit
+	files   map[[2]string][]plan.Revision
+}
+
+func newHistory(f forge.Forge, tip string, l ledger.Ledger) *history {
+	return &history{forge: f, tip: tip, ledger: l, commits: map[string][]forge.Commit{}, files: map[[2]string][]plan.Revision{}}
+}
+
+// Past returns what our commits left in a file, the newest first; before them, where a commit is named, what that one holds.
+func (h *history) Past(ctx context.Context, file, commit string) ([]plan.Revision, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if all, known := h.files[[2]string{file, commit}]; known {
+		return all, nil
+	}
+	tip := cmp.Or(commit, h.tip)
+	commits, read := h.commits[tip]
+	if !read {
+		var err error
+		if commits, err = h.forge.OwnCommits(ctx, tip); err != nil {
+			return nil, err
+		}
+		h.commits[tip] = commits
+	}
+	if commit != "" {
+		commits = slices.Insert(slices.Clone(commits), 0, forge.Commit{SHA: commit, Message: change.OmittedTrailer + ": 1"})
+	}
+	var all []plan.Revision
+	for _, c := range commits {
+		told := change.ParseTrailers(c.Message)
+		if len(all) == maxPast || told.Omitted == 0 && !slices.ContainsFunc(told.Updates, func(u change.Update) bool { return u.File == file }) {
+			continue
+		}
+		one, err := h.revision(ctx, c, told, file)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	h.files[[2]string{file, commit}] = all
+	return all, nil
+}
+
+// revision reads a file as a commit left it. What the commit replaced is believed where the ledger has recorded the merge: a
+// message alone is whatever somebody wrote.
+func (h *history) revision(ctx context.Context, c forge.Commit, told change.Trailers, file string) (plan.Revision, error) {
+	files, err := h.forge.Read(ctx, c.SHA, []string{file})
+	if err != nil {
+		return plan.Revision{}, err
+	}
+	data, err := files.ReadFile(file)
+	if err != nil {
+		return plan.Revision{}, err
+	}
+	one := plan.Revision{Bytes: bytes.Clone(data)}
+	if slices.ContainsFunc(h.ledger.Pulls, func(p ledger.Pull) bool { return p.Commit == c.SHA && p.End == ledger.EndMerged && p.Unplanned == "" }) {
+		one.Replaced = told.Updates
+	}
+	return one, nil
+}
