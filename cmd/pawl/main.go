@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // windows and freezes have zones, and small images none
 
 	"github.com/pawl-cd/pawl/internal/cli"
 )

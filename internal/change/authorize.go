@@ -29,6 +29,9 @@ const (
 	NothingToDo   Code = "nothing-to-do"
 	MergeIsOff    Code = "merge-off"
 	Frozen        Code = "frozen"
+	OutsideWindow Code = "window"
+	InFreeze      Code = "freeze"
+	TooMany       Code = "too-many"
 	NotOpen       Code = "not-open"
 	IsDraft       Code = "draft"
 	UnderReview   Code = "review-label"
@@ -55,7 +58,7 @@ const (
 // Codes lists every code those of the forge first, then in the order in which Authorize and MayArm ask.
 func Codes() []Code {
 	return append(ForgeCodes(), []Code{
-		NothingToDo, MergeIsOff, Frozen, NotOpen, IsDraft, UnderReview, OtherAuthor, OtherRepo, OtherBranch, OtherBase,
+		NothingToDo, MergeIsOff, Frozen, OutsideWindow, InFreeze, TooMany, NotOpen, IsDraft, UnderReview, OtherAuthor, OtherRepo, OtherBranch, OtherBase,
 		ForeignCommit, BaseMoved, DiffDiffers, IsHeld, IsPeopleEdit, IsVetoed, IsBraked, RequireIsBare, CheckFailed, CheckPending,
 		CheckAbsent, ChecksSilent, ArmIsOff, NotEnforced, Authorized,
 	}...)
@@ -169,9 +172,32 @@ func askRun(plan Set, need Requirement, rules Rules) Decision {
 		return refuse(MergeIsOff, "merge it yourself, or remove `merge: off`", "the configuration says `merge: off`")
 	case rules.Freeze != "":
 		return refuse(Frozen, "run again after the freeze", "merging is frozen: %s", rules.Freeze)
-	default:
+	case rules.Max > 0 && len(plan.Updates) > rules.Max:
+		return refuse(TooMany, "look at it and merge it yourself, or raise merge.max", "%d values are more than the %d of merge.max", len(plan.Updates), rules.Max)
+	}
+	return rules.closed()
+}
+
+// closed is the decision of the calendar.
+func (r Rules) closed() Decision {
+	code, why, opens := r.Calendar.Closed(r.Now)
+	if code == "" {
 		return Decision{}
 	}
+	return Decision{Verdict: Waiting, Code: code, Detail: why, Hint: opening(opens)}
+}
+
+func opening(at time.Time) string {
+	if at.IsZero() {
+		return "merge it yourself, or correct merge.windows and merge.freeze"
+	}
+	return "a run from " + at.UTC().Format("2006-01-02 15:04 UTC") + " on merges it"
+}
+
+// Closed is the decision of a calendar, undecided where it is open.
+func Closed(c Calendar, now time.Time) (Decision, bool) {
+	d := Rules{Calendar: c, Now: now}.closed()
+	return d, d.decided()
 }
 
 // askState asks whether the pull request waits for a person.

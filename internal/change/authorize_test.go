@@ -101,6 +101,15 @@ var flips = []struct {
 		q.view.Ledger = q.view.Ledger.Veto(q.plan.Vetoes(4, q.view.Manifests, time.Time{})...)
 	}, Refused, IsVetoed},
 	{"a brake was pulled", func(q *question) { q.rules.BrakesMoved = true }, Refused, IsBraked},
+	{"outside of the window", func(q *question) {
+		q.rules.Calendar, q.rules.Now = Calendar{Windows: []Window{{Days: []time.Weekday{time.Monday}, From: 0, To: 60, Zone: time.UTC}}}, time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	}, Waiting, OutsideWindow},
+	{"in a freeze", func(q *question) {
+		q.rules.Calendar, q.rules.Now = Calendar{Freezes: []Freeze{{From: time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC), To: time.Date(2026, 11, 27, 0, 0, 0, 0, time.UTC)}}}, time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	}, Waiting, InFreeze},
+	{"too many values", func(q *question) {
+		q.plan.Updates, q.rules.Max = append(slices.Clone(q.plan.Updates), q.plan.Updates...), 1
+	}, Refused, TooMany},
 	{"nothing required", func(q *question) { q.checks.Require = Requirement{} }, Refused, RequireIsBare},
 	{"empty list required", func(q *question) { q.checks.Require.Names = nil }, Refused, RequireIsBare},
 	{"unknown mode", func(q *question) { q.checks.Require.Mode = "maybe" }, Refused, RequireIsBare},

@@ -124,6 +124,10 @@ type Rules struct {
 	Freeze string
 	// NoArm keeps the forge from merging by itself: no auto-merge and no merge queue.
 	NoArm bool
+	// Calendar says when merges are possible, held against Now; Max is how many values one pull request may change, 0 for any number.
+	Calendar Calendar
+	Now      time.Time
+	Max      int
 	// BrakesMoved reports that somebody pulled or lifted a brake since the plan was made.
 	BrakesMoved bool
 }

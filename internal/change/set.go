@@ -22,6 +22,8 @@ type Set struct {
 	Base    string
 	Updates []Update
 	Files   []File
+	// Brakes are the targets that a quarantine or a rollback moves.
+	Brakes []Note
 	// Held and Failed are the targets that are not updated although somebody could expect it.
 	Held, Failed []Note
 	// Upstream is what an incoming event says triggered the run: untrusted, often a URL, may be empty.

@@ -27,7 +27,8 @@ type brakeOptions struct {
 	// repository is OWNER/NAME of a profile that is not checked out.
 	repository             string
 	reason, until, version string
-	dryRun, yes            bool
+	breakGlass             string
+	dryRun, yes, urgent    bool
 }
 
 // command makes one of the commands; do is what it does with its arguments.
@@ -51,6 +52,14 @@ func (o *brakeOptions) reasoned(cmd *cobra.Command, version, says string) *cobra
 	return cmd
 }
 
+// pressing adds the flags of a command that moves values.
+func (o *brakeOptions) pressing(cmd *cobra.Command) *cobra.Command {
+	f := cmd.Flags()
+	f.BoolVar(&o.urgent, "urgent", false, "merge what it asks for outside of merge.windows too, and nothing else then")
+	f.StringVar(&o.breakGlass, "break-glass", "", "the same in a freeze, which is the last resort: say `why`; the pull request shows it")
+	return cmd
+}
+
 func (o *brakeOptions) affirmed(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().BoolVar(&o.yes, "yes", false, "do it although several manifests are meant, or none that is known")
 	return cmd
@@ -58,14 +67,14 @@ func (o *brakeOptions) affirmed(cmd *cobra.Command) *cobra.Command {
 
 func newQuarantine(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
-	return o.affirmed(o.reasoned(o.command("quarantine ARTIFACT...", "Bar a version from every manifest, and have the next run leave it",
+	return o.pressing(o.affirmed(o.reasoned(o.command("quarantine ARTIFACT...", "Bar a version from every manifest, and have the next run leave it",
 		`Quarantine bars versions at once: no run writes one any more, and an open pull request is not merged by itself. Where one
 is the present value, the next run leaves it: up to the newest version that may be written, or to --use, else down to the
 highest version that was merged here before. ARTIFACT is org/app:1.4.2 or org/app@sha256:... for an image, chart@1.2.3 for a
 chart, owner/repository@v1.2.3 for a release, or a package URL.`,
 		`  pawl quarantine org/api:1.4.2 --reason "broken in production"
   pawl quarantine org/api:1.4.2 --reason "broken" --until 3d --use 1.4.1 --repository acme/profile`,
-		cobra.MinimumNArgs(1), (*brakeOptions).quarantine), "use", "go to this `version`, which need not be the newest"))
+		cobra.MinimumNArgs(1), (*brakeOptions).quarantine), "use", "go to this `version`, which need not be the newest")))
 }
 
 func newUnquarantine(g *globals) *cobra.Command {
@@ -94,12 +103,12 @@ func newUnhold(g *globals) *cobra.Command {
 
 func newRollback(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
-	return o.affirmed(o.reasoned(o.command("rollback NAME...", "Have the next run bring values back, and keep them there",
+	return o.pressing(o.affirmed(o.reasoned(o.command("rollback NAME...", "Have the next run bring values back, and keep them there",
 		`Rollback brings all values of a manifest back to --to, else to the last different version that was merged here, and keeps
 them there until pawl unhold or --until. NAME is the manifest's path without extension, or a pattern.`,
 		`  pawl rollback api --reason "errors since noon"
   pawl rollback api --reason "errors since noon" --to 1.4.1 --until 2d`,
-		cobra.MinimumNArgs(1), (*brakeOptions).rollback), "to", "go back to this `version`"))
+		cobra.MinimumNArgs(1), (*brakeOptions).rollback), "to", "go back to this `version`")))
 }
 
 func newPause(g *globals) *cobra.Command {
@@ -315,6 +324,9 @@ func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, subjects
 	if strings.TrimSpace(o.reason) == "" {
 		return usage(errors.New("--reason: say why, for those who meet the brake later"))
 	}
+	if len(o.breakGlass) > maxReason {
+		return usage(fmt.Errorf("--break-glass: want at most %d bytes, have %d", maxReason, len(o.breakGlass)))
+	}
 	if len(o.reason) > maxReason {
 		return usage(fmt.Errorf("--reason: want at most %d bytes, have %d", maxReason, len(o.reason)))
 	}
@@ -334,7 +346,7 @@ func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, subjects
 	var levers []ledger.Lever
 	var lines []string
 	for _, subject := range all {
-		l := ledger.Lever{Kind: kind, Subject: subject, Version: o.version, Reason: strings.Join(strings.Fields(o.reason), " "), By: p.self, Base: p.base, At: p.now.Truncate(time.Second), Until: end}
+		l := ledger.Lever{Kind: kind, Subject: subject, Version: o.version, Reason: strings.Join(strings.Fields(o.reason), " "), By: p.self, Base: p.base, Urgent: o.urgent, BreakGlass: strings.Join(strings.Fields(o.breakGlass), " "), At: p.now.Truncate(time.Second), Until: end}
 		levers, lines = append(levers, l), append(lines, "pulled "+leverLine(l))
 	}
 	lines = append(lines, "  hint: the next run does the rest: start it with pawl run, or in GitHub Actions; "+lifting[kind])

@@ -153,7 +153,7 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	}
 	return run.Runner{
 		Planner: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, Method: s.config.Merge.Method, MergeWait: s.config.Merge.Wait, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.wire().EventSource(), Branch: s.config.Forge.Branch,
+		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, Calendar: s.config.Merge.Calendar, Max: s.config.Merge.Max, Method: s.config.Merge.Method, MergeWait: s.config.Merge.Wait, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.wire().EventSource(), Branch: s.config.Forge.Branch,
 		Words: s.config.Change.Words, Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() plan.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }
@@ -379,5 +379,6 @@ func ended(report run.Report) error {
 
 // wanted reports that people said that it should not be merged.
 func wanted(code change.Code) bool {
-	return code == change.UnderReview || code == change.MergeIsOff || code == change.Frozen
+	return code == change.UnderReview || code == change.MergeIsOff || code == change.Frozen ||
+		code == change.OutsideWindow || code == change.InFreeze || code == change.TooMany
 }

@@ -64,7 +64,63 @@ func (c *checker) merge(m *mergeBlock) Merge {
 	if r := m.block.Require; r != nil {
 		merge.None, merge.Require = r.none, texts(r.names)
 	}
+	if n := m.block.Max; n.Set() {
+		if merge.Max = n.Value; n.Value < 1 {
+			c.errorf(strictyaml.Text{Line: n.Line, Column: n.Column}, "leave merge.max out for any number, or write merge: off", "want a number above zero, have %d", n.Value)
+		}
+	}
+	merge.Calendar = c.calendar(m.block)
 	return merge
+}
+
+// calendar reads when merges are possible.
+func (c *checker) calendar(m mergeMap) change.Calendar {
+	var all change.Calendar
+	for _, w := range m.Windows {
+		days, err := change.ParseDays(w.Days.Value)
+		if err != nil {
+			c.errorf(w.Days, "", "%v", err)
+		}
+		window := change.Window{Days: days, From: c.minutes(w.From), To: c.minutes(w.To), Zone: c.zone(w.Zone)}
+		if window.From == window.To && w.From.Set() && w.To.Set() {
+			c.errorf(w.To, "for the whole day write from: 00:00 and to: 24:00", "a window that ends when it begins")
+		}
+		all.Windows = append(all.Windows, window)
+	}
+	for _, f := range m.Freeze {
+		zone := c.zone(f.Zone)
+		freeze := change.Freeze{From: c.day(f.From, zone), To: c.day(f.To, zone), Reason: f.Reason.Value}
+		if freeze.To.Before(freeze.From) {
+			c.errorf(f.To, "exchange from and to", "a freeze that ends before it begins")
+		}
+		all.Freezes = append(all.Freezes, freeze)
+	}
+	return all
+}
+
+func (c *checker) minutes(t strictyaml.Text) int {
+	n, err := change.ParseMinutes(t.Value)
+	if err != nil && t.Set() {
+		c.errorf(t, "", "%v, have %s", err, strictyaml.Quote(t.Value))
+	}
+	return n
+}
+
+func (c *checker) day(t strictyaml.Text, zone *time.Location) time.Time {
+	at, err := time.ParseInLocation(time.DateOnly, t.Value, zone)
+	if err != nil && t.Set() {
+		c.errorf(t, "", "want a day as 2026-12-31, have %s", strictyaml.Quote(t.Value))
+	}
+	return at
+}
+
+func (c *checker) zone(t strictyaml.Text) *time.Location {
+	zone, err := time.LoadLocation(t.Value) // the empty name is UTC
+	if err != nil || t.Value == "Local" {
+		c.errorf(t, "write a name as Europe/Berlin, or leave it out for UTC", "there is no time zone %s", strictyaml.Quote(t.Value))
+		return time.UTC
+	}
+	return zone
 }
 
 var variableReference = regexp.MustCompile(`^\$\{([A-Za-z_][A-Za-z0-9_]*)\}$`)

@@ -92,6 +92,9 @@ type Merge struct {
 	Require []string
 	// NoArm keeps the forge from merging by itself.
 	NoArm bool
+	// Calendar says when; Max is how many values one pull request may change, 0 for any number.
+	Calendar change.Calendar
+	Max      int
 }
 
 // Deploy says which pipelines a merge fires.

@@ -53,10 +53,27 @@ type mergeBlock struct {
 }
 
 type mergeMap struct {
-	Method  strictyaml.Text `yaml:"method" enum:"squash,merge,rebase" doc:"How to merge; squash when absent."`
-	Wait    strictyaml.Text `yaml:"wait" doc:"How long a run waits for the merge; 10m when absent."`
-	Arm     strictyaml.Flag `yaml:"arm" doc:"Whether GitHub may be told to merge by itself, by auto-merge or merge queue; true when absent."`
-	Require *requireBlock   `yaml:"require" doc:"The checks that must be green; none merges without any; the branch protection's when absent."`
+	Method  strictyaml.Text   `yaml:"method" enum:"squash,merge,rebase" doc:"How to merge; squash when absent."`
+	Wait    strictyaml.Text   `yaml:"wait" doc:"How long a run waits for the merge; 10m when absent."`
+	Arm     strictyaml.Flag   `yaml:"arm" doc:"Whether GitHub may be told to merge by itself, by auto-merge or merge queue; true when absent."`
+	Windows []windowBlock     `yaml:"windows" doc:"When pull requests may be merged; at any time when absent."`
+	Freeze  []freezeBlock     `yaml:"freeze" doc:"Days on which nothing is merged."`
+	Max     strictyaml.Number `yaml:"max" doc:"How many values one pull request may change: with more it gets the label pawl/review and people decide, as over the first one of a profile; any number when absent."`
+	Require *requireBlock     `yaml:"require" doc:"The checks that must be green; none merges without any; the branch protection's when absent."`
+}
+
+type windowBlock struct {
+	Days strictyaml.Text `yaml:"days" doc:"The days on which it begins, as mon-fri or sat,sun; all when absent."`
+	From strictyaml.Text `yaml:"from" required:"true" doc:"When it begins, as 08:00."`
+	To   strictyaml.Text `yaml:"to" required:"true" doc:"When it ends, as 16:00 or 24:00; on the next day when that is before from."`
+	Zone strictyaml.Text `yaml:"zone" doc:"The time zone, as Europe/Berlin; UTC when absent."`
+}
+
+type freezeBlock struct {
+	From   strictyaml.Text `yaml:"from" required:"true" doc:"The first day, as 2026-12-20."`
+	To     strictyaml.Text `yaml:"to" required:"true" doc:"The last day."`
+	Reason strictyaml.Text `yaml:"reason" doc:"Why, for people."`
+	Zone   strictyaml.Text `yaml:"zone" doc:"The time zone of the days; UTC when absent."`
 }
 
 // DecodeYAML reads either form.

@@ -32,6 +32,9 @@ type Lever struct {
 	// Base is the tip of the base branch when it was pulled: a rollback goes back from there.
 	Base   string `json:"base,omitempty"`
 	Reason string `json:"reason"`
+	// Urgent lets what it asks for pass the windows of the configuration, BreakGlass, which says why, freezes as well.
+	Urgent     bool   `json:"urgent,omitempty"`
+	BreakGlass string `json:"breakGlass,omitempty"`
 	// By is who said so, by the forge's word, and At when; Until is its end, zero for none.
 	By    string    `json:"by,omitempty"`
 	At    time.Time `json:"at"`
@@ -54,6 +57,9 @@ func (l Lever) Why() string {
 	}
 	if !l.Until.IsZero() {
 		more = append(more, "until "+l.Until.UTC().Format("2006-01-02 15:04 UTC"))
+	}
+	if l.BreakGlass != "" {
+		more = append(more, "break glass: "+l.BreakGlass)
 	}
 	if len(more) == 0 {
 		return l.Reason

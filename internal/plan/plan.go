@@ -50,6 +50,8 @@ type Planner struct {
 	Now time.Time
 	// Ledger is what earlier runs wrote and what people rejected; the zero value objects to nothing.
 	Ledger ledger.Ledger
+	// BrakesOnly holds every value that no brake moves: nothing else may be merged now.
+	BrakesOnly bool
 	// Past is asked where a quarantined or rolled back value may go back to; nil knows of no past.
 	Past Historian
 	// Announced is a tag that an event says was published.

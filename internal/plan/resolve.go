@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/pawl-cd/pawl/internal/ledger"
@@ -79,7 +80,15 @@ func (p Planner) decideJob(ctx context.Context, s *snapshot, j *job) {
 			j.failure = fail(policy.SourceFailed, err)
 			return
 		}
+		if p.BrakesOnly && v.updated() && !v.braking() && !slices.ContainsFunc(v.beside, (*value).braking) {
+			v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.HeldByPolicy, Detail: "only what a brake asks for is merged now; " + v.decision.Value + " waits"}
+		}
 	}
+}
+
+// braking reports that a brake moves the value.
+func (v *value) braking() bool {
+	return v.updated() && (v.decision.Reason == policy.Quarantined || v.decision.Reason == policy.RolledBack)
 }
 
 // snapshot is what one source said in this run.

@@ -14,6 +14,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
+	"github.com/pawl-cd/pawl/internal/policy"
 )
 
 // trusted is how long what people said is taken as it was read: a merge at once asks nobody again, one that waits does.
@@ -116,4 +117,18 @@ func (h *history) revision(ctx context.Context, c forge.Commit, told change.Trai
 		one.Replaced = told.Updates
 	}
 	return one, nil
+}
+
+// urgent reports that merges are closed, and that a brake moves a value that may pass all the same.
+func (r Runner) urgent(p plan.Plan) bool {
+	code, _, _ := r.Calendar.Closed(r.now())
+	if code == "" || !slices.ContainsFunc(p.Changes, func(u change.Update) bool {
+		return u.Reason == string(policy.Quarantined) || u.Reason == string(policy.RolledBack)
+	}) {
+		return false
+	}
+	levers := slices.Concat(r.Ledger.LeversOf(ledger.Quarantine, r.now()), r.Ledger.LeversOf(ledger.Rollback, r.now()))
+	return slices.ContainsFunc(levers, func(l ledger.Lever) bool {
+		return l.BreakGlass != "" || l.Urgent && code == change.OutsideWindow
+	})
 }

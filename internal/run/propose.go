@@ -26,6 +26,10 @@ func (r Runner) set(profile forge.Profile, plan plan.Plan) change.Set {
 	for _, o := range plan.Outcomes {
 		note := change.Note{Manifest: o.Manifest, Reason: string(o.Reason), Detail: o.Detail, Hint: o.Hint}
 		switch o.Outcome {
+		case policy.Update:
+			if o.Reason == policy.Quarantined || o.Reason == policy.RolledBack {
+				s.Brakes = append(s.Brakes, note)
+			}
 		case policy.Held:
 			s.Held = append(s.Held, note)
 		case policy.Failed:
@@ -75,7 +79,7 @@ func (r Runner) text(set change.Set) (forge.PullText, error) {
 			text.Branch = open.Branch
 		}
 	}
-	if r.Review {
+	if r.Review || r.Max > 0 && (r.fresh || len(set.Updates) > r.Max) {
 		text.Labels = []string{change.ReviewLabel}
 	}
 	return text, nil
@@ -162,7 +166,7 @@ func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set
 			return forge.Answer{}, err
 		}
 		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent}
-		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm, BrakesMoved: moved}
+		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm || r.Calendar.Set(), BrakesMoved: moved, Calendar: r.Calendar, Now: r.now(), Max: r.Max}
 		return forge.Answer{Now: change.Authorize(set, s.Pull, checks, view, rules), Later: change.MayArm(set, s.Pull, checks, view, rules)}, nil
 	}})
 	if early := r.early(ctx, before); err != nil || early != nil {

@@ -292,7 +292,9 @@ func (r *Runner) disarmOne(ctx context.Context, number int, report *Report) erro
 func (r *Runner) mergesNothing() bool { return r.Freeze != "" || r.NoMerge || r.forgotten != nil }
 
 // armsNothing reports that nothing is to be left to the forge.
-func (r *Runner) armsNothing() bool { return r.NoArm || r.Require.Mode == change.MergeOff }
+func (r *Runner) armsNothing() bool {
+	return r.NoArm || r.Calendar.Set() || r.Require.Mode == change.MergeOff
+}
 
 // Revised reports that the pull request says for itself that it was changed, at a time that can be true: people may have
 // changed what it says, and no two clocks agree.

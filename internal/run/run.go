@@ -69,6 +69,9 @@ type Runner struct {
 	Review, NoMerge bool
 	// NoArm keeps the forge from merging by itself.
 	NoArm bool
+	// Calendar says when merges are possible, Max how many values one pull request may change.
+	Calendar change.Calendar
+	Max      int
 	// Method is how to merge: squash, merge or rebase; MergeWait is how long checks, auto-merge and queue are waited for.
 	Method    string
 	MergeWait time.Duration
@@ -135,6 +138,12 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	if report.Plan, err = r.Plan(ctx, manifests); err != nil {
 		return false, err
 	}
+	if r.urgent(report.Plan) {
+		r.BrakesOnly, r.Calendar, r.NoArm = true, change.Calendar{}, true
+		if report.Plan, err = r.Plan(ctx, manifests); err != nil {
+			return false, err
+		}
+	}
 	meter.done("plan")
 	report.Pull, report.Merge = nil, nil // those of a round that came to nothing
 	set := r.set(profile, report.Plan)
@@ -154,6 +163,11 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 		return false, err
 	}
 	confirmed := r.confirmed(report.Plan, manifests, begun)
+	if closed, waits := change.Closed(r.Calendar, r.now()); waits && pull.Number != 0 && !r.NoMerge {
+		report.Merge = &forge.Merge{Outcome: forge.Pending, Decision: closed, Detail: closed.Detail, Hint: closed.Hint}
+		defer meter.done("record")
+		return false, r.conclude(ctx, nil, r.then(r.keeps(pull, set), r.news(confirmed)), report)
+	}
 	if pull.Number == 0 || r.NoMerge {
 		defer meter.done("record")
 		return false, r.conclude(ctx, nil, r.then(r.keeps(pull, set), r.news(confirmed)), report)
