@@ -82,7 +82,7 @@ func (c *checker) calendar(m mergeMap) change.Calendar {
 			c.errorf(w.Days, "", "%v", err)
 		}
 		window := change.Window{Days: days, From: c.minutes(w.From), To: c.minutes(w.To), Zone: c.zone(w.Zone)}
-		if window.From == window.To && w.From.Set() && w.To.Set() {
+		if w.From.Set() && w.From.Value == w.To.Value {
 			c.errorf(w.To, "for the whole day write from: 00:00 and to: 24:00", "a window that ends when it begins")
 		}
 		all.Windows = append(all.Windows, window)

@@ -185,6 +185,7 @@ func TestProblems(t *testing.T) {
 		"repository":           "forge: {repository: a/b/c}\n",
 		"merge":                "merge: never\n",
 		"merge words":          "merge: {method: fast, wait: 10, require: all}\n",
+		"calendar":             "merge:\n  max: 0\n  windows:\n    - {days: monday, from: 8, to: 25:00, zone: Berlin}\n    - {from: 08:00, to: 08:00}\n    - {days: mon}\n  freeze:\n    - {from: 2026-12-20, to: 2026-12-01}\n    - {from: christmas, to: 2027-01-02, zone: Local}\n",
 		"wait":                 "merge: {wait: -5m}\ndeploy: {wait: soon}\n",
 		"ledger":               "ledger: pawl-ledger\n",
 		"branch is base":       "forge: {base: main, branch: main}\n",

@@ -185,6 +185,7 @@ func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests [
 	}
 	r.pulls, r.fresh, r.planned = pulls, known.Empty(), r.Clock()
 	r.pause(known, report)
+	r.Now = r.now()
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
 		r.forgotten, err = Forgotten(inner, r.Forge, profile.BaseSHA, known, pulls, r.Clock())
