@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -17,6 +16,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
@@ -447,23 +447,9 @@ func endOf(text string, now time.Time) (time.Time, error) {
 		}
 		return day, nil
 	}
-	in, err := span(text)
+	in, err := policy.ParseAge(text)
 	if err != nil || in <= 0 {
 		return time.Time{}, fmt.Errorf("--until: want a day as 2026-12-31, or a time from now as 90m, 12h or 3d, have %q", text)
 	}
 	return now.Add(in).Truncate(time.Second), nil
-}
-
-// span reads a duration that may be in days or weeks.
-func span(text string) (time.Duration, error) {
-	for unit, length := range map[string]time.Duration{"d": 24 * time.Hour, "w": 7 * 24 * time.Hour} {
-		if number, ok := strings.CutSuffix(text, unit); ok {
-			n, err := strconv.Atoi(number)
-			if err != nil || n < 0 || n > 10_000 {
-				return 0, fmt.Errorf("want a number before %s", unit)
-			}
-			return time.Duration(n) * length, nil
-		}
-	}
-	return time.ParseDuration(text)
 }

@@ -53,11 +53,13 @@ type Registry struct {
 	tags   map[string][]string
 	tokens map[string][]string
 	given  int
+	// again counts how often a tag, as repository:tag, was pushed once more.
+	again map[string]int
 }
 
 // NewRegistry returns a registry.
 func NewRegistry(o RegistryOptions) *Registry {
-	r := &Registry{options: o, mux: http.NewServeMux(), tags: map[string][]string{}, tokens: map[string][]string{}}
+	r := &Registry{options: o, mux: http.NewServeMux(), tags: map[string][]string{}, tokens: map[string][]string{}, again: map[string]int{}}
 	for repository, tags := range o.Tags {
 		r.SetTags(repository, tags...)
 	}
@@ -76,9 +78,29 @@ func (r *Registry) SetTags(repository string, tags ...string) {
 	r.tags[repository] = slices.Clone(tags)
 }
 
+// Retag pushes another image to a tag, which gets another digest.
+func (r *Registry) Retag(repository, tag string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.again[repository+":"+tag]++
+}
+
+// content is the manifest of a tag as it is now.
+func (r *Registry) content(repository, tag string) []byte {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	body := manifest(repository, tag)
+	for range r.again[repository+":"+tag] {
+		body = append(body, '\n') // other bytes, the same JSON
+	}
+	return body
+}
+
 // Digest returns the digest of a tag as this registry tells it.
-func Digest(repository, tag string) string {
-	sum := sha256.Sum256(manifest(repository, tag))
+func Digest(repository, tag string) string { return digestOf(manifest(repository, tag)) }
+
+func digestOf(content []byte) string {
+	sum := sha256.Sum256(content)
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
@@ -126,11 +148,11 @@ func (r *Registry) manifest(w http.ResponseWriter, req *http.Request, repository
 		r.refuse(w, http.StatusNotFound, manifestUnknown(tag))
 		return
 	}
-	body := manifest(repository, tag)
+	body := r.content(repository, tag)
 	w.Header().Set("Content-Type", "application/vnd.oci.image.index.v1+json")
 	if !r.options.NoDigest {
-		w.Header().Set("Docker-Content-Digest", Digest(repository, tag))
-		w.Header().Set("Etag", `"`+Digest(repository, tag)+`"`)
+		w.Header().Set("Docker-Content-Digest", digestOf(body))
+		w.Header().Set("Etag", `"`+digestOf(body)+`"`)
 	}
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	_, _ = w.Write(body)

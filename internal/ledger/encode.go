@@ -23,6 +23,7 @@ const (
 	cursorsFile = "cursors.json"
 	pullsFile   = "pulls.json"
 	leversFile  = "levers.json"
+	seenFile    = "seen.json"
 	// acceptedFile holds when a person let a lost ledger begin anew.
 	acceptedFile = "accepted.json"
 	// pendingFile holds the events of runs that receivers have not got, as JSON Lines.
@@ -36,7 +37,7 @@ func IsLedger(paths []string) bool {
 
 // IsFile reports whether a path is that of a file of a ledger.
 func IsFile(path string) bool {
-	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, leversFile, acceptedFile, pendingFile}, path)
+	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, leversFile, seenFile, acceptedFile, pendingFile}, path)
 }
 
 // rest is what this version does not know: whole files, and fields beside a file's list.
@@ -64,6 +65,7 @@ func Decode(s Snapshot) (Ledger, error) {
 		func() error { return readFile(&l, cursorsFile, &l.Cursors, compareCursors) },
 		func() error { return readFile(&l, pullsFile, &l.Pulls, comparePulls) },
 		func() error { return readFile(&l, leversFile, &l.Levers, compareLevers) },
+		func() error { return readFile(&l, seenFile, &l.Seen, compareSightings) },
 		func() error { return readFile(&l, acceptedFile, &l.Accepted, compareAcceptances) },
 		func() error { return readPending(&l) },
 	} {
@@ -88,6 +90,7 @@ func (l Ledger) Encode() (Snapshot, error) {
 		func() error { return writeFile(l, s, cursorsFile, l.Cursors, compareCursors) },
 		func() error { return writeFile(l, s, pullsFile, l.Pulls, comparePulls) },
 		func() error { return writeFile(l, s, leversFile, l.Levers, compareLevers) },
+		func() error { return writeFile(l, s, seenFile, l.Seen, compareSightings) },
 		func() error { return writeFile(l, s, acceptedFile, l.Accepted, compareAcceptances) },
 		func() error { return writePending(l, s) },
 	} {
@@ -159,7 +162,7 @@ func writeFile[T any](l Ledger, s Snapshot, path string, list []T, compare func(
 
 // schema is the version of the files: the later one as soon as people said something that older versions must not overlook.
 func (l Ledger) schema() string {
-	if l.braked || len(l.Levers) > 0 {
+	if l.braked || len(l.Levers)+len(l.Seen) > 0 {
 		return BrakeSchema
 	}
 	return Schema

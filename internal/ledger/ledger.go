@@ -29,6 +29,8 @@ type Ledger struct {
 	Accepted []Acceptance
 	// Levers are what people said by command: quarantines, rollbacks, holds, a pause.
 	Levers []Lever
+	// Seen are first sightings of versions that have to have an age.
+	Seen []Sighting
 	// Pending are the events of runs that receivers have not got, the oldest first.
 	Pending []Pending
 	// braked says that the ledger held a lever once, so that its format stays the later one.

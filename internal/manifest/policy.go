@@ -46,6 +46,13 @@ func TranslatePolicy(file string, b *PolicyBlock, defaults policy.Policy) (polic
 	if b.Loose.Set() {
 		p.Loose = b.Loose.Value
 	}
+	if b.Age.Set() {
+		age, err := policy.ParseAge(b.Age.Value)
+		if err != nil {
+			t.errorf(b.Age, "write e.g. 12h, 3d or 2w", "age: %v", err)
+		}
+		p.Age = max(p.Age, age)
+	}
 	if b.Hold != nil {
 		p.Hold = t.hold(b.Hold)
 	}

@@ -50,19 +50,19 @@ func (p Planner) quarantines(of source.Query) []quarantined {
 	return all
 }
 
-// barred says of a source's tags why they must not be written; nil when none is quarantined.
-func (p Planner) barred(s *snapshot) func(tag string) string {
+// barred says of a source's tags why they must not be written; nil when none is quarantined or known as too young.
+func (p Planner) barred(s *snapshot, j *job) func(tag string) (policy.Reason, string) {
 	all := p.quarantines(s.query)
-	if len(all) == 0 {
+	if len(all) == 0 && len(j.young) == 0 {
 		return nil
 	}
-	return func(tag string) string {
+	return func(tag string) (policy.Reason, string) {
 		for _, q := range all {
 			if q.covers(s.query, tag, s.digests[tag]) {
-				return q.why()
+				return policy.Quarantined, q.why()
 			}
 		}
-		return ""
+		return policy.TooYoung, j.young[tag]
 	}
 }
 
@@ -173,9 +173,9 @@ func (p Planner) leave(ctx context.Context, s *snapshot, j *job, v *value, q qua
 	request := p.request(s, j, v)
 	request.Policy.Hold = nil
 	now, others := j.tagOf(s, v.scalar.Value), request.Barred
-	request.Barred = func(tag string) string {
+	request.Barred = func(tag string) (policy.Reason, string) {
 		if tag == now {
-			return q.why() // by its digest, which the tag need not have any more
+			return policy.Quarantined, q.why() // by its digest, which the tag need not have any more
 		}
 		return others(tag)
 	}

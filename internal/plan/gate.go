@@ -15,7 +15,7 @@ type gate interface {
 }
 
 // gates are asked in this order, as long as each passes.
-var gates = []gate{existence{}, quarantine{}, conditions{}}
+var gates = []gate{existence{}, quarantine{}, age{}, conditions{}}
 
 // verdict is a gate's answer. The zero verdict passes.
 type verdict struct {

@@ -25,6 +25,9 @@ type job struct {
 	// missing are the listed tags of which transformers make one that does not exist; unmade is the first of them.
 	missing map[string]bool
 	unmade  unmade
+	// young are the versions that are too young, and why; youngest says it of the newest.
+	young    map[string]string
+	youngest string
 	// chosen are the decisions so far by the text in the file, as long as no tag turned out to be missing.
 	chosen map[string]policy.Decision
 	// failure ends the job; the other jobs go on.

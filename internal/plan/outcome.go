@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/policy"
 )
@@ -22,6 +23,9 @@ type Plan struct {
 	// Requests counts the requests made by logical host; Remaining is the quota left where the host says so.
 	Requests  map[string]int `json:"requests"`
 	Remaining map[string]int `json:"remaining,omitempty"`
+	// Seen are the versions that had to have an age, with their first sightings; Asked the sources that say so.
+	Seen  []ledger.Sighting `json:"-"`
+	Asked []string          `json:"-"`
 	// Files are the bytes behind Changes, in the order of their paths; Confirmed are the values that are right already.
 	Files     []change.File   `json:"-"`
 	Confirmed []change.Update `json:"-"`

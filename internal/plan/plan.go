@@ -50,6 +50,8 @@ type Planner struct {
 	Now time.Time
 	// Ledger is what earlier runs wrote and what people rejected; the zero value objects to nothing.
 	Ledger ledger.Ledger
+	// Sightings has policy.age count from the ledger's first sightings; without it nothing has an age, and nothing waits.
+	Sightings bool
 	// BrakesOnly holds every value that no brake moves: nothing else may be merged now.
 	BrakesOnly bool
 	// Past is asked where a quarantined or rolled back value may go back to; nil knows of no past.
@@ -58,12 +60,17 @@ type Planner struct {
 	Announced Announcement
 	// inquiry holds what conditions asked in this plan.
 	inquiry *inquiry
+	// sightings are what this plan saw, nil where nothing has an age.
+	sightings *sightings
 }
 
 // Plan resolves every manifest and returns what would change and why. It writes nothing. The error is the context's;
 // everything else that goes wrong is an outcome of the plan.
 func (p Planner) Plan(ctx context.Context, manifests []manifest.Manifest) (Plan, error) {
 	p.inquiry = newInquiry()
+	if p.Sightings {
+		p.sightings = &sightings{}
+	}
 	jobs := p.open(manifests)
 	done := interruptibly(ctx, func() { p.resolve(ctx, jobs) })
 	if err := ctx.Err(); err != nil || !done {
@@ -71,7 +78,9 @@ func (p Planner) Plan(ctx context.Context, manifests []manifest.Manifest) (Plan,
 	}
 	refuseConflicts(jobs)
 	files := rewrite(jobs)
-	return assemble(manifests, jobs, files), nil
+	plan := assemble(manifests, jobs, files)
+	plan.Seen, plan.Asked = p.sightings.all(jobs)
+	return plan, nil
 }
 
 // Apply writes the plan's files and returns the paths that were written, in order. A file that changed since it was

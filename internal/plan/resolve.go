@@ -170,7 +170,7 @@ func (p Planner) request(s *snapshot, j *job, v *value) policy.Request {
 	}
 	return s.withAnnounced(policy.Request{
 		Listing: listing, Current: v.scalar.Value, Transform: j.transform(), Filter: j.source.Filter,
-		Policy: p.held(j), Missing: j.absent(s), Barred: p.barred(s), Now: p.Now,
+		Policy: p.held(j), Missing: j.absent(s), Barred: p.barred(s, j), Now: p.Now,
 	})
 }
 

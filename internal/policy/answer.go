@@ -45,7 +45,7 @@ func (r *Request) stay(d Decision, t tally) Decision {
 	d.Outcome, d.Reason, d.Detail = Current, AlreadyNewest, r.newest(t)
 	switch {
 	case r.above(t.barred, t.best):
-		return held(Quarantined, fmt.Sprintf("%s is %s; %s stays", t.barred.tag, r.barred(t.barred.tag), r.Current), "")
+		return r.heldByBar(t.barred.tag, "; "+r.Current+" stays")
 	case r.above(t.missing, t.best):
 		return r.notPublished(t)
 	case r.above(t.excluded, t.best):
@@ -137,7 +137,7 @@ func (r *Request) nothing(t tally) Decision {
 	d := Decision{Outcome: None, Reason: NoMatch, Detail: fmt.Sprintf("none of %d listed satisfies %s", len(r.Listing), r.rule())}
 	switch {
 	case t.barred.tag != "":
-		return held(Quarantined, fmt.Sprintf("%s is %s, and nothing else satisfies %s", t.barred.tag, r.barred(t.barred.tag), r.rule()), "")
+		return r.heldByBar(t.barred.tag, ", and nothing else satisfies "+r.rule())
 	case t.missing.tag != "":
 		return held(NotPublished, fmt.Sprintf("%s cannot be pulled yet, and nothing else satisfies %s", t.missing.tag, r.rule()), publishHint)
 	case t.excluded.tag != "":

@@ -18,8 +18,9 @@ type Request struct {
 	Policy    Policy
 	// Missing are listed tags that turned out not to exist.
 	Missing map[string]bool
-	// Barred says why a tag must not be written, empty for one that may; nil bars none.
-	Barred func(tag string) string
+	// Barred says why a tag must not be written, with the reason of a value that stays because of it; empty for one that may.
+	// Nil bars none.
+	Barred func(tag string) (reason Reason, why string)
 	// Now decides whether a hold has ended.
 	Now time.Time
 

@@ -11,8 +11,8 @@ func (r *Request) held(h Hold) Decision {
 	if tag == "" {
 		return held(NotListed, fmt.Sprintf("to be held at %s, which is not listed%s", h.Version, h.why()), "correct policy.hold.version, or wait for its publication")
 	}
-	if why := r.barred(tag); why != "" {
-		return held(Quarantined, fmt.Sprintf("to be held at %s, which is %s", tag, why), "hold another version")
+	if reason, why := r.bar(tag); why != "" {
+		return held(reason, fmt.Sprintf("to be held at %s, which is %s", tag, why), "hold another version")
 	}
 	if r.Missing[tag] {
 		return held(NotPublished, fmt.Sprintf("to be held at %s, which cannot be pulled yet%s", tag, h.why()), publishHint)

@@ -124,10 +124,21 @@ func (r *Request) inChannel(c candidate) bool {
 
 // barred says why a tag must not be written, empty for one that may.
 func (r *Request) barred(tag string) string {
+	_, why := r.bar(tag)
+	return why
+}
+
+func (r *Request) bar(tag string) (Reason, string) {
 	if r.Barred == nil {
-		return ""
+		return "", ""
 	}
 	return r.Barred(tag)
+}
+
+// heldByBar is the answer for a value that stays because of what a tag is; rest goes on.
+func (r *Request) heldByBar(tag, rest string) Decision {
+	reason, why := r.bar(tag)
+	return held(reason, tag+" is "+why+rest, "")
 }
 
 // exclusion returns what excludes the candidate, or nil.

@@ -40,6 +40,7 @@ const (
 	TargetEncrypted Reason = "target-encrypted"
 	Quarantined     Reason = "quarantined"
 	RolledBack      Reason = "rolled-back"
+	TooYoung        Reason = "too-young"
 )
 
 // Reasons lists every reason code, in the order of the contract.
@@ -47,6 +48,6 @@ func Reasons() []Reason {
 	return []Reason{
 		NewestMatch, AlreadyNewest, PinnedDown, HeldByPolicy, HoldExpired, NotListed, LowerOnly, Excluded, NotPublished,
 		PeopleEdit, Vetoed, NoMatch, EmptyListing, SourceFailed, ManifestInvalid, TargetInvalid, EmptyValue,
-		DigestMoved, DigestBeside, TargetMismatch, TargetEncrypted, Quarantined, RolledBack,
+		DigestMoved, DigestBeside, TargetMismatch, TargetEncrypted, Quarantined, RolledBack, TooYoung,
 	}
 }

@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,6 +23,8 @@ type Policy struct {
 	Hold *Hold
 	// Digest says what happens to a pinned value when its tag gets another digest.
 	Digest DigestRule
+	// Age is how long a version must have been known before it is taken; 0 takes it at once.
+	Age time.Duration
 	// Loose also takes tags without three numeric parts as versions.
 	Loose bool
 }
@@ -116,4 +119,33 @@ func (e Exclusion) covers(tag string, v version, isVersion bool) bool {
 func inChannel(pre, label string) bool {
 	rest, ok := strings.CutPrefix(pre, label)
 	return ok && counted(rest)
+}
+
+// maxAge bounds an age.
+const maxAge = 366 * 24 * time.Hour
+
+// ParseAge reads a time such as 90m, 12h, 3d or 2w, of at most a year.
+func ParseAge(text string) (time.Duration, error) {
+	var age time.Duration
+	number := strings.TrimRight(text, "mhdw")
+	n, err := strconv.Atoi(number)
+	switch unit := text[len(number):]; {
+	case err != nil || n < 0 || n > 1_000_000:
+		return 0, fmt.Errorf("want a number and m, h, d or w, have %q", text)
+	case unit == "m":
+		age = time.Duration(n) * time.Minute
+	case unit == "h":
+		age = time.Duration(n) * time.Hour
+	case unit == "d":
+		age = time.Duration(n) * 24 * time.Hour
+	case unit == "w":
+		age = time.Duration(n) * 7 * 24 * time.Hour
+	case text == "0":
+	default:
+		return 0, fmt.Errorf("want a number and m, h, d or w, have %q", text)
+	}
+	if age > maxAge {
+		return 0, fmt.Errorf("%s is longer than a year", text)
+	}
+	return age, nil
 }

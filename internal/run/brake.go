@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -131,4 +132,14 @@ func (r Runner) urgent(p plan.Plan) bool {
 	return slices.ContainsFunc(levers, func(l ledger.Lever) bool {
 		return l.BreakGlass != "" || l.Urgent && code == change.OutsideWindow
 	})
+}
+
+// sights records what the plan saw first; nil when the ledger says so already.
+func (r Runner) sights(p plan.Plan) ledger.Transition {
+	at := r.now()
+	next := func(l ledger.Ledger) ledger.Ledger { return l.Sight(p.Asked, p.Seen, at) }
+	if len(p.Seen)+len(r.Ledger.Seen) == 0 || reflect.DeepEqual(r.Ledger.Seen, next(r.Ledger).Seen) {
+		return nil
+	}
+	return next
 }

@@ -207,7 +207,7 @@ func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests [
 	if err := r.learned(ctx, known, manifests, report); err != nil {
 		return err
 	}
-	r.Past = newHistory(r.Forge, profile.BaseSHA, r.Ledger)
+	r.Sightings, r.Past = true, newHistory(r.Forge, profile.BaseSHA, r.Ledger)
 	if len(differ) > 0 {
 		return &StaleError{Base: profile.Base, Paths: differ}
 	}
@@ -283,6 +283,7 @@ func (r Runner) news(confirmed []ledger.Value) ledger.Transition {
 // conclude records what was learned and brings what was merged to the projects: by this run, by earlier ones that did not
 // get that far, and by the forge or a person meanwhile.
 func (r Runner) conclude(ctx context.Context, merged *forge.Commit, learned ledger.Transition, report *Report) (err error) {
+	learned = r.then(learned, r.sights(report.Plan))
 	if learned != nil {
 		learned = r.then(r.late, learned)
 	}
