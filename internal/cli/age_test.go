@@ -148,21 +148,25 @@ func TestAgeIsAFloor(t *testing.T) {
 func TestSightingsMeet(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	see := func(tag string, when time.Time) ([]string, []ledger.Sighting, time.Time) {
-		return []string{"docker.io/org/a"}, []ledger.Sighting{{Source: "docker.io/org/a", Tag: tag, At: when}}, when
+	see := func(tag string, when time.Time) []ledger.Sighting {
+		return []ledger.Sighting{{Source: "docker.io/org/a", Tag: tag, At: when}}
 	}
-	one := ledger.Ledger{}.Sight(see("v1", at)).Sight(see("v1", at.Add(time.Minute)))
-	other := ledger.Ledger{}.Sight(see("v1", at.Add(time.Minute))).Sight(see("v1", at))
+	none := func(_, _ string) bool { return false }
+	one := ledger.Ledger{}.Sight(see("v1", at), none).Sight(see("v1", at.Add(time.Minute)), none)
+	other := ledger.Ledger{}.Sight(see("v1", at.Add(time.Minute)), none).Sight(see("v1", at), none)
 	for _, l := range []ledger.Ledger{one, other} {
 		if s, ok := l.Sighted("docker.io/org/a", "v1", ""); !ok || !s.At.Equal(at) {
 			t.Errorf("it counts from %s", s.At)
 		}
 	}
+	if l := one.Sight(nil, func(_, tag string) bool { return tag == "v1" }); len(l.Seen) != 0 {
+		t.Errorf("what the value has passed is kept: %+v", l.Seen)
+	}
 	l := ledger.Ledger{}
 	for i := range 1000 {
-		l = l.Sight(see(strings.Repeat("x", i+1), at.Add(time.Duration(i)*time.Hour)))
+		l = l.Sight(see(strings.Repeat("x", i+1), at.Add(time.Duration(i)*time.Hour)), none)
 	}
-	if len(l.Seen) > 2 {
+	if len(l.Seen) != 12 || len(l.Seen[11].Tag) != 1000 {
 		t.Errorf("%d sightings are kept", len(l.Seen))
 	}
 }

@@ -32,7 +32,8 @@ func newDemo(g *globals) *cobra.Command {
 		Short: "Show the whole job on this machine, on parts that live inside pawl",
 		Long: `Demo runs the real commands against a registry, a Helm repository, GitHub with a git repository, GitLab and an
 event receiver that live inside pawl and listen on 127.0.0.1 only: a build publishes a tag and says so, pawl
-merges it and starts the pipelines, does nothing when nothing is new, and goes on when a source is broken.
+merges it and starts the pipelines, does nothing when nothing is new, goes on when a source is broken, and goes
+back when somebody quarantines the version.
 It uses no file, token or credentials of yours, and waits for nothing: its clock jumps. What it
 made stays in a folder, which it names.`,
 		Example: `  pawl demo
@@ -143,7 +144,17 @@ func (d *demonstration) story(ctx context.Context) error {
 	}
 	d.Remove(lostImage)
 	d.tell.heading("4. The registry loses %s, and nobody announces the chart %s %s: one fails, the rest goes on", lostImage, demoChart, version)
-	return d.workflow(ctx, demoRun{name: "failure", file: "4-failure", exit: Partial, merges: true})
+	if err := d.workflow(ctx, demoRun{name: "failure", file: "4-failure", exit: Partial, merges: true}); err != nil {
+		return err
+	}
+
+	d.tell.heading("5. %s:%s is broken in production: one command bars it", demoImage, tag)
+	if err := d.quarantine(ctx, tag); err != nil {
+		return err
+	}
+
+	d.tell.heading("6. The next run goes back to what was merged before, and starts the pipelines")
+	return d.workflow(ctx, demoRun{name: "rollback", file: "6-rollback", exit: Partial, merges: true})
 }
 
 func (d *demonstration) introduce() {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/demo"
@@ -62,6 +64,22 @@ func (d *demonstration) dispatch(ctx context.Context, tag string) error {
 	}
 	d.tell.text(out + errs)
 	d.tell.line("GitHub starts %s on %s: image=%s upstream=%s", started.Workflow, started.Ref, started.Inputs["image"], started.Inputs["upstream"])
+	d.done(step, before)
+	return nil
+}
+
+// quarantine is what somebody on call does.
+func (d *demonstration) quarantine(ctx context.Context, tag string) error {
+	env, err := d.Start(len(d.report.Steps), "5-quarantine", nil)
+	if err != nil {
+		return err
+	}
+	step, before := d.step("quarantine", "", "quarantine", demoImage+":"+tag, "--reason", "broken in production", "--root", filepath.Join(d.dir, "checkout")), d.Counts()
+	out, errs, err := d.pawl(ctx, &step, OK, env)
+	if err != nil {
+		return err
+	}
+	d.tell.text(out + errs)
 	d.done(step, before)
 	return nil
 }
@@ -158,7 +176,13 @@ func (s *demoStep) sum(report run.Report) {
 
 // step begins one, whose output goes to a file of the folder when one is named.
 func (d *demonstration) step(name, output string, args ...string) demoStep {
-	line := "$ pawl " + strings.ReplaceAll(strings.Join(args, " "), d.dir, "DIR")
+	shown := slices.Clone(args)
+	for i, arg := range shown {
+		if strings.Contains(arg, " ") && !strings.HasPrefix(arg, d.dir) {
+			shown[i] = strconv.Quote(arg)
+		}
+	}
+	line := "$ pawl " + strings.ReplaceAll(strings.Join(shown, " "), d.dir, "DIR")
 	if output != "" {
 		line += " > " + filepath.Join("DIR", output)
 	}

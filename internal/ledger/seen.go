@@ -29,26 +29,34 @@ func (l Ledger) Sighted(source, tag, digest string) (Sighting, bool) {
 	return l.Seen[at], true
 }
 
-// Sight records what a plan saw at sources. Of two sightings of one version the earlier stays; what the plan did not look at any
-// more at these sources is forgotten: values have passed it, or its tag has moved. Sightings of the last hour stay, for
-// another run may have made them.
-func (l Ledger) Sight(sources []string, seen []Sighting, now time.Time) Ledger {
-	old := slices.DeleteFunc(slices.Clone(l.Seen), func(s Sighting) bool {
-		wanted := slices.ContainsFunc(seen, func(n Sighting) bool { return compareSightings(n, s) == 0 })
-		return slices.Contains(sources, s.Source) && !wanted && now.Sub(s.At) >= time.Hour
-	})
+// maxSeen bounds how many versions of one source are remembered.
+const maxSeen = 12
+
+// Sight records what a plan saw. Of two sightings of one version the earlier stays. Forgotten is what the values have passed, a tag
+// with another digest than the one that was seen now, and of one source what was seen first of more than twelve.
+func (l Ledger) Sight(seen []Sighting, passed func(source, tag string) bool) Ledger {
 	seen = slices.Clone(seen)
 	for i := range seen {
 		seen[i].At = seen[i].At.UTC()
 	}
-	l.Seen = put(old, seen, compareSightings, func(old, n Sighting) Sighting {
+	old := slices.DeleteFunc(slices.Clone(l.Seen), func(s Sighting) bool {
+		moved := func(n Sighting) bool { return n.Source == s.Source && n.Tag == s.Tag && n.Digest != s.Digest }
+		return passed(s.Source, s.Tag) || slices.ContainsFunc(seen, moved)
+	})
+	all := put(old, seen, compareSightings, func(old, n Sighting) Sighting {
 		if n.At.Before(old.At) {
 			old.At = n.At
 		}
 		return old
 	})
-	if len(l.Seen) == 0 {
-		l.Seen = nil
+	l.Seen = nil
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && all[n].Source == all[0].Source {
+			n++
+		}
+		l.Seen = append(l.Seen, newest(all[:n:n], maxSeen, func(s Sighting) time.Time { return s.At }, func(Sighting) bool { return true })...)
+		all = all[n:]
 	}
 	return l
 }

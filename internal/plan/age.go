@@ -1,10 +1,10 @@
 package plan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +33,10 @@ func (age) judge(_ context.Context, p Planner, s *snapshot, j *job, v *value) (v
 		j.young, j.youngest = map[string]string{}, v.decision.Tag+" is "+why // the newest is asked first
 	}
 	j.young[v.decision.Tag] = why
+	if len(j.young) >= maxYoung && v.decision.Reason == policy.Quarantined && !j.target.Digest {
+		j.noUp, v.digest = true, "" // it has to leave: down, then
+		return verdict{next: true}, nil
+	}
 	if j.target.Digest || v.decision.From == v.decision.Tag || len(j.young) >= maxYoung {
 		return verdict{reason: policy.TooYoung, detail: j.youngest}, nil
 	}
@@ -77,23 +81,48 @@ func (c *sightings) sight(p Planner, source, tag, digest string) ledger.Sighting
 	return s
 }
 
-// all are the sightings in their order, each once, and the sources that were asked for an age.
-func (c *sightings) all(jobs []*job) (seen []ledger.Sighting, sources []string) {
+// all are the sightings in their order, each once.
+func (c *sightings) all() []ledger.Sighting {
 	if c == nil {
-		return nil, nil
+		return nil
 	}
-	seen = c.seen
-	slices.SortFunc(seen, func(a, b ledger.Sighting) int {
-		return strings.Compare(a.Source+"\x00"+a.Tag+"\x00"+a.Digest, b.Source+"\x00"+b.Tag+"\x00"+b.Digest)
-	})
-	seen = slices.CompactFunc(seen, func(a, b ledger.Sighting) bool {
-		return a.Source == b.Source && a.Tag == b.Tag && a.Digest == b.Digest
-	})
+	order := func(a, b ledger.Sighting) int {
+		return cmp.Or(cmp.Compare(a.Source, b.Source), cmp.Compare(a.Tag, b.Tag), cmp.Compare(a.Digest, b.Digest))
+	}
+	slices.SortFunc(c.seen, order)
+	return slices.CompactFunc(c.seen, func(a, b ledger.Sighting) bool { return order(a, b) == 0 })
+}
+
+// passed tells of a version of a source whether every value that follows it is there already or beyond; one of a source that
+// nothing follows any more has been passed too.
+func passed(jobs []*job) func(source, tag string) bool {
+	values := map[string][]string{}
 	for _, j := range jobs {
-		if j.failure == nil {
-			sources = append(sources, j.source.Query.String())
+		name := j.source.Query.String()
+		for _, v := range j.values {
+			if !j.target.Digest {
+				values[name] = append(values[name], j.plain(v.scalar.Value))
+			}
+		}
+		if j.failure != nil || j.target.Digest {
+			values[name] = append(values[name], "") // nothing is known of it: it stays
 		}
 	}
-	slices.Sort(sources)
-	return seen, slices.Compact(sources)
+	return func(source, tag string) bool {
+		for _, value := range values[source] {
+			if value == "" || policy.Compare(value, tag) <= 0 && value != tag {
+				return false
+			}
+		}
+		return true
+	}
+}
+
+// plain is the tag that a value seems to stand for, without a look at the listing.
+func (j *job) plain(text string) string {
+	bare, _ := policy.SplitDigest(text)
+	if all := j.transform().Undo(bare); len(all) > 0 && !j.transform().Identity() {
+		return all[0]
+	}
+	return bare
 }

@@ -189,7 +189,7 @@ func (p Planner) leave(ctx context.Context, s *snapshot, j *job, v *value, q qua
 		}
 		request.Policy.Hold = nil
 	}
-	if d := policy.Decide(request); d.Outcome == policy.Update && d.Reason == policy.NewestMatch && request.Filter.Ordered() {
+	if d := policy.Decide(request); !j.noUp && d.Outcome == policy.Update && d.Reason == policy.NewestMatch && request.Filter.Ordered() {
 		return because(d, policy.Quarantined, away+"; "+d.Tag+" is newer"), nil
 	}
 	past, err := p.past(ctx, j, v, "")

@@ -37,7 +37,11 @@ func (p Planner) admit(ctx context.Context, s *snapshot, j *job, v *value) (agai
 			return said.next, err
 		}
 		if !said.passes() {
-			v.decision = policy.Decision{Outcome: policy.Held, Reason: said.reason, Detail: said.detail, Hint: said.hint}
+			outcome := policy.Held
+			if v.decision.Reason == policy.Quarantined && v.updated() {
+				outcome = policy.Failed // it stays at a version that it has to leave
+			}
+			v.decision = policy.Decision{Outcome: outcome, Reason: said.reason, Detail: said.detail, Hint: said.hint}
 			return false, nil
 		}
 	}

@@ -28,6 +28,8 @@ type job struct {
 	// young are the versions that are too young, and why; youngest says it of the newest.
 	young    map[string]string
 	youngest string
+	// noUp says that nothing above a quarantined version is old enough.
+	noUp bool
 	// chosen are the decisions so far by the text in the file, as long as no tag turned out to be missing.
 	chosen map[string]policy.Decision
 	// failure ends the job; the other jobs go on.

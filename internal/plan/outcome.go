@@ -23,9 +23,10 @@ type Plan struct {
 	// Requests counts the requests made by logical host; Remaining is the quota left where the host says so.
 	Requests  map[string]int `json:"requests"`
 	Remaining map[string]int `json:"remaining,omitempty"`
-	// Seen are the versions that had to have an age, with their first sightings; Asked the sources that say so.
-	Seen  []ledger.Sighting `json:"-"`
-	Asked []string          `json:"-"`
+	// Seen are the versions that had to have an age, with their first sightings; Passed says of a version of a source that its
+	// values are there or beyond.
+	Seen   []ledger.Sighting             `json:"-"`
+	Passed func(source, tag string) bool `json:"-"`
 	// Files are the bytes behind Changes, in the order of their paths; Confirmed are the values that are right already.
 	Files     []change.File   `json:"-"`
 	Confirmed []change.Update `json:"-"`

@@ -79,7 +79,7 @@ func (p Planner) Plan(ctx context.Context, manifests []manifest.Manifest) (Plan,
 	refuseConflicts(jobs)
 	files := rewrite(jobs)
 	plan := assemble(manifests, jobs, files)
-	plan.Seen, plan.Asked = p.sightings.all(jobs)
+	plan.Seen, plan.Passed = p.sightings.all(), passed(jobs)
 	return plan, nil
 }
 

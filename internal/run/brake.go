@@ -136,8 +136,7 @@ func (r Runner) urgent(p plan.Plan) bool {
 
 // sights records what the plan saw first; nil when the ledger says so already.
 func (r Runner) sights(p plan.Plan) ledger.Transition {
-	at := r.now()
-	next := func(l ledger.Ledger) ledger.Ledger { return l.Sight(p.Asked, p.Seen, at) }
+	next := func(l ledger.Ledger) ledger.Ledger { return l.Sight(p.Seen, p.Passed) }
 	if len(p.Seen)+len(r.Ledger.Seen) == 0 || reflect.DeepEqual(r.Ledger.Seen, next(r.Ledger).Seen) {
 		return nil
 	}

@@ -210,7 +210,7 @@ var errNamed = errors.New("want org/app:1.4.2, org/app@sha256:…, chart@1.2.3, 
 // registry; pkg:... is a package URL.
 func ParseNamed(text string) (Artifact, error) {
 	if strings.HasPrefix(text, "pkg:") {
-		return ParseArtifact(text)
+		return packageNamed(text)
 	}
 	if !Visible(text) || text == "" || len(text) > maxPurl {
 		return Artifact{}, errNamed
@@ -242,6 +242,27 @@ func ParseNamed(text string) (Artifact, error) {
 	return imageNamed(name, tag, "")
 }
 
+// packageNamed reads a package URL that names one version: an image is also written as pkg:docker/org/app@1.4.2, and with its tag as
+// version.
+func packageNamed(text string) (Artifact, error) {
+	a, err := ParseArtifact(text)
+	if err != nil {
+		return Artifact{}, err
+	}
+	if a.Type == "oci" || a.Type == "docker" {
+		if a.Version != "" && !strings.HasPrefix(a.Version, "sha256:") {
+			a.Tag, a.Version = a.Version, ""
+		}
+		if a.Type == "docker" {
+			return imageNamed(strings.TrimPrefix(a.Repository+"/"+strings.TrimPrefix(a.Namespace+"/"+a.Name, "/"), "/"), a.Tag, a.Version)
+		}
+		if a.Repository == "" {
+			return Artifact{}, errNamed
+		}
+	}
+	return a.checked()
+}
+
 func imageNamed(name, tag, digest string) (Artifact, error) {
 	q, err := ParseImage(name)
 	if err != nil {
@@ -254,6 +275,9 @@ func imageNamed(name, tag, digest string) (Artifact, error) {
 func (a Artifact) checked() (Artifact, error) {
 	if a.Name == "" || a.Version == "" && a.Tag == "" || a.Type == "github" && a.Namespace == "" {
 		return Artifact{}, errNamed
+	}
+	if again, err := ParseArtifact(a.String()); err != nil || !again.Same(a) {
+		return Artifact{}, errNamed // no package URL says it
 	}
 	return a.normal(), nil
 }
