@@ -95,6 +95,9 @@ func (m *brakeModel) act() {
 		m.say("pause %t", m.paused)
 	default:
 		by := time.Duration(m.random.IntN(200)) * time.Minute
+		if m.random.IntN(2) == 0 {
+			by = m.age - time.Minute
+		}
 		m.pass(by)
 		m.say("%s later", by)
 	}
@@ -142,6 +145,10 @@ func (m *brakeModel) play() {
 	}
 	if m.barred[now] && !m.paused && code != cli.Partial {
 		m.fail("it stays at a quarantined version and says nothing: %s", out)
+	}
+	below := func(tag string) bool { return !m.barred[tag] && policy.Compare(tag, now) < 0 }
+	if m.barred[now] && !m.paused && slices.ContainsFunc(m.ever, below) {
+		m.fail("it stays at a quarantined version, and %v were here", m.ever)
 	}
 	if now != before {
 		m.ever = append(m.ever, now)
