@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/policy"
 )
 
 // Verdict is the answer to the question whether a pull request may be merged.
@@ -274,15 +275,6 @@ func askDiff(plan Set, pull PullRequest, rules Rules) Decision {
 	return Decision{}
 }
 
-// The reasons of a plan that are brakes of people.
-const (
-	reasonQuarantined = "quarantined"
-	reasonRolledBack  = "rolled-back"
-)
-
-// braking reports that a quarantine or a rollback asks for a value, by the reason in the plan.
-func braking(reason string) bool { return reason == reasonQuarantined || reason == reasonRolledBack }
-
 // askPeople asks whether a person changed or rejected a value, or said something of brakes.
 func askPeople(plan Set, view View, rules Rules) Decision {
 	if rules.BrakesMoved {
@@ -291,7 +283,7 @@ func askPeople(plan Set, view View, rules Rules) Decision {
 	for _, u := range plan.sorted() {
 		v := view.Ledger.Judge(ledger.Proposal{
 			Place: u.place(), Asker: ledger.Asker{Manifest: u.Manifest, Digest: view.Manifests[u.Manifest]},
-			Base: u.Old, Current: u.From, Value: u.New, Version: u.Version, Braked: braking(u.Reason),
+			Base: u.Old, Current: u.From, Value: u.New, Version: u.Version, Braked: policy.Reason(u.Reason).Brake(),
 		}, view.Order)
 		if v.Held() {
 			return refuse(Code(v.Reason), v.Hint, "%s: %s", u.Manifest, v.Detail)

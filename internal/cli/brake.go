@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"strings"
@@ -12,13 +11,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
-	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
 // brakeOptions are those of every command that pulls or lifts a brake.
@@ -121,105 +118,6 @@ func newPause(g *globals) *cobra.Command {
 func newResume(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
 	return o.command("resume", "Lift pawl pause", "Resume lifts the pause of the ledger.", `  pawl resume`, cobra.NoArgs, (*brakeOptions).resume)
-}
-
-// brakedProfile is a profile as a brake needs it: its forge, the ledger, and the manifests where they are known.
-type brakedProfile struct {
-	forge     forge.Forge
-	self      string
-	base      string
-	now       time.Time
-	ledger    ledger.Ledger
-	manifests []manifest.Manifest
-	close     func() error
-}
-
-// names are the manifests of the profile: those that are checked out, else those that the ledger knows.
-func (p brakedProfile) names() []string {
-	var all []string
-	for _, m := range p.manifests {
-		all = append(all, m.Name)
-	}
-	if p.manifests == nil {
-		for _, v := range p.ledger.Values {
-			all = append(all, v.Manifest)
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
-}
-
-// profile opens the profile at its forge.
-func (o *brakeOptions) profile(ctx context.Context) (brakedProfile, error) {
-	s, err := o.session(ctx)
-	if err != nil {
-		return brakedProfile{}, err
-	}
-	p := brakedProfile{manifests: s.manifests, close: func() error { return nil }}
-	if s.tree != nil {
-		p.close = s.close
-	}
-	fail := func(err error) (brakedProfile, error) { return brakedProfile{}, errors.Join(err, p.close()) }
-	if s.wire().ForgeToken() == "" && !o.dryRun {
-		return fail(&exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run", topics: []topic{noTokenTopic}})
-	}
-	if p.forge, err = s.forge(s.wire().Client()); err != nil {
-		return fail(err)
-	}
-	found, err := p.forge.Open(ctx)
-	if err == nil {
-		p.ledger, err = p.forge.Ledger(ctx)
-	}
-	if err != nil {
-		return fail(&exit{code: Failure, err: err})
-	}
-	p.self, p.base, p.now = found.Self.Login, found.BaseSHA, p.forge.Time()
-	if p.now.IsZero() {
-		p.now = o.sys.Now()
-	}
-	return p, nil
-}
-
-// session is that of the checkout, or one of a profile that is only at its forge.
-func (o *brakeOptions) session(ctx context.Context) (*session, error) {
-	if o.repository == "" {
-		return o.open()
-	}
-	s := &session{g: o.globals}
-	s.config, _ = config.Parse(config.FileName, nil)
-	s.config.Forge.Repository = o.repository
-	f, err := s.forge(s.wire().Client())
-	if err != nil {
-		return nil, err
-	}
-	data, err := configAt(ctx, f)
-	if err != nil {
-		return nil, &exit{code: Failure, err: err}
-	}
-	s.learn(string(data))
-	if s.config, s.problems = config.Parse(config.FileName, data); strictyaml.Failed(s.problems) {
-		s.warnOfConfig()
-		return nil, &exit{code: Usage, topics: []topic{configurationTopic}}
-	}
-	s.config.Forge.Repository = o.repository
-	return s, nil
-}
-
-// configAt is the configuration on the tip of the base branch, nil when there is none.
-func configAt(ctx context.Context, f forge.Forge) ([]byte, error) {
-	found, err := f.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	files, err := f.Read(ctx, found.BaseSHA, []string{config.FileName})
-	if err != nil {
-		return nil, err
-	}
-	data, err := files.ReadFile(config.FileName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
 }
 
 func (o *brakeOptions) quarantine(ctx context.Context, args []string) error {

@@ -156,16 +156,21 @@ func (m *brakeModel) play() {
 	if m.paused {
 		return
 	}
-	if !m.held && !m.back && !m.barred[now] {
+	if !m.held && !m.back && !m.barred[now] && !m.barred[before] {
 		for _, tag := range m.tags {
 			if first, known := m.seen[tag]; known && !m.barred[tag] && !at.Before(first.Add(m.age)) && policy.Compare(tag, now) > 0 && m.near(tag, now) {
 				m.fail("%s is old enough and was not taken", tag)
 			}
 		}
 	}
-	if !m.held && !m.back || m.barred[before] {
+	if !m.back && (!m.held || m.barred[before]) { // nobody looks up from what is rolled back
 		m.see(m.maybe, before, at)
 		m.see(m.seen, before, at)
+	}
+	for tag := range m.seen {
+		if policy.Compare(tag, now) <= 0 {
+			delete(m.seen, tag) // the value has passed it: should it come into question again, it starts anew
+		}
 	}
 }
 

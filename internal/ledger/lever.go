@@ -67,13 +67,17 @@ func (l Lever) Why() string {
 	return strings.TrimSpace(l.Reason + " (" + strings.Join(more, ", ") + ")")
 }
 
-// Brake records levers; one of the same kind and subject replaces what was said before.
+// Brake records levers; one of the same kind and subject replaces what was said before. A rollback that is said again goes back from
+// where it was said first: the base has moved because of it.
 func (l Ledger) Brake(levers ...Lever) Ledger {
 	levers = slices.Clone(levers)
 	for i := range levers {
 		levers[i].At, levers[i].Until = levers[i].At.UTC(), levers[i].Until.UTC()
 	}
 	l.Levers = put(l.Levers, levers, compareLevers, func(old, n Lever) Lever {
+		if n.Kind == Rollback && old.Active(n.At) {
+			n.Base = old.Base
+		}
 		if n.Extra == nil {
 			n.Extra = old.Extra
 		}

@@ -119,11 +119,14 @@ func (l Ledger) Judge(p Proposal, order Order) Verdict {
 	if p.Base == p.Value {
 		return Verdict{}
 	}
+	if p.Braked {
+		if v, found := l.Rejected(p.Place, p.Asker, p.Version); found {
+			return vetoed(v)
+		}
+		return Verdict{}
+	}
 	if v, found := l.vetoOf(p, order); found {
 		return vetoed(v)
-	}
-	if p.Braked {
-		return Verdict{}
 	}
 	last, found := l.ValueOf(p.Place, p.Manifest)
 	switch {
@@ -141,11 +144,20 @@ func (l Ledger) vetoOf(p Proposal, order Order) (Veto, bool) {
 		if v.Place != p.Place || v.Asker != p.Asker {
 			break
 		}
-		if v.Version == p.Version || !p.Braked && !order.newer(p.Version, v.Version) {
+		if !order.newer(p.Version, v.Version) {
 			return v, true
 		}
 	}
 	return Veto{}, false
+}
+
+// Rejected returns a person's no to this very version of a scalar, by the present manifest.
+func (l Ledger) Rejected(at Place, by Asker, version string) (Veto, bool) {
+	i, found := slices.BinarySearchFunc(l.Vetoes, Veto{Place: at, Asker: by, Version: version}, compareVetoes)
+	if !found {
+		return Veto{}, false
+	}
+	return l.Vetoes[i], true
 }
 
 // ValueOf returns what pawl last wrote to a scalar for a manifest.

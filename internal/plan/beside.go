@@ -123,14 +123,17 @@ func (p Planner) decideAlone(ctx context.Context, s *snapshot, j *job, v *value)
 			tag = sibling
 		}
 	}
-	chosen := &value{scalar: v.scalar, job: j}
+	chosen := &value{scalar: v.scalar, job: j, present: digestIn(v.scalar.Value)}
 	chosen.scalar.Value = cmp.Or(tag.Value, p.recorded(j, v))
 	if err := p.decide(ctx, s, j, chosen); err != nil {
 		return err
 	}
-	v.tag = chosen.tag
+	v.tag, v.pulled = chosen.tag, chosen.pulled
 	switch d := chosen.decision; {
-	case d.Tag == "", d.Outcome == policy.Held:
+	case void(chosen.scalar.Value) && !void(v.scalar.Value) && d.Outcome == policy.Update && !d.Reason.Brake() && len(p.quarantines(s.query)) > 0:
+		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.Quarantined, Hint: "add a target for the tag to the manifest",
+			Detail: "a version of " + s.query.String() + " is quarantined, and nothing says which one the digest stands for"}
+	case d.Tag == "", d.Outcome == policy.Held, d.Outcome == policy.Failed:
 		v.decision = d
 	case d.Outcome == policy.Update && tag.Value != "":
 		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.DigestBeside,

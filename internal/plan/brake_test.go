@@ -84,7 +84,7 @@ func TestOrderOfADecision(t *testing.T) {
 		{"one of two candidates", "1.0.0", "", "", bad("1.2.0"), nil, "update newest-match 1.1.0 1.2.0 is quarantined"},
 		{"the one in the middle", "1.0.0", "", "", bad("1.1.0"), nil, "update newest-match 1.2.0"},
 		{"every candidate", "1.0.0", "", "", bad("1.1.0", "1.2.0"), nil, "held quarantined - broken (alice)"},
-		{"all that there is", "1.1.0", "", "", bad("1.0.0", "1.1.0", "1.2.0"), []string{"1.1.0", "1.0.0"}, "failed quarantined - nothing is newer"},
+		{"all that there is", "1.1.0", "", "", bad("1.0.0", "1.1.0", "1.2.0"), []string{"1.1.0", "1.0.0"}, "failed quarantined - nothing that may be written is newer"},
 		{"the present one, something newer", "1.1.0", "", "", bad("1.1.0"), nil, "update quarantined 1.2.0 1.2.0 is newer"},
 		{"the present one, merged before", "1.2.0", "", "", bad("1.2.0"), []string{"1.2.0", "1.0.0"}, "update quarantined 1.0.0 merged here before"},
 		{"the highest that was merged, not the last", "1.2.0", "", "", bad("1.2.0"), []string{"1.2.0", "1.0.0", "1.1.0"}, "update quarantined 1.1.0"},
@@ -105,13 +105,22 @@ func TestOrderOfADecision(t *testing.T) {
 		{"quarantine of a candidate and a hold", "1.1.0", "", "", join(bad("1.2.0"), hold("")), nil, "held held - load test (bob)"},
 		{"quarantine and the manifest's hold", "1.2.0", manifestHold, "", bad("1.2.0"), []string{"1.2.0", "1.1.0"}, "update quarantined 1.1.0"},
 		{"quarantine of what the manifest holds", "1.0.0", holdAt, "", bad("1.1.0"), nil, "held quarantined - to be held at 1.1.0"},
-		{"quarantine and rollback", "1.2.0", "", "", join(bad("1.2.0"), back("1.0.0")), []string{"1.2.0", "1.1.0", "1.0.0"}, "update quarantined 1.1.0"},
+		{"quarantine and rollback", "1.2.0", "", "", join(bad("1.2.0"), back("1.0.0")), []string{"1.2.0", "1.1.0", "1.0.0"}, "update rolled-back 1.0.0 1.2.0 is quarantined"},
+		{"quarantine and rollback to it", "1.2.0", "", "", join(bad("1.2.0"), back("1.2.0")), []string{"1.2.0", "1.1.0"}, "update quarantined 1.1.0"},
+		{"quarantine of what was rolled back to", "1.0.0", "", "", join(bad("1.0.0"), back("1.0.0")), []string{"1.0.0", "1.2.0"}, "failed quarantined"},
+		{"quarantine of what was rolled back to, something lower", "1.1.0", "", "", join(bad("1.1.0"), back("1.1.0")), []string{"1.1.0", "1.2.0", "1.0.0"}, "update quarantined 1.0.0"},
+		{"quarantine, rollback and --use", "1.2.0", "", "", join(use("1.2.0", "1.1.0"), back("1.0.0")), nil, "update quarantined 1.1.0 which was named"},
+		{"quarantine and the ledger's hold at another", "1.2.0", "", "", join(bad("1.2.0"), hold("1.0.0")), []string{"1.2.0", "1.1.0"}, "update quarantined 1.0.0 held at 1.0.0"},
+		{"quarantine and the manifest's hold at another", "1.0.0", holdAt, "", bad("1.0.0"), nil, "update quarantined 1.1.0 held at 1.1.0"},
 		{"after it the rollback", "1.1.0", "", "", join(bad("1.2.0"), back("1.0.0")), []string{"1.1.0", "1.2.0", "1.0.0"}, "update rolled-back 1.0.0"},
-		{"rollback to what is quarantined", "1.2.0", "", "", join(bad("1.1.0"), back("1.1.0")), nil, "held quarantined - to be rolled back"},
+		{"rollback to what is quarantined", "1.2.0", "", "", join(bad("1.1.0"), back("1.1.0")), nil, "failed rolled-back - to be rolled back"},
 		{"quarantine and an edit", "1.2.0", "", edited, bad("1.2.0"), []string{"1.1.0", "1.0.0"}, "update quarantined 1.1.0"},
-		{"quarantine and a veto of the very version", "1.2.0", "", vetoed11, bad("1.2.0"), []string{"1.2.0", "1.1.0"}, "held vetoed - rejected 1.1.0"},
+		{"quarantine and a veto of the very version", "1.2.0", "", vetoed11, bad("1.2.0"), []string{"1.2.0", "1.1.0"}, "failed quarantined"},
+		{"quarantine and an earlier veto of one way out", "1.2.0", "", vetoed11, bad("1.2.0"), []string{"1.2.0", "1.1.0", "1.0.0"}, "update quarantined 1.0.0"},
+		{"quarantine and a later veto of the very version", "1.2.0", "", "later " + vetoed11, bad("1.2.0"), []string{"1.2.0", "1.1.0", "1.0.0"}, "held vetoed - rejected 1.1.0"},
+		{"quarantine upward and an earlier veto, down", "1.1.0", "", vetoed12, bad("1.1.0"), []string{"1.1.0", "1.0.0"}, "update quarantined 1.0.0"},
 		{"quarantine and a veto of another version", "1.2.0", "", vetoed12, bad("1.2.0"), []string{"1.2.0", "1.1.0"}, "update quarantined 1.1.0"},
-		{"quarantine upward and a veto of what is newer", "1.1.0", "", vetoed12, bad("1.1.0"), nil, "held vetoed - rejected 1.2.0"},
+		{"quarantine upward and a veto of what is newer", "1.1.0", "", vetoed12, bad("1.1.0"), nil, "failed quarantined"},
 		{"a veto, and the candidate is quarantined", "1.0.0", "", vetoed11, bad("1.2.0"), nil, "held vetoed"},
 
 		{"rollback to a version", "1.2.0", "", "", back("1.0.0"), nil, "update rolled-back 1.0.0 errors (carol)"},
@@ -120,13 +129,16 @@ func TestOrderOfADecision(t *testing.T) {
 		{"rollback that is done and was merged", "1.0.0", "", "", back(""), []string{"1.2.0", "1.0.0"}, "held rolled-back"},
 		{"rollback without a past", "1.2.0", "", "", back(""), nil, "failed rolled-back - nothing that was merged"},
 		{"rollback without another past", "1.2.0", "", "", back(""), []string{"1.2.0", "1.2.0"}, "failed rolled-back"},
-		{"rollback to what is not listed", "1.2.0", "", "", back("0.9.0"), nil, "held not-listed - to be rolled back"},
+		{"rollback to what is not listed", "1.2.0", "", "", back("0.9.0"), nil, "failed rolled-back - to be rolled back: to be held at 0.9.0, which is not listed"},
+		{"rollback past what is quarantined", "1.2.0", "", "", join(back(""), bad("1.1.0")), []string{"1.2.0", "1.1.0", "1.0.0"}, "update rolled-back 1.0.0"},
+		{"rollback to what is gone", "1.2.0", "", "", back(""), []string{"1.2.0", "0.9.0", "1.0.0"}, "failed rolled-back - 0.9.0, which is not listed"},
 		{"rollback that ended", "1.0.0", "", "", until(now.Add(-1), back("1.0.0")), nil, "update newest-match 1.2.0"},
 		{"rollback and the ledger's hold", "1.2.0", "", "", join(back("1.0.0"), hold("1.1.0")), nil, "update rolled-back 1.0.0"},
 		{"rollback and the manifest's hold", "1.2.0", manifestHold, "", back("1.0.0"), nil, "update rolled-back 1.0.0"},
 		{"rollback and the manifest's hold at another", "1.2.0", holdAt, "", back("1.0.0"), nil, "update rolled-back 1.0.0"},
 		{"rollback and an edit", "1.2.0", "", edited, back("1.0.0"), nil, "update rolled-back 1.0.0"},
-		{"rollback and a veto of the very version", "1.2.0", "", vetoed10, back("1.0.0"), nil, "held vetoed - rejected 1.0.0"},
+		{"rollback and a veto of the very version", "1.2.0", "", vetoed10, back("1.0.0"), nil, "failed vetoed - rejected 1.0.0"},
+		{"rollback and a later veto of the very version", "1.2.0", "", "later " + vetoed10, back("1.0.0"), nil, "held vetoed - rejected 1.0.0"},
 		{"rollback and a veto of another", "1.2.0", "", vetoed12, back("1.0.0"), nil, "update rolled-back 1.0.0"},
 		{"rollback of what another manifest has", "1.1.0", "", "", []ledger.Lever{{Kind: ledger.Rollback, Subject: "other", Version: "1.0.0"}}, nil, "update newest-match 1.2.0"},
 
@@ -159,8 +171,13 @@ func TestOrderOfADecision(t *testing.T) {
 			texts := map[string]string{"app": text}
 			asker := ledger.Asker{Manifest: "app", Digest: load(t, texts)[0].Digest}
 			var l ledger.Ledger
-			if version, ok := strings.CutPrefix(c.people, "veto "); ok {
-				l = l.Veto(ledger.Veto{Place: at, Asker: asker, Version: version})
+			people, later := strings.CutPrefix(c.people, "later ")
+			if version, ok := strings.CutPrefix(people, "veto "); ok {
+				when := now.Add(-time.Minute)
+				if later {
+					when = now.Add(time.Minute)
+				}
+				l = l.Veto(ledger.Veto{Place: at, Asker: asker, Version: version, At: when})
 			} else if c.people != "" {
 				l = l.Written(ledger.Value{Place: at, Asker: asker, Value: "1.2.0", Version: "1.2.0"})
 				if c.value == "1.2.0" { // a person went up to it
@@ -213,6 +230,148 @@ func TestQuarantineByDigest(t *testing.T) {
 			if u.Digest == digest || u.Version == "1.2.0" {
 				t.Errorf("%q: wrote what is quarantined: %+v", c.file, u)
 			}
+		}
+	}
+}
+
+// brakedBy is a ledger with quarantines of artifacts as people name them.
+func brakedBy(t *testing.T, names ...string) ledger.Ledger {
+	t.Helper()
+	l := ledger.Ledger{}
+	for _, name := range names {
+		a, err := source.ParseNamed(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l = l.Brake(ledger.Lever{Kind: ledger.Quarantine, Subject: a.String(), Reason: "broken"})
+	}
+	return l
+}
+
+// TestQuarantineOfADigestThatMoved shows that a value which is pinned to a good digest stays when its tag has a quarantined one by
+// now: a quarantine of other bytes brings nothing down, in whatever order values are asked.
+func TestQuarantineOfADigestThatMoved(t *testing.T) {
+	t.Parallel()
+	good, bad := sumOf("good"), digestOf("o/app:1.2.0")
+	for _, more := range []string{"", "policy: {digest: follow}\n"} {
+		texts := map[string]string{
+			"a": follow("o/app", "^1", "a.yaml:$.a") + more, "b": follow("o/app", "^1", "a.yaml:$.b") + more, "c": follow("o/app", "^1", "a.yaml:$.c") + more,
+		}
+		p := newPlanner(&world{listings: map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0", "1.2.0"}}},
+			map[string]string{"a.yaml": "a: 1.2.0@" + good + "\nb: 1.2.0@" + good + "\nc: 1.1.0@" + digestOf("o/app:1.1.0") + "\n"})
+		p.Ledger, p.Past = brakedBy(t, "o/app@"+bad), merged("1.2.0", "1.1.0")
+		got := planned(t, p, texts)
+		if len(got.Changes) > 0 {
+			t.Errorf("%q: %+v", more, got.Changes)
+		}
+		for _, o := range got.Outcomes {
+			if o.Outcome != "held" {
+				t.Errorf("%q: %+v", more, o)
+			}
+		}
+	}
+}
+
+// TestQuarantineOfWhatIsWritten shows that the tag which transformers make is barred and left by its own name and by its digest.
+func TestQuarantineOfWhatIsWritten(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(follow("o/app", "^1", "a.yaml:$.a"), "kind: yaml,", "kind: yaml, transformers: [{addsuffix: -alpine}],", 1)
+	for _, name := range []string{"o/app:1.2.0-alpine", "o/app@" + digestOf("o/app:1.2.0-alpine")} {
+		for value, want := range map[string]string{"1.2.0-alpine": "1.1.0-alpine", "1.0.0-alpine": "1.1.0-alpine", "1.1.0-alpine": ""} {
+			p := newPlanner(&world{listings: map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0", "1.2.0", "1.0.0-alpine", "1.1.0-alpine", "1.2.0-alpine"}}},
+				map[string]string{"a.yaml": "a: " + value + "\n"})
+			p.Ledger, p.Past = brakedBy(t, name), merged("1.2.0-alpine", "1.1.0-alpine")
+			got := planned(t, p, map[string]string{"app": text})
+			wrote := ""
+			if len(got.Changes) > 0 {
+				wrote = got.Changes[0].New
+			}
+			if wrote != want || got.Failed() {
+				t.Errorf("%s, at %s: wrote %q, want %q: %+v", name, value, wrote, want, got.Outcomes)
+			}
+		}
+	}
+}
+
+// TestQuarantineOfAChartByDigest shows that a chart in a registry stays away from a quarantined digest once it left it.
+func TestQuarantineOfAChartByDigest(t *testing.T) {
+	t.Parallel()
+	const chart = "sources: {s: {kind: helmchart, spec: {url: 'oci://r.example/charts', name: web, versionfilter: {kind: semver, pattern: ^1}}}}\ntargets: {t0: {kind: yaml, spec: {file: a.yaml, key: $.a}}}\n"
+	w := &world{listings: map[string][]string{"oci://r.example/charts#web": {"1.0.0", "1.1.0"}}}
+	a := source.ImageArtifact("r.example/charts/web", "", sumOf("oci://r.example/charts#web:1.1.0"))
+	for value, want := range map[string]string{"1.1.0": "1.0.0", "1.0.0": ""} {
+		p := newPlanner(w, map[string]string{"a.yaml": "a: " + value + "\n"})
+		p.Ledger, p.Past = brakedBy(t, a.String()), merged("1.1.0", "1.0.0")
+		got := planned(t, p, map[string]string{"web": chart})
+		wrote := ""
+		if len(got.Changes) > 0 {
+			wrote = got.Changes[0].New
+		}
+		if wrote != want || got.Failed() {
+			t.Errorf("at %s: wrote %q, want %q: %+v", value, wrote, want, got.Outcomes)
+		}
+	}
+}
+
+// TestBackToTheBytesThatWereMerged shows that a pinned value goes back to a version only while the registry has the bytes that were
+// merged here, behind the version or beside it.
+func TestBackToTheBytesThatWereMerged(t *testing.T) {
+	t.Parallel()
+	old, now := sumOf("of old"), digestOf("o/app:1.1.0")
+	back := ledger.Ledger{}.Brake(ledger.Lever{Kind: ledger.Rollback, Subject: "app", Reason: "errors"})
+	beside := follow("o/app", "^1", "a.yaml:$.a.tag") + "  t1: {kind: yaml, writes: digest, spec: {file: a.yaml, key: $.a.digest}}\n"
+	for _, c := range []struct {
+		name, text, file, past, want string
+	}{
+		{"the same bytes", follow("o/app", "^1", "a.yaml:$.a"), "a: 1.2.0@" + digestOf("o/app:1.2.0"), "a: 1.1.0@" + now, "update"},
+		{"other bytes", follow("o/app", "^1", "a.yaml:$.a"), "a: 1.2.0@" + digestOf("o/app:1.2.0"), "a: 1.1.0@" + old, "failed digest-moved"},
+		{"other bytes are followed", follow("o/app", "^1", "a.yaml:$.a") + "policy: {digest: follow}\n", "a: 1.2.0@" + digestOf("o/app:1.2.0"), "a: 1.1.0@" + old, "update"},
+		{"unpinned then", follow("o/app", "^1", "a.yaml:$.a"), "a: 1.2.0@" + digestOf("o/app:1.2.0"), "a: 1.1.0", "update"},
+		{"the same bytes beside", beside, "a: {tag: 1.2.0, digest: '" + digestOf("o/app:1.2.0") + "'}", "a: {tag: 1.1.0, digest: '" + now + "'}", "update"},
+		{"other bytes beside", beside, "a: {tag: 1.2.0, digest: '" + digestOf("o/app:1.2.0") + "'}", "a: {tag: 1.1.0, digest: '" + old + "'}", "failed digest-moved"},
+	} {
+		for brake, l := range map[string]ledger.Ledger{"rollback": back, "quarantine": brakedBy(t, "o/app:1.2.0")} {
+			p := newPlanner(&world{listings: map[string][]string{"docker.io/o/app": {"1.1.0", "1.2.0"}}}, map[string]string{"a.yaml": c.file + "\n"})
+			p.Ledger, p.Past = l, pasts{{Bytes: []byte(c.file + "\n")}, {Bytes: []byte(c.past + "\n")}}
+			got := planned(t, p, map[string]string{"app": c.text})
+			for _, o := range got.Outcomes {
+				if said := string(o.Outcome) + " " + string(o.Reason); !strings.HasPrefix(said, c.want) {
+					t.Errorf("%s by %s: %s, want %s: %s", c.name, brake, said, c.want, o.Detail)
+				}
+			}
+		}
+	}
+}
+
+// TestBrakesOfADigestAlone shows that a digest without its tag is never moved down or kept silently by a brake.
+func TestBrakesOfADigestAlone(t *testing.T) {
+	t.Parallel()
+	text := strings.Replace(follow("o/app", "^1", "a.yaml:$.a"), "kind: yaml,", "kind: yaml, writes: digest,", 1)
+	rollback := func(version string) ledger.Ledger {
+		return ledger.Ledger{}.Brake(ledger.Lever{Kind: ledger.Rollback, Subject: "app", Version: version, Reason: "errors"})
+	}
+	for _, c := range []struct {
+		name, file string
+		ledger     ledger.Ledger
+		want       string
+	}{
+		{"quarantine of the newest, the version is unknown", digestOf("o/app:1.1.0"), brakedBy(t, "o/app:1.2.0"), "held quarantined -"},
+		{"quarantine of the newest, which it is", digestOf("o/app:1.2.0"), brakedBy(t, "o/app:1.2.0"), "held quarantined -"},
+		{"quarantine of the digest that stands there", digestOf("o/app:1.2.0"), brakedBy(t, "o/app@"+digestOf("o/app:1.2.0")), "failed quarantined -"},
+		{"rollback", digestOf("o/app:1.2.0"), rollback(""), "failed rolled-back -"},
+		{"rollback to a version", digestOf("o/app:1.2.0"), rollback("1.1.0"), "update rolled-back " + digestOf("o/app:1.1.0")},
+		{"nothing", digestOf("o/app:1.1.0"), ledger.Ledger{}, "update newest-match " + digestOf("o/app:1.2.0")},
+	} {
+		p := newPlanner(&world{listings: map[string][]string{"docker.io/o/app": {"1.0.0", "1.1.0", "1.2.0"}}}, map[string]string{"a.yaml": "a: '" + c.file + "'\n"})
+		p.Ledger, p.Past = c.ledger, pasts{{Bytes: []byte("a: '" + c.file + "'\n")}, {Bytes: []byte("a: '" + digestOf("o/app:1.0.0") + "'\n")}}
+		got := planned(t, p, map[string]string{"app": text})
+		wrote := "-"
+		if len(got.Changes) > 0 {
+			wrote = got.Changes[0].New
+		}
+		o := got.Outcomes[0]
+		if said := fmt.Sprintf("%s %s %s", o.Outcome, o.Reason, wrote); said != c.want {
+			t.Errorf("%s: %s, want %s: %s", c.name, said, c.want, o.Detail)
 		}
 	}
 }

@@ -38,8 +38,8 @@ func (p Planner) admit(ctx context.Context, s *snapshot, j *job, v *value) (agai
 		}
 		if !said.passes() {
 			outcome := policy.Held
-			if v.decision.Reason == policy.Quarantined && v.updated() {
-				outcome = policy.Failed // it stays at a version that it has to leave
+			if v.braking() {
+				outcome = policy.Failed // it stays where a brake says that it must not
 			}
 			v.decision = policy.Decision{Outcome: outcome, Reason: said.reason, Detail: said.detail, Hint: said.hint}
 			return false, nil

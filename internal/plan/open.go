@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/edit"
 	"github.com/pawl-cd/pawl/internal/fault"
@@ -42,6 +43,10 @@ type value struct {
 	decision policy.Decision
 	// tag is the image's tag that was asked for, and digest what the registry said.
 	tag, digest string
+	// pulled is when the brake was that moves the value, merged the digest with which its version was merged here, and present the
+	// digest that stands in the file where the value is the version that it stands for.
+	pulled          time.Time
+	merged, present string
 	// beside are the values in the same map that say the same version: of a tag the digests, of a digest the tag.
 	beside []*value
 	job    *job

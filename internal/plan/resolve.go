@@ -87,9 +87,7 @@ func (p Planner) decideJob(ctx context.Context, s *snapshot, j *job) {
 }
 
 // braking reports that a brake moves the value.
-func (v *value) braking() bool {
-	return v.updated() && (v.decision.Reason == policy.Quarantined || v.decision.Reason == policy.RolledBack)
-}
+func (v *value) braking() bool { return v.updated() && v.decision.Reason.Brake() }
 
 // snapshot is what one source said in this run.
 type snapshot struct {
@@ -170,7 +168,7 @@ func (p Planner) request(s *snapshot, j *job, v *value) policy.Request {
 	}
 	return s.withAnnounced(policy.Request{
 		Listing: listing, Current: v.scalar.Value, Transform: j.transform(), Filter: j.source.Filter,
-		Policy: p.held(j), Missing: j.absent(s), Barred: p.barred(s, j), Now: p.Now,
+		Policy: p.held(j), Missing: j.absent(s), Barred: p.barred(s, j, v), Now: p.Now,
 	})
 }
 
@@ -187,13 +185,22 @@ func (p Planner) objections(s *snapshot, j *job, v *value) {
 	}
 	verdict := p.Ledger.Judge(ledger.Proposal{
 		Place: ledgerPlace(v.place()),
-		Asker: ledger.Asker{Manifest: j.manifest.Name, Digest: j.manifest.Digest},
+		Asker: j.asker(),
 		Base:  v.scalar.Value, Current: v.decision.From, Value: v.decision.Value, Version: v.decision.Tag,
-		Braked: v.decision.Reason == policy.Quarantined || v.decision.Reason == policy.RolledBack,
+		Braked: v.decision.Reason.Brake(),
 	}, j.source.Filter.Order(j.manifest.Policy, s.listing))
 	if verdict.Held() {
-		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.Reason(verdict.Reason), Detail: verdict.Detail, Hint: verdict.Hint}
+		outcome := policy.Held
+		if no, _ := p.Ledger.Rejected(ledgerPlace(v.place()), j.asker(), v.decision.Tag); v.braking() && no.At.Before(v.pulled) {
+			outcome = policy.Failed // the brake is the newer word, and cannot be done
+		}
+		v.decision = policy.Decision{Outcome: outcome, Reason: policy.Reason(verdict.Reason), Detail: verdict.Detail, Hint: verdict.Hint}
 	}
+}
+
+// asker is the manifest as the ledger knows it.
+func (j *job) asker() ledger.Asker {
+	return ledger.Asker{Manifest: j.manifest.Name, Digest: j.manifest.Digest}
 }
 
 // transform makes the text of a version: the source's transformers, followed by the target's. Those of a target that

@@ -21,6 +21,8 @@ type Request struct {
 	// Barred says why a tag must not be written, with the reason of a value that stays because of it; empty for one that may.
 	// Nil bars none.
 	Barred func(tag string) (reason Reason, why string)
+	// Leave says that the present version has to be left, although it may satisfy the filter; what it is must be barred.
+	Leave bool
 	// Now decides whether a hold has ended.
 	Now time.Time
 
@@ -91,8 +93,11 @@ func (r *Request) weigh(now current, t tally) Decision {
 	if known && !now.known && r.obscure(now) {
 		now.inside = now.inside || r.mayBeInside()
 	}
+	now.inside = now.inside && !r.Leave
 	switch {
-	case rise <= 0 && t.missing.tag != "" && r.compare(t.missing, now.candidate) >= 0 && r.exclusion(now.candidate) == nil:
+	case rise <= 0 && r.keptBy(t.barred, now) && !r.Leave:
+		return r.heldByBar(t.barred.tag, "; "+r.Current+" stays")
+	case rise <= 0 && r.keptBy(t.missing, now):
 		return r.notPublished(t)
 	case rise == 0 && now.inside && r.Filter.ordered() && !now.read.short && !r.follows(t.best, now):
 		return r.otherSpelling(t, now)
@@ -102,6 +107,12 @@ func (r *Request) weigh(now current, t tally) Decision {
 		return r.keepAdrift(t)
 	}
 	return r.update(Decision{Tag: t.best.tag, Value: value}, rise, known, now, t)
+}
+
+// keptBy reports whether a version that cannot be written now is why a value does not go down: it is no lower than the value,
+// which nothing excludes.
+func (r *Request) keptBy(c candidate, now current) bool {
+	return c.tag != "" && r.compare(c, now.candidate) >= 0 && r.exclusion(now.candidate) == nil
 }
 
 // closeIn looks for the tag that would give the value as the best candidate gives its text; transformers that cannot be

@@ -58,8 +58,8 @@ func (r *Request) semantic(c candidate) (version, bool) {
 	return c.version, c.isVersion
 }
 
-// satisfied reports whether the rule lets a version be the current one: all but its existence is right.
-func (r rule) satisfied() bool { return r == accepted || r == missing }
+// satisfied reports whether the rule lets a version be the current one: all is right but that it cannot be written now.
+func (r rule) satisfied() bool { return r == accepted || r == missing || r == barred }
 
 // judge holds one tag against the filter and the policy.
 func (r *Request) judge(tag string, index int) (candidate, rule) {

@@ -43,6 +43,9 @@ const (
 	TooYoung        Reason = "too-young"
 )
 
+// Brake reports that a person's brake moves the value: a quarantine or a rollback.
+func (r Reason) Brake() bool { return r == Quarantined || r == RolledBack }
+
 // Reasons lists every reason code, in the order of the contract.
 func Reasons() []Reason {
 	return []Reason{

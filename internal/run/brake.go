@@ -18,8 +18,12 @@ import (
 	"github.com/pawl-cd/pawl/internal/policy"
 )
 
-// trusted is how long what people said is taken as it was read: a merge at once asks nobody again, one that waits does.
-const trusted = 10 * time.Second
+// How long what people said is taken as it was read: a merge at once asks nobody again, one that waits does, and one that is left
+// to the forge asks right before.
+const (
+	trusted    = 10 * time.Second
+	justBefore = time.Second
+)
 
 // pause makes a pause of the ledger that of this round.
 func (r *Runner) pause(known ledger.Ledger, report *Report) {
@@ -37,13 +41,36 @@ func (r *Runner) now() time.Time {
 	return r.Clock()
 }
 
-// brakesMoved reports whether somebody pulled or lifted a brake since the round read the ledger.
-func (r Runner) brakesMoved(ctx context.Context) (bool, error) {
-	if r.Clock().Sub(r.planned) < trusted {
+// brakesMoved reports whether somebody pulled or lifted a brake since the round read the ledger. It looks when the last look is as
+// old as given.
+func (r Runner) brakesMoved(ctx context.Context, old time.Duration) (bool, error) {
+	asked := r.Clock()
+	if asked.Sub(*r.asked) < old {
 		return false, nil
 	}
 	now, err := r.Forge.Ledger(ctx)
-	return err == nil && !now.SameLevers(r.Ledger), err
+	if err != nil {
+		return false, err
+	}
+	*r.asked = asked
+	return !now.SameLevers(r.Ledger), nil
+}
+
+// unbraked is the error of a merge that is left to the forge while somebody pulls a brake: the round is over.
+func (r Runner) unbraked(ctx context.Context, old time.Duration) error {
+	moved, err := r.brakesMoved(ctx, old)
+	if err == nil && moved {
+		err = forge.ErrMoved
+	}
+	return err
+}
+
+// disarmBraked looks once more after the forge was told to merge by itself: whoever pulls a brake after this look disarms it.
+func (r *Runner) disarmBraked(ctx context.Context, number int, report *Report) (again bool, err error) {
+	if again, err = r.brakesMoved(ctx, 0); again {
+		err = r.disarmOne(ctx, number, report)
+	}
+	return again, err
 }
 
 // maxPast bounds how many earlier commits are read for one file.
@@ -124,7 +151,7 @@ func (h *history) revision(ctx context.Context, c forge.Commit, told change.Trai
 func (r Runner) urgent(p plan.Plan) bool {
 	code, _, _ := r.Calendar.Closed(r.now())
 	if code == "" || !slices.ContainsFunc(p.Changes, func(u change.Update) bool {
-		return u.Reason == string(policy.Quarantined) || u.Reason == string(policy.RolledBack)
+		return policy.Reason(u.Reason).Brake()
 	}) {
 		return false
 	}

@@ -3,6 +3,7 @@ package run
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -27,7 +28,7 @@ func (r Runner) set(profile forge.Profile, plan plan.Plan) change.Set {
 		note := change.Note{Manifest: o.Manifest, Reason: string(o.Reason), Detail: o.Detail, Hint: o.Hint}
 		switch o.Outcome {
 		case policy.Update:
-			if o.Reason == policy.Quarantined || o.Reason == policy.RolledBack {
+			if o.Reason.Brake() {
 				s.Brakes = append(s.Brakes, note)
 			}
 		case policy.Held:
@@ -161,7 +162,7 @@ func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set
 	view := change.View{Ledger: r.Ledger, Manifests: digests(manifests), Order: policy.Compare}
 	before := r.before(ctx, pull, set)
 	merged, err := r.Forge.Merge(ctx, forge.Order{Number: pull.Number, Head: pull.HeadSHA, Method: r.Method, Wait: r.MergeWait, Message: change.CommitMessage(set), Before: before, Authority: func(ctx context.Context, s forge.State) (forge.Answer, error) {
-		moved, err := r.brakesMoved(ctx)
+		moved, err := r.brakesMoved(ctx, trusted)
 		if err != nil {
 			return forge.Answer{}, err
 		}
@@ -170,7 +171,12 @@ func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set
 		return forge.Answer{Now: change.Authorize(set, s.Pull, checks, view, rules), Later: change.MayArm(set, s.Pull, checks, view, rules)}, nil
 	}})
 	if early := r.early(ctx, before); err != nil || early != nil {
-		return false, cmp.Or(err, early)
+		return errors.Is(err, forge.ErrMoved) && early == nil, cmp.Or(early, unlessMoved(err))
+	}
+	if merged.Armed && merged.Outcome != forge.Merged {
+		if again, err := r.disarmBraked(ctx, pull.Number, report); again || err != nil {
+			return again, err
+		}
 	}
 	report.Merge = &merged
 	if merged.Outcome == forge.Merged {
@@ -205,12 +211,25 @@ func (r Runner) before(ctx context.Context, pull forge.Pull, set change.Set) fun
 	if next != nil && r.fresh {
 		write.begin()
 	}
-	return func(_ context.Context, later bool) error {
+	return func(ctx context.Context, later bool) error {
+		if later {
+			if err := r.unbraked(ctx, justBefore); err != nil {
+				return err
+			}
+		}
 		if next == nil || !later && !r.fresh && pull.Done == "opened" && pull.Branch == r.Branch {
 			return nil
 		}
 		return write.wait()
 	}
+}
+
+// unlessMoved is an error that is not told by planning anew.
+func unlessMoved(err error) error {
+	if errors.Is(err, forge.ErrMoved) {
+		return nil
+	}
+	return err
 }
 
 // errand is something that is done once, in the background.

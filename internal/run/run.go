@@ -98,8 +98,8 @@ type Runner struct {
 	// fresh reports that there is no ledger yet, forgotten that there should be one.
 	fresh     bool
 	forgotten *Lost
-	// planned is when the round read what people said.
-	planned time.Time
+	// asked is when somebody last looked what people said; the steps of a round share it.
+	asked *time.Time
 	// late is what can be recorded along with something else.
 	late ledger.Transition
 }
@@ -179,11 +179,12 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 // prepare learns what became of earlier pull requests, disarms those that must not merge by themselves, and makes the base's
 // files the ones that are planned on.
 func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests []manifest.Manifest, report *Report) error {
+	asked := r.Clock() // before it is read
 	known, pulls, differ, err := r.look(ctx, profile)
 	if err != nil {
 		return err
 	}
-	r.pulls, r.fresh, r.planned = pulls, known.Empty(), r.Clock()
+	r.pulls, r.fresh, r.asked = pulls, known.Empty(), &asked
 	r.pause(known, report)
 	r.Now = r.now()
 	group, inner := errgroup.WithContext(ctx)
