@@ -192,7 +192,7 @@ func opening(at time.Time) string {
 	if at.IsZero() {
 		return "merge it yourself, or correct merge.windows and merge.freeze"
 	}
-	return "a run from " + at.UTC().Format("2006-01-02 15:04 UTC") + " on merges it"
+	return "a run from " + ledger.Minute(at) + " on merges it"
 }
 
 // Closed is the decision of a calendar, undecided where it is open.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
@@ -41,13 +42,16 @@ func (o *brakeOptions) command(use, short, long, example string, args cobra.Posi
 // reasoned adds the flags of a command that pulls a brake.
 func (o *brakeOptions) reasoned(cmd *cobra.Command, version, says string) *cobra.Command {
 	f := cmd.Flags()
-	f.StringVar(&o.reason, "reason", "", "why, for `people`; has to be given")
-	f.StringVar(&o.until, "until", "", "when it ends: a last `day` (UTC) as 2026-12-31, or a time from now as 90m, 12h or 3d")
+	f.StringVar(&o.reason, "reason", "", "the `reason`, for those who meet the brake later; has to be given")
+	f.StringVar(&o.until, "until", "", "`when` it ends: a last day (UTC) as 2026-12-31, or a time from now as 90m, 12h or 3d; never when absent")
 	if version != "" {
 		f.StringVar(&o.version, version, "", says)
 	}
 	return cmd
 }
+
+// several is what --yes of a command with names means.
+const several = "several manifests are meant"
 
 // pressing adds the flags of a command that moves values.
 func (o *brakeOptions) pressing(cmd *cobra.Command) *cobra.Command {
@@ -57,8 +61,8 @@ func (o *brakeOptions) pressing(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-func (o *brakeOptions) affirmed(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().BoolVar(&o.yes, "yes", false, "do it although several manifests are meant, or none that is known")
+func (o *brakeOptions) affirmed(cmd *cobra.Command, although string) *cobra.Command {
+	cmd.Flags().BoolVar(&o.yes, "yes", false, "do it although "+although)
 	return cmd
 }
 
@@ -66,12 +70,12 @@ func newQuarantine(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
 	return o.pressing(o.affirmed(o.reasoned(o.command("quarantine ARTIFACT...", "Bar a version from every manifest, and have the next run leave it",
 		`Quarantine bars versions at once: no run writes one any more, and an open pull request is not merged by itself. Where one
-is the present value, the next run leaves it: up to the newest version that may be written, or to --use, else down to the
+is the present value, the next run leaves it: to --use, else up to the newest version that may be written, else down to the
 highest version that was merged here before. ARTIFACT is org/app:1.4.2 or org/app@sha256:... for an image, chart@1.2.3 for a
 chart, owner/repository@v1.2.3 for a release, or a package URL.`,
 		`  pawl quarantine org/api:1.4.2 --reason "broken in production"
   pawl quarantine org/api:1.4.2 --reason "broken" --until 3d --use 1.4.1 --repository acme/profile`,
-		cobra.MinimumNArgs(1), (*brakeOptions).quarantine), "use", "go to this `version`, which need not be the newest")))
+		cobra.MinimumNArgs(1), (*brakeOptions).quarantine), "use", "go to this `version`, if it may be written; hold keeps it there"), "no manifest follows it"))
 }
 
 func newUnquarantine(g *globals) *cobra.Command {
@@ -88,24 +92,24 @@ func newHold(g *globals) *cobra.Command {
 before. NAME is the manifest's path without extension, or a pattern such as 'ledger-*'.`,
 		`  pawl hold api --reason "load test" --until 2026-12-31
   pawl hold api --reason "1.4 has a leak" --version 1.3.7`,
-		cobra.MinimumNArgs(1), (*brakeOptions).hold), "version", "keep this `version`"))
+		cobra.MinimumNArgs(1), (*brakeOptions).hold), "version", "go to this `version` and keep it"), several)
 }
 
 func newUnhold(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
 	return o.affirmed(o.command("unhold NAME...", "Lift holds and rollbacks of manifests",
 		"Unhold lifts what pawl hold and pawl rollback said of the manifests; their values follow the filter again.", `  pawl unhold api`,
-		cobra.MinimumNArgs(1), (*brakeOptions).unhold))
+		cobra.MinimumNArgs(1), (*brakeOptions).unhold), several)
 }
 
 func newRollback(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
 	return o.pressing(o.affirmed(o.reasoned(o.command("rollback NAME...", "Have the next run bring values back, and keep them there",
 		`Rollback brings all values of a manifest back to --to, else to the last different version that was merged here, and keeps
-them there until pawl unhold or --until. NAME is the manifest's path without extension, or a pattern.`,
+them there until pawl unhold or --until. Said again, it goes back from where it was said first. NAME is the manifest's path without extension, or a pattern.`,
 		`  pawl rollback api --reason "errors since noon"
   pawl rollback api --reason "errors since noon" --to 1.4.1 --until 2d`,
-		cobra.MinimumNArgs(1), (*brakeOptions).rollback), "to", "go back to this `version`")))
+		cobra.MinimumNArgs(1), (*brakeOptions).rollback), "to", "go back to this `version`"), several))
 }
 
 func newPause(g *globals) *cobra.Command {
@@ -129,12 +133,31 @@ func (o *brakeOptions) quarantine(ctx context.Context, args []string) error {
 				return nil, usage(fmt.Errorf("%s: %w", arg, err))
 			}
 			if p.manifests != nil && !o.yes && !followed(a, p.manifests) {
-				return nil, &exit{code: Usage, err: fmt.Errorf("no manifest follows %s", arg), hint: "name it as the manifest's source does, pawl plan -v lists these; --yes bars it all the same"}
+				return nil, &exit{code: Usage, err: fmt.Errorf("no manifest follows %s", arg), topics: []topic{usageTopic},
+					hint: strings.TrimSpace(meant(arg, p.manifests) + " Name it as the manifest's source does, or bar it all the same with --yes")}
 			}
 			all = append(all, a.String())
 		}
 		return all, nil
 	})
+}
+
+// meant asks for the source whose name is near to that of an artifact.
+func meant(arg string, manifests []manifest.Manifest) string {
+	end := strings.IndexByte(arg, '@')
+	if end < 0 {
+		end = max(strings.LastIndexByte(arg, ':'), 0)
+	}
+	var names []string
+	for _, m := range manifests {
+		for _, s := range m.Sources {
+			names = append(names, strings.TrimPrefix(s.Query.String(), "docker.io/"))
+		}
+	}
+	if near := fault.Nearest(arg[:end], names); near != "" {
+		return fault.DidYouMean(near + arg[end:])
+	}
+	return ""
 }
 
 // followed reports whether a manifest follows what an artifact is a version of.
@@ -173,6 +196,9 @@ func (o *brakeOptions) unhold(ctx context.Context, args []string) error {
 		for _, l := range held {
 			subjects = append(subjects, l.Subject)
 		}
+		if !slices.ContainsFunc(args, func(arg string) bool { return len(matching(arg, subjects)) > 0 }) {
+			return nil, nil
+		}
 		names, err := o.named(args, subjects)
 		return slices.DeleteFunc(held, func(l ledger.Lever) bool { return !slices.Contains(names, l.Subject) }), err
 	})
@@ -196,13 +222,13 @@ func leversOf(l ledger.Ledger, wanted func(ledger.Lever) bool) []ledger.Lever {
 func (o *brakeOptions) named(args, known []string) ([]string, error) {
 	var all []string
 	for _, arg := range args {
-		found := slices.DeleteFunc(slices.Clone(known), func(name string) bool {
-			matches, err := path.Match(arg, name)
-			return name != arg && (err != nil || !matches)
-		})
+		found := matching(arg, known)
 		if len(found) == 0 {
-			hint := "known are " + strings.Join(known[:min(len(known), 10)], ", ")
-			if len(known) == 0 {
+			hint := "the names are the manifests' paths without extension; pawl plan -v lists them"
+			switch near := fault.Nearest(arg, known); {
+			case near != "":
+				hint = fault.DidYouMean(near)
+			case len(known) == 0:
 				hint = "none is known here: run it in a checkout of the profile"
 			}
 			return nil, &exit{code: Usage, err: fmt.Errorf("no manifest is named %q", arg), hint: hint, topics: []topic{noManifestTopic}}
@@ -215,6 +241,14 @@ func (o *brakeOptions) named(args, known []string) ([]string, error) {
 		return nil, &exit{code: Usage, err: fmt.Errorf("%s are meant: %s", count(len(all), "manifest"), strings.Join(all, ", ")), hint: "add --yes to mean all of them"}
 	}
 	return all, nil
+}
+
+// matching are the names that a name or a pattern means.
+func matching(arg string, known []string) []string {
+	return slices.DeleteFunc(slices.Clone(known), func(name string) bool {
+		matches, err := path.Match(arg, name)
+		return name != arg && (err != nil || !matches)
+	})
 }
 
 // pull records a lever for each subject, and takes back what would merge by itself.
@@ -245,10 +279,21 @@ func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, subjects
 	var lines []string
 	for _, subject := range all {
 		l := ledger.Lever{Kind: kind, Subject: subject, Version: o.version, Reason: strings.Join(strings.Fields(o.reason), " "), By: p.self, Base: p.base, Urgent: o.urgent, BreakGlass: strings.Join(strings.Fields(o.breakGlass), " "), At: p.now.Truncate(time.Second), Until: end}
-		levers, lines = append(levers, l), append(lines, "pulled "+leverLine(l))
+		levers, lines = append(levers, l), append(lines, o.did("pulled", "pull")+leverLine(l))
+	}
+	if kind == ledger.Quarantine && p.manifests == nil {
+		lines = append(lines, "  hint: without a checkout nobody can tell whether a manifest follows it: read the name once more")
 	}
 	lines = append(lines, "  hint: the next run does the rest: start it with pawl run, or in GitHub Actions; "+lifting[kind])
 	return o.record(ctx, p, func(l ledger.Ledger) ledger.Ledger { return l.Brake(levers...) }, lines)
+}
+
+// did says what was done, or would be.
+func (o *brakeOptions) did(done, would string) string {
+	if o.dryRun {
+		return "would " + would + " "
+	}
+	return done + " "
 }
 
 // maxReason bounds a reason, in bytes.
@@ -275,7 +320,7 @@ func (o *brakeOptions) lift(ctx context.Context, find func(brakedProfile) ([]led
 	}
 	var lines []string
 	for _, l := range levers {
-		lines = append(lines, "lifted "+leverLine(l))
+		lines = append(lines, o.did("lifted", "lift")+leverLine(l))
 	}
 	return o.record(ctx, p, func(l ledger.Ledger) ledger.Ledger {
 		for _, one := range levers {

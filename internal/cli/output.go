@@ -108,7 +108,9 @@ func writeTable(w io.Writer, plan plan.Plan, verbose bool, on paper) error {
 }
 
 // noteworthy are the outcomes that a person has to see although nothing is wrong.
-func noteworthy(o plan.Outcome) bool { return o.Hint != "" || o.Reason == policy.PinnedDown }
+func noteworthy(o plan.Outcome) bool {
+	return o.Hint != "" || o.Reason == policy.PinnedDown || o.Reason.Brake()
+}
 
 // place is the value's key, with the document when the file's first is not meant.
 func place(c change.Update) string {

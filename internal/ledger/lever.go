@@ -56,7 +56,7 @@ func (l Lever) Why() string {
 		more = append(more, l.By)
 	}
 	if !l.Until.IsZero() {
-		more = append(more, "until "+l.Until.UTC().Format("2006-01-02 15:04 UTC"))
+		more = append(more, "until "+Minute(l.Until))
 	}
 	if l.BreakGlass != "" {
 		more = append(more, "break glass: "+l.BreakGlass)
@@ -66,6 +66,9 @@ func (l Lever) Why() string {
 	}
 	return strings.TrimSpace(l.Reason + " (" + strings.Join(more, ", ") + ")")
 }
+
+// Minute is a time as people are told it.
+func Minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // Brake records levers; one of the same kind and subject replaces what was said before. A rollback that is said again goes back from
 // where it was said first: the base has moved because of it.

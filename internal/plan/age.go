@@ -28,7 +28,7 @@ func (age) judge(_ context.Context, p Planner, s *snapshot, j *job, v *value) (v
 	if !p.Now.Before(end) {
 		return verdict{}, nil
 	}
-	why := fmt.Sprintf("too young: first seen %s, takes part from %s on", minute(seen.At), minute(end))
+	why := fmt.Sprintf("too young: first seen %s, takes part from %s on", ledger.Minute(seen.At), ledger.Minute(end))
 	if j.young == nil {
 		j.young, j.youngest = map[string]string{}, v.decision.Tag+" is "+why // the newest is asked first
 	}
@@ -60,8 +60,6 @@ func (p Planner) ages(s *snapshot, j *job, v *value) bool {
 		return true
 	}
 }
-
-func minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // sightings collects what a plan saw.
 type sightings struct {
