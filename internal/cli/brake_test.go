@@ -144,6 +144,22 @@ func TestRollback(t *testing.T) {
 	}
 }
 
+// TestBackOverManyMerges shows that a value finds its way back over many merges of other values in the same file.
+func TestBackOverManyMerges(t *testing.T) {
+	t.Parallel()
+	for _, pull := range [][]string{{"rollback", "a", "--reason", "x"}, {"quarantine", "org/a:v1.1.0", "--reason", "x"}} {
+		s := lately(t, github.Settings{}, noChecks)
+		for i := range 30 {
+			s.registry.SetTags("org/b", "v1.0.0", fmt.Sprintf("v1.0.%d", i+1))
+			s.run(0)
+		}
+		s.brake(0, pull...)
+		if s.run(0); s.value("a") != "v1.0.0" {
+			t.Errorf("%s, and a is %s", pull[0], s.value("a"))
+		}
+	}
+}
+
 // TestBrakeIsRejected shows that closing a brake's pull request holds the value where it is.
 func TestBrakeIsRejected(t *testing.T) {
 	t.Parallel()

@@ -123,6 +123,28 @@ func TestUrgentBrakes(t *testing.T) {
 	}
 }
 
+// TestUrgencyIsOfOneBrake shows that a brake which passed once, or could, lets no other one pass.
+func TestUrgencyIsOfOneBrake(t *testing.T) {
+	t.Parallel()
+	s := lately(t, github.Settings{}, noChecks)
+	s.local(".pawl.yaml", profileFiles(office)[".pawl.yaml"])
+	s.must(s.repo.Push("main", "alice", map[string][]byte{".pawl.yaml": []byte(profileFiles(office)[".pawl.yaml"])}, "a calendar"))
+	s.registry.SetTags("org/b", "v0.9.0", "v1.0.0")
+	s.brake(0, "quarantine", "org/a:v9.9.9", "--reason", "old", "--urgent", "--break-glass", "long ago")
+	s.brake(0, "quarantine", "org/a:v1.1.0", "--reason", "broken")
+	if report := s.run(0); s.value("a") != "v1.1.0" || report.Merge.Decision.Code != change.OutsideWindow {
+		t.Errorf("a is %s: %+v", s.value("a"), report.Merge)
+	}
+	s.brake(0, "rollback", "b", "--reason", "errors", "--to", "v1.0.0", "--urgent") // another value's
+	if s.run(0); s.value("a") != "v1.1.0" {
+		t.Errorf("another brake let it pass: a is %s", s.value("a"))
+	}
+	s.brake(0, "quarantine", "org/a:v1.1.0", "--reason", "broken", "--urgent")
+	if s.run(0); s.value("a") != "v1.0.0" {
+		t.Errorf("it is urgent now, and a is %s", s.value("a"))
+	}
+}
+
 // TestTooManyValues shows that people decide about a pull request with more values than merge.max, and about a profile's first.
 func TestTooManyValues(t *testing.T) {
 	t.Parallel()

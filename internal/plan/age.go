@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // maxYoung is how many candidates of a value are looked at that turn out to be too young.
@@ -19,11 +21,18 @@ const maxYoung = 3
 // the digest that it has now, so that a tag which moves starts anew, and no publisher can date it back.
 type age struct{}
 
-func (age) judge(_ context.Context, p Planner, s *snapshot, j *job, v *value) (verdict, error) {
+func (age) judge(ctx context.Context, p Planner, s *snapshot, j *job, v *value) (verdict, error) {
 	if p.sightings == nil || j.manifest.Policy.Age <= 0 || !p.ages(s, j, v) {
 		return verdict{}, nil
 	}
-	seen := p.sightings.sight(p, s.query.String(), v.decision.Tag, v.digest)
+	digest := v.digest
+	if digest == "" && s.query.OCI() { // of a chart, and of an image whose digest is chosen by its version
+		var err error
+		if digest, err = p.digest(ctx, s, j.written(s, v, v.decision.Tag)); err != nil && !errors.Is(err, source.ErrNotFound) {
+			return verdict{}, err
+		}
+	}
+	seen := p.sightings.sight(p, s.query.String(), v.decision.Tag, digest)
 	end := seen.At.Add(j.manifest.Policy.Age)
 	if !p.Now.Before(end) {
 		return verdict{}, nil
@@ -33,11 +42,11 @@ func (age) judge(_ context.Context, p Planner, s *snapshot, j *job, v *value) (v
 		j.young, j.youngest = map[string]string{}, v.decision.Tag+" is "+why // the newest is asked first
 	}
 	j.young[v.decision.Tag] = why
-	if len(j.young) >= maxYoung && v.decision.Reason == policy.Quarantined && !j.target.Digest {
+	if len(j.young) >= maxYoung && v.decision.Reason == policy.Quarantined && !(j.target.Digest && v.digest != "") {
 		j.noUp, v.digest = true, "" // it has to leave: down, then
 		return verdict{next: true}, nil
 	}
-	if j.target.Digest || v.decision.From == v.decision.Tag || len(j.young) >= maxYoung {
+	if j.target.Digest && v.digest != "" || v.decision.From == v.decision.Tag || len(j.young) >= maxYoung {
 		return verdict{reason: policy.TooYoung, detail: j.youngest}, nil
 	}
 	j.chosen, v.digest = nil, ""

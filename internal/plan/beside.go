@@ -128,7 +128,7 @@ func (p Planner) decideAlone(ctx context.Context, s *snapshot, j *job, v *value)
 	if err := p.decide(ctx, s, j, chosen); err != nil {
 		return err
 	}
-	v.tag, v.pulled = chosen.tag, chosen.pulled
+	v.tag, v.lever = chosen.tag, chosen.lever
 	switch d := chosen.decision; {
 	case void(chosen.scalar.Value) && !void(v.scalar.Value) && d.Outcome == policy.Update && !d.Reason.Brake() && len(p.quarantines(s.query)) > 0:
 		v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.Quarantined, Hint: "add a target for the tag to the manifest",

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/edit"
@@ -16,10 +15,10 @@ import (
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
-// Historian tells what stood in a file: what pawl's own commits on the base branch left there, the newest first. With a commit
-// it is the past of that one, which comes first.
+// Historian tells what stood in a file: what those of pawl's own commits on the base branch left there that changed a place of it,
+// the newest first. With a commit it is the past of that one, which comes first.
 type Historian interface {
-	Past(ctx context.Context, file, commit string) ([]Revision, error)
+	Past(ctx context.Context, at ledger.Place, commit string) ([]Revision, error)
 }
 
 // Revision is a file as a commit left it.
@@ -124,7 +123,7 @@ func (p Planner) held(j *job) policy.Policy {
 // braked decides about a value that must leave its version, because that is quarantined or the manifest is rolled back. False
 // leaves the choice to the policy.
 func (p Planner) braked(ctx context.Context, s *snapshot, j *job, v *value) (policy.Decision, bool, error) {
-	v.pulled, v.merged = time.Time{}, ""
+	v.lever, v.merged = ledger.Lever{}, ""
 	if len(p.Ledger.Levers) == 0 {
 		return policy.Decision{}, false, nil
 	}
@@ -193,7 +192,7 @@ func (j *job) tagOf(s *snapshot, text string) string {
 // unless people roll it back, else down to the highest that stood here before. What a person rejected before the quarantine
 // is no way out.
 func (p Planner) leave(ctx context.Context, s *snapshot, j *job, v *value, q quarantined) (policy.Decision, error) {
-	v.pulled = q.At
+	v.lever = q.Lever
 	away := fmt.Sprintf("%s is %s", v.scalar.Value, q.why())
 	request := p.request(s, j, v)
 	hold, now, others := request.Policy.Hold, j.tagOf(s, v.scalar.Value), request.Barred
@@ -221,7 +220,7 @@ func (p Planner) leave(ctx context.Context, s *snapshot, j *job, v *value, q qua
 		if err != nil || d.Outcome == policy.Update {
 			return because(d, policy.RolledBack, away+"; "+d.Detail), err
 		}
-		v.pulled = q.At
+		v.lever = q.Lever
 	}
 	if hold != nil && hold.Version != "" {
 		request.Policy.Hold = hold
@@ -259,7 +258,7 @@ func heldAt(r policy.Request, version string) policy.Decision {
 // rollBack brings a value back to the version that the person named, else to the last different one that stood there and may be
 // written, and keeps it there. Where that cannot be, it fails.
 func (p Planner) rollBack(ctx context.Context, s *snapshot, j *job, v *value, r policy.Request, lever ledger.Lever) (policy.Decision, error) {
-	v.pulled = lever.At
+	v.lever = lever
 	failed := policy.Decision{Outcome: policy.Failed, Reason: policy.RolledBack, Hint: "name the version to go to with pawl rollback ... --to VERSION"}
 	if lever.Version != "" {
 		return rolledTo(heldAt(r, lever.Version), failed, lever), nil
@@ -320,7 +319,7 @@ func (p Planner) past(ctx context.Context, j *job, v *value, commit string) ([]s
 	if p.Past == nil || j.target.Digest {
 		return nil, nil
 	}
-	revisions, err := p.Past.Past(ctx, j.target.File, commit)
+	revisions, err := p.Past.Past(ctx, ledgerPlace(v.place()), commit)
 	if err != nil {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 // pasts is what stood in a file, the newest first.
 type pasts []plan.Revision
 
-func (p pasts) Past(context.Context, string, string) ([]plan.Revision, error) { return p, nil }
+func (p pasts) Past(context.Context, ledger.Place, string) ([]plan.Revision, error) { return p, nil }
 
 // merged is a past in which the key a had these values, the newest first.
 func merged(values ...string) pasts {

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
-	"time"
 
 	"github.com/pawl-cd/pawl/internal/edit"
 	"github.com/pawl-cd/pawl/internal/fault"
+	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -43,9 +43,9 @@ type value struct {
 	decision policy.Decision
 	// tag is the image's tag that was asked for, and digest what the registry said.
 	tag, digest string
-	// pulled is when the brake was that moves the value, merged the digest with which its version was merged here, and present the
+	// lever is the brake that moves the value, merged the digest with which its version was merged here, and present the
 	// digest that stands in the file where the value is the version that it stands for.
-	pulled          time.Time
+	lever           ledger.Lever
 	merged, present string
 	// beside are the values in the same map that say the same version: of a tag the digests, of a digest the tag.
 	beside []*value

@@ -27,6 +27,8 @@ type Plan struct {
 	// values are there or beyond.
 	Seen   []ledger.Sighting             `json:"-"`
 	Passed func(source, tag string) bool `json:"-"`
+	// Levers are the brakes that move values.
+	Levers []ledger.Lever `json:"-"`
 	// Files are the bytes behind Changes, in the order of their paths; Confirmed are the values that are right already.
 	Files     []change.File   `json:"-"`
 	Confirmed []change.Update `json:"-"`
@@ -66,6 +68,11 @@ func assemble(manifests []manifest.Manifest, jobs []*job, files []change.File) P
 		plan.Outcomes = append(plan.Outcomes, j.outcome())
 		plan.Changes = append(plan.Changes, j.updates(policy.Update)...)
 		plan.Confirmed = append(plan.Confirmed, j.updates(policy.Current)...)
+		for _, v := range j.values {
+			if j.failure == nil && v.braking() {
+				plan.Levers = append(plan.Levers, v.lever)
+			}
+		}
 	}
 	slices.SortStableFunc(plan.Outcomes, func(a, b Outcome) int { return strings.Compare(a.Manifest, b.Manifest) })
 	return plan

@@ -52,8 +52,8 @@ type Planner struct {
 	Ledger ledger.Ledger
 	// Sightings has policy.age count from the ledger's first sightings; without it nothing has an age, and nothing waits.
 	Sightings bool
-	// BrakesOnly holds every value that no brake moves: nothing else may be merged now.
-	BrakesOnly bool
+	// Pressing, unless nil, says which brakes may be merged now; every value that none of them moves is held.
+	Pressing func(ledger.Lever) bool
 	// Past is asked where a quarantined or rolled back value may go back to; nil knows of no past.
 	Past Historian
 	// Announced is a tag that an event says was published.

@@ -80,14 +80,22 @@ func (p Planner) decideJob(ctx context.Context, s *snapshot, j *job) {
 			j.failure = fail(policy.SourceFailed, err)
 			return
 		}
-		if p.BrakesOnly && v.updated() && !v.braking() && !slices.ContainsFunc(v.beside, (*value).braking) {
-			v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.HeldByPolicy, Detail: "only what a brake asks for is merged now; " + v.decision.Value + " waits"}
+		if p.Pressing != nil && v.updated() && !v.presses(p.Pressing) {
+			v.decision = policy.Decision{Outcome: policy.Held, Reason: policy.HeldByPolicy, Detail: "only what a pressing brake asks for is merged now; " + v.decision.Value + " waits"}
 		}
 	}
 }
 
 // braking reports that a brake moves the value.
 func (v *value) braking() bool { return v.updated() && v.decision.Reason.Brake() }
+
+// presses reports whether a pressing brake moves the value, or what stands beside it.
+func (v *value) presses(pressing func(ledger.Lever) bool) bool {
+	if v.braking() && pressing(v.lever) {
+		return true
+	}
+	return slices.ContainsFunc(v.beside, func(b *value) bool { return b.braking() && pressing(b.lever) })
+}
 
 // snapshot is what one source said in this run.
 type snapshot struct {
@@ -191,7 +199,7 @@ func (p Planner) objections(s *snapshot, j *job, v *value) {
 	}, j.source.Filter.Order(j.manifest.Policy, s.listing))
 	if verdict.Held() {
 		outcome := policy.Held
-		if no, _ := p.Ledger.Rejected(ledgerPlace(v.place()), j.asker(), v.decision.Tag); v.braking() && no.At.Before(v.pulled) {
+		if no, _ := p.Ledger.Rejected(ledgerPlace(v.place()), j.asker(), v.decision.Tag); v.braking() && no.At.Before(v.lever.At) {
 			outcome = policy.Failed // the brake is the newer word, and cannot be done
 		}
 		v.decision = policy.Decision{Outcome: outcome, Reason: policy.Reason(verdict.Reason), Detail: verdict.Detail, Hint: verdict.Hint}

@@ -15,7 +15,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
-	"github.com/pawl-cd/pawl/internal/policy"
 )
 
 // How long what people said is taken as it was read: a merge at once asks nobody again, one that waits does, and one that is left
@@ -73,7 +72,7 @@ func (r *Runner) disarmBraked(ctx context.Context, number int, report *Report) (
 	return again, err
 }
 
-// maxPast bounds how many earlier commits are read for one file.
+// maxPast bounds how many earlier commits are read for one value.
 const maxPast = 20
 
 // history reads what pawl's own commits on the base left in files. It is asked only where a value has to go back.
@@ -84,18 +83,25 @@ type history struct {
 
 	mu      sync.Mutex
 	commits map[string][]forge.Commit
-	files   map[[2]string][]plan.Revision
+	pasts   map[past][]plan.Revision
+}
+
+// past is what a history is asked for.
+type past struct {
+	at     ledger.Place
+	commit string
 }
 
 func newHistory(f forge.Forge, tip string, l ledger.Ledger) *history {
-	return &history{forge: f, tip: tip, ledger: l, commits: map[string][]forge.Commit{}, files: map[[2]string][]plan.Revision{}}
+	return &history{forge: f, tip: tip, ledger: l, commits: map[string][]forge.Commit{}, pasts: map[past][]plan.Revision{}}
 }
 
-// Past returns what our commits left in a file, the newest first; before them, where a commit is named, what that one holds.
-func (h *history) Past(ctx context.Context, file, commit string) ([]plan.Revision, error) {
+// Past returns what our commits that changed a place left in its file, the newest first; before them, where a commit is named, what
+// that one holds.
+func (h *history) Past(ctx context.Context, at ledger.Place, commit string) ([]plan.Revision, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if all, known := h.files[[2]string{file, commit}]; known {
+	if all, known := h.pasts[past{at, commit}]; known {
 		return all, nil
 	}
 	tip := cmp.Or(commit, h.tip)
@@ -113,10 +119,10 @@ func (h *history) Past(ctx context.Context, file, commit string) ([]plan.Revisio
 	var all []plan.Revision
 	for _, c := range commits {
 		told := change.ParseTrailers(c.Message)
-		if len(all) == maxPast || told.Omitted == 0 && !slices.ContainsFunc(told.Updates, func(u change.Update) bool { return u.File == file }) {
+		if len(all) == maxPast || told.Omitted == 0 && !slices.ContainsFunc(told.Updates, func(u change.Update) bool { return ledger.Place{File: u.File, Document: u.Document, Key: u.Key} == at }) {
 			continue
 		}
-		one, err := h.revision(ctx, c, told, file)
+		one, err := h.revision(ctx, c, told, at.File)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
@@ -125,7 +131,7 @@ func (h *history) Past(ctx context.Context, file, commit string) ([]plan.Revisio
 		}
 		all = append(all, one)
 	}
-	h.files[[2]string{file, commit}] = all
+	h.pasts[past{at, commit}] = all
 	return all, nil
 }
 
@@ -147,18 +153,14 @@ func (h *history) revision(ctx context.Context, c forge.Commit, told change.Trai
 	return one, nil
 }
 
-// urgent reports that merges are closed, and that a brake moves a value that may pass all the same.
-func (r Runner) urgent(p plan.Plan) bool {
+// pressing says which brakes pass while merges are closed; nil where none that moves a value does, or where nothing is closed.
+func (r Runner) pressing(p plan.Plan) func(ledger.Lever) bool {
 	code, _, _ := r.Calendar.Closed(r.now())
-	if code == "" || !slices.ContainsFunc(p.Changes, func(u change.Update) bool {
-		return policy.Reason(u.Reason).Brake()
-	}) {
-		return false
+	passes := func(l ledger.Lever) bool { return l.BreakGlass != "" || l.Urgent && code == change.OutsideWindow }
+	if code == "" || !slices.ContainsFunc(p.Levers, passes) {
+		return nil
 	}
-	levers := slices.Concat(r.Ledger.LeversOf(ledger.Quarantine, r.now()), r.Ledger.LeversOf(ledger.Rollback, r.now()))
-	return slices.ContainsFunc(levers, func(l ledger.Lever) bool {
-		return l.BreakGlass != "" || l.Urgent && code == change.OutsideWindow
-	})
+	return passes
 }
 
 // sights records what the plan saw first; nil when the ledger says so already.

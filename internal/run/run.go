@@ -138,8 +138,8 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	if report.Plan, err = r.Plan(ctx, manifests); err != nil {
 		return false, err
 	}
-	if r.urgent(report.Plan) {
-		r.BrakesOnly, r.Calendar, r.NoArm = true, change.Calendar{}, true
+	if pressing := r.pressing(report.Plan); pressing != nil {
+		r.Pressing, r.Calendar, r.NoArm = pressing, change.Calendar{}, true
 		if report.Plan, err = r.Plan(ctx, manifests); err != nil {
 			return false, err
 		}
