@@ -252,6 +252,10 @@ func documented() map[string]rule {
 			permissions: map[string]map[string]string{"": {}, "run": {"contents": "write", "pull-requests": "write", "checks": "read", "statuses": "read"}},
 			queues:      true, triggers: []string{"schedule"},
 		},
+		"docs/safety.md .github/workflows/update.yaml": {
+			permissions: map[string]map[string]string{"": {}, "run": {"contents": "write", "pull-requests": "write", "checks": "read", "statuses": "read"}},
+			queues:      true, triggers: []string{"schedule"},
+		},
 		"docs/github-actions.md .github/workflows/publish.yaml": {
 			permissions: map[string]map[string]string{"": {}, "tell": {}}, triggers: []string{"push"},
 		},

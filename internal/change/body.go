@@ -31,6 +31,7 @@ func Body(s Set, need Requirement) (string, error) {
 		parts = append(parts, triggered(s.Upstream))
 	}
 	parts = append(parts, notes("Brakes", s.Brakes)...)
+	parts = append(parts, notes("Gates", s.Gates)...)
 	parts = append(parts, notes("Held", s.Held)...)
 	parts = append(parts, notes("Failed", s.Failed)...)
 	return strings.Join(append(parts, block), "\n\n") + "\n", nil

@@ -24,6 +24,8 @@ type Set struct {
 	Files   []File
 	// Brakes are the targets that a quarantine or a rollback moves.
 	Brakes []Note
+	// Gates are what gates said of the versions that are written.
+	Gates []Note
 	// Held and Failed are the targets that are not updated although somebody could expect it.
 	Held, Failed []Note
 	// Upstream is what an incoming event says triggered the run: untrusted, often a URL, may be empty.

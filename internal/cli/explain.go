@@ -17,7 +17,8 @@ import (
 
 type explainOptions struct {
 	*globals
-	output string
+	output   string
+	verdicts string
 }
 
 func newExplain(g *globals) *cobra.Command {
@@ -32,6 +33,7 @@ the rule that accepted or rejected it. NAME is the manifest's path without exten
 		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
 	addOutput(cmd, &o.output, "table", "json")
+	addVerdicts(cmd, &o.verdicts)
 	return cmd
 }
 
@@ -53,6 +55,11 @@ func (o *explainOptions) run(ctx context.Context, name string) error {
 		return &exit{code: Partial, topics: []topic{topic(policy.ManifestInvalid)}}
 	}
 	p, _ := s.pipeline()
+	if o.verdicts != "" {
+		if p.Judge, err = s.recorded(o.verdicts); err != nil {
+			return err
+		}
+	}
 	all, err := p.Explain(ctx, m, s.manifests...)
 	if err != nil {
 		return &exit{code: Interrupted, err: err}

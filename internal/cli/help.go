@@ -43,6 +43,7 @@ const (
 	eventFileTopic     topic = "event-file"
 	differsTopic       topic = "manifests-differ"
 	targetsTopic       topic = "dispatch-targets"
+	gatesTopic         topic = "gates"
 	publishedTopic     topic = "nothing-published"
 
 	unauthorizedTopic topic = "unauthorized"

@@ -17,13 +17,13 @@ import (
 func newLedger(g *globals) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ledger",
-		Short: "Begin the ledger anew after its loss",
+		Short: "Show the ledger, or begin it anew after its loss",
 		Long: `The ledger is what survives a run: what was written, what people rejected, which pipelines were fired. It stands
 on a ref of its own in the profile's repository. Without it nothing is merged and nothing is fired.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newLedgerAccept(g))
+	cmd.AddCommand(newLedgerAccept(g), newLedgerShow(g))
 	return cmd
 }
 

@@ -14,6 +14,7 @@ import (
 type planOptions struct {
 	*globals
 	output   string
+	verdicts string
 	detailed bool
 }
 
@@ -31,12 +32,13 @@ It writes nothing and needs no token for public sources.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	addOutput(cmd, &o.output, "table", "json", "diff", "markdown")
+	addVerdicts(cmd, &o.verdicts)
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	return cmd
 }
 
 func (o *planOptions) run(ctx context.Context) error {
-	s, plan, err := o.plan(ctx)
+	s, plan, err := o.plan(ctx, o.verdicts)
 	if err != nil {
 		return err
 	}
@@ -56,14 +58,25 @@ func (o *planOptions) run(ctx context.Context) error {
 	return nil
 }
 
-// plan opens the profile and plans it; the caller closes the session.
-func (g *globals) plan(ctx context.Context) (*session, plan.Plan, error) {
+// addVerdicts adds the flag of a command that only looks.
+func addVerdicts(cmd *cobra.Command, file *string) {
+	cmd.Flags().StringVar(file, "verdicts", "", "the `file` that pawl gates wrote; without it gates are left out")
+}
+
+// plan opens the profile and plans it, with the verdicts of a file where one is named; the caller closes the session.
+func (g *globals) plan(ctx context.Context, verdicts string) (*session, plan.Plan, error) {
 	s, err := g.open()
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}
 	s.warn()
 	p, client := s.pipeline()
+	if verdicts != "" {
+		if p.Judge, err = s.recorded(verdicts); err != nil {
+			s.close()
+			return nil, plan.Plan{}, err
+		}
+	}
 	plan, err := p.Plan(ctx, s.manifests)
 	if err != nil {
 		s.close()
@@ -75,7 +88,8 @@ func (g *globals) plan(ctx context.Context) (*session, plan.Plan, error) {
 
 type applyOptions struct {
 	*globals
-	output string
+	output   string
+	verdicts string
 }
 
 func newApply(g *globals) *cobra.Command {
@@ -90,11 +104,12 @@ Only the bytes of the changed values differ. It makes no commit and no pull requ
 		RunE:    func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	addOutput(cmd, &o.output, "table", "json", "diff", "markdown")
+	addVerdicts(cmd, &o.verdicts)
 	return cmd
 }
 
 func (o *applyOptions) run(ctx context.Context) error {
-	s, made, err := o.plan(ctx)
+	s, made, err := o.plan(ctx, o.verdicts)
 	if err != nil {
 		return err
 	}

@@ -37,6 +37,7 @@ type runOptions struct {
 	dryRun, noMerge bool
 	settle          time.Duration
 	runID, page     string
+	verdicts        string
 	// event is the file of the incoming event, incoming what was read from it; the zero value when there is none.
 	event    string
 	incoming event.Incoming
@@ -70,6 +71,7 @@ PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an ea
 	f.StringVar(&o.Tag, "tag", "", "the `tag` that was published")
 	f.StringVar(&o.Upstream, "upstream", "", "the `URL` of the build that published it")
 	f.StringVar(&o.event, "event", "", "a `file` with the CDEvent that asks for this run, or - for stdin")
+	f.StringVar(&o.verdicts, "verdicts", "", "the `file` that pawl gates wrote; without it no version is judged, and those wait that a gate must let pass")
 	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
 	addReport(cmd, &o.page)
 	f.DurationVar(&o.settle, "settle", 2*time.Minute, "wait this `time` for an announced tag to appear")
@@ -142,6 +144,9 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	}
 	deployment, err := o.deployment(s, client, forge)
 	if err != nil {
+		return run.Runner{}, err
+	}
+	if p.Judge, err = s.recorded(o.verdicts); err != nil {
 		return run.Runner{}, err
 	}
 	p.Announced = plan.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}

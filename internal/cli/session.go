@@ -74,7 +74,8 @@ func (s *session) load() error {
 		Readable:   append([]string{"GITHUB_ACTOR"}, s.config.Env...),
 		Secrets:    s.secrets(),
 		Bound:      s.wire().Bound,
-		Defaults:   s.config.Policy,
+		Policies:   s.config.Policies,
+		Gates:      s.config.GateNames(),
 	})
 	if errors.Is(err, manifest.ErrNone) {
 		return &exit{code: Usage, err: err, hint: "name the directory with --manifests, or the profile's directory with --root; pawl init writes the first manifests", topics: []topic{noManifestTopic}}

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/gate"
 	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
@@ -34,8 +34,10 @@ type Config struct {
 	Values []string
 	// Secrets binds further token variables to the host that they may be sent to.
 	Secrets map[string]string
-	// Policy holds for manifests that do not say otherwise.
-	Policy policy.Policy
+	// Policies are what holds for sources; of ages, platforms and gates a manifest may only want more.
+	Policies manifest.Policies
+	// Gates are the programs that judge versions, in the order of the file.
+	Gates []gate.Gate
 	// Change is how a change is worded and who is asked.
 	Change Change
 	Forge  Forge
@@ -199,9 +201,9 @@ func (c *checker) config(f fileFormat) Config {
 	}
 	config.Uses = slices.Concat(c.uses, others) // what binds a variable comes before what uses it
 	c.refs(f, config)
-	var faults []strictyaml.Problem
-	config.Policy, faults = manifest.TranslatePolicy(c.file, f.Policy, policy.Policy{})
-	c.problems = append(c.problems, faults...)
+	config.Gates = c.gates(f.Gates)
+	config.Policies = c.policies(f, config.Gates)
+	c.gateSecrets(f.Gates, config)
 	return config
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -73,12 +74,12 @@ func TestFull(t *testing.T) {
 		Values:      []string{"updatecli/values.yaml"},
 		Change: config.Change{Words: change.Words{Title: template(t, "chore: {summary}"), Commit: template(t, "build: {count}")},
 			Labels: []string{"bot"}, Reviewers: []string{"alice", "org/team"}, Assignees: []string{"bob"}},
-		Secrets: map[string]string{"MY_TOKEN": "git.example"},
-		Policy:  policy.Policy{Downgrade: policy.Keep},
-		Forge:   config.Forge{Kind: "github", Repository: "infitx-org/profile-cd", Base: "main", Branch: "pawl/update", Labels: []string{"dependencies"}},
-		Merge:   config.Merge{Method: "squash", Wait: 10 * time.Minute, Require: []string{"ci"}},
-		Ledger:  "refs/pawl/ledger",
-		Deploy:  config.Deploy{By: "run", Variable: "PROJECTS", Ref: "main", ExtraPaths: []string{"cluster-config.yaml"}},
+		Secrets:  map[string]string{"MY_TOKEN": "git.example"},
+		Policies: manifest.Policies{All: policy.Policy{Downgrade: policy.Keep}},
+		Forge:    config.Forge{Kind: "github", Repository: "infitx-org/profile-cd", Base: "main", Branch: "pawl/update", Labels: []string{"dependencies"}},
+		Merge:    config.Merge{Method: "squash", Wait: 10 * time.Minute, Require: []string{"ci"}},
+		Ledger:   "refs/pawl/ledger",
+		Deploy:   config.Deploy{By: "run", Variable: "PROJECTS", Ref: "main", ExtraPaths: []string{"cluster-config.yaml"}},
 		Events: config.Events{
 			Source: "https://github.com/infitx-org/profile-cd", Outbox: "DIR", Accept: []string{"https://ci.example"},
 			Sinks: []config.Sink{
@@ -149,7 +150,7 @@ func TestForms(t *testing.T) {
 		},
 		"registries: {ghcr.io: {concurrency: 256}, a.b: {}}": func(c *config.Config) { c.Concurrency["ghcr.io"] = 256 },
 		"policy: {channel: infitx, downgrade: follow, loose: true}\n": func(c *config.Config) {
-			c.Policy = policy.Policy{Channel: "infitx", Downgrade: policy.Follow, Loose: true}
+			c.Policies.All = policy.Policy{Channel: "infitx", Downgrade: policy.Follow, Loose: true}
 		},
 		"events: {source: 'urn:x:y', required: true}\n": func(c *config.Config) { c.Events.Source, c.Events.Required = "urn:x:y", true },
 	} {
@@ -207,6 +208,7 @@ func TestProblems(t *testing.T) {
 		"project no secret":    "deploy: {projects: [{name: b, url: 'https://h.example', secret: ''}]}\n",
 		"events":               "events: {source: profile-cd, required: often, accept: [ci]}\n",
 		"sinks":                "events:\n  sinks:\n    - {type: file}\n    - {type: http}\n    - {type: kafka, brokers: [], topic: x}\n    - {type: kafka, brokers: [h:1]}\n    - {type: pigeon}\n    - {type: http, url: 'https://h.example', token: 'Bearer x', mode: xml}\n",
+		"gates":                "gates:\n  scan: {run: ['{image}', '{imgae}', '{word}'], deny: [0, 2, 300], kinds: [dockerimages], timeout: 1h, env: [MERGE_TOKEN, OK, 'a b']}\n  'a b': {run: []}\n  away: {run: [../x]}\npolicy: {gates: [scann], platforms: [amd64]}\npolicies:\n  - {match: '[', gates: [scan]}\n  - {age: soon}\n  - {match: 'a/*', colour: red}\n",
 		"login":                "events:\n  sinks:\n    - {type: kafka, brokers: ['b.example:1'], topic: x, sasl: plain, user: U, password: P}\n    - {type: kafka, brokers: ['b.example:1'], topic: y, sasl: kerberos}\n    - {type: kafka, brokers: ['b.example:1'], topic: z, user: U, password: 's3cret!'}\n    - {type: kafka, brokers: ['127.0.0.1:1'], topic: a, sasl: plain, user: U, password: P2}\n    - {type: kafka, brokers: ['c.example:1'], topic: b, tls: true, sasl: plain, user: U}\n",
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -17,6 +17,8 @@ type fileFormat struct {
 	Values     []strictyaml.Text               `yaml:"values" doc:"Files of values that manifests look up as {{ .a.b }}; a later one wins."`
 	Secrets    strictyaml.Map[strictyaml.Text] `yaml:"secrets" doc:"The host that each further token variable may be sent to."`
 	Policy     *manifest.PolicyBlock           `yaml:"policy" doc:"Defaults for every manifest's policy."`
+	Policies   []policiesBlock                 `yaml:"policies" doc:"Policies of some sources, on top of policy; the last one that matches wins."`
+	Gates      strictyaml.Map[gateBlock]       `yaml:"gates" doc:"Programs that judge versions, by name; policy.gates names those that must let a version pass. Only pawl gates starts them."`
 	Forge      *forgeBlock                     `yaml:"forge" doc:"Where pull requests are opened."`
 	Change     *changeBlock                    `yaml:"change" doc:"How a change is worded, and who is asked to look at it."`
 	Merge      *mergeBlock                     `yaml:"merge" doc:"When a pull request may be merged."`
@@ -28,6 +30,20 @@ type fileFormat struct {
 type registryBlock struct {
 	Concurrency strictyaml.Number `yaml:"concurrency" doc:"Requests in flight; 16 when absent."`
 	Timeout     strictyaml.Text   `yaml:"timeout" doc:"How long one source may take in all, such as 30s; 60s when absent."`
+}
+
+// policiesBlock is a policy block beside the pattern of its sources.
+type policiesBlock struct {
+	Match strictyaml.Text `yaml:"match" required:"true" doc:"The sources that are meant, as mojaloop/* or ghcr.io/acme/**; * matches up to the next slash, /** at the end whatever is below."`
+	manifest.PolicyBlock
+}
+
+type gateBlock struct {
+	Run     []strictyaml.Text   `yaml:"run" required:"true" doc:"The program and its arguments, which may hold {image}, {tag}, {digest}, {version}, {current} and {manifest}. No shell is used."`
+	Deny    []strictyaml.Number `yaml:"deny" doc:"The exit codes with which it denies a version; 0 lets it pass, any other breaks the gate for this time."`
+	Kinds   []strictyaml.Text   `yaml:"kinds" doc:"The kinds of sources whose versions it judges, as dockerimage; all when absent."`
+	Timeout strictyaml.Text     `yaml:"timeout" doc:"How long it may take, as 10m; 5m when absent."`
+	Env     []strictyaml.Text   `yaml:"env" doc:"Variables that it gets besides PATH, HOME, TMPDIR and DOCKER_CONFIG; none of the secrets."`
 }
 
 type forgeBlock struct {

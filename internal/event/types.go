@@ -12,6 +12,7 @@ const (
 	PipelineRunStarted  = "dev.cdevents.pipelinerun.started"
 	PipelineRunFinished = "dev.cdevents.pipelinerun.finished"
 	TaskRunFinished     = "dev.cdevents.taskrun.finished"
+	TestCaseRunFinished = "dev.cdevents.testcaserun.finished"
 	BranchCreated       = "dev.cdevents.branch.created"
 	ChangeCreated       = "dev.cdevents.change.created"
 	ChangeUpdated       = "dev.cdevents.change.updated"
@@ -38,6 +39,7 @@ var kinds = [...]Kind{
 	{PipelineRunStarted, "0.3.0"},
 	{PipelineRunFinished, "0.3.0"},
 	{TaskRunFinished, "0.3.0"},
+	{TestCaseRunFinished, "0.3.0"},
 	{BranchCreated, "0.3.0"},
 	{ChangeCreated, "0.4.0"},
 	{ChangeUpdated, "0.3.0"},

@@ -93,6 +93,20 @@ func compactClaims(claims []Claim, before time.Time, limit int) []Claim {
 	return newest(claims, limit, func(c Claim) time.Time { return c.At }, func(c Claim) bool { return !c.Open() })
 }
 
+// newestOfEach keeps at most limit entries of each source, by dropping the oldest; the entries of a source stand together.
+func newestOfEach[T any](all []T, limit int, source func(T) string, at func(T) time.Time) []T {
+	var kept []T
+	for len(all) > 0 {
+		n := 1
+		for n < len(all) && source(all[n]) == source(all[0]) {
+			n++
+		}
+		kept = append(kept, newest(all[:n:n], limit, at, func(T) bool { return true })...)
+		all = all[n:]
+	}
+	return kept
+}
+
 // newest keeps at most limit entries, in their order, by dropping the oldest of those that may go.
 func newest[T any](list []T, limit int, at func(T) time.Time, mayGo func(T) bool) []T {
 	surplus := len(list) - limit

@@ -31,6 +31,8 @@ type Ledger struct {
 	Levers []Lever
 	// Seen are first sightings of versions that have to have an age.
 	Seen []Sighting
+	// Denials are what gates said against versions.
+	Denials []Denial
 	// Pending are the events of runs that receivers have not got, the oldest first.
 	Pending []Pending
 	// braked says that the ledger held a lever once, so that its format stays the later one.

@@ -49,14 +49,6 @@ func (l Ledger) Sight(seen []Sighting, passed func(source, tag string) bool) Led
 		}
 		return old
 	})
-	l.Seen = nil
-	for len(all) > 0 {
-		n := 1
-		for n < len(all) && all[n].Source == all[0].Source {
-			n++
-		}
-		l.Seen = append(l.Seen, newest(all[:n:n], maxSeen, func(s Sighting) time.Time { return s.At }, func(Sighting) bool { return true })...)
-		all = all[n:]
-	}
+	l.Seen = newestOfEach(all, maxSeen, func(s Sighting) string { return s.Source }, func(s Sighting) time.Time { return s.At })
 	return l
 }

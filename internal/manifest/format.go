@@ -289,6 +289,8 @@ type PolicyBlock struct {
 	Digest    strictyaml.Text `yaml:"digest" enum:"hold,follow" doc:"When the registry gives a pinned version another digest: hold keeps the value, follow writes the new one."`
 	Rebuilds  strictyaml.Text `yaml:"rebuilds" enum:"hold,follow" doc:"When a version is there again with higher build metadata, +k3s2 after +k3s1: hold keeps the value and names it, follow takes it."`
 	Age       strictyaml.Text `yaml:"age" doc:"How long pawl must have known a version before a run takes it, as 12h, 3d or 2w, counted from when a run first saw it; at once when absent. The larger one of manifest and configuration counts."`
+	Platforms textList        `yaml:"platforms" doc:"What an image must be built for before it is taken, as linux/amd64. What the configuration wants counts too."`
+	Gates     textList        `yaml:"gates" doc:"The gates of the configuration that must let a version pass before it is taken. What the configuration wants counts too."`
 	Hold      *holdBlock      `yaml:"hold" doc:"Keeps a version for a while."`
 	Loose     strictyaml.Flag `yaml:"loose" doc:"Also takes tags without three numeric parts as versions, e.g. 1.2 or 20260101."`
 }

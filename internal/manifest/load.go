@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
@@ -38,8 +37,10 @@ type Options struct {
 	Values Values
 	// Repository is the owner/name that is written to, empty when that is not known: a target for another one is refused.
 	Repository string
-	// Defaults hold for manifests whose policy block does not say otherwise.
-	Defaults policy.Policy
+	// Policies are what the configuration says of sources; a manifest says more, and of ages, platforms and gates not less.
+	Policies Policies
+	// Gates are the names of the gates that the configuration declares.
+	Gates []string
 }
 
 // Load reads every *.yaml and *.yml file below the directories, in the order of their names. Faults are in each

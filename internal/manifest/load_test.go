@@ -80,11 +80,11 @@ func TestLoad(t *testing.T) {
 		t.Errorf("target: %+v", target)
 	}
 	until := time.Date(2026, 12, 31, 0, 0, 0, 0, time.UTC)
-	if diff := cmp.Diff(&policy.Hold{Version: "v1.2.0", Reason: "leaks", Until: until}, m.Policy.Hold); diff != "" {
+	if diff := cmp.Diff(&policy.Hold{Version: "v1.2.0", Reason: "leaks", Until: until}, m.Sources[0].Policy.Hold); diff != "" {
 		t.Error(diff)
 	}
-	if m.Policy.Channel != "infitx" || len(m.Policy.Exclude) != 2 || m.Policy.Downgrade != policy.Follow || m.Policy.Rebuilds != policy.FollowRebuilds {
-		t.Errorf("policy: %+v", m.Policy)
+	if m.Sources[0].Policy.Channel != "infitx" || len(m.Sources[0].Policy.Exclude) != 2 || m.Sources[0].Policy.Downgrade != policy.Follow || m.Sources[0].Policy.Rebuilds != policy.FollowRebuilds {
+		t.Errorf("policy: %+v", m.Sources[0].Policy)
 	}
 }
 
@@ -354,8 +354,8 @@ func TestWritesDigest(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := all[0]
-		if !m.Targets[0].Digest || m.Policy.Digest != policy.FollowDigest {
-			t.Errorf("%s: %+v %+v", kind, m.Targets[0], m.Policy)
+		if !m.Targets[0].Digest || m.Sources[0].Policy.Digest != policy.FollowDigest {
+			t.Errorf("%s: %+v %+v", kind, m.Targets[0], m.Sources[0].Policy)
 		}
 		if m.Valid() != (want == "") || want != "" && (!strings.Contains(m.Problems[0].Message, want) || m.Problems[0].Hint == "") {
 			t.Errorf("%s: %v", kind, m.Problems)

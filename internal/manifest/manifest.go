@@ -28,8 +28,6 @@ type Manifest struct {
 	Title   string
 	Sources []Source
 	Targets []Target
-	// Policy applies to every source; the configured defaults are filled in.
-	Policy policy.Policy
 	// Problems are the faults of this manifest, warnings included.
 	Problems []strictyaml.Problem
 }
@@ -58,6 +56,8 @@ type Source struct {
 	Types     ReleaseTypes
 	Filter    policy.Filter
 	Transform source.Transform
+	// Policy is what the manifest's policy block says; the configuration's is filled in.
+	Policy policy.Policy
 	// Place is where the filter stands, for messages.
 	Place strictyaml.Problem
 }

@@ -3,7 +3,6 @@ package manifest
 import (
 	"fmt"
 	"path"
-	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -59,9 +58,8 @@ func translate(name, file string, n *yaml.Node, opt Options) Manifest {
 		}
 		m.Targets = append(m.Targets, targets...)
 	}
-	var faults []strictyaml.Problem
-	m.Policy, faults = TranslatePolicy(file, d.Policy, opt.Defaults)
-	m.Problems = slices.Concat(t.problems, faults)
+	t.policies(d.Policy, &m)
+	m.Problems = t.problems
 	strictyaml.Sort(m.Problems)
 	return m
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/source"
 )
@@ -151,6 +152,7 @@ func (o *Observer) tellEnd(report *run.Report, err error) {
 	}
 	o.catchUp()
 	o.tellQueries()
+	o.tellVerdicts(report.Plan.Verdicts)
 	finish := finishOf(*report, err)
 	finish.At = o.Clock()
 	bare := finish
@@ -234,6 +236,20 @@ func (o *Observer) tellFound(set change.Set) {
 	}
 	for _, f := range set.Files {
 		o.tell(o.teller.Rewritten(event.Rewrite{File: f.Path, Before: digest(f.Before), After: digest(f.After), Updates: updates[f.Path], Chain: set.Chain, At: at}), everyone)
+	}
+}
+
+// tellVerdicts tells what gates said in this run's file of verdicts, or before it to the ledger.
+func (o *Observer) tellVerdicts(all []plan.Verdict) {
+	for _, v := range all {
+		if v.At.IsZero() {
+			continue // nobody has judged it
+		}
+		artifact, _ := source.ParseArtifact(v.Artifact)
+		judged := event.Judgement{Gate: v.Gate, Artifact: artifact, Version: v.Version, Decision: string(v.Outcome), Detail: v.Detail, At: v.At}
+		bare := judged
+		bare.Detail = ""
+		o.tellOwn(o.teller.Judged(judged), o.teller.Judged(bare), everyone)
 	}
 }
 

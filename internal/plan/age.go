@@ -14,15 +14,12 @@ import (
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
-// maxYoung is how many candidates of a value are looked at that turn out to be too young.
-const maxYoung = 3
-
 // age lets a version pass that pawl has known for as long as the policy wants. It counts from when pawl first saw the version with
 // the digest that it has now, so that a tag which moves starts anew, and no publisher can date it back.
 type age struct{}
 
 func (age) judge(ctx context.Context, p Planner, s *snapshot, j *job, v *value) (verdict, error) {
-	if p.sightings == nil || j.manifest.Policy.Age <= 0 || !p.ages(s, j, v) {
+	if p.sightings == nil || j.source.Policy.Age <= 0 || !p.rises(s, j, v) {
 		return verdict{}, nil
 	}
 	digest := v.digest
@@ -33,29 +30,16 @@ func (age) judge(ctx context.Context, p Planner, s *snapshot, j *job, v *value) 
 		}
 	}
 	seen := p.sightings.sight(p, s.query.String(), v.decision.Tag, digest)
-	end := seen.At.Add(j.manifest.Policy.Age)
+	end := seen.At.Add(j.source.Policy.Age)
 	if !p.Now.Before(end) {
 		return verdict{}, nil
 	}
-	why := fmt.Sprintf("too young: first seen %s, takes part from %s on", ledger.Minute(seen.At), ledger.Minute(end))
-	if j.young == nil {
-		j.young, j.youngest = map[string]string{}, v.decision.Tag+" is "+why // the newest is asked first
-	}
-	j.young[v.decision.Tag] = why
-	if len(j.young) >= maxYoung && v.decision.Reason == policy.Quarantined && !(j.target.Digest && v.digest != "") {
-		j.noUp, v.digest = true, "" // it has to leave: down, then
-		return verdict{next: true}, nil
-	}
-	if j.target.Digest && v.digest != "" || v.decision.From == v.decision.Tag || len(j.young) >= maxYoung {
-		return verdict{reason: policy.TooYoung, detail: j.youngest}, nil
-	}
-	j.chosen, v.digest = nil, ""
-	return verdict{next: true}, nil
+	return j.holdBack(v, refusal{reason: policy.TooYoung, why: fmt.Sprintf("too young: first seen %s, takes part from %s on", ledger.Minute(seen.At), ledger.Minute(end))}), nil
 }
 
-// ages reports whether the version that a value is about to get has to have an age: every move up has, but for one that a
-// person named, and the new digest of a version that stays.
-func (p Planner) ages(s *snapshot, j *job, v *value) bool {
+// rises reports whether the version that a value is about to get has to pass what holds new versions back: every move up has, but
+// for one that a person named, and the new digest of a version that stays.
+func (p Planner) rises(s *snapshot, j *job, v *value) bool {
 	d := v.decision
 	switch {
 	case !v.updated(), d.Reason == policy.RolledBack, d.Reason == policy.PinnedDown, d.Reason == policy.HeldByPolicy:

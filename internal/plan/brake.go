@@ -56,10 +56,10 @@ func (p Planner) quarantines(of source.Query) []quarantined {
 	return all
 }
 
-// barred says of a source's tags why they must not be written to a value; nil when none is quarantined or known as too young.
+// barred says of a source's tags why they must not be written to a value; nil when none is quarantined or held back by a gate.
 func (p Planner) barred(s *snapshot, j *job, v *value) func(tag string) (policy.Reason, string) {
 	all := p.quarantines(s.query)
-	if len(all) == 0 && len(j.young) == 0 {
+	if len(all) == 0 && len(j.refused) == 0 {
 		return nil
 	}
 	return func(tag string) (policy.Reason, string) {
@@ -68,7 +68,7 @@ func (p Planner) barred(s *snapshot, j *job, v *value) func(tag string) (policy.
 				return policy.Quarantined, q.why()
 			}
 		}
-		return policy.TooYoung, j.young[tag]
+		return j.refused[tag].reason, j.refused[tag].why
 	}
 }
 
@@ -89,7 +89,7 @@ func (quarantine) judge(ctx context.Context, p Planner, s *snapshot, j *job, v *
 	if !v.updated() {
 		return verdict{}, nil
 	}
-	if v.merged != "" && v.digest != "" && !strings.EqualFold(v.merged, v.digest) && j.manifest.Policy.Digest != policy.FollowDigest {
+	if v.merged != "" && v.digest != "" && !strings.EqualFold(v.merged, v.digest) && j.source.Policy.Digest != policy.FollowDigest {
 		return verdict{reason: policy.DigestMoved, hint: "name another version, or set policy.digest: follow to take the new digest",
 			detail: fmt.Sprintf("%s was merged here as %s, and the registry gives it %s", v.decision.Tag, brief(v.merged), brief(v.digest))}, nil
 	}
@@ -113,7 +113,7 @@ func (quarantine) judge(ctx context.Context, p Planner, s *snapshot, j *job, v *
 
 // held is the policy of a job: a hold of the ledger comes before the manifest's.
 func (p Planner) held(j *job) policy.Policy {
-	rules := j.manifest.Policy
+	rules := j.source.Policy
 	if lever, ok := p.Ledger.LeverOf(ledger.Hold, j.manifest.Name, p.Now); ok {
 		rules.Hold = &policy.Hold{Version: lever.Version, Reason: lever.Why()}
 	}

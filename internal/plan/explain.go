@@ -33,7 +33,7 @@ type Explanation struct {
 // Explain resolves one manifest and returns an explanation for each of its values. The others count where they write what
 // stands beside its values: a tag is held when nothing writes its digest. The error is the context's.
 func (p Planner) Explain(ctx context.Context, m manifest.Manifest, others ...manifest.Manifest) ([]Explanation, error) {
-	p.inquiry = newInquiry()
+	p.inquiry, p.verdicts = newInquiry(), &verdicts{}
 	var all []Explanation
 	done := interruptibly(ctx, func() { all = p.explainAll(ctx, m, others) })
 	if err := ctx.Err(); err != nil || !done {

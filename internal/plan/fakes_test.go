@@ -183,3 +183,18 @@ func after(p plan.Plan) map[string]string {
 	}
 	return texts
 }
+
+func words(text string) []string { return strings.Fields(text) }
+
+// counted counts the questions after platforms.
+type counted struct {
+	*world
+	n int
+}
+
+func (c *counted) Platforms(ctx context.Context, q source.Query, tag string) ([]string, error) {
+	c.mu.Lock()
+	c.n++
+	c.mu.Unlock()
+	return c.world.Platforms(ctx, q, tag)
+}

@@ -8,14 +8,14 @@ import (
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
-// A gate stands between the version that the policy chose and the file. It asks for facts and answers for one value: it
-// never chooses, and no value goes down because of it. A new gate is a type with judge and its line in gates.
-type gate interface {
+// A judge stands between the version that the policy chose and the file. It asks for facts and answers for one value: it
+// never chooses, and no value goes down because of it. A new one is a type with judge and its line in gates.
+type judge interface {
 	judge(ctx context.Context, p Planner, s *snapshot, j *job, v *value) (verdict, error)
 }
 
 // gates are asked in this order, as long as each passes.
-var gates = []gate{existence{}, quarantine{}, age{}, conditions{}}
+var gates = []judge{existence{}, quarantine{}, age{}, conditions{}, platforms{}, programs{}}
 
 // verdict is a gate's answer. The zero verdict passes.
 type verdict struct {
@@ -46,6 +46,34 @@ func (p Planner) admit(ctx context.Context, s *snapshot, j *job, v *value) (agai
 		}
 	}
 	return false, nil
+}
+
+// maxRefused is how many candidates of a value are looked at that gates hold back.
+const maxRefused = 3
+
+// refusal is why a gate holds a version back.
+type refusal struct {
+	reason    policy.Reason
+	why, hint string
+}
+
+// holdBack holds a version back: the next one below is asked for, at most three in all. Then the value stays, for the reason of the
+// newest one; one that has to leave goes down.
+func (j *job) holdBack(v *value, r refusal) verdict {
+	tag := v.decision.Tag
+	if j.refused == nil {
+		j.refused, j.newest = map[string]refusal{}, refusal{r.reason, tag + " is " + r.why, r.hint} // the newest is asked first
+	}
+	j.refused[tag] = r
+	alone := j.target.Digest && v.digest != ""
+	switch {
+	case len(j.refused) >= maxRefused && v.decision.Reason == policy.Quarantined && !alone:
+		j.noUp = true
+	case alone || v.decision.From == tag || len(j.refused) >= maxRefused:
+		return verdict{reason: j.newest.reason, detail: j.newest.why, hint: j.newest.hint}
+	}
+	j.chosen, v.digest = nil, ""
+	return verdict{next: true}
 }
 
 // existence lets an image's tag pass that can be pulled, and takes its digest along; one that cannot gives way to the next.

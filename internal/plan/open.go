@@ -26,10 +26,10 @@ type job struct {
 	// missing are the listed tags of which transformers make one that does not exist; unmade is the first of them.
 	missing map[string]bool
 	unmade  unmade
-	// young are the versions that are too young, and why; youngest says it of the newest.
-	young    map[string]string
-	youngest string
-	// noUp says that nothing above a quarantined version is old enough.
+	// refused are the versions that gates hold back, and why; newest says it of the newest.
+	refused map[string]refusal
+	newest  refusal
+	// noUp says that nothing above a quarantined version may be taken.
 	noUp bool
 	// chosen are the decisions so far by the text in the file, as long as no tag turned out to be missing.
 	chosen map[string]policy.Decision

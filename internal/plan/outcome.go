@@ -23,6 +23,8 @@ type Plan struct {
 	// Requests counts the requests made by logical host; Remaining is the quota left where the host says so.
 	Requests  map[string]int `json:"requests"`
 	Remaining map[string]int `json:"remaining,omitempty"`
+	// Verdicts are what gates said of versions that were about to be taken.
+	Verdicts []Verdict `json:"verdicts,omitempty"`
 	// Seen are the versions that had to have an age, with their first sightings; Passed says of a version of a source that its
 	// values are there or beyond.
 	Seen   []ledger.Sighting             `json:"-"`

@@ -49,7 +49,7 @@ func (p Planner) pin(s *snapshot, j *job, v *value, digest string) error {
 // and followed or held for a version. The text is what would be written.
 func (j *job) moved(tag, file, registry, text string) policy.Decision {
 	why := fmt.Sprintf("%s is pinned to %s, and the registry gives it %s", tag, brief(file), brief(registry))
-	if policy.Floating(tag) || j.manifest.Policy.Digest == policy.FollowDigest {
+	if policy.Floating(tag) || j.source.Policy.Digest == policy.FollowDigest {
 		return policy.Decision{Outcome: policy.Update, Reason: policy.NewestMatch, Tag: tag, Value: text, From: tag,
 			Detail: why}
 	}

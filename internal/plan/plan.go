@@ -52,6 +52,8 @@ type Planner struct {
 	Ledger ledger.Ledger
 	// Sightings has policy.age count from the ledger's first sightings; without it nothing has an age, and nothing waits.
 	Sightings bool
+	// Judge tells what the gates of the configuration say; without it they are not asked, and every version passes.
+	Judge Judge
 	// Pressing, unless nil, says which brakes may be merged now; every value that none of them moves is held.
 	Pressing func(ledger.Lever) bool
 	// Past is asked where a quarantined or rolled back value may go back to; nil knows of no past.
@@ -60,6 +62,8 @@ type Planner struct {
 	Announced Announcement
 	// inquiry holds what conditions asked in this plan.
 	inquiry *inquiry
+	// verdicts are what gates said in this plan.
+	verdicts *verdicts
 	// sightings are what this plan saw, nil where nothing has an age.
 	sightings *sightings
 }
@@ -67,7 +71,7 @@ type Planner struct {
 // Plan resolves every manifest and returns what would change and why. It writes nothing. The error is the context's;
 // everything else that goes wrong is an outcome of the plan.
 func (p Planner) Plan(ctx context.Context, manifests []manifest.Manifest) (Plan, error) {
-	p.inquiry = newInquiry()
+	p.inquiry, p.verdicts = newInquiry(), &verdicts{}
 	if p.Sightings {
 		p.sightings = &sightings{}
 	}
@@ -79,7 +83,7 @@ func (p Planner) Plan(ctx context.Context, manifests []manifest.Manifest) (Plan,
 	refuseConflicts(jobs)
 	files := rewrite(jobs)
 	plan := assemble(manifests, jobs, files)
-	plan.Seen, plan.Passed = p.sightings.all(), passed(jobs)
+	plan.Seen, plan.Passed, plan.Verdicts = p.sightings.all(), passed(jobs), p.verdicts.all()
 	return plan, nil
 }
 

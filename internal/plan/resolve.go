@@ -133,6 +133,9 @@ func (p Planner) decide(ctx context.Context, s *snapshot, j *job, v *value) erro
 		if !braked {
 			d = p.choose(s, j, v)
 		}
+		if r, held := j.refused[d.Tag]; d.Outcome == policy.Held && held && d.Hint == "" {
+			d.Hint = r.hint
+		}
 		v.decision = d
 		j.sayUnmade(v)
 		j.guardText(v)
@@ -196,7 +199,7 @@ func (p Planner) objections(s *snapshot, j *job, v *value) {
 		Asker: j.asker(),
 		Base:  v.scalar.Value, Current: v.decision.From, Value: v.decision.Value, Version: v.decision.Tag,
 		Braked: v.decision.Reason.Brake(),
-	}, j.source.Filter.Order(j.manifest.Policy, s.listing))
+	}, j.source.Filter.Order(j.source.Policy, s.listing))
 	if verdict.Held() {
 		outcome := policy.Held
 		if no, _ := p.Ledger.Rejected(ledgerPlace(v.place()), j.asker(), v.decision.Tag); v.braking() && no.At.Before(v.lever.At) {

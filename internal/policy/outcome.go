@@ -41,6 +41,9 @@ const (
 	Quarantined     Reason = "quarantined"
 	RolledBack      Reason = "rolled-back"
 	TooYoung        Reason = "too-young"
+	PlatformMissing Reason = "platform-missing"
+	GateDenied      Reason = "gate-denied"
+	GateMissing     Reason = "gate-missing"
 )
 
 // Brake reports that a person's brake moves the value: a quarantine or a rollback.
@@ -52,5 +55,6 @@ func Reasons() []Reason {
 		NewestMatch, AlreadyNewest, PinnedDown, HeldByPolicy, HoldExpired, NotListed, LowerOnly, Excluded, NotPublished,
 		PeopleEdit, Vetoed, NoMatch, EmptyListing, SourceFailed, ManifestInvalid, TargetInvalid, EmptyValue,
 		DigestMoved, DigestBeside, TargetMismatch, TargetEncrypted, Quarantined, RolledBack, TooYoung,
+		PlatformMissing, GateDenied, GateMissing,
 	}
 }

@@ -4,6 +4,7 @@ package policy
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,8 +26,28 @@ type Policy struct {
 	Digest DigestRule
 	// Age is how long a version must have been known before it is taken; 0 takes it at once.
 	Age time.Duration
+	// Platforms are what an image must be built for, Gates the programs of the configuration that must let a version pass.
+	Platforms, Gates []string
 	// Loose also takes tags without three numeric parts as versions.
 	Loose bool
+}
+
+// AtLeast is the policy with all that a floor demands as well: the larger age, its platforms and its gates.
+func (p Policy) AtLeast(floor Policy) Policy {
+	p.Age = max(p.Age, floor.Age)
+	p.Platforms, p.Gates = union(floor.Platforms, p.Platforms), union(floor.Gates, p.Gates)
+	return p
+}
+
+// union is what is in one list, followed by what only the other has.
+func union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, one := range b {
+		if !slices.Contains(all, one) {
+			all = append(all, one)
+		}
+	}
+	return all
 }
 
 // Downgrade says what happens when only lower versions are left while the current one still satisfies the filter.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/gate"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
 )
@@ -167,6 +168,24 @@ func (r Runner) pressing(p plan.Plan) func(ledger.Lever) bool {
 func (r Runner) sights(p plan.Plan) ledger.Transition {
 	next := func(l ledger.Ledger) ledger.Ledger { return l.Sight(p.Seen, p.Passed) }
 	if len(p.Seen)+len(r.Ledger.Seen) == 0 || reflect.DeepEqual(r.Ledger.Seen, next(r.Ledger).Seen) {
+		return nil
+	}
+	return next
+}
+
+// denials records what gates said against versions, and forgets what they let pass; nil when the ledger says so already.
+func (r Runner) denials(p plan.Plan) ledger.Transition {
+	var denied []ledger.Denial
+	for _, v := range p.Verdicts {
+		if v.Outcome == gate.Deny && v.Digest != "" {
+			denied = append(denied, ledger.Denial{Gate: v.Gate, Key: v.Key, Source: v.Source, Tag: v.Tag, Detail: v.Detail, At: v.At})
+		}
+	}
+	lifted := func(d ledger.Denial) bool {
+		return slices.ContainsFunc(p.Verdicts, func(v plan.Verdict) bool { return v.Outcome == gate.Pass && v.Gate == d.Gate && v.Key == d.Key })
+	}
+	next := func(l ledger.Ledger) ledger.Ledger { return l.Deny(denied, lifted, p.Passed) }
+	if len(denied)+len(r.Ledger.Denials) == 0 || reflect.DeepEqual(r.Ledger.Denials, next(r.Ledger).Denials) {
 		return nil
 	}
 	return next

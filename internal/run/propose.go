@@ -12,6 +12,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/gate"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/plan"
@@ -35,6 +36,11 @@ func (r Runner) set(profile forge.Profile, plan plan.Plan) change.Set {
 			s.Held = append(s.Held, note)
 		case policy.Failed:
 			s.Failed = append(s.Failed, note)
+		}
+	}
+	for _, v := range plan.Verdicts {
+		if v.Outcome == gate.Pass {
+			s.Gates = append(s.Gates, change.Note{Manifest: v.Manifest, Reason: v.Gate, Detail: v.Version + " passes"})
 		}
 	}
 	if s.Chain == "" {

@@ -284,7 +284,7 @@ func (r Runner) news(confirmed []ledger.Value) ledger.Transition {
 // conclude records what was learned and brings what was merged to the projects: by this run, by earlier ones that did not
 // get that far, and by the forge or a person meanwhile.
 func (r Runner) conclude(ctx context.Context, merged *forge.Commit, learned ledger.Transition, report *Report) (err error) {
-	learned = r.then(learned, r.sights(report.Plan))
+	learned = r.then(learned, r.sights(report.Plan), r.denials(report.Plan))
 	if learned != nil {
 		learned = r.then(r.late, learned)
 	}

@@ -61,7 +61,7 @@ func checkManifest(t *testing.T, file scaffold.File, values []byte) {
 		}
 		tag, _ := policy.SplitDigest(found[0].Value)
 		tag = tag[strings.LastIndexByte(tag, ':')+1:]
-		if !all[0].Sources[0].Filter.Admits(tag, all[0].Policy) {
+		if !all[0].Sources[0].Filter.Admits(tag, all[0].Sources[0].Policy) {
 			t.Errorf("the filter %s does not admit %s", all[0].Sources[0].Filter, tag)
 		}
 	}

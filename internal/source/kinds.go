@@ -27,6 +27,11 @@ type Descriptor struct {
 	Artifact func(q Query, version string) Artifact
 }
 
+// Names are the kinds, in the words of the manifest.
+func Names() []string {
+	return []string{string(Image), string(HelmChart), string(GitHubRelease), string(GitTag)}
+}
+
 // kinds describes each kind.
 var kinds = map[Kind]Descriptor{
 	Image: {

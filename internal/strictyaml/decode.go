@@ -174,7 +174,7 @@ func (d *Decoder) structure(n *yaml.Node, v reflect.Value) {
 			return
 		}
 		present[f.name] = !isNull(value)
-		d.value(f, key, value, v.Field(f.index))
+		d.value(f, key, value, v.FieldByIndex(f.index))
 	})
 	for _, name := range required(v.Type()) {
 		if !present[name] && !meant[name] {

@@ -16,7 +16,7 @@ import (
 // never taken for a misspelled one. Of the fields with the same `group`, one has to be there.
 type field struct {
 	name, group string
-	index       int
+	index       []int
 	doc, hint   string
 	enum        []string
 	others      []string
@@ -28,11 +28,17 @@ func fields(t reflect.Type) []field {
 	var all []field
 	for i := range t.NumField() {
 		f := t.Field(i)
+		if f.Anonymous && f.Type.Kind() == reflect.Struct { // its keys stand among ours
+			for _, inner := range fields(f.Type) {
+				inner.index = append([]int{i}, inner.index...)
+				all = append(all, inner)
+			}
+		}
 		name := f.Tag.Get("yaml")
 		if name == "" {
 			continue
 		}
-		one := field{name: name, group: f.Tag.Get("group"), index: i, doc: f.Tag.Get("doc"), hint: f.Tag.Get("hint"),
+		one := field{name: name, group: f.Tag.Get("group"), index: []int{i}, doc: f.Tag.Get("doc"), hint: f.Tag.Get("hint"),
 			required: f.Tag.Get("required") == "true", unsupported: f.Type == reflect.TypeFor[Unsupported]()}
 		if e := f.Tag.Get("enum"); e != "" {
 			one.enum = strings.Split(e, ",")
@@ -135,7 +141,7 @@ func (g generator) object(t reflect.Type) map[string]any {
 		if f.unsupported {
 			continue
 		}
-		p := g.of(t.Field(f.index).Type)
+		p := g.of(t.FieldByIndex(f.index).Type)
 		if f.required && p["type"] == "object" {
 			p["minProperties"] = 1
 		}
