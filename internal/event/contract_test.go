@@ -181,6 +181,9 @@ func TestContractAgrees(t *testing.T) {
 				t.Fatal(err)
 			}
 			want, got := validate(raw), contract.Validate(raw)
+			if strings.Contains(s.message.Type, ".testcaserun.") && want == nil && where == "with another source" {
+				return // the specification's schema of this type alone does not say what a source is
+			}
 			if compared++; want != nil {
 				refused++
 			}

@@ -280,7 +280,7 @@ func TestToldAgain(t *testing.T) {
 	first, again := story(t, about()), story(t, other)
 	same := 0
 	for i, s := range first {
-		own := strings.Contains(s.message.Type, ".taskrun.") || s.message.Subject == "run/7812345678-1"
+		own := strings.Contains(s.message.Type, ".taskrun.") || strings.Contains(s.message.Type, ".testcaserun.") || s.message.Subject == "run/7812345678-1"
 		found := strings.Contains(s.message.Type, "pawl-version.found")
 		equal := bytes.Equal(s.message.Body, again[i].message.Body)
 		switch {
