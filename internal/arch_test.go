@@ -63,6 +63,7 @@ var allowed = map[string][]string{
 	"internal/plan": {"internal/change", "internal/edit", "internal/gate", "internal/ledger", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
 	"internal/run": {"internal/change", "internal/deploy", "internal/forge", "internal/gate", "internal/ledger", "internal/manifest", "internal/plan", "internal/policy",
 		"internal/source", "internal/strictyaml"},
+	"internal/status": {"internal/forge", "internal/ledger", "internal/plan", "internal/policy"},
 	"internal/observe": {"internal/change", "internal/deploy", "internal/event", "internal/forge", "internal/ledger", "internal/plan", "internal/policy",
 		"internal/run", "internal/source"},
 	"internal/scaffold": {"internal/config", "internal/deploy", "internal/edit", "internal/manifest", "internal/policy", "internal/source"},
@@ -76,7 +77,7 @@ var allowed = map[string][]string{
 	"internal/cli": {"internal/change", "internal/config", "internal/demo", "internal/deploy", "internal/deploy/gitlab", "internal/dispatch",
 		"internal/dispatch/github", "internal/event", "internal/event/contract", "internal/event/send", "internal/forge", "internal/forge/github",
 		"internal/gate", "internal/gate/program", "internal/httpx", "internal/ledger", "internal/manifest", "internal/observe", "internal/page", "internal/plan", "internal/policy", "internal/redact", "internal/run",
-		"internal/scaffold", "internal/source", "internal/strictyaml", "internal/wire", "internal/worktree"},
+		"internal/scaffold", "internal/source", "internal/status", "internal/strictyaml", "internal/wire", "internal/worktree"},
 
 	"packaging/share": {"internal/cli"},
 }

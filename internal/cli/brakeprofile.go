@@ -17,6 +17,7 @@ import (
 // brakedProfile is a profile as a brake needs it: its forge, the ledger, and the manifests where they are known.
 type brakedProfile struct {
 	forge     forge.Forge
+	found     forge.Profile
 	self      string
 	base      string
 	now       time.Time
@@ -64,6 +65,7 @@ func (o *brakeOptions) profile(ctx context.Context) (brakedProfile, error) {
 	if err != nil {
 		return fail(&exit{code: Failure, err: err})
 	}
+	p.found = found
 	p.self, p.base, p.now = found.Self.Login, found.BaseSHA, p.forge.Time()
 	if p.now.IsZero() {
 		p.now = o.sys.Now()

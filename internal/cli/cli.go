@@ -105,7 +105,7 @@ func newRoot(g *globals) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "say more: unchanged targets, each request")
 	f.DurationVar(&g.timeout, "timeout", 20*time.Second, "give up on one request after this `time`")
 	cmd.SetFlagErrorFunc(usageOfFlag)
-	cmd.AddCommand(newInit(g), newPlan(g), newApply(g), newExplain(g), newGates(g), newRun(g), newDeploy(g), newDispatch(g), newReport(g), newValidate(g), newEvents(g), newQuarantine(g), newUnquarantine(g), newHold(g), newUnhold(g), newRollback(g), newPause(g), newResume(g), newLedger(g), newDemo(g), newVersion(g))
+	cmd.AddCommand(newInit(g), newPlan(g), newApply(g), newExplain(g), newGates(g), newRun(g), newDeploy(g), newDispatch(g), newReport(g), newValidate(g), newEvents(g), newQuarantine(g), newUnquarantine(g), newHold(g), newUnhold(g), newRollback(g), newPause(g), newResume(g), newStatus(g), newLedger(g), newDemo(g), newVersion(g))
 	tellArguments(cmd)
 	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return cmd

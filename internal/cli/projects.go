@@ -78,7 +78,7 @@ func (s *session) targets() []string {
 
 // deployment is what a run fires after its merge. A dry run sends nothing, so that a secret that is missing is a warning.
 func (o *runOptions) deployment(s *session, client *httpx.Client, f forge.Forge) (*run.Deployment, error) {
-	if s.config.Deploy.By == "push" {
+	if s.config.Deploy.By == "push" || o.looking {
 		return nil, nil
 	}
 	if err := s.resolveProjects(); err != nil {

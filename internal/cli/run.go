@@ -38,6 +38,8 @@ type runOptions struct {
 	settle          time.Duration
 	runID, page     string
 	verdicts        string
+	// looking says that nothing will be fired, whatever comes.
+	looking bool
 	// event is the file of the incoming event, incoming what was read from it; the zero value when there is none.
 	event    string
 	incoming event.Incoming

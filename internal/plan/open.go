@@ -47,6 +47,8 @@ type value struct {
 	// digest that stands in the file where the value is the version that it stands for.
 	lever           ledger.Lever
 	merged, present string
+	// standing is where it stands, where somebody asked for it.
+	standing Standing
 	// beside are the values in the same map that say the same version: of a tag the digests, of a digest the tag.
 	beside []*value
 	job    *job

@@ -29,6 +29,8 @@ type Plan struct {
 	// values are there or beyond.
 	Seen   []ledger.Sighting             `json:"-"`
 	Passed func(source, tag string) bool `json:"-"`
+	// Values are where all values stand, where Planner.Survey asked for it.
+	Values []Standing `json:"-"`
 	// Levers are the brakes that move values.
 	Levers []ledger.Lever `json:"-"`
 	// Files are the bytes behind Changes, in the order of their paths; Confirmed are the values that are right already.

@@ -56,6 +56,8 @@ type Planner struct {
 	Judge Judge
 	// Pressing, unless nil, says which brakes may be merged now; every value that none of them moves is held.
 	Pressing func(ledger.Lever) bool
+	// Survey has the plan say of each value where it stands, for people who look.
+	Survey bool
 	// Past is asked where a quarantined or rolled back value may go back to; nil knows of no past.
 	Past Historian
 	// Announced is a tag that an event says was published.
@@ -83,6 +85,9 @@ func (p Planner) Plan(ctx context.Context, manifests []manifest.Manifest) (Plan,
 	refuseConflicts(jobs)
 	files := rewrite(jobs)
 	plan := assemble(manifests, jobs, files)
+	if p.Survey {
+		plan.Values = p.survey(jobs)
+	}
 	plan.Seen, plan.Passed, plan.Verdicts = p.sightings.all(), passed(jobs), p.verdicts.all()
 	return plan, nil
 }

@@ -28,6 +28,9 @@ func (p Planner) resolve(ctx context.Context, jobs []*job) {
 				j.candidates = candidates
 			}
 			p.decideAll(ctx, s, group)
+			if p.Survey {
+				p.lookAll(s, group)
+			}
 		})
 	}
 	wg.Wait()

@@ -1,0 +1,171 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/status"
+)
+
+type statusOptions struct {
+	brakeOptions
+	output, from, verdicts string
+}
+
+func newStatus(g *globals) *cobra.Command {
+	o := &statusOptions{brakeOptions: brakeOptions{globals: g}}
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Show where every value stands, since when, why and by whom",
+		Long: `Status plans on the base branch as a run would, with the ledger, and shows a line for each value: what it is now, the newest
+version that its filter lets through, and what holds it. Below stand the brakes that are pulled, the open pull request, and what each
+project deployed last. It writes nothing. With --repository it needs no checkout, and shows what the ledger knows.`,
+		Example: `  pawl status
+  pawl status --repository acme/profile
+  pawl status --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	addOutput(cmd, &o.output, "text", "json")
+	f := cmd.Flags()
+	f.StringVar(&o.repository, "repository", "", "the profile as `OWNER/NAME`, where it is not checked out")
+	f.StringVar(&o.from, "from", "base", "`where` manifests and configuration count, as for pawl run: base or root")
+	f.StringVar(&o.verdicts, "verdicts", "", "the `file` that pawl gates wrote; without it no version is judged")
+	return cmd
+}
+
+func (o *statusOptions) run(ctx context.Context) error {
+	if o.from != "base" && o.from != "root" {
+		return usage(fmt.Errorf("--from: want base or root, have %q", o.from))
+	}
+	s, err := o.look(ctx)
+	if err != nil {
+		return err
+	}
+	if o.output == "json" {
+		return writeJSON(o.sys.Out, s)
+	}
+	return o.write(statusText(s))
+}
+
+// look reads the profile.
+func (o *statusOptions) look(ctx context.Context) (status.Status, error) {
+	o.dryRun = true
+	if o.repository != "" {
+		p, err := o.profile(ctx)
+		if err != nil {
+			return status.Status{}, err
+		}
+		pulls, _, err := p.forge.Recent(ctx, 1)
+		if err != nil {
+			return status.Status{}, &exit{code: Failure, err: err}
+		}
+		return status.Of(p.found, p.ledger, pulls, nil, p.now), nil
+	}
+	s, err := o.open()
+	if err != nil {
+		return status.Status{}, err
+	}
+	defer s.close()
+	s.warn()
+	looker := &runOptions{globals: o.globals, from: o.from, dryRun: true, looking: true, verdicts: o.verdicts}
+	p, client := s.pipeline()
+	runner, err := looker.runner(s, p, client, o.job(), inputs{})
+	if err != nil {
+		return status.Status{}, err
+	}
+	sight, err := runner.Look(ctx, s.manifests)
+	if err != nil {
+		return status.Status{}, ofRun(err)
+	}
+	now := runner.Forge.Time()
+	if now.IsZero() {
+		now = o.sys.Now()
+	}
+	all := status.Of(sight.Profile, sight.Ledger, sight.Pulls, sight.Plan.Values, now)
+	if sight.Lost != nil {
+		all.Lost = sight.Lost.Detail
+	}
+	return all, nil
+}
+
+// ofRun is the end that an error of a run means.
+func ofRun(err error) error {
+	if is[*run.StaleError](err) {
+		return &exit{code: Usage, err: err}
+	}
+	return &exit{code: Failure, err: err}
+}
+
+// statusText is a table for people.
+func statusText(s status.Status) string {
+	var b strings.Builder
+	if s.Lost != "" {
+		b.WriteString("the ledger is lost: " + printable(s.Lost) + "\n\n")
+	}
+	if p := s.Paused; p != nil {
+		b.WriteString("paused: " + printable(because(*p)) + "\n\n")
+	}
+	tw := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(tw, "VALUE\tNOW\tNEWEST\tSTATE\tSINCE\tWHY")
+	for _, v := range s.Values {
+		name, state, newest := v.Manifest, v.State, v.Newest
+		if v.Target != "" {
+			name += "/" + v.Target
+		}
+		if v.Reason != "" && v.Reason != v.State {
+			state += " (" + v.Reason + ")"
+		}
+		if newest == v.Now {
+			newest = "same"
+		}
+		why := v.Why
+		if v.State == "current" || v.State == status.Known {
+			why = ""
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(name), printable(dash(v.Now)), printable(dash(newest)), state, dash(minute(v.Since)), printable(why))
+	}
+	_ = tw.Flush() // a strings.Builder never fails
+	if len(s.Brakes) > 0 {
+		b.WriteString("\nbrakes:\n")
+	}
+	for _, one := range s.Brakes {
+		b.WriteString("  " + printable(strings.TrimSpace(one.Kind+" "+one.Subject)+": "+because(one)) + ", since " + minute(one.At) + "\n")
+	}
+	if p := s.Pull; p != nil {
+		fmt.Fprintf(&b, "\npull request #%d: %s %s, open since %s\n", p.Number, printable(p.Title), printable(p.URL), minute(p.Since))
+	}
+	if len(s.Projects) > 0 {
+		b.WriteString("\nprojects:\n")
+	}
+	for _, p := range s.Projects {
+		fmt.Fprintf(&b, "  %s: %s %s %s %s\n", printable(p.Name), printable(p.Commit[:min(len(p.Commit), 12)]), p.State, minute(p.At), printable(p.URL))
+	}
+	return strings.ReplaceAll(b.String(), " \n", "\n")
+}
+
+// because says a brake's reason, with who gave it and until when.
+func because(b status.Brake) string {
+	return ledger.Lever{Reason: b.Reason, By: b.By, Until: b.Until}.Why()
+}
+
+func dash(text string) string {
+	if text == "" {
+		return "-"
+	}
+	return text
+}
+
+func minute(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return ledger.Minute(t)
+}
