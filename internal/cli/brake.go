@@ -177,7 +177,9 @@ func (o *brakeOptions) unquarantine(ctx context.Context, args []string) error {
 			}
 			all = append(all, a.String())
 		}
-		return leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Quarantine && slices.Contains(all, l.Subject) }), nil
+		return leversOf(p.ledger, func(l ledger.Lever) bool {
+			return (l.Kind == ledger.Quarantine || l.Kind == ledger.Withdrawn) && slices.Contains(all, l.Subject)
+		}), nil
 	})
 }
 
@@ -279,7 +281,7 @@ func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, subjects
 	var lines []string
 	for _, subject := range all {
 		l := ledger.Lever{Kind: kind, Subject: subject, Version: o.version, Reason: strings.Join(strings.Fields(o.reason), " "), By: p.self, Base: p.base, Urgent: o.urgent, BreakGlass: strings.Join(strings.Fields(o.breakGlass), " "), At: p.now.Truncate(time.Second), Until: end}
-		levers, lines = append(levers, l), append(lines, o.did("pulled", "pull")+leverLine(l))
+		levers, lines = append(levers, l), append(lines, o.did("pulled", "pull")+l.Line())
 	}
 	if kind == ledger.Quarantine && p.manifests == nil {
 		lines = append(lines, "  hint: without a checkout nobody can tell whether a manifest follows it: read the name once more")
@@ -320,7 +322,7 @@ func (o *brakeOptions) lift(ctx context.Context, find func(brakedProfile) ([]led
 	}
 	var lines []string
 	for _, l := range levers {
-		lines = append(lines, o.did("lifted", "lift")+leverLine(l))
+		lines = append(lines, o.did("lifted", "lift")+l.Line())
 	}
 	return o.record(ctx, p, func(l ledger.Ledger) ledger.Ledger {
 		for _, one := range levers {
@@ -364,18 +366,6 @@ func disarmOpen(ctx context.Context, f forge.Forge) ([]string, error) {
 		err = errors.Join(err, failed)
 	}
 	return lines, err
-}
-
-// leverLine says a lever in one line.
-func leverLine(l ledger.Lever) string {
-	line := string(l.Kind)
-	if l.Subject != "" {
-		line += " " + l.Subject
-	}
-	if l.Version != "" {
-		line += ", to " + l.Version
-	}
-	return line + ": " + l.Why()
 }
 
 // endOf reads when a lever ends; the empty text is never.

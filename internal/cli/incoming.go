@@ -3,11 +3,14 @@ package cli
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/fault"
+	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/source"
 )
@@ -16,6 +19,9 @@ import (
 // not send ends the run before it does anything; one that means nothing here does not.
 func (o *runOptions) receive(s *session) error {
 	if o.event == "" {
+		if o.signature != "" {
+			return usage(errors.New("--signature: there is no --event that it could be of"))
+		}
 		return nil
 	}
 	if o.Image != "" || o.Chart != "" || o.Tag != "" {
@@ -28,6 +34,9 @@ func (o *runOptions) receive(s *session) error {
 	if err != nil {
 		return &exit{code: Usage, topics: []topic{eventsTopic}, err: errors.New("--event: " + err.Error()),
 			hint: cmp.Or(fault.Hint(err), "name a file with a CDEvent of at most 64 KiB, or - for stdin")}
+	}
+	if err := o.verify(s, raw); err != nil {
+		return err
 	}
 	o.clean(&o.incoming)
 	text := "incoming event: " + o.describe()
@@ -97,4 +106,64 @@ func (o *runOptions) received() *run.Incoming {
 		r.Artifact = in.Artifact.String()
 	}
 	return r
+}
+
+// verify holds the event's bytes against the signature. A signature that is wrong, or that nobody can check, ends the run: somebody
+// meant to prove something.
+func (o *runOptions) verify(s *session, raw []byte) error {
+	if o.signature == "" {
+		return nil
+	}
+	name := s.config.Events.Key
+	if name == "" {
+		return &exit{code: Usage, err: errors.New("--signature: events.key is not set in .pawl.yaml"), hint: "name the variable that holds the key, as in `events: {key: EVENTS_KEY}`", topics: []topic{eventsTopic}}
+	}
+	key := s.env(name)
+	if key == "" {
+		return &exit{code: Usage, err: fmt.Errorf("--signature: the variable %s is not set", name), hint: "set it to the key that the sender signs with", topics: []topic{eventsTopic}}
+	}
+	o.door.Add(key)
+	if !event.Signed(raw, key, o.signature) {
+		return &exit{code: Usage, err: errors.New("--signature: it is not that of this event"), hint: "sign the very bytes of --event with HMAC-SHA256, in hexadecimal", topics: []topic{eventsTopic}}
+	}
+	o.signed = true
+	return nil
+}
+
+// freshness is how old a signed event may be that moves values: a copy of it is worth nothing after that.
+const freshness = 24 * time.Hour
+
+// rumour is how long the word of a deletion is kept.
+const rumour = 30 * 24 * time.Hour
+
+// said are the words that the incoming event adds to the ledger: a quarantine, which moves values only when its bytes were signed
+// lately, or that an artifact was deleted.
+func (o *runOptions) said() []ledger.Lever {
+	in := o.incoming
+	if in.Ignored != "" || in.Name != event.ArtifactQuarantined && in.Name != event.ArtifactDeleted {
+		return nil
+	}
+	artifact, err := source.ParseNamed(in.Artifact.String())
+	if err != nil {
+		o.reporter().say(slog.LevelWarn, "incoming event: "+in.Artifact.String()+" names no version: nothing is barred", "")
+		return nil
+	}
+	by := in.Source
+	if in.User != "" {
+		by = in.User + " at " + in.Source
+	}
+	l := ledger.Lever{Kind: ledger.Quarantine, Subject: artifact.String(), Reason: in.Reason, By: by, Event: in.ID, Until: in.Until}
+	if in.Name == event.ArtifactDeleted {
+		l.Kind, l.Reason, l.Until = ledger.Withdrawn, cmp.Or(in.Reason, "deleted"), o.sys.Now().Add(rumour).UTC().Truncate(time.Second)
+		return []ledger.Lever{l}
+	}
+	age := o.sys.Now().Sub(in.At)
+	if l.Stay = !o.signed || age > freshness || age < -time.Hour; l.Stay {
+		why := "its bytes are not signed: the version is barred, and no value is moved"
+		if o.signed {
+			why = "it is of " + ledger.Minute(in.At) + ", which is not lately: the version is barred, and no value is moved"
+		}
+		o.reporter().say(slog.LevelWarn, "incoming event: "+why, "to leave the version: pawl quarantine, or an event signed under events.key with --signature")
+	}
+	return []ledger.Lever{l}
 }

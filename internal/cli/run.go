@@ -41,7 +41,9 @@ type runOptions struct {
 	// looking says that nothing will be fired, whatever comes.
 	looking bool
 	// event is the file of the incoming event, incoming what was read from it; the zero value when there is none.
-	event    string
+	event, signature string
+	// signed says that the bytes of the event bear a signature of events.key.
+	signed   bool
 	incoming event.Incoming
 }
 
@@ -55,7 +57,7 @@ plan's bytes, merges it when every rule for a merge holds, and fires the pipelin
 that consume what was merged. It needs a token: MERGE_TOKEN, else GITHUB_TOKEN. --image, --chart, --tag and
 --upstream say what an upstream build published; they are hints and come from the event in
 GITHUB_EVENT_PATH too. --event takes a CDEvent from a source of events.accept instead: a published image is
-such a hint, what was deleted or quarantined is reported, other types are ignored.
+such a hint, a quarantined one is barred (and left, with --signature), a deleted one is asked for, other types are ignored.
 PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an earlier run left.`,
 		Example: `  pawl run --dry-run
   pawl run --event published.json
@@ -73,6 +75,7 @@ PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an ea
 	f.StringVar(&o.Tag, "tag", "", "the `tag` that was published")
 	f.StringVar(&o.Upstream, "upstream", "", "the `URL` of the build that published it")
 	f.StringVar(&o.event, "event", "", "a `file` with the CDEvent that asks for this run, or - for stdin")
+	f.StringVar(&o.signature, "signature", "", "the `signature` of the event's bytes under events.key: HMAC-SHA256 in hexadecimal")
 	f.StringVar(&o.verdicts, "verdicts", "", "the `file` that pawl gates wrote; without it no version is judged, and those wait that a gate must let pass")
 	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
 	addReport(cmd, &o.page)
@@ -160,7 +163,7 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	}
 	return run.Runner{
 		Planner: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, Calendar: s.config.Merge.Calendar, Max: s.config.Merge.Max, Method: s.config.Merge.Method, MergeWait: s.config.Merge.Wait, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.wire().EventSource(), Branch: s.config.Forge.Branch,
+		Said: o.said(), NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, Calendar: s.config.Merge.Calendar, Max: s.config.Merge.Max, Method: s.config.Merge.Method, MergeWait: s.config.Merge.Wait, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.wire().EventSource(), Branch: s.config.Forge.Branch,
 		Words: s.config.Change.Words, Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() plan.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }

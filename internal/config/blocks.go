@@ -161,7 +161,7 @@ func (c *checker) events(f *eventsBlock) Events {
 	if f == nil {
 		return Events{}
 	}
-	e := Events{Source: c.absolute(f.Source), Required: f.Required.Value, Outbox: f.Outbox.Value}
+	e := Events{Source: c.absolute(f.Source), Required: f.Required.Value, Outbox: f.Outbox.Value, Key: c.variable(f.Key)}
 	if f.Outbox.Set() {
 		c.warnf(f.Outbox, "remove it: what a receiver has not taken is kept in the ledger", "events.outbox is not used any more")
 	}

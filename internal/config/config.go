@@ -127,7 +127,9 @@ type Events struct {
 	// Outbox is where earlier versions kept events.
 	Outbox string
 	Accept []string
-	Sinks  []Sink
+	// Key names the variable with the key of signatures over incoming events.
+	Key   string
+	Sinks []Sink
 }
 
 // Sink is one receiver of events; Token, HMAC, User and Password name environment variables.

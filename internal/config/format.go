@@ -165,6 +165,7 @@ type eventsBlock struct {
 	Required strictyaml.Flag   `yaml:"required" doc:"An event that could not be delivered fails the run."`
 	Outbox   strictyaml.Text   `yaml:"outbox" doc:"Not used any more: the ledger keeps what a receiver has not taken."`
 	Accept   []strictyaml.Text `yaml:"accept" doc:"Sources of incoming events that are trusted."`
+	Key      strictyaml.Text   `yaml:"key" doc:"The variable with the key of signatures over incoming events (HMAC-SHA256): a quarantine that bears one moves values."`
 	Sinks    []sinkBlock       `yaml:"sinks" doc:"Where events go."`
 }
 

@@ -133,6 +133,9 @@ func (c Config) SecretVariables() []string {
 	for _, use := range c.Uses {
 		all = append(all, use.Variable)
 	}
+	if c.Events.Key != "" {
+		all = append(all, c.Events.Key)
+	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }

@@ -2,6 +2,9 @@ package event
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -28,8 +31,18 @@ type Incoming struct {
 	// that a published image gives, empty where the artifact is none.
 	Artifact   source.Artifact
 	Image, Tag string
-	// User and Reason are prose.
+	// User and Reason are prose; Until is when a quarantine ends, zero for never.
 	User, Reason string
+	Until        time.Time
+}
+
+// Signed reports whether a signature is the one that a key makes over the bytes of an event: HMAC-SHA256 in hexadecimal, with or
+// without sha256= before it.
+func Signed(raw []byte, key, signature string) bool {
+	given, err := hex.DecodeString(strings.TrimPrefix(strings.TrimSpace(signature), "sha256="))
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write(raw)
+	return err == nil && key != "" && hmac.Equal(given, mac.Sum(nil))
 }
 
 // IncomingError says why an event is refused.
@@ -168,7 +181,7 @@ func (e foreign) read(in Incoming) (Incoming, error) {
 		in.Ignored = "its type means nothing here"
 		return in, nil
 	}
-	var content *struct{ User, Reason string }
+	var content *struct{ User, Reason, Until string }
 	if err := json.Unmarshal(e.Subject.Content, &content); err != nil || content == nil {
 		return Incoming{}, refuse("subject.content is not what its type promises")
 	}
@@ -179,6 +192,11 @@ func (e foreign) read(in Incoming) (Incoming, error) {
 	in.Artifact, in.User, in.Reason = artifact, prose(content.User), prose(content.Reason)
 	if in.Name == ArtifactQuarantined && in.Reason == "" {
 		return Incoming{}, refuse("subject.content.reason is missing: a quarantine has one")
+	}
+	if content.Until != "" && in.Name == ArtifactQuarantined {
+		if in.Until, err = time.Parse(time.RFC3339, content.Until); err != nil {
+			return Incoming{}, refuse("subject.content.until is no time as in RFC 3339")
+		}
 	}
 	if in.Name == ArtifactPublished {
 		in.Image, in.Tag = hintOf(artifact)

@@ -20,6 +20,8 @@ const (
 	Rollback   LeverKind = "rollback"
 	Hold       LeverKind = "hold"
 	Pause      LeverKind = "pause"
+	// Withdrawn is an event's word that an artifact was deleted: it counts while the registry says so as well.
+	Withdrawn LeverKind = "withdrawn"
 )
 
 // Lever is a person's word, given by a command, that holds versions back or brings them back.
@@ -32,6 +34,10 @@ type Lever struct {
 	// Base is the tip of the base branch when it was pulled: a rollback goes back from there.
 	Base   string `json:"base,omitempty"`
 	Reason string `json:"reason"`
+	// Stay bars the artifact and moves no value: somebody said so whose word nobody can check.
+	Stay bool `json:"stay,omitempty"`
+	// Event is the id of the event that said it.
+	Event string `json:"event,omitempty"`
 	// Urgent lets what it asks for pass the windows of the configuration, BreakGlass, which says why, freezes as well.
 	Urgent     bool   `json:"urgent,omitempty"`
 	BreakGlass string `json:"breakGlass,omitempty"`
@@ -122,4 +128,42 @@ func (l Ledger) SameLevers(m Ledger) bool {
 	return slices.EqualFunc(l.Levers, m.Levers, func(a, b Lever) bool {
 		return compareLevers(a, b) == 0 && a.Version == b.Version && a.At.Equal(b.At) && a.Until.Equal(b.Until)
 	})
+}
+
+// Hear records what events said. What a person said of the same subject stays, and so does an earlier word whose bytes were signed,
+// when the new one is not.
+func (l Ledger) Hear(now time.Time, levers ...Lever) Ledger {
+	for _, one := range levers {
+		old, holds := l.LeverOf(one.Kind, one.Subject, now)
+		if holds && (one.Stay && !old.Stay || old.Event == "" || old.Event == one.Event && old.Stay == one.Stay) {
+			continue
+		}
+		l = l.Brake(one)
+	}
+	return l
+}
+
+// Said is what changed in what people and events said, as one line for the history of the ledger; empty when nothing did.
+func (l Ledger) Said(next Ledger) string {
+	var words []string
+	for _, one := range next.Levers {
+		if at, known := slices.BinarySearchFunc(l.Levers, one, compareLevers); !known || !l.Levers[at].At.Equal(one.At) || l.Levers[at].Version != one.Version {
+			words = append(words, one.Line())
+		}
+	}
+	for _, one := range l.Levers {
+		if _, stays := slices.BinarySearchFunc(next.Levers, one, compareLevers); !stays {
+			words = append(words, "lift "+strings.TrimSpace(string(one.Kind)+" "+one.Subject))
+		}
+	}
+	return cut(strings.Join(words, "; "))
+}
+
+// Line says the lever in one line.
+func (l Lever) Line() string {
+	line := strings.TrimSpace(string(l.Kind) + " " + l.Subject)
+	if l.Version != "" {
+		line += ", to " + l.Version
+	}
+	return line + ": " + l.Why()
 }

@@ -121,6 +121,9 @@ func TranslatePolicy(file string, b *PolicyBlock, defaults policy.Policy) (polic
 	if b.Digest.Set() {
 		p.Digest = policy.DigestRule(b.Digest.Value)
 	}
+	if b.Withdrawn.Set() {
+		p.Withdrawn = policy.WithdrawnRule(b.Withdrawn.Value)
+	}
 	if b.Rebuilds.Set() {
 		p.Rebuilds = policy.Rebuilds(b.Rebuilds.Value)
 	}

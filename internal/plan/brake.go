@@ -43,12 +43,20 @@ func (q quarantined) covers(s *snapshot, tag, written string) bool {
 // byDigest reports whether it names the bytes.
 func (q quarantined) byDigest() bool { return q.artifact.Type == "oci" && q.artifact.Version != "" }
 
-func (q quarantined) why() string { return "quarantined: " + q.Why() }
+func (q quarantined) why() string {
+	if q.Kind == ledger.Withdrawn {
+		return "withdrawn: " + q.Why()
+	}
+	return "quarantined: " + q.Why()
+}
 
 // quarantines are those that are about a source.
-func (p Planner) quarantines(of source.Query) []quarantined {
+func (p Planner) quarantines(of source.Query) []quarantined { return p.said(ledger.Quarantine, of) }
+
+// said are the words of a kind about versions of a source.
+func (p Planner) said(kind ledger.LeverKind, of source.Query) []quarantined {
 	var all []quarantined
-	for _, lever := range p.Ledger.LeversOf(ledger.Quarantine, p.Now) {
+	for _, lever := range p.Ledger.LeversOf(kind, p.Now) {
 		if a, err := source.ParseArtifact(lever.Subject); err == nil && a.Of(of) {
 			all = append(all, quarantined{lever, a})
 		}
@@ -131,6 +139,12 @@ func (p Planner) braked(ctx context.Context, s *snapshot, j *job, v *value) (pol
 	if err != nil {
 		return policy.Decision{}, false, err
 	}
+	if !bad && j.source.Policy.Withdrawn == policy.ReplaceWithdrawn {
+		q, bad, err = p.withdrawn(ctx, s, j, v)
+	}
+	if err != nil {
+		return policy.Decision{}, false, err
+	}
 	if bad {
 		d, err := p.leave(ctx, s, j, v, q)
 		return d, true, err
@@ -144,7 +158,7 @@ func (p Planner) braked(ctx context.Context, s *snapshot, j *job, v *value) (pol
 
 // standsAt finds the quarantine of what the file holds now.
 func (p Planner) standsAt(ctx context.Context, s *snapshot, j *job, v *value) (quarantined, bool, error) {
-	all := p.quarantines(s.query)
+	all := slices.DeleteFunc(p.quarantines(s.query), func(q quarantined) bool { return q.Stay })
 	if len(all) == 0 {
 		return quarantined{}, false, nil
 	}
@@ -172,6 +186,32 @@ func (p Planner) standsAt(ctx context.Context, s *snapshot, j *job, v *value) (q
 		return quarantined{}, false, nil
 	}
 	return all[at], true, nil
+}
+
+// withdrawn finds the event's word that what the file holds was deleted. The source has the last one: it has to lack it.
+func (p Planner) withdrawn(ctx context.Context, s *snapshot, j *job, v *value) (quarantined, bool, error) {
+	all := p.said(ledger.Withdrawn, s.query)
+	tag := j.tagOf(s, v.scalar.Value)
+	written := j.written(s, v, tag)
+	at := slices.IndexFunc(all, func(q quarantined) bool {
+		named := q.artifact
+		if named.Type == "oci" && named.Tag != "" {
+			named.Version = "" // a deleted tag is one, whatever digest it had
+		}
+		pinned := v.pinned()
+		return named.Covers(s.query, tag, pinned) || named.Covers(s.query, written, pinned)
+	})
+	if at < 0 || tag == "" {
+		return quarantined{}, false, nil
+	}
+	if !s.query.OCI() {
+		return all[at], !s.lists(tag), nil
+	}
+	_, err := p.digest(ctx, s, written)
+	if errors.Is(err, source.ErrNotFound) {
+		return all[at], true, nil
+	}
+	return quarantined{}, false, err
 }
 
 // digestIn is the digest in a text: behind an @, or the text itself.
@@ -203,6 +243,9 @@ func (p Planner) leave(ctx context.Context, s *snapshot, j *job, v *value, q qua
 		}
 		if no, rejected := p.Ledger.Rejected(ledgerPlace(v.place()), j.asker(), tag); rejected && no.At.Before(q.At) {
 			return policy.Vetoed, "rejected by a person"
+		}
+		if others == nil {
+			return "", ""
 		}
 		return others(tag)
 	}

@@ -1,9 +1,12 @@
 package plan_test
 
 import (
+	"context"
+	"strings"
 	"testing"
 
 	"github.com/pawl-cd/pawl/internal/plan"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // TestPlatforms shows that an image is taken only when it is built for all that the policy wants; the next lower one that is comes
@@ -55,4 +58,32 @@ func outcome(made plan.Plan) string {
 		text += " " + u.New
 	}
 	return text
+}
+
+// falling is a source whose client has a fault.
+type falling struct{ *world }
+
+func (f falling) List(ctx context.Context, q source.Query) (source.Listing, error) {
+	if strings.Contains(q.String(), "bad") {
+		panic("a fault")
+	}
+	return f.world.List(ctx, q)
+}
+
+// TestFaultOfOneSource shows that a fault of pawl's own at one source stops no other one.
+func TestFaultOfOneSource(t *testing.T) {
+	t.Parallel()
+	w := &world{listings: map[string][]string{"docker.io/org/good": {"1.0.0", "1.1.0"}}}
+	p := newPlanner(w, map[string]string{"values.yaml": "a: 1.0.0\nb: 1.0.0\n"})
+	p.Lister = falling{w}
+	manifest := func(image, key string) string {
+		return "sources: {s: {kind: dockerimage, spec: {image: org/" + image + ", versionfilter: '*'}}}\ntargets: {t: {kind: yaml, spec: {file: values.yaml, key: $." + key + "}}}\n"
+	}
+	made := planned(t, p, map[string]string{"bad": manifest("bad", "a"), "good": manifest("good", "b")})
+	if o := made.Outcomes[0]; o.Outcome != "failed" || o.Reason != "source-failed" || !strings.Contains(o.Detail, "pawl failed in itself at docker.io/org/bad: a fault") {
+		t.Errorf("it is %+v", o)
+	}
+	if len(made.Changes) != 1 || made.Changes[0].New != "1.1.0" {
+		t.Errorf("the other source gives %+v", made.Changes)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/source"
@@ -21,19 +22,32 @@ func (p Planner) resolve(ctx context.Context, jobs []*job) {
 	var wg sync.WaitGroup
 	for q, group := range bySource(jobs) {
 		wg.Go(func() {
-			s := p.snapshot(ctx, q)
-			candidates := len(s.listing)
-			p.settle(ctx, s, group)
-			for _, j := range group {
-				j.candidates = candidates
-			}
-			p.decideAll(ctx, s, group)
-			if p.Survey {
-				p.lookAll(s, group)
+			if err := p.resolveSource(ctx, q, group); err != nil {
+				for _, j := range group {
+					j.failure = fail(policy.SourceFailed, err)
+				}
 			}
 		})
 	}
 	wg.Wait()
+}
+
+// resolveSource lists one source and decides about what follows it. The error is a fault of pawl: it stops no other source.
+func (p Planner) resolveSource(ctx context.Context, q source.Query, group []*job) (err error) {
+	defer fault.Guard(&err, func(cause any) error {
+		return fault.New("this is a fault of pawl: please report it, with what -v prints, at https://github.com/pawl-cd/pawl/issues", "pawl failed in itself at %s: %v", q, cause)
+	})
+	s := p.snapshot(ctx, q)
+	candidates := len(s.listing)
+	p.settle(ctx, s, group)
+	for _, j := range group {
+		j.candidates = candidates
+	}
+	p.decideAll(ctx, s, group)
+	if p.Survey {
+		p.lookAll(s, group)
+	}
+	return nil
 }
 
 // bySource returns the jobs that did not fail by what they follow.

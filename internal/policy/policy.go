@@ -24,6 +24,8 @@ type Policy struct {
 	Hold *Hold
 	// Digest says what happens to a pinned value when its tag gets another digest.
 	Digest DigestRule
+	// Withdrawn says what happens to a value whose version is not there any more, when an event told of it.
+	Withdrawn WithdrawnRule
 	// Age is how long a version must have been known before it is taken; 0 takes it at once.
 	Age time.Duration
 	// Platforms are what an image must be built for, Gates the programs of the configuration that must let a version pass.
@@ -66,6 +68,15 @@ type DigestRule string
 const (
 	KeepDigest   DigestRule = "hold"
 	FollowDigest DigestRule = "follow"
+)
+
+// WithdrawnRule says what happens to a value whose version its publisher deleted.
+type WithdrawnRule string
+
+// The two ways; the empty text is KeepWithdrawn as well. ReplaceWithdrawn goes where a quarantine would.
+const (
+	KeepWithdrawn    WithdrawnRule = "hold"
+	ReplaceWithdrawn WithdrawnRule = "replace"
 )
 
 // Rebuilds says what happens when a version is there again with higher build metadata: 1.30.4+k3s2 after 1.30.4+k3s1.

@@ -33,6 +33,25 @@ func (r *Runner) pause(known ledger.Ledger, report *Report) {
 	}
 }
 
+// hear records what an event said; a run that writes nothing only takes it into account.
+func (r *Runner) hear(ctx context.Context, known ledger.Ledger) (ledger.Ledger, error) {
+	now := r.now()
+	said := slices.Clone(r.Said)
+	for i := range said {
+		said[i].At = now.UTC().Truncate(time.Second)
+	}
+	next := known.Hear(now, said...)
+	if known.Said(next) == "" {
+		return known, nil
+	}
+	if !r.DryRun {
+		if err := r.Forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Hear(now, said...) }); err != nil {
+			return known, err
+		}
+	}
+	return next, nil
+}
+
 // now is the forge's time, else the clock's.
 func (r *Runner) now() time.Time {
 	if at := r.Forge.Time(); !at.IsZero() {

@@ -65,6 +65,8 @@ type Runner struct {
 	// Require says which checks must be green; Freeze, when set, is why nothing is written or merged now.
 	Require change.Requirement
 	Freeze  string
+	// Said are the words of an event that this run records.
+	Said []ledger.Lever
 	// Review labels the pull request for people, so that no grant is given; NoMerge does not even ask for one.
 	Review, NoMerge bool
 	// NoArm keeps the forge from merging by itself.
@@ -182,6 +184,9 @@ func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests [
 	asked := r.Clock() // before it is read
 	known, pulls, differ, err := r.look(ctx, profile)
 	if err != nil {
+		return err
+	}
+	if known, err = r.hear(ctx, known); err != nil {
 		return err
 	}
 	r.pulls, r.fresh, r.asked = pulls, known.Empty(), &asked

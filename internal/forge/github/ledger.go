@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,8 +62,8 @@ func (c *Client) LoadLedger(ctx context.Context, ref string) (l ledger.Ledger, p
 }
 
 // StoreLedger writes the next ledger onto the commit that the last one was read from (empty: none), and returns the
-// commit that holds it. Nothing is written when nothing changes. It is forge.ErrMoved when another writer was faster.
-func (c *Client) StoreLedger(ctx context.Context, ref, parent string, next ledger.Ledger) (string, error) {
+// commit that holds it, with a message. Nothing is written when nothing changes. It is forge.ErrMoved when another writer was faster.
+func (c *Client) StoreLedger(ctx context.Context, ref, parent, message string, next ledger.Ledger) (string, error) {
 	doing := "writing the ledger at " + ref
 	snapshot, err := next.Encode()
 	if err != nil {
@@ -82,7 +83,7 @@ func (c *Client) StoreLedger(ctx context.Context, ref, parent string, next ledge
 	if maps.Equal(made, known) {
 		return parent, nil
 	}
-	sha, err := c.commitLedger(ctx, parent, files, len(others) > 0)
+	sha, err := c.commitLedger(ctx, parent, message, files, len(others) > 0)
 	if err != nil {
 		return "", c.fail(doing, writeContents, err)
 	}
@@ -166,7 +167,7 @@ func names(files tree) []string {
 
 // commitLedger writes a commit whose tree holds the files, and the parent's others when there are any; the first one has
 // no parent.
-func (c *Client) commitLedger(ctx context.Context, parent string, files []written, others bool) (string, error) {
+func (c *Client) commitLedger(ctx context.Context, parent, message string, files []written, others bool) (string, error) {
 	base := ""
 	if others {
 		var err error
@@ -191,7 +192,7 @@ func (c *Client) commitLedger(ctx context.Context, parent string, files []writte
 	if parent != "" {
 		parents = append(parents, &gh.Commit{SHA: &parent})
 	}
-	return c.createCommit(ctx, made, parents, ledgerMessage)
+	return c.createCommit(ctx, made, parents, cmp.Or(message, ledgerMessage))
 }
 
 func (c *Client) moveLedger(ctx context.Context, ref, parent, sha string) error {
@@ -222,7 +223,7 @@ type seen struct {
 func (c *Client) UpdateLedger(ctx context.Context, ref string, next ledger.Transition) (ledger.Ledger, error) {
 	if known, found := c.lastSeen(ref); found {
 		l := next(known.ledger)
-		sha, err := c.StoreLedger(ctx, ref, known.commit, l)
+		sha, err := c.StoreLedger(ctx, ref, known.commit, c.config.HTTP.Known(known.ledger.Said(l)), l)
 		switch {
 		case err == nil && sha != known.commit: // else nothing is to be written, if nobody else wrote
 			c.see(ref, l, sha)
@@ -236,8 +237,9 @@ func (c *Client) UpdateLedger(ctx context.Context, ref string, next ledger.Trans
 		if err != nil {
 			return ledger.Ledger{}, err
 		}
+		old := l
 		l = next(l)
-		sha, err := c.StoreLedger(ctx, ref, parent, l)
+		sha, err := c.StoreLedger(ctx, ref, parent, c.config.HTTP.Known(old.Said(l)), l)
 		if err == nil {
 			c.see(ref, l, sha)
 		}

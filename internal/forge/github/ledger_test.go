@@ -83,9 +83,9 @@ func TestLedgerRacers(t *testing.T) {
 		w.must(err)
 		b, _, err := two.LoadLedger(ctx, ledgerRef)
 		w.must(err)
-		_, err = one.StoreLedger(ctx, ledgerRef, at, claims("a"+parent)(a))
+		_, err = one.StoreLedger(ctx, ledgerRef, at, "", claims("a"+parent)(a))
 		w.must(err)
-		if _, err = two.StoreLedger(ctx, ledgerRef, at, claims("b"+parent)(b)); !errors.Is(err, forge.ErrMoved) {
+		if _, err = two.StoreLedger(ctx, ledgerRef, at, "", claims("b"+parent)(b)); !errors.Is(err, forge.ErrMoved) {
 			t.Errorf("on a parent that is %s: %v", parent, err)
 		}
 	}
