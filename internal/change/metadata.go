@@ -31,6 +31,9 @@ type Metadata struct {
 	Require Mode `json:"require,omitempty"`
 	// Revised tells that the pull request was changed since it was opened.
 	Revised *Revision `json:"revised,omitempty"`
+	// RollbackOf are the pull requests whose values it takes back, CausedBy the ids of the events that asked for it; at most ten each.
+	RollbackOf []int    `json:"rollbackOf,omitempty"`
+	CausedBy   []string `json:"causedBy,omitempty"`
 	// Updates are the first of the set's updates, Omitted the number of those that had no room.
 	Updates []MetadataUpdate `json:"updates"`
 	Omitted int              `json:"omitted,omitempty"`
@@ -61,11 +64,22 @@ func (u MetadataUpdate) Update() Update {
 	return Update{Manifest: u.Manifest, File: u.File, Document: u.Document, Key: u.Key, Old: u.Old, New: u.New, Version: u.Version, Artifact: u.Artifact, Reason: u.Reason}
 }
 
+// maxCauses bounds the pull requests and events that a block names.
+const maxCauses = 10
+
 // metadata writes the block.
 func metadata(s Set, need Requirement) (string, error) {
-	m := Metadata{Schema: MetadataSchema, Chain: s.Chain, Base: s.Base, Digest: s.Digest(), Require: need.Mode, Revised: s.Revised, Updates: []MetadataUpdate{}}
+	m := Metadata{Schema: MetadataSchema, Chain: s.Chain, Base: s.Base, Digest: s.Digest(), Require: need.Mode, Revised: s.Revised, RollbackOf: s.RollbackOf[:min(len(s.RollbackOf), maxCauses)], Updates: []MetadataUpdate{}}
+	for _, id := range s.CausedBy[:min(len(s.CausedBy), maxCauses)] {
+		if len(id) <= MaxChain {
+			m.CausedBy = append(m.CausedBy, id)
+		}
+	}
 	updates := s.sorted()
-	size := len(s.Chain) + len(s.Base)
+	size := len(s.Chain) + len(s.Base) + 12*len(m.RollbackOf)
+	for _, id := range m.CausedBy {
+		size += len(id) + 8
+	}
 	for _, u := range updates {
 		entry := MetadataUpdate{u.Manifest, u.File, u.Document, u.Key, u.Old, u.New, u.Version, u.Artifact, u.Reason}
 		text, err := inertJSON(entry)

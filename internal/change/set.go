@@ -32,6 +32,9 @@ type Set struct {
 	Upstream string
 	// Chain is the id that joins all events of this change; see ChainID.
 	Chain string
+	// RollbackOf are the pull requests whose values it takes back, CausedBy the ids of the events that asked for it.
+	RollbackOf []int
+	CausedBy   []string
 	// Words are those of the title and the commit; they change nothing of what the set does.
 	Words Words
 	// Revised is when the set took the place of another one in its pull request, nil for the first.

@@ -1,15 +1,19 @@
 package cli_test
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 const (
@@ -62,10 +66,37 @@ func TestSignedQuarantine(t *testing.T) {
 			if message := s.repo.Log("refs/pawl/ledger"); !strings.Contains(message[len(message)-1].Message+message[0].Message+allMessages(s), "quarantine pkg:oci/a") {
 				t.Error("the history of the ledger does not tell it")
 			}
-			// a person's word ends it
-			s.brake(0, "unquarantine", "org/a:v1.1.0", "--dry-run")
+			if _, related := links(t, report, event.ChangeCreated, "CAUSED_BY"); related != "271069a8" {
+				t.Errorf("the change is caused by %q", related)
+			}
+			var created string
+			for _, e := range toldOf(t, report, event.ChangeCreated) {
+				created += e
+			}
+			if !strings.Contains(created, "ROLLBACK_OF") {
+				t.Errorf("the change takes nothing back: %s", created)
+			}
+			if out := toldOf(t, report, event.ArtifactExcluded); len(out) != 1 || !strings.Contains(out[0], "CVE-2026-1") || !strings.Contains(out[0], "271069a8") {
+				t.Errorf("what is barred is told as %v", out)
+			}
 		})
 	}
+}
+
+// toldOf are the events of a type that a run told.
+func toldOf(t *testing.T, report run.Report, name string) []string {
+	t.Helper()
+	var all []string
+	for _, e := range report.Events {
+		var text bytes.Buffer
+		if err := json.Compact(&text, e); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(text.String(), name+".") {
+			all = append(all, text.String())
+		}
+	}
+	return all
 }
 
 func allMessages(s *stage) string {

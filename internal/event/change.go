@@ -41,6 +41,9 @@ type Change struct {
 	Title                string
 	Chain                string
 	Updates              []Update
+	// RollbackOf are the numbers of the changes whose values it takes back, CausedBy the ids of the events that asked for it.
+	RollbackOf []int
+	CausedBy   []string
 	// Require says which checks a merge needs, as the pull request says it: named, protection, none or off; empty when
 	// it does not.
 	Require string
@@ -76,7 +79,24 @@ func (t *Teller) ChangeCreated(c Change) Message {
 	data := createdData{URI: t.uri(c.URI), Branch: t.name(c.Branch), Require: t.name(c.Require)}
 	data.Updates, data.Omitted = t.updates(c.Updates)
 	content := repositoryContent{Description: t.line(c.Title), Repository: t.repository()}
-	return t.ofChange(ChangeCreated, c, strconv.Itoa(c.Number), content, data, t.foundPaths(c.Updates), c.At)
+	return t.ofChange(ChangeCreated, c, strconv.Itoa(c.Number), content, data, append(t.foundPaths(c.Updates), t.origins(c)...), c.At)
+}
+
+// maxOrigins bounds the links of a change to what it takes back and to what asked for it.
+const maxOrigins = 10
+
+// origins are the relations of a change to those whose values it takes back, and to the events that asked for it.
+func (t *Teller) origins(c Change) []link {
+	var links []link
+	for _, number := range c.RollbackOf[:min(len(c.RollbackOf), maxOrigins)] {
+		links = append(links, relation(rollback, t.createdEvent(number)))
+	}
+	for _, id := range c.CausedBy[:min(len(c.CausedBy), maxOrigins)] {
+		if id = t.name(id); id != "" {
+			links = append(links, relation(causedBy, id))
+		}
+	}
+	return links
 }
 
 type updatedData struct {

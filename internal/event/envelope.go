@@ -57,6 +57,7 @@ type origin struct {
 const (
 	trigger  = "TRIGGER"
 	causedBy = "CAUSED_BY"
+	rollback = "ROLLBACK_OF"
 )
 
 // path says that an event follows another one.

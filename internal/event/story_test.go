@@ -83,6 +83,8 @@ func story(t testing.TB, a event.About) []step {
 	c, p, all := pull(7), deployment(), updates()
 	old := pull(6)
 	old.HeadSHA, old.Updates, old.Chain = "0000000000000000000000000000000000000000", all[1:2], "c4d1e5a2-7f0b-5e6c-8a3d-9b2c1d0e4f55"
+	taken := pull(9)
+	taken.RollbackOf, taken.CausedBy = []int{7}, []string{about().Trigger}
 	next := c
 	next.HeadSHA = "2222222222222222222222222222222222222222"
 	find := func(i int, announced bool) event.Message {
@@ -101,12 +103,14 @@ func story(t testing.TB, a event.About) []step {
 		{"release", find(2, false)},
 		{"rewrite", w.Rewritten(event.Rewrite{File: "values.yaml", Before: digest, After: strings.Replace(digest, "4f", "5e", 1),
 			Updates: all[:2], Chain: chain, At: at(9)})},
+		{"full", w.Excluded(event.Exclude{Artifact: all[0].Artifact, Rule: "quarantine", Reason: "CVE-2026-1", Cause: about().Trigger, Until: at(3600), At: at(26)})},
 		{"full", w.BranchCreated(event.Branch{Name: "pawl/update", Change: c.Number, Chain: chain, Updates: all, At: at(18)})},
 		{"superseded", w.ChangeCreated(old)},
 		{"full", w.ChangeCreated(c)},
 		{"full", w.ChangeAbandoned(old, event.Abandon{Reason: event.Withdrawn, At: at(21)})},
 		{"full", w.ChangeUpdated(next)},
 		{"full", w.AutoMergeEnabled(next, at(25))},
+		{"rollback", w.ChangeCreated(taken)},
 		{"full", w.ChangeMerged(next, event.Merge{Commit: p.Commit, Auto: true, At: at(60)})},
 		{"deploy", w.PipelineQueued(p, at(62))},
 		{"deploy", w.PipelineStarted(p, at(65))},
@@ -133,6 +137,7 @@ func least(t testing.TB) []step {
 		{"minimal", w.ChangeCreated(c)},
 		{"minimal", w.ChangeUpdated(c)},
 		{"minimal", w.AutoMergeEnabled(c, at(0))},
+		{"minimal", w.Excluded(event.Exclude{Artifact: u.Artifact, Rule: "quarantine", Reason: "r", At: at(0)})},
 		{"minimal", w.ChangeMerged(c, event.Merge{Commit: "a", At: at(0)})},
 		{"minimal", w.ChangeAbandoned(c, event.Abandon{Reason: event.Closed, At: at(0)})},
 		{"deploy-minimal", w.PipelineQueued(p, at(0))},
@@ -297,7 +302,7 @@ func TestToldAgain(t *testing.T) {
 			}
 		}
 	}
-	if same != 10 {
+	if same != 12 {
 		t.Errorf("%d events come from the forge", same)
 	}
 }

@@ -19,6 +19,7 @@ const (
 	ChangeMerged        = "dev.cdevents.change.merged"
 	ChangeAbandoned     = "dev.cdevents.change.abandoned"
 	VersionFound        = "dev.cdeventsx.pawl-version.found"
+	ArtifactExcluded    = "dev.cdeventsx.pawl-artifact.excluded"
 	AutoMergeEnabled    = "dev.cdeventsx.pawl-automerge.enabled"
 
 	// These are understood when they come in, and never told.
@@ -47,6 +48,7 @@ var kinds = [...]Kind{
 	{ChangeAbandoned, "0.3.0"},
 	{VersionFound, "0.1.0"},
 	{AutoMergeEnabled, "0.1.0"},
+	{ArtifactExcluded, "0.1.0"},
 }
 
 // Kinds returns every type of event that is told, in the order in which a run comes to it.

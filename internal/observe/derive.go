@@ -16,6 +16,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // derivedPull is what was made of a state.
@@ -121,6 +122,11 @@ func (o *Observer) derive() []event.Message {
 		o.shown[m.ID] = true
 		all = append(all, m)
 	}
+	for _, l := range o.ledger.Levers {
+		if artifact, err := source.ParseArtifact(l.Subject); l.Kind == ledger.Quarantine && err == nil && l.At.After(since) {
+			show(o.teller.Excluded(event.Exclude{Artifact: artifact, Rule: "quarantine", Reason: l.Reason, Cause: l.Event, Until: l.Until, At: l.At}))
+		}
+	}
 	for _, number := range slices.Sorted(maps.Keys(o.pulls)) {
 		if p := o.pulls[number]; p.Open() || p.At.After(since) {
 			for _, m := range o.derivedOf(p) {
@@ -149,7 +155,7 @@ func (o *Observer) derivedOf(p forge.PullState) []event.Message {
 // derivePull makes the events of a pull request, in their order. Of one that was revised nobody can say any more what it
 // was opened with.
 func (o *Observer) derivePull(p forge.PullState, mergedAt time.Time, show func(event.Message)) {
-	c := event.Change{Number: p.Number, URI: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Chain: p.Says.Chain, Require: string(p.Says.Require.Known()), At: p.Created}
+	c := event.Change{Number: p.Number, URI: p.URL, Branch: p.Branch, HeadSHA: p.HeadSHA, Title: p.Title, Chain: p.Says.Chain, Require: string(p.Says.Require.Known()), RollbackOf: p.Says.RollbackOf, CausedBy: p.Says.CausedBy, At: p.Created}
 	for _, u := range p.Updates() {
 		c.Updates = append(c.Updates, o.update(u))
 	}
@@ -157,7 +163,7 @@ func (o *Observer) derivePull(p forge.PullState, mergedAt time.Time, show func(e
 	opened, head := c, p.Created
 	if revised {
 		head = p.Says.Revised.At
-		opened.Title, opened.Updates = "", nil
+		opened.Title, opened.Updates, opened.RollbackOf, opened.CausedBy = "", nil, nil, nil
 	} else {
 		o.deriveFound(p, c.Updates, head, show)
 	}

@@ -149,6 +149,9 @@ func (f observedForge) Record(ctx context.Context, next ledger.Transition) error
 		if f.ledger == nil {
 			return
 		}
+		if f.before == nil {
+			f.catchUp() // what was there before this run wrote
+		}
 		after := next(*f.ledger)
 		urgent := urges(*f.ledger, after)
 		f.ledger = &after

@@ -16,6 +16,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/gate"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
+	"github.com/pawl-cd/pawl/internal/policy"
 )
 
 // How long what people said is taken as it was read: a merge at once asks nobody again, one that waits does, and one that is left
@@ -208,4 +209,27 @@ func (r Runner) denials(p plan.Plan) ledger.Transition {
 		return nil
 	}
 	return next
+}
+
+// origins are the pull requests that brought what brakes take back, and the events that pulled those brakes.
+func (r Runner) origins(p plan.Plan) (pulls []int, events []string) {
+	for _, u := range p.Changes {
+		if !policy.Reason(u.Reason).Brake() {
+			continue
+		}
+		written, known := r.Ledger.ValueOf(ledger.Place{File: u.File, Document: u.Document, Key: u.Key}, u.Manifest)
+		for _, record := range r.Ledger.Pulls {
+			if known && written.Value == u.Old && written.Commit != "" && record.Commit == written.Commit {
+				pulls = append(pulls, record.Number)
+			}
+		}
+	}
+	for _, l := range p.Levers {
+		if l.Event != "" {
+			events = append(events, l.Event)
+		}
+	}
+	slices.Sort(pulls)
+	slices.Sort(events)
+	return slices.Compact(pulls), slices.Compact(events)
 }

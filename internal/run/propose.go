@@ -38,6 +38,7 @@ func (r Runner) set(profile forge.Profile, plan plan.Plan) change.Set {
 			s.Failed = append(s.Failed, note)
 		}
 	}
+	s.RollbackOf, s.CausedBy = r.origins(plan)
 	for _, v := range plan.Verdicts {
 		if v.Outcome == gate.Pass {
 			s.Gates = append(s.Gates, change.Note{Manifest: v.Manifest, Reason: v.Gate, Detail: v.Version + " passes"})
