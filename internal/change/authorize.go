@@ -46,7 +46,8 @@ const (
 	IsHeld        Code = "held" // of the contract: no rule gives it now
 	IsPeopleEdit  Code = "people-edit"
 	IsVetoed      Code = "vetoed"
-	IsBraked      Code = "braked" // somebody pulled or lifted a brake since the plan was made
+	TagMoved      Code = "digest-moved" // a tag got another digest since the plan was made
+	IsBraked      Code = "braked"       // somebody pulled or lifted a brake since the plan was made
 	RequireIsBare Code = "require-unset"
 	CheckFailed   Code = "check-failed"
 	CheckPending  Code = "check-pending"
@@ -60,7 +61,7 @@ const (
 func Codes() []Code {
 	return append(ForgeCodes(), []Code{
 		NothingToDo, MergeIsOff, Frozen, OutsideWindow, InFreeze, TooMany, NotOpen, IsDraft, UnderReview, OtherAuthor, OtherRepo, OtherBranch, OtherBase,
-		ForeignCommit, BaseMoved, DiffDiffers, IsHeld, IsPeopleEdit, IsVetoed, IsBraked, RequireIsBare, CheckFailed, CheckPending,
+		ForeignCommit, BaseMoved, DiffDiffers, IsHeld, IsPeopleEdit, IsVetoed, IsBraked, TagMoved, RequireIsBare, CheckFailed, CheckPending,
 		CheckAbsent, ChecksSilent, ArmIsOff, NotEnforced, Authorized,
 	}...)
 }
@@ -279,6 +280,9 @@ func askDiff(plan Set, pull PullRequest, rules Rules) Decision {
 func askPeople(plan Set, view View, rules Rules) Decision {
 	if rules.BrakesMoved {
 		return refuse(IsBraked, "run again", "somebody pulled or lifted a brake since the plan was made")
+	}
+	if rules.TagMoved != "" {
+		return refuse(TagMoved, "run again", "%s: the registry gives it another digest than when the plan was made", rules.TagMoved)
 	}
 	for _, u := range plan.sorted() {
 		v := view.Ledger.Judge(ledger.Proposal{

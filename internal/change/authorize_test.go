@@ -101,6 +101,7 @@ var flips = []struct {
 		q.view.Ledger = q.view.Ledger.Veto(q.plan.Vetoes(4, q.view.Manifests, time.Time{})...)
 	}, Refused, IsVetoed},
 	{"a brake was pulled", func(q *question) { q.rules.BrakesMoved = true }, Refused, IsBraked},
+	{"a tag moved", func(q *question) { q.rules.TagMoved = "docker.io/org/a:1" }, Refused, TagMoved},
 	{"outside of the window", func(q *question) {
 		q.rules.Calendar, q.rules.Now = Calendar{Windows: []Window{{Days: []time.Weekday{time.Monday}, From: 0, To: 60, Zone: time.UTC}}}, time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
 	}, Waiting, OutsideWindow},

@@ -128,6 +128,8 @@ type Rules struct {
 	Calendar Calendar
 	Now      time.Time
 	Max      int
+	// TagMoved says which image's tag got another digest since the plan was made, empty for none.
+	TagMoved string
 	// BrakesMoved reports that somebody pulled or lifted a brake since the plan was made.
 	BrakesMoved bool
 }

@@ -406,3 +406,35 @@ func TestBrakesMeetRuns(t *testing.T) {
 		}
 	}
 }
+
+// TestTagMovesWhileARunWaits has somebody push a tag again while a run waits for a check: the bytes that were planned are not merged as
+// if they were the others. The same run plans anew.
+func TestTagMovesWhileARunWaits(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ config, want, reason string }{
+		"taken as it is now":  {"merge: {require: [ci], wait: 10m, arm: false}\n", "v1.2.0", "newest-match"},
+		"its age begins anew": {"merge: {require: [ci], wait: 10m, arm: false}\npolicy: {age: 1h}\n", "v1.1.0", "too-young"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, github.Settings{CI: func(string) []github.Check {
+				return []github.Check{{Name: "ci", Conclusion: "success", After: 2 * time.Minute}}
+			}}, c.config)
+			s.registry.SetTags("org/a", "v1.0.0", "v1.1.0", "v1.2.0")
+			if s.pawl(nil, "run", "--no-merge"); c.reason == "too-young" {
+				s.pass(time.Hour)
+			}
+			s.edit("main", "a: v1.0.0", "a: v1.1.0")
+			s.pass(time.Minute)
+			digests := s.registry.Looks("org/a:v1.2.0")
+			code, report := s.runWhile(func() { s.registry.Retag("org/a", "v1.2.0") })
+			if s.value("a") != c.want || code != 0 || report.Rounds == 0 {
+				t.Errorf("exit code %d after %d rounds, a is %s, want %s: %+v", code, report.Rounds, s.value("a"), c.want, report.Merge)
+			}
+			if again := s.registry.Looks("org/a:v1.2.0") - digests; again < 2 {
+				t.Errorf("its digest was asked for %d times", again)
+			}
+			s.says(s.after(report), c.want+" ", c.reason)
+		})
+	}
+}

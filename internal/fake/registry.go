@@ -53,6 +53,8 @@ type Registry struct {
 	tags   map[string][]string
 	tokens map[string][]string
 	given  int
+	// looks counts the questions after a tag, as repository:tag.
+	looks map[string]int
 	// again counts how often a tag, as repository:tag, was pushed once more.
 	again map[string]int
 }
@@ -83,6 +85,13 @@ func (r *Registry) Retag(repository, tag string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.again[repository+":"+tag]++
+}
+
+// Looks is how often a tag, as repository:tag, was asked for.
+func (r *Registry) Looks(name string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.looks[name]
 }
 
 // content is the manifest of a tag as it is now.
@@ -143,6 +152,12 @@ func (r *Registry) manifest(w http.ResponseWriter, req *http.Request, repository
 	if !r.allowed(w, req, repository, false) {
 		return
 	}
+	r.mu.Lock()
+	if r.looks == nil {
+		r.looks = map[string]int{}
+	}
+	r.looks[repository+":"+tag]++
+	r.mu.Unlock()
 	tags, _ := r.find(repository)
 	if !slices.Contains(tags, tag) || slices.Contains(r.options.Missing, repository+":"+tag) {
 		r.refuse(w, http.StatusNotFound, manifestUnknown(tag))

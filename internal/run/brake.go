@@ -8,15 +8,20 @@ import (
 	"io/fs"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/gate"
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // How long what people said is taken as it was read: a merge at once asks nobody again, one that waits does, and one that is left
@@ -74,6 +79,62 @@ func (r Runner) brakesMoved(ctx context.Context, old time.Duration) (bool, error
 	}
 	*r.asked = asked
 	return !now.SameLevers(r.Ledger), nil
+}
+
+// tagMoved asks again for the digests of the images that are about to be written, when they were asked for longer ago than is trusted:
+// a tag that was pushed again since is not what was planned. It names the first one.
+func (r Runner) tagMoved(ctx context.Context, set change.Set, manifests []manifest.Manifest) (string, error) {
+	now := r.Clock()
+	if now.Sub(*r.listed) < trusted {
+		return "", nil
+	}
+	group, inner := errgroup.WithContext(ctx)
+	moved := make([]string, len(set.Updates))
+	asked := map[string]bool{}
+	for i, u := range set.Updates {
+		artifact, err := source.ParseArtifact(u.Artifact)
+		query, known := queryOf(manifests, u)
+		if err != nil || !known || u.Digest == "" || !query.OCI() || asked[u.Artifact] {
+			continue
+		}
+		asked[u.Artifact] = true
+		group.Go(func() error {
+			digest, err := r.Digester.Digest(inner, query, artifact.Tag)
+			switch {
+			case errors.Is(err, source.ErrNotFound):
+			case err != nil:
+				return err
+			case strings.EqualFold(digest, u.Digest):
+				return nil
+			}
+			moved[i] = query.String() + ":" + artifact.Tag
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return "", err
+	}
+	*r.listed = now
+	moved = slices.DeleteFunc(moved, func(name string) bool { return name == "" })
+	if len(moved) == 0 {
+		return "", nil
+	}
+	return moved[0], nil
+}
+
+// queryOf is the source that an update follows.
+func queryOf(manifests []manifest.Manifest, u change.Update) (source.Query, bool) {
+	for _, m := range manifests {
+		if m.Name != u.Manifest || !m.Valid() {
+			continue
+		}
+		for _, t := range m.Targets {
+			if t.ID == u.Target {
+				return m.Source(t.SourceID).Query, true
+			}
+		}
+	}
+	return source.Query{}, false
 }
 
 // unbraked is the error of a merge that is left to the forge while somebody pulls a brake: the round is over.

@@ -173,8 +173,12 @@ func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set
 		if err != nil {
 			return forge.Answer{}, err
 		}
+		tag, err := r.tagMoved(ctx, set, manifests)
+		if err != nil {
+			return forge.Answer{}, err
+		}
 		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent}
-		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm || r.Calendar.Set(), BrakesMoved: moved, Calendar: r.Calendar, Now: r.now(), Max: r.Max}
+		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm || r.Calendar.Set(), BrakesMoved: moved, TagMoved: tag, Calendar: r.Calendar, Now: r.now(), Max: r.Max}
 		return forge.Answer{Now: change.Authorize(set, s.Pull, checks, view, rules), Later: change.MayArm(set, s.Pull, checks, view, rules)}, nil
 	}})
 	if early := r.early(ctx, before); err != nil || early != nil {
@@ -198,7 +202,7 @@ func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set
 			return l.Confirmed(r.Ledger, confirmed...).Written(written...).Settle(settled)
 		}, report)
 	}
-	stale := []change.Code{change.BaseMoved, change.DiffDiffers, change.NotOpen, change.IsBraked}
+	stale := []change.Code{change.BaseMoved, change.DiffDiffers, change.NotOpen, change.IsBraked, change.TagMoved}
 	again = merged.Outcome == forge.Rebuild || merged.Outcome == forge.Refused && slices.Contains(stale, merged.Decision.Code)
 	if again {
 		return true, nil

@@ -102,6 +102,8 @@ type Runner struct {
 	forgotten *Lost
 	// asked is when somebody last looked what people said; the steps of a round share it.
 	asked *time.Time
+	// listed is when the digests were last asked for; the steps of a round share it.
+	listed *time.Time
 	// late is what can be recorded along with something else.
 	late ledger.Transition
 }
@@ -137,6 +139,8 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 		return false, err
 	}
 	meter.done("read")
+	listed := r.Clock()
+	r.listed = &listed
 	if report.Plan, err = r.Plan(ctx, manifests); err != nil {
 		return false, err
 	}
