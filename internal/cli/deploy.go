@@ -336,5 +336,8 @@ func deployLines(d *run.Deploy) []string {
 			lines = append(lines, "  hint: "+t.Hint)
 		}
 	}
+	if len(d.Held) > 0 {
+		lines = append(lines, "held, because a pipeline that they go to failed: "+strings.Join(d.Held, ", "), "  hint: going back is a person's decision: pawl rollback NAME; pawl unhold NAME lets it go on")
+	}
 	return lines
 }

@@ -57,11 +57,26 @@ func (s *session) deployment(client *httpx.Client, f forge.Forge, runName string
 		return nil
 	}
 	return &run.Deployment{
+		Holds:    s.holds(),
 		Projects: s.projects, Recorder: f, Base: f, Ref: s.config.Deploy.Ref, Extra: s.config.Deploy.ExtraPaths, Wait: s.config.Deploy.Wait, Timeout: s.g.timeout,
 		Triggerer: s.wire().Triggerer(client),
 		Targets:   s.targets(), Run: runName, Workflow: s.g.attempt(runName), Clock: s.g.sys.Now, Sleep: s.g.sys.Sleep,
 		Say: func(text string) { s.g.reporter().say(slog.LevelInfo, text, "") },
 	}
+}
+
+// holds are the files of each manifest's values, nil where a failed pipeline holds nothing.
+func (s *session) holds() map[string][]string {
+	if !s.config.Deploy.Hold {
+		return nil
+	}
+	all := map[string][]string{}
+	for _, m := range s.manifests {
+		for _, t := range m.Targets {
+			all[m.Name] = append(all[m.Name], t.File)
+		}
+	}
+	return all
 }
 
 // targets are the files of all manifests' targets.

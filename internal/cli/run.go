@@ -38,6 +38,7 @@ type runOptions struct {
 	settle          time.Duration
 	runID, page     string
 	verdicts        string
+	failOn          string
 	// looking says that nothing will be fired, whatever comes.
 	looking bool
 	// event is the file of the incoming event, incoming what was read from it; the zero value when there is none.
@@ -79,6 +80,7 @@ PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an ea
 	f.StringVar(&o.verdicts, "verdicts", "", "the `file` that pawl gates wrote; without it no version is judged, and those wait that a gate must let pass")
 	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
 	addReport(cmd, &o.page)
+	f.StringVar(&o.failOn, "fail-on", "any", "`which` faults make exit code 3: any, or new, those that the last run with it did not report")
 	f.DurationVar(&o.settle, "settle", 2*time.Minute, "wait this `time` for an announced tag to appear")
 	return cmd
 }
@@ -86,6 +88,9 @@ PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an ea
 func (o *runOptions) run(ctx context.Context) error {
 	if o.from != "base" && o.from != "root" {
 		return usage(fmt.Errorf("--from: want base or root, have %q", o.from))
+	}
+	if o.failOn != "any" && o.failOn != "new" {
+		return usage(fmt.Errorf("--fail-on: want any or new, have %q", o.failOn))
 	}
 	if err := writable(o.page); err != nil {
 		return err
@@ -124,7 +129,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err := o.finish(job, report, err); err != nil {
 		return err
 	}
-	return cmp.Or(ended(report), missing)
+	return o.onlyNew(ctx, forge, report, cmp.Or(ended(report), missing))
 }
 
 // watch puts the observer between a runner and what it talks to.

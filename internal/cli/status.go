@@ -104,6 +104,9 @@ func ofRun(err error) error {
 	return &exit{code: Failure, err: err}
 }
 
+// widest is how long the text of a value may be in the table.
+const widest = 40
+
 // statusText is a table for people.
 func statusText(s status.Status) string {
 	var b strings.Builder
@@ -123,14 +126,14 @@ func statusText(s status.Status) string {
 		if v.Reason != "" && v.Reason != v.State {
 			state += " (" + v.Reason + ")"
 		}
-		if newest == v.Now {
+		if v.State == "current" {
 			newest = "same"
 		}
 		why := v.Why
 		if v.State == "current" || v.State == status.Known {
 			why = ""
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(name), printable(dash(v.Now)), printable(dash(newest)), state, dash(minute(v.Since)), printable(why))
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(name), shortened(printable(dash(v.Now)), widest), printable(dash(newest)), state, dash(minute(v.Since)), printable(why))
 	}
 	_ = tw.Flush() // a strings.Builder never fails
 	if len(s.Brakes) > 0 {

@@ -129,9 +129,12 @@ func (c *checker) deploy(f *deployBlock) Deploy {
 	if f == nil {
 		return Deploy{By: "run", Ref: "main"}
 	}
-	d := Deploy{By: orElse(f.By, "run"), Ref: orElse(f.Ref, "main"), Wait: c.duration(f.Wait, 0)}
+	d := Deploy{By: orElse(f.By, "run"), Ref: orElse(f.Ref, "main"), Wait: c.duration(f.Wait, 0), Hold: f.OnFailure.Value == "hold"}
 	for _, t := range f.ExtraPaths {
 		d.ExtraPaths = append(d.ExtraPaths, c.below(t))
+	}
+	if d.Hold && d.Wait == 0 {
+		c.errorf(f.OnFailure, "add wait, as in wait: 30m, and the api of projects", "onFailure: hold follows no pipeline")
 	}
 	if f.Projects == nil {
 		return d

@@ -110,6 +110,8 @@ type Deploy struct {
 	ExtraPaths []string
 	// Wait follows the pipelines to their end when above zero.
 	Wait time.Duration
+	// Hold holds the values that the project of a failed pipeline consumes.
+	Hold bool
 }
 
 // Project is one GitLab project to deploy; Secret and API name environment variables.

@@ -132,6 +132,7 @@ type deployBlock struct {
 	Ref        strictyaml.Text   `yaml:"ref" doc:"The ref that pipelines run on; main when absent."`
 	ExtraPaths []strictyaml.Text `yaml:"extraPaths" doc:"Files beside the targets that deploy when they change."`
 	Wait       strictyaml.Text   `yaml:"wait" doc:"How long to follow the pipelines; 0s does not."`
+	OnFailure  strictyaml.Text   `yaml:"onFailure" enum:"none,hold" doc:"When a pipeline that is followed fails: hold holds all values that its project consumes until pawl unhold; none, the default, does nothing."`
 }
 
 // projectsBlock is written as ${NAME}, or as a list.

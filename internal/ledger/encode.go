@@ -26,6 +26,8 @@ const (
 	seenFile    = "seen.json"
 	// denialsFile holds what gates said against versions.
 	denialsFile = "verdicts.json"
+	// reportedFile holds the faults of the last run.
+	reportedFile = "reported.json"
 	// acceptedFile holds when a person let a lost ledger begin anew.
 	acceptedFile = "accepted.json"
 	// pendingFile holds the events of runs that receivers have not got, as JSON Lines.
@@ -39,7 +41,7 @@ func IsLedger(paths []string) bool {
 
 // IsFile reports whether a path is that of a file of a ledger.
 func IsFile(path string) bool {
-	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, leversFile, seenFile, denialsFile, acceptedFile, pendingFile}, path)
+	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, leversFile, seenFile, denialsFile, reportedFile, acceptedFile, pendingFile}, path)
 }
 
 // rest is what this version does not know: whole files, and fields beside a file's list.
@@ -69,6 +71,7 @@ func Decode(s Snapshot) (Ledger, error) {
 		func() error { return readFile(&l, leversFile, &l.Levers, compareLevers) },
 		func() error { return readFile(&l, seenFile, &l.Seen, compareSightings) },
 		func() error { return readFile(&l, denialsFile, &l.Denials, compareDenials) },
+		func() error { return readFile(&l, reportedFile, &l.Reported, compareReported) },
 		func() error { return readFile(&l, acceptedFile, &l.Accepted, compareAcceptances) },
 		func() error { return readPending(&l) },
 	} {
@@ -95,6 +98,7 @@ func (l Ledger) Encode() (Snapshot, error) {
 		func() error { return writeFile(l, s, leversFile, l.Levers, compareLevers) },
 		func() error { return writeFile(l, s, seenFile, l.Seen, compareSightings) },
 		func() error { return writeFile(l, s, denialsFile, l.Denials, compareDenials) },
+		func() error { return writeFile(l, s, reportedFile, l.Reported, compareReported) },
 		func() error { return writeFile(l, s, acceptedFile, l.Accepted, compareAcceptances) },
 		func() error { return writePending(l, s) },
 	} {

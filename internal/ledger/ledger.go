@@ -33,6 +33,8 @@ type Ledger struct {
 	Seen []Sighting
 	// Denials are what gates said against versions.
 	Denials []Denial
+	// Reported are the faults of the last run that was to tell new ones from old ones.
+	Reported []Reported
 	// Pending are the events of runs that receivers have not got, the oldest first.
 	Pending []Pending
 	// braked says that the ledger held a lever once, so that its format stays the later one.

@@ -3,6 +3,7 @@ package run
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -52,6 +53,9 @@ type Deployment struct {
 	Targets, Extra []string
 	// Wait follows the pipelines to their end when above zero. Timeout is how long one request may take.
 	Wait, Timeout time.Duration
+	// Holds are the files of each manifest's values, where a pipeline that fails holds the values that its project consumes; nil
+	// holds nothing.
+	Holds map[string][]string
 	// Run names this process in claims; no other process has the same. Workflow is the run of the forge that it is of.
 	Run      string
 	Workflow Attempt
@@ -81,6 +85,8 @@ type Deploy struct {
 	// Waited is for how many seconds the run waited for other runs, or for GitLab to take another trigger.
 	Waited   float64   `json:"waited,omitempty"`
 	Triggers []Trigger `json:"triggers"`
+	// Held are the manifests that are held from now on, because a pipeline that they go to failed.
+	Held []string `json:"held,omitempty"`
 }
 
 // Trigger is one project's part of a deployment.
@@ -146,6 +152,9 @@ func (d Deployment) Deploy(ctx context.Context, known ledger.Ledger, commits []f
 		if !again {
 			report := t.report(picked)
 			d.follow(ctx, report)
+			if err := d.holdFailed(ctx, report); err != nil {
+				return report, fmt.Errorf("holding what a failed pipeline consumes: %w", err)
+			}
 			return report, nil
 		}
 	}
@@ -167,4 +176,32 @@ func (d Deployment) now() time.Time {
 		}
 	}
 	return d.Clock()
+}
+
+// holdFailed holds the values that the project of a failed pipeline consumes, until a person says otherwise: what people held by
+// themselves stays as they said it.
+func (d Deployment) holdFailed(ctx context.Context, report *Deploy) error {
+	var levers []ledger.Lever
+	for _, t := range report.Triggers {
+		p, known := d.project(t.Project)
+		if t.Status != "failed" || !known || d.Holds == nil {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(d.Holds)) {
+			if p.Consumes(d.Holds[name], d.Targets, d.Extra) {
+				levers = append(levers, ledger.Lever{Kind: ledger.Hold, Subject: name, Reason: fmt.Sprintf("pipeline %d of %s failed", t.PipelineID, t.Project),
+					By: "deploy.onFailure", Event: t.URL, At: d.now().UTC().Truncate(time.Second)})
+			}
+		}
+	}
+	if len(levers) == 0 {
+		return nil
+	}
+	for _, l := range levers {
+		report.Held = append(report.Held, l.Subject)
+	}
+	slices.Sort(report.Held)
+	report.Held = slices.Compact(report.Held)
+	now := d.now()
+	return d.Recorder.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Hear(now, levers...) })
 }
