@@ -235,7 +235,7 @@ func TestDispatchInputs(t *testing.T) {
 		t.Fatal(err)
 	}
 	inputs := w.On.Dispatch.Inputs
-	if diff := cmp.Diff([]string{"chart", "image", "tag", "upstream"}, slices.Sorted(maps.Keys(inputs))); diff != "" {
+	if diff := cmp.Diff([]string{"brake", "chart", "image", "tag", "upstream"}, slices.Sorted(maps.Keys(inputs))); diff != "" {
 		t.Error(diff)
 	}
 	for name, input := range inputs {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/pawl-cd/pawl/internal/dispatch"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
@@ -27,16 +28,67 @@ type brakeOptions struct {
 	reason, until, version string
 	breakGlass             string
 	dryRun, yes, urgent    bool
+	// dispatch sends the brake to the profile's workflow, which is the file of that name; noRun starts nothing afterwards.
+	dispatch, noRun bool
+	workflow        string
 }
 
 // command makes one of the commands; do is what it does with its arguments.
-func (o *brakeOptions) command(use, short, long, example string, args cobra.PositionalArgs, do func(o *brakeOptions, ctx context.Context, args []string) error) *cobra.Command {
+func (o *brakeOptions) command(use, short, long, example string, args cobra.PositionalArgs) *cobra.Command {
+	name, _, _ := strings.Cut(use, " ")
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: args,
-		RunE: func(cmd *cobra.Command, args []string) error { return do(o, cmd.Context(), args) }}
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), name, args) }}
 	f := cmd.Flags()
 	f.StringVar(&o.repository, "repository", "", "the profile as `OWNER/NAME`, where it is not checked out; its configuration is read from its base branch")
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print what would be done")
+	f.BoolVar(&o.dispatch, "dispatch", false, "have the profile's workflow do it, for those who may start it and not write the ledger")
+	f.BoolVar(&o.noRun, "no-run", false, "do not start the profile's next run")
+	f.StringVar(&o.workflow, "workflow", dispatch.DefaultWorkflow, "the `file` name of the profile's workflow")
 	return cmd
+}
+
+// run does what the command of a name says, here or by the profile's workflow.
+func (o *brakeOptions) run(ctx context.Context, name string, args []string) error {
+	if kind, pulls := pulled[name]; pulls {
+		if err := o.sayable(); err != nil {
+			return err
+		}
+		if o.dispatch {
+			return o.send(ctx, name, args)
+		}
+		return o.pull(ctx, kind, args)
+	}
+	if o.dispatch {
+		return o.send(ctx, name, args)
+	}
+	return o.lift(ctx, name, args)
+}
+
+// pulled are the commands that pull a brake, and which.
+var pulled = map[string]ledger.LeverKind{"quarantine": ledger.Quarantine, "rollback": ledger.Rollback, "hold": ledger.Hold, "pause": ledger.Pause}
+
+// subjects are what a brake is about.
+func (o *brakeOptions) subjects(p brakedProfile, kind ledger.LeverKind, args []string) ([]string, error) {
+	switch kind {
+	case ledger.Quarantine:
+		return o.artifacts(p, args)
+	case ledger.Pause:
+		return []string{""}, nil
+	default:
+		return o.named(args, p.names())
+	}
+}
+
+// lifted are the levers that a command takes back.
+func (o *brakeOptions) lifted(p brakedProfile, name string, args []string) ([]ledger.Lever, error) {
+	switch name {
+	case "unquarantine":
+		return o.unquarantine(p, args)
+	case "unhold":
+		return o.unhold(p, args)
+	default:
+		return leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Pause }), nil
+	}
 }
 
 // reasoned adds the flags of a command that pulls a brake.
@@ -75,14 +127,14 @@ highest version that was merged here before. ARTIFACT is org/app:1.4.2 or org/ap
 chart, owner/repository@v1.2.3 for a release, or a package URL.`,
 		`  pawl quarantine org/api:1.4.2 --reason "broken in production"
   pawl quarantine org/api:1.4.2 --reason "broken" --until 3d --use 1.4.1 --repository acme/profile`,
-		cobra.MinimumNArgs(1), (*brakeOptions).quarantine), "use", "go to this `version`, if it may be written; hold keeps it there"), "no manifest follows it"))
+		cobra.MinimumNArgs(1)), "use", "go to this `version`, if it may be written; hold keeps it there"), "no manifest follows it"))
 }
 
 func newUnquarantine(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
 	return o.command("unquarantine ARTIFACT...", "Let quarantined versions be written again",
 		"Unquarantine lifts what pawl quarantine said of the same artifacts.", `  pawl unquarantine org/api:1.4.2`,
-		cobra.MinimumNArgs(1), (*brakeOptions).unquarantine)
+		cobra.MinimumNArgs(1))
 }
 
 func newHold(g *globals) *cobra.Command {
@@ -92,14 +144,14 @@ func newHold(g *globals) *cobra.Command {
 before. NAME is the manifest's path without extension, or a pattern such as 'ledger-*'.`,
 		`  pawl hold api --reason "load test" --until 2026-12-31
   pawl hold api --reason "1.4 has a leak" --version 1.3.7`,
-		cobra.MinimumNArgs(1), (*brakeOptions).hold), "version", "go to this `version` and keep it"), several)
+		cobra.MinimumNArgs(1)), "version", "go to this `version` and keep it"), several)
 }
 
 func newUnhold(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
 	return o.affirmed(o.command("unhold NAME...", "Lift holds and rollbacks of manifests",
 		"Unhold lifts what pawl hold and pawl rollback said of the manifests; their values follow the filter again.", `  pawl unhold api`,
-		cobra.MinimumNArgs(1), (*brakeOptions).unhold), several)
+		cobra.MinimumNArgs(1)), several)
 }
 
 func newRollback(g *globals) *cobra.Command {
@@ -109,37 +161,36 @@ func newRollback(g *globals) *cobra.Command {
 them there until pawl unhold or --until. Said again, it goes back from where it was said first. NAME is the manifest's path without extension, or a pattern.`,
 		`  pawl rollback api --reason "errors since noon"
   pawl rollback api --reason "errors since noon" --to 1.4.1 --until 2d`,
-		cobra.MinimumNArgs(1), (*brakeOptions).rollback), "to", "go back to this `version`"), several))
+		cobra.MinimumNArgs(1)), "to", "go back to this `version`"), several))
 }
 
 func newPause(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
 	return o.reasoned(o.command("pause", "Merge nothing and fire nothing, for everybody, until pawl resume",
 		"Pause does for every run what PAWL_PAUSE does for one: it plans and reports, merges nothing and fires nothing.",
-		`  pawl pause --reason "incident 42" --until 4h`, cobra.NoArgs, (*brakeOptions).pause), "", "")
+		`  pawl pause --reason "incident 42" --until 4h`, cobra.NoArgs), "", "")
 }
 
 func newResume(g *globals) *cobra.Command {
 	o := &brakeOptions{globals: g}
-	return o.command("resume", "Lift pawl pause", "Resume lifts the pause of the ledger.", `  pawl resume`, cobra.NoArgs, (*brakeOptions).resume)
+	return o.command("resume", "Lift pawl pause", "Resume lifts the pause of the ledger.", `  pawl resume`, cobra.NoArgs)
 }
 
-func (o *brakeOptions) quarantine(ctx context.Context, args []string) error {
-	return o.pull(ctx, ledger.Quarantine, func(p brakedProfile) ([]string, error) {
-		var all []string
-		for _, arg := range args {
-			a, err := source.ParseNamed(arg)
-			if err != nil {
-				return nil, usage(fmt.Errorf("%s: %w", arg, err))
-			}
-			if p.manifests != nil && !o.yes && !followed(a, p.manifests) {
-				return nil, &exit{code: Usage, err: fmt.Errorf("no manifest follows %s", arg), topics: []topic{usageTopic},
-					hint: strings.TrimSpace(meant(arg, p.manifests) + " Name it as the manifest's source does, or bar it all the same with --yes")}
-			}
-			all = append(all, a.String())
+// artifacts reads what is to be barred.
+func (o *brakeOptions) artifacts(p brakedProfile, args []string) ([]string, error) {
+	var all []string
+	for _, arg := range args {
+		a, err := source.ParseNamed(arg)
+		if err != nil {
+			return nil, usage(fmt.Errorf("%s: %w", arg, err))
 		}
-		return all, nil
-	})
+		if p.manifests != nil && !o.yes && !followed(a, p.manifests) {
+			return nil, &exit{code: Usage, err: fmt.Errorf("no manifest follows %s", arg), topics: []topic{usageTopic},
+				hint: strings.TrimSpace(meant(arg, p.manifests) + " Name it as the manifest's source does, or bar it all the same with --yes")}
+		}
+		all = append(all, a.String())
+	}
+	return all, nil
 }
 
 // meant asks for the source whose name is near to that of an artifact.
@@ -167,53 +218,31 @@ func followed(a source.Artifact, manifests []manifest.Manifest) bool {
 	})
 }
 
-func (o *brakeOptions) unquarantine(ctx context.Context, args []string) error {
-	return o.lift(ctx, func(p brakedProfile) ([]ledger.Lever, error) {
-		var all []string
-		for _, arg := range args {
-			a, err := source.ParseNamed(arg)
-			if err != nil {
-				return nil, usage(fmt.Errorf("%s: %w", arg, err))
-			}
-			all = append(all, a.String())
+func (o *brakeOptions) unquarantine(p brakedProfile, args []string) ([]ledger.Lever, error) {
+	var all []string
+	for _, arg := range args {
+		a, err := source.ParseNamed(arg)
+		if err != nil {
+			return nil, usage(fmt.Errorf("%s: %w", arg, err))
 		}
-		return leversOf(p.ledger, func(l ledger.Lever) bool {
-			return (l.Kind == ledger.Quarantine || l.Kind == ledger.Withdrawn) && slices.Contains(all, l.Subject)
-		}), nil
-	})
+		all = append(all, a.String())
+	}
+	return leversOf(p.ledger, func(l ledger.Lever) bool {
+		return (l.Kind == ledger.Quarantine || l.Kind == ledger.Withdrawn) && slices.Contains(all, l.Subject)
+	}), nil
 }
 
-func (o *brakeOptions) hold(ctx context.Context, args []string) error {
-	return o.pull(ctx, ledger.Hold, func(p brakedProfile) ([]string, error) { return o.named(args, p.names()) })
-}
-
-func (o *brakeOptions) rollback(ctx context.Context, args []string) error {
-	return o.pull(ctx, ledger.Rollback, func(p brakedProfile) ([]string, error) { return o.named(args, p.names()) })
-}
-
-func (o *brakeOptions) unhold(ctx context.Context, args []string) error {
-	return o.lift(ctx, func(p brakedProfile) ([]ledger.Lever, error) {
-		held := leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Hold || l.Kind == ledger.Rollback })
-		var subjects []string
-		for _, l := range held {
-			subjects = append(subjects, l.Subject)
-		}
-		if !slices.ContainsFunc(args, func(arg string) bool { return len(matching(arg, subjects)) > 0 }) {
-			return nil, nil
-		}
-		names, err := o.named(args, subjects)
-		return slices.DeleteFunc(held, func(l ledger.Lever) bool { return !slices.Contains(names, l.Subject) }), err
-	})
-}
-
-func (o *brakeOptions) pause(ctx context.Context, _ []string) error {
-	return o.pull(ctx, ledger.Pause, func(brakedProfile) ([]string, error) { return []string{""}, nil })
-}
-
-func (o *brakeOptions) resume(ctx context.Context, _ []string) error {
-	return o.lift(ctx, func(p brakedProfile) ([]ledger.Lever, error) {
-		return leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Pause }), nil
-	})
+func (o *brakeOptions) unhold(p brakedProfile, args []string) ([]ledger.Lever, error) {
+	held := leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Hold || l.Kind == ledger.Rollback })
+	var subjects []string
+	for _, l := range held {
+		subjects = append(subjects, l.Subject)
+	}
+	if !slices.ContainsFunc(args, func(arg string) bool { return len(matching(arg, subjects)) > 0 }) {
+		return nil, nil
+	}
+	names, err := o.named(args, subjects)
+	return slices.DeleteFunc(held, func(l ledger.Lever) bool { return !slices.Contains(names, l.Subject) }), err
 }
 
 func leversOf(l ledger.Ledger, wanted func(ledger.Lever) bool) []ledger.Lever {
@@ -253,8 +282,8 @@ func matching(arg string, known []string) []string {
 	})
 }
 
-// pull records a lever for each subject, and takes back what would merge by itself.
-func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, subjects func(brakedProfile) ([]string, error)) error {
+// sayable checks the words of a brake.
+func (o *brakeOptions) sayable() error {
 	if strings.TrimSpace(o.reason) == "" {
 		return usage(errors.New("--reason: say why, for those who meet the brake later"))
 	}
@@ -264,29 +293,46 @@ func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, subjects
 	if len(o.reason) > maxReason {
 		return usage(fmt.Errorf("--reason: want at most %d bytes, have %d", maxReason, len(o.reason)))
 	}
+	return nil
+}
+
+// levers are those that a brake pulls.
+func (o *brakeOptions) levers(p brakedProfile, kind ledger.LeverKind, args []string) ([]ledger.Lever, error) {
+	end, err := endOf(o.until, p.now)
+	if err != nil {
+		return nil, usage(err)
+	}
+	all, err := o.subjects(p, kind, args)
+	if err != nil {
+		return nil, err
+	}
+	var levers []ledger.Lever
+	for _, subject := range all {
+		levers = append(levers, ledger.Lever{Kind: kind, Subject: subject, Version: o.version, Reason: strings.Join(strings.Fields(o.reason), " "), By: p.self, Base: p.base,
+			Urgent: o.urgent, BreakGlass: strings.Join(strings.Fields(o.breakGlass), " "), At: p.now.Truncate(time.Second), Until: end})
+	}
+	return levers, nil
+}
+
+// pull records a lever for each subject, and takes back what would merge by itself.
+func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, args []string) error {
 	p, err := o.profile(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = p.close() }() // it was only read
-	end, err := endOf(o.until, p.now)
-	if err != nil {
-		return usage(err)
-	}
-	all, err := subjects(p)
+	levers, err := o.levers(p, kind, args)
 	if err != nil {
 		return err
 	}
-	var levers []ledger.Lever
 	var lines []string
-	for _, subject := range all {
-		l := ledger.Lever{Kind: kind, Subject: subject, Version: o.version, Reason: strings.Join(strings.Fields(o.reason), " "), By: p.self, Base: p.base, Urgent: o.urgent, BreakGlass: strings.Join(strings.Fields(o.breakGlass), " "), At: p.now.Truncate(time.Second), Until: end}
-		levers, lines = append(levers, l), append(lines, o.did("pulled", "pull")+l.Line())
+	for _, l := range levers {
+		lines = append(lines, o.did("pulled", "pull")+l.Line())
 	}
 	if kind == ledger.Quarantine && p.manifests == nil {
 		lines = append(lines, "  hint: without a checkout nobody can tell whether a manifest follows it: read the name once more")
 	}
-	lines = append(lines, "  hint: the next run does the rest: start it with pawl run, or in GitHub Actions; "+lifting[kind])
+	lines = append(lines, "  hint: "+lifting[kind])
 	return o.record(ctx, p, func(l ledger.Ledger) ledger.Ledger { return l.Brake(levers...) }, lines)
 }
 
@@ -307,13 +353,13 @@ var lifting = map[ledger.LeverKind]string{
 }
 
 // lift takes levers back.
-func (o *brakeOptions) lift(ctx context.Context, find func(brakedProfile) ([]ledger.Lever, error)) error {
+func (o *brakeOptions) lift(ctx context.Context, name string, args []string) error {
 	p, err := o.profile(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = p.close() }() // it was only read
-	levers, err := find(p)
+	levers, err := o.lifted(p, name, args)
 	if err != nil {
 		return err
 	}
@@ -341,7 +387,7 @@ func (o *brakeOptions) record(ctx context.Context, p brakedProfile, next ledger.
 		return &exit{code: Failure, err: err}
 	}
 	done, err := disarmOpen(ctx, p.forge)
-	lines = slices.Insert(lines, len(lines), done...)
+	lines = append(append(lines, done...), o.start(ctx, p)...)
 	if said := o.write(printableLines(strings.Join(lines, "\n") + "\n")); said != nil {
 		return said
 	}

@@ -17,6 +17,7 @@ import (
 // brakedProfile is a profile as a brake needs it: its forge, the ledger, and the manifests where they are known.
 type brakedProfile struct {
 	forge     forge.Forge
+	session   *session
 	found     forge.Profile
 	self      string
 	base      string
@@ -47,7 +48,7 @@ func (o *brakeOptions) profile(ctx context.Context) (brakedProfile, error) {
 	if err != nil {
 		return brakedProfile{}, err
 	}
-	p := brakedProfile{manifests: s.manifests, close: func() error { return nil }}
+	p := brakedProfile{session: s, manifests: s.manifests, close: func() error { return nil }}
 	if s.tree != nil {
 		p.close = s.close
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -135,6 +136,33 @@ const freshness = 24 * time.Hour
 
 // rumour is how long the word of a deletion is kept.
 const rumour = 30 * 24 * time.Hour
+
+// hears is what the event that started the run says of brakes: a person's brake, or what a scanner or a publisher told.
+func (o *runOptions) hears(s *session, job actions) (func(l ledger.Ledger, base string, now time.Time) ledger.Ledger, error) {
+	if o.looking {
+		return nil, nil
+	}
+	said := o.said()
+	heed, err := o.heeds(s, job)
+	if err != nil || heed == nil && len(said) == 0 {
+		return nil, err
+	}
+	var first time.Time
+	return func(l ledger.Ledger, base string, now time.Time) ledger.Ledger {
+		if first.IsZero() {
+			first = now
+		}
+		now = first // a run that starts over says it at the same time
+		words := slices.Clone(said)
+		for i := range words {
+			words[i].At = now
+		}
+		if l = l.Hear(now, words...); heed != nil {
+			l = heed(l, base, now)
+		}
+		return l
+	}, nil
+}
 
 // said are the words that the incoming event adds to the ledger: a quarantine, which moves values only when its bytes were signed
 // lately, or that an artifact was deleted.

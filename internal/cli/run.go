@@ -159,6 +159,10 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	if p.Judge, err = s.recorded(o.verdicts); err != nil {
 		return run.Runner{}, err
 	}
+	heard, err := o.hears(s, job)
+	if err != nil {
+		return run.Runner{}, err
+	}
 	p.Announced = plan.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}
 	var own map[string][]byte
 	if o.from == "base" {
@@ -168,7 +172,7 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	}
 	return run.Runner{
 		Planner: p, Forge: forge, Deployment: deployment, Require: requirement(s.config.Merge), Freeze: job.env("PAWL_PAUSE"), Review: job.pushed(),
-		Said: o.said(), NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, Calendar: s.config.Merge.Calendar, Max: s.config.Merge.Max, Method: s.config.Merge.Method, MergeWait: s.config.Merge.Wait, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.wire().EventSource(), Branch: s.config.Forge.Branch,
+		Hear: heard, NoMerge: o.noMerge, NoArm: s.config.Merge.NoArm, Calendar: s.config.Merge.Calendar, Max: s.config.Merge.Max, Method: s.config.Merge.Method, MergeWait: s.config.Merge.Wait, DryRun: o.dryRun, Upstream: o.door.Text(hints.Upstream), Chain: o.cause().Chain, Source: s.wire().EventSource(), Branch: s.config.Forge.Branch,
 		Words: s.config.Change.Words, Absent: s.config.Merge.Wait, Clock: o.sys.Now, Own: own, OwnDirs: s.dirs(), Ask: func() plan.Lister { return s.lister(s.sources(client)) },
 	}, nil
 }

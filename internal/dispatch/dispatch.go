@@ -22,6 +22,8 @@ type Inputs struct {
 	Image    string `json:"image,omitempty"`
 	Chart    string `json:"chart,omitempty"`
 	Tag      string `json:"tag,omitempty"`
+	// Brake is a person's brake, as JSON.
+	Brake string `json:"brake,omitempty"`
 }
 
 // Request is the body of a dispatch

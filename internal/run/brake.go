@@ -39,19 +39,19 @@ func (r *Runner) pause(known ledger.Ledger, report *Report) {
 	}
 }
 
-// hear records what an event said; a run that writes nothing only takes it into account.
-func (r *Runner) hear(ctx context.Context, known ledger.Ledger) (ledger.Ledger, error) {
-	now := r.now()
-	said := slices.Clone(r.Said)
-	for i := range said {
-		said[i].At = now.UTC().Truncate(time.Second)
+// hear records what started the run says of brakes; a run that writes nothing only takes it into account.
+func (r *Runner) hear(ctx context.Context, known ledger.Ledger, base string) (ledger.Ledger, error) {
+	if r.Hear == nil {
+		return known, nil
 	}
-	next := known.Hear(now, said...)
+	now := r.now().UTC().Truncate(time.Second)
+	hear := func(l ledger.Ledger) ledger.Ledger { return r.Hear(l, base, now) }
+	next := hear(known)
 	if known.Said(next) == "" {
 		return known, nil
 	}
 	if !r.DryRun {
-		if err := r.Forge.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Hear(now, said...) }); err != nil {
+		if err := r.Forge.Record(ctx, hear); err != nil {
 			return known, err
 		}
 	}

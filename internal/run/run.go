@@ -65,8 +65,9 @@ type Runner struct {
 	// Require says which checks must be green; Freeze, when set, is why nothing is written or merged now.
 	Require change.Requirement
 	Freeze  string
-	// Said are the words of an event that this run records.
-	Said []ledger.Lever
+	// Hear records what the event that started the run says of brakes, given the tip of the base and the time; nil for nothing. What it
+	// has recorded already it records in the same way.
+	Hear func(l ledger.Ledger, base string, now time.Time) ledger.Ledger
 	// Review labels the pull request for people, so that no grant is given; NoMerge does not even ask for one.
 	Review, NoMerge bool
 	// NoArm keeps the forge from merging by itself.
@@ -190,7 +191,7 @@ func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests [
 	if err != nil {
 		return err
 	}
-	if known, err = r.hear(ctx, known); err != nil {
+	if known, err = r.hear(ctx, known, profile.BaseSHA); err != nil {
 		return err
 	}
 	r.pulls, r.fresh, r.asked = pulls, known.Empty(), &asked
