@@ -209,7 +209,7 @@ func TestCronJobNamesItsImageByDigest(t *testing.T) {
 			}
 		})
 	}
-	const step = "bash packaging/kubernetes/fill.sh \"${TAG#v}\" dist/digests.txt > dist/cronjob.yaml\n          gh release upload \"$TAG\" dist/cronjob.yaml\n"
+	const step = "bash packaging/kubernetes/fill.sh \"$VERSION\" dist/digests.txt > dist/cronjob.yaml\n          gh release upload \"v$VERSION\" dist/cronjob.yaml\n"
 	if !strings.Contains(readText(t, ".github/workflows/release.yaml"), step) || !strings.Contains(readText(t, ".goreleaser.yaml"), "docker_digest:\n  name_template: digests.txt\n") {
 		t.Error("the release does not fill the example")
 	}

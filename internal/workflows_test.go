@@ -43,7 +43,7 @@ func rules() map[string]rule {
 			permissions: map[string]map[string]string{"": read, "ci": read, "dispatch": read}, triggers: []string{"pull_request", "push"},
 		},
 		".github/workflows/release.yaml": {
-			permissions: map[string]map[string]string{"": {}, "release": {"contents": "write", "id-token": "write", "attestations": "write", "packages": "write"}}, triggers: []string{"push"},
+			permissions: map[string]map[string]string{"": {}, "scan": {"contents": "read"}, "release": {"contents": "write", "id-token": "write", "attestations": "write", "packages": "write"}}, triggers: []string{"workflow_dispatch"},
 		},
 		"action.yml":                    {},
 		"packaging/dispatch/action.yml": {},

@@ -38,19 +38,23 @@ done
 expected=$(awk -v name="$archive" '$2 == name { print $1 }' "$work/checksums.txt")
 actual=$(sum < "$work/$archive" | cut -d ' ' -f 1)
 [ "$actual" = "$expected" ] || fail "the checksum of $archive is $actual, the release names ${expected:-none}"
-# Where gh is there and logged in, also GitHub's word counts that pawl's own workflow built the archive from this very tag.
+# Where gh is there and logged in, also GitHub's word counts that pawl's own release workflow built the archive from the main branch.
 repository=pawl-cd/pawl
 if [ "${PAWL_ATTESTATION:-}" = off ] || ! command -v gh >/dev/null; then
   :
 elif [ -z "${GH_TOKEN:-}${GITHUB_TOKEN:-}" ] && ! GH_HOST=github.com gh auth token >/dev/null 2>&1; then
   printf 'pawl: warning: gh is not logged in, so where %s was built is not checked\n' "$archive" >&2
 else
-  GH_HOST=github.com gh attestation verify "$work/$archive" --repo "$repository" --source-ref "refs/tags/v$version" \
+  GH_HOST=github.com gh attestation verify "$work/$archive" --repo "$repository" --source-ref refs/heads/main \
     --signer-workflow "$repository/.github/workflows/release.yaml" >/dev/null ||
     fail "gh does not confirm that $archive was built by the release of $version; PAWL_ATTESTATION=off does not ask it"
 fi
-mkdir -p "$bin"
+program=pawl
 case $archive in
-  *.zip) unzip -q -o "$work/$archive" pawl.exe -d "$bin" ;;
-  *) tar -xzf "$work/$archive" -C "$bin" pawl ;;
+  *.zip) program=pawl.exe && unzip -q -o "$work/$archive" "$program" -d "$work" ;;
+  *) tar -xzf "$work/$archive" -C "$work" "$program" ;;
 esac
+# A release under another one's name would pass all of that.
+[[ " $("$work/$program" version) " == *" v$version "* ]] || fail "$archive holds another version than $version"
+mkdir -p "$bin"
+mv "$work/$program" "$bin/$program"

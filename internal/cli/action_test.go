@@ -44,7 +44,7 @@ func newJob(t *testing.T, sum string) *job {
 	if err != nil {
 		t.Fatal(err)
 	}
-	archive := archiveOf(t, "pawl", "#!/bin/sh\nexec '"+pawlBinary+"' \"$@\"\n")
+	archive := archiveOf(t, "pawl", "#!/bin/sh\n[ \"$1\" != version ] || { echo 'pawl v1.2.3 go1.26'; exit; }\nexec '"+pawlBinary+"' \"$@\"\n")
 	if sum == "" {
 		sum = fmt.Sprintf("%x", sha256.Sum256(archive))
 	}
@@ -100,11 +100,11 @@ func (j *job) must(err error) {
 }
 
 // TestReleaseFilesAgainstTheAttestation shows that the action installs nothing that gh does not confirm, although its
-// checksum is right: it asks for the tag, the repository and the workflow, with the job's own token. Where gh is not there
+// checksum is right: it asks for the branch, the repository and the workflow, with the job's own token. Where gh is not there
 // or not logged in, or where it is told so, it does not ask.
 func TestReleaseFilesAgainstTheAttestation(t *testing.T) {
 	t.Parallel()
-	const asked = "--repo pawl-cd/pawl --source-ref refs/tags/v1.2.3 --signer-workflow pawl-cd/pawl/.github/workflows/release.yaml"
+	const asked = "--repo pawl-cd/pawl --source-ref refs/heads/main --signer-workflow pawl-cd/pawl/.github/workflows/release.yaml"
 	for name, tt := range map[string]struct {
 		gh    string
 		given map[string]string

@@ -236,8 +236,9 @@ func TestOrbHoldsInstaller(t *testing.T) {
 func TestOrbInstalls(t *testing.T) {
 	t.Parallel()
 	steps, parameters := orb(t)
-	archive := archiveOf(t, "pawl", "#!/bin/sh\necho installed\n")
-	sum := fmt.Sprintf("%x", sha256.Sum256(archive))
+	program := func(version string) []byte { return archiveOf(t, "pawl", "#!/bin/sh\necho pawl v"+version+" go1.26\n") }
+	right, renamed := program("1.2.3"), program("1.2.2")
+	sum := fmt.Sprintf("%x", sha256.Sum256(right))
 	for _, tt := range []struct {
 		name, version, sum string
 		ok                 bool
@@ -249,10 +250,15 @@ func TestOrbInstalls(t *testing.T) {
 		{"another version", "1.2.4", sum, false, "of release 1.2.4 failed"},
 		{"another path", "../1.2.3", sum, false, "the version is none"},
 		{"no version", "", sum, false, "no version is given"},
+		{"an older one by another name", "1.2.3", fmt.Sprintf("%x", sha256.Sum256(renamed)), false, "holds another version than 1.2.3"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
+			archive := right
+			if strings.HasPrefix(tt.name, "an older") {
+				archive = renamed
+			}
 			web, home := filepath.Join(dir, "web"), filepath.Join(dir, "home")
 			// A curl that serves the folder: it wants the file behind --output, and the last word to be the URL.
 			curl := "#!/bin/sh\nfor url; do [ \"$before\" != --output ] || out=$url; before=$url; done\ncase \"$url\" in https://github.com/pawl-cd/pawl/releases/download/v1.2.3/*) exec cp \"" + web + "/${url##*/}\" \"$out\" ;; esac\nexit 22\n"
@@ -276,7 +282,7 @@ func TestOrbInstalls(t *testing.T) {
 				t.Errorf("exit code %d: %s", code, out)
 			}
 			out, code = bash(t, dir, "pawl", environ)
-			if (code == 0 && out == "installed\n") != tt.ok {
+			if (code == 0 && out == "pawl v1.2.3 go1.26\n") != tt.ok {
 				t.Errorf("the next step finds pawl: exit code %d, %s", code, out)
 			}
 		})
