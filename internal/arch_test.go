@@ -71,7 +71,7 @@ var allowed = map[string][]string{
 		"internal/manifest", "internal/source"},
 	"internal/page": {"internal/change", "internal/event", "internal/forge", "internal/plan", "internal/policy", "internal/run"},
 	"internal/wire": {"internal/config", "internal/deploy/gitlab", "internal/event/file", "internal/event/http", "internal/event/kafka", "internal/event/send",
-		"internal/forge", "internal/forge/github", "internal/httpx", "internal/plan", "internal/redact", "internal/source", "internal/source/githubrelease",
+		"internal/forge", "internal/forge/github", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source", "internal/source/githubrelease",
 		"internal/source/gittag", "internal/source/helm", "internal/source/registry"},
 	// Of clients cli knows the errors of two, which help.go explains, and the one that dispatches, which reads no profile.
 	"internal/cli": {"internal/change", "internal/config", "internal/demo", "internal/deploy", "internal/deploy/gitlab", "internal/dispatch",

@@ -11,6 +11,7 @@ const (
 	ChainTrailer   = "Pawl-Chain"
 	UpdateTrailer  = "Pawl-Update"
 	OmittedTrailer = "Pawl-Omitted"
+	SealTrailer    = "Pawl-Seal"
 )
 
 // maxMessage bounds the lines of a commit message that name updates, in bytes.
@@ -40,6 +41,9 @@ func CommitMessage(s Set) Message {
 		lines = append(lines, fmt.Sprintf("- and %s not shown", plural(omitted, "update")))
 		trailers = append(trailers, fmt.Sprintf("%s: %d", OmittedTrailer, omitted))
 	}
+	if s.Seal > 0 {
+		trailers = append(trailers, fmt.Sprintf("%s: %d", SealTrailer, s.Seal))
+	}
 	if s.Chain != "" {
 		trailers = append([]string{ChainTrailer + ": " + cut(word(s.Chain), 1000)}, trailers...)
 	}
@@ -68,7 +72,12 @@ type Trailers struct {
 	Updates []Update
 	// Omitted counts the updates that the message does not name.
 	Omitted int
+	// Seal is the counter of the ledger's seal under which it was made, 0 for none.
+	Seal int
 }
+
+// maxSeal bounds a counter: a larger one was not counted.
+const maxSeal = 1 << 40
 
 // ParseTrailers reads the last paragraph of a commit message; what it does not understand it leaves out.
 func ParseTrailers(message string) Trailers {
@@ -86,6 +95,10 @@ func ParseTrailers(message string) Trailers {
 			}
 		case OmittedTrailer:
 			t.Omitted, _ = strconv.Atoi(value)
+		case SealTrailer:
+			if n, err := strconv.Atoi(value); err == nil && n > 0 && n < maxSeal {
+				t.Seal = n
+			}
 		}
 	}
 	return t

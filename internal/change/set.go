@@ -35,6 +35,8 @@ type Set struct {
 	// RollbackOf are the pull requests whose values it takes back, CausedBy the ids of the events that asked for it.
 	RollbackOf []int
 	CausedBy   []string
+	// Seal is the counter of the ledger's seal that it was made under, 0 for none.
+	Seal int
 	// Words are those of the title and the commit; they change nothing of what the set does.
 	Words Words
 	// Revised is when the set took the place of another one in its pull request, nil for the first.

@@ -359,6 +359,9 @@ func (o *brakeOptions) lift(ctx context.Context, name string, args []string) err
 		return err
 	}
 	defer func() { _ = p.close() }() // it was only read
+	if err := p.session.keyed(); err != nil && !o.dryRun {
+		return err
+	}
 	levers, err := o.lifted(p, name, args)
 	if err != nil {
 		return err

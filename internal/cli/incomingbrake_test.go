@@ -204,6 +204,9 @@ func TestWithdrawn(t *testing.T) {
 			if s.says(s.after(report), c.want); code != 0 {
 				t.Errorf("exit code %d: %s", code, errs)
 			}
+			if b := s.status().Brakes; len(b) != 1 || b[0].Kind != "withdrawn" || b[0].Until.IsZero() {
+				t.Errorf("the brakes are %+v", b)
+			}
 			if c.want == "v1.0.0 update quarantined" {
 				s.says(s.after(report), "", "v1.1.0 is withdrawn: deleted")
 			}

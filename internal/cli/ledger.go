@@ -56,6 +56,9 @@ func (o *acceptOptions) run(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warn()
+	if err := s.keyed(); err != nil {
+		return err
+	}
 	if s.wire().ForgeToken() == "" && !o.dryRun {
 		return &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents: write), or look first with --dry-run", topics: []topic{noTokenTopic}}
 	}
@@ -74,6 +77,17 @@ func (o *acceptOptions) run(ctx context.Context) error {
 	return o.write(printableLines(strings.Join(lines, "\n") + "\n"))
 }
 
+// goOn seals a ledger anew that is there and older than what was merged under it.
+func (o *acceptOptions) goOn(ctx context.Context, f forge.Forge, floor int) ([]string, error) {
+	if o.dryRun {
+		return []string{fmt.Sprintf("ledger: would be sealed anew as it is, above number %d", floor)}, nil
+	}
+	if err := f.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Above(floor) }); err != nil {
+		return nil, err
+	}
+	return []string{fmt.Sprintf("ledger: sealed anew as it is, above number %d", floor), "  hint: pull again what may have got lost: pawl status shows the brakes that are there"}, nil
+}
+
 // accept writes the ledger, and returns what to say.
 func (o *acceptOptions) accept(ctx context.Context, s *session, f forge.Forge) ([]string, error) {
 	profile, err := f.Open(ctx)
@@ -83,6 +97,13 @@ func (o *acceptOptions) accept(ctx context.Context, s *session, f forge.Forge) (
 	known, err := f.Ledger(ctx)
 	if err != nil {
 		return nil, err
+	}
+	floor, err := run.SealFloor(ctx, f, profile.BaseSHA)
+	if err != nil {
+		return nil, err
+	}
+	if known.Sealed() && !known.Empty() && known.Counter() < floor {
+		return o.goOn(ctx, f, floor)
 	}
 	if !known.Empty() {
 		return []string{"ledger: it is there, and stays as it is"}, nil

@@ -35,7 +35,7 @@ func references() []reference {
 		}},
 		{"configuration.md", config.Schema, []section{
 			{"fileFormat", "The file", ""}, {"registryBlock", "Registry", ""}, {"PolicyBlock", "policy", "manifest.md#policy"}, {"holdBlock", "hold", "manifest.md#hold"},
-			{"forgeBlock", "Forge", ""}, {"changeBlock", "Change", ""}, {"policiesBlock", "Policies", ""}, {"gateBlock", "Gate", ""}, {"mergeMap", "Merge", ""}, {"windowBlock", "Window", ""}, {"freezeBlock", "Freeze", ""}, {"deployBlock", "Deploy", ""}, {"projectBlock", "Project", ""},
+			{"forgeBlock", "Forge", ""}, {"changeBlock", "Change", ""}, {"policiesBlock", "Policies", ""}, {"gateBlock", "Gate", ""}, {"ledgerMap", "Ledger", ""}, {"mergeMap", "Merge", ""}, {"windowBlock", "Window", ""}, {"freezeBlock", "Freeze", ""}, {"deployBlock", "Deploy", ""}, {"projectBlock", "Project", ""},
 			{"eventsBlock", "Events", ""}, {"sinkBlock", "Sink", ""},
 		}},
 	}

@@ -152,6 +152,9 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	if s.wire().ForgeToken() == "" && !o.dryRun {
 		return run.Runner{}, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run", topics: []topic{noTokenTopic}}
 	}
+	if err := s.keyed(); err != nil && !o.dryRun {
+		return run.Runner{}, err
+	}
 	deployment, err := o.deployment(s, client, forge)
 	if err != nil {
 		return run.Runner{}, err

@@ -223,3 +223,12 @@ func (s *session) queries() []source.Query {
 	}
 	return all
 }
+
+// keyed refuses to go on where the ledger has a key that is not set: what is written without it would be believed by nobody.
+func (s *session) keyed() error {
+	if name := s.config.LedgerKey; name != "" && s.env(name) == "" {
+		return &exit{code: Usage, err: fmt.Errorf("ledger.key: the variable %s is not set", name), topics: []topic{configurationTopic},
+			hint: "set it to the key that the profile's ledger is sealed with; brakes may be pulled without it, not lifted"}
+	}
+	return nil
+}

@@ -56,9 +56,22 @@ func (o *validateOptions) run() error {
 	topics := append(topicsOfProblems(topic(policy.ManifestInvalid), manifests), topicsOfProblems(topic(policy.TargetInvalid), targets)...)
 	projects := s.projectProblems()
 	topics = append(topics, topicsOfProblems(projectsTopic, projects)...)
-	problems := slices.Concat(s.problems, projects, manifests, targets)
+	problems := slices.Concat(s.problems, projects, manifests, targets, s.trust())
 	strictyaml.Sort(problems)
 	return o.print(problems, len(s.manifests), topics)
+}
+
+// trust warns where ages rest on everybody who may push the ledger's ref.
+func (s *session) trust() []strictyaml.Problem {
+	aged := slices.ContainsFunc(s.manifests, func(m manifest.Manifest) bool {
+		return m.Valid() && slices.ContainsFunc(m.Sources, func(src manifest.Source) bool { return src.Policy.Age > 0 })
+	})
+	if !aged || s.config.LedgerKey != "" || strings.HasPrefix(s.config.Ledger, "refs/heads/") {
+		return nil
+	}
+	return []strictyaml.Problem{{File: config.FileName, Line: 1, Column: 1, Warning: true,
+		Message: "policy.age is as good as everybody who may push " + s.config.Ledger + ", who can write earlier sightings",
+		Hint:    "set ledger: {key: VARIABLE}, or ledger: refs/heads/pawl-ledger with a protected branch"}}
 }
 
 // projectProblems are the faults of the projects to deploy that a run would find, as far as they stand in the

@@ -44,8 +44,10 @@ type Config struct {
 	Merge  Merge
 	// Ledger is the ref that holds what survives a run.
 	Ledger string
-	Deploy Deploy
-	Events Events
+	// LedgerKey names the variable with the key that the ledger is sealed with, empty for none.
+	LedgerKey string
+	Deploy    Deploy
+	Events    Events
 	// Uses are all places that the file sends a variable's value to.
 	Uses []Use
 }
@@ -187,7 +189,8 @@ func (c *checker) config(f fileFormat) Config {
 		Forge:       c.forge(f.Forge),
 		Change:      c.change(f.Change),
 		Merge:       c.merge(f.Merge),
-		Ledger:      orElse(f.Ledger, "refs/pawl/ledger"),
+		Ledger:      orElse(f.Ledger.Ref, "refs/pawl/ledger"),
+		LedgerKey:   c.variable(f.Ledger.Key),
 		Deploy:      c.deploy(f.Deploy),
 		Events:      c.events(f.Events),
 	}
@@ -218,7 +221,7 @@ func (c *checker) refs(f fileFormat, config Config) {
 	if !ok {
 		return
 	}
-	at := f.Ledger
+	at := f.Ledger.Ref
 	if f.Forge != nil && wrong.Key == "forge.base" {
 		at = f.Forge.Base
 	}

@@ -22,7 +22,7 @@ type fileFormat struct {
 	Forge      *forgeBlock                     `yaml:"forge" doc:"Where pull requests are opened."`
 	Change     *changeBlock                    `yaml:"change" doc:"How a change is worded, and who is asked to look at it."`
 	Merge      *mergeBlock                     `yaml:"merge" doc:"When a pull request may be merged."`
-	Ledger     strictyaml.Text                 `yaml:"ledger" doc:"The ref that holds what survives a run."`
+	Ledger     ledgerBlock                     `yaml:"ledger" doc:"The ref that holds what survives a run, and the key that it is sealed with."`
 	Deploy     *deployBlock                    `yaml:"deploy" doc:"Which pipelines a merge fires."`
 	Events     *eventsBlock                    `yaml:"events" doc:"What events are called and where they go."`
 }
@@ -77,6 +77,26 @@ type mergeMap struct {
 	Max     strictyaml.Number `yaml:"max" doc:"How many values one pull request may change: with more it gets the label pawl/review and people decide, as over the first one of a profile; any number when absent."`
 	Require *requireBlock     `yaml:"require" doc:"The checks that must be green; none merges without any; the branch protection's when absent."`
 }
+
+// ledgerBlock is written as a ref, or as a map.
+type ledgerBlock struct{ ledgerMap }
+
+type ledgerMap struct {
+	Ref strictyaml.Text `yaml:"ref" doc:"The ref; refs/pawl/ledger when absent."`
+	Key strictyaml.Text `yaml:"key" doc:"The variable with a key: what was written to the ledger without it then only tightens."`
+}
+
+// DecodeYAML reads either form.
+func (l *ledgerBlock) DecodeYAML(d *strictyaml.Decoder, n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode {
+		d.Decode(n, &l.Ref)
+		return
+	}
+	d.Decode(n, &l.ledgerMap)
+}
+
+// Alternatives returns both forms.
+func (l *ledgerBlock) Alternatives() []any { return []any{strictyaml.Text{}, ledgerMap{}} }
 
 type windowBlock struct {
 	Days strictyaml.Text `yaml:"days" doc:"The days on which it begins, as mon-fri or sat,sun; all when absent."`

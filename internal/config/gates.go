@@ -133,8 +133,10 @@ func (c Config) SecretVariables() []string {
 	for _, use := range c.Uses {
 		all = append(all, use.Variable)
 	}
-	if c.Events.Key != "" {
-		all = append(all, c.Events.Key)
+	for _, name := range []string{c.Events.Key, c.LedgerKey} {
+		if name != "" {
+			all = append(all, name)
+		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)

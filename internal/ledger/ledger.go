@@ -39,6 +39,8 @@ type Ledger struct {
 	Pending []Pending
 	// braked says that the ledger held a lever once, so that its format stays the later one.
 	braked bool
+	// seal is what it was sealed with, and is sealed with when it is written.
+	seal seal
 	// rest is what this version does not know: fields beside the lists, by file, and whole files.
 	rest rest
 }

@@ -24,6 +24,11 @@ const (
 	Withdrawn LeverKind = "withdrawn"
 )
 
+// Known reports whether this version knows what it does.
+func (k LeverKind) Known() bool {
+	return slices.Contains([]LeverKind{Quarantine, Rollback, Hold, Pause, Withdrawn}, k)
+}
+
 // Lever is a person's word, given by a command, that holds versions back or brings them back.
 type Lever struct {
 	Kind LeverKind `json:"kind"`

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
@@ -99,4 +100,21 @@ func Everything(ctx context.Context, f forge.Forge) ([]forge.PullState, error) {
 	}
 	slices.SortStableFunc(all, func(a, b forge.PullState) int { return b.Number - a.Number })
 	return all, nil
+}
+
+// SealFloor is the highest counter of a ledger's seal that our commits on the base were made under.
+func SealFloor(ctx context.Context, f forge.Forge, base string) (int, error) {
+	commits, err := f.OwnCommits(ctx, base)
+	floor := 0
+	for _, c := range commits {
+		floor = max(floor, change.ParseTrailers(c.Message).Seal)
+	}
+	return floor, err
+}
+
+// goneBack says that the ledger is an older one than those that changes were merged under: somebody took brakes away, or wrote it
+// without the key.
+func goneBack(counter, floor int) *Lost {
+	return &Lost{Reason: LedgerLost, Detail: fmt.Sprintf("the ledger's seal is number %d, and changes were merged under number %d: somebody brought an older ledger back, or wrote it without the key; nothing is merged and nothing is fired", counter, floor),
+		Hint: "look at the history of the ledger's ref and bring the newest one back, or run pawl ledger accept to go on with what is there", Pending: []PendingMerge{}}
 }

@@ -21,7 +21,7 @@ import (
 
 // set is the plan as a change of the base.
 func (r Runner) set(profile forge.Profile, plan plan.Plan) change.Set {
-	s := change.Set{Base: profile.BaseSHA, Updates: plan.Changes, Files: plan.Files, Upstream: r.Upstream, Chain: r.Chain, Words: r.Words}
+	s := change.Set{Base: profile.BaseSHA, Updates: plan.Changes, Files: plan.Files, Upstream: r.Upstream, Chain: r.Chain, Words: r.Words, Seal: r.Ledger.Counter()}
 	if open, ok := r.open(); ok {
 		s = r.replaces(open, s)
 	}

@@ -202,6 +202,13 @@ func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests [
 		r.forgotten, err = Forgotten(inner, r.Forge, profile.BaseSHA, known, pulls, r.Clock())
 		return err
 	})
+	floor := 0
+	if known.Sealed() {
+		group.Go(func() (err error) {
+			floor, err = SealFloor(inner, r.Forge, profile.BaseSHA)
+			return err
+		})
+	}
 	if len(differ) == 0 {
 		group.Go(func() (err error) {
 			r.Files, err = r.Forge.Read(inner, profile.BaseSHA, targetFiles(manifests))
@@ -210,6 +217,9 @@ func (r *Runner) prepare(ctx context.Context, profile forge.Profile, manifests [
 	}
 	if err := group.Wait(); err != nil {
 		return err
+	}
+	if r.forgotten == nil && known.Counter() < floor {
+		r.forgotten = goneBack(known.Counter(), floor)
 	}
 	report.Lost = r.forgotten
 	if err := r.disarm(ctx, known, report); err != nil {

@@ -99,7 +99,7 @@ type Project struct {
 func Of(profile forge.Profile, l ledger.Ledger, pulls []forge.PullState, values []plan.Standing, now time.Time) Status {
 	s := Status{Schema: Schema, Repository: profile.Repository, Base: profile.Base, At: now.UTC().Truncate(time.Second), Values: []Value{}, Brakes: []Brake{}, Projects: projects(l)}
 	for _, lever := range l.Levers {
-		if !lever.Active(now) {
+		if !lever.Active(now) || !lever.Kind.Known() {
 			continue
 		}
 		b := brake(lever)

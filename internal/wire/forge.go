@@ -9,6 +9,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
 // ForgeToken is the one token that does everything: MERGE_TOKEN, else GITHUB_TOKEN.
@@ -45,7 +46,7 @@ func (w Wire) Forge(client *httpx.Client) (forge.Forge, error) {
 func (w Wire) gitHub(client *httpx.Client, repository string) (forge.Forge, error) {
 	return github.New(github.Config{
 		HTTP: client, API: w.env("GITHUB_API_URL"), GraphQL: w.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: w.ForgeToken(),
-		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Labels: slices.Concat(w.Config.Forge.Labels, w.Config.Change.Labels),
+		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: slices.Concat(w.Config.Forge.Labels, w.Config.Change.Labels),
 		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text,
 		Warn: func(err error) { w.Say(slog.LevelWarn, err.Error(), fault.Hint(err)) },
 	})
@@ -54,4 +55,14 @@ func (w Wire) gitHub(client *httpx.Client, repository string) (forge.Forge, erro
 // Triggerer fires and follows the pipelines of GitLab.
 func (w Wire) Triggerer(client *httpx.Client) *gitlab.Client {
 	return gitlab.New(gitlab.Config{HTTP: client, Token: w.env, Now: w.Now, Sleep: w.Sleep})
+}
+
+// ledgerKey is what the ledger is sealed with; the zero key where none is configured, or set.
+func (w Wire) ledgerKey(repository string) ledger.Key {
+	if w.Config.LedgerKey == "" {
+		return ledger.Key{}
+	}
+	secret := w.env(w.Config.LedgerKey)
+	w.Redactor.Add(secret)
+	return ledger.Key{Secret: []byte(secret), Repository: repository}
 }

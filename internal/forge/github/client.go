@@ -23,6 +23,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
 const (
@@ -55,6 +56,8 @@ type Config struct {
 	Base, Branch string
 	// Ledger is the ref of the ledger.
 	Ledger string
+	// Seal is the key of the ledger, the zero one for none.
+	Seal ledger.Key
 	// Labels are worn by every pull request that is made; Reviewers and Assignees are asked when it is opened.
 	Labels, Reviewers, Assignees []string
 	// Clean removes secrets from what others are told, Warn is told what went wrong beside the run; both may be nil.

@@ -33,8 +33,9 @@ func (c *Client) LoadLedger(ctx context.Context, ref string) (l ledger.Ledger, p
 		return ledger.Ledger{}, "", c.fail(doing, readContents, err)
 	}
 	if parent == "" {
-		c.see(ref, ledger.Ledger{}, "")
-		return ledger.Ledger{}, "", nil
+		l, err := ledger.DecodeSealed(nil, c.config.Seal)
+		c.see(ref, l, "")
+		return l, "", err
 	}
 	top, err := c.top(ctx, parent)
 	if err != nil {
@@ -53,7 +54,7 @@ func (c *Client) LoadLedger(ctx context.Context, ref string) (l ledger.Ledger, p
 	for path, e := range known {
 		snapshot[path] = blobs[e.SHA]
 	}
-	l, err = ledger.Decode(snapshot)
+	l, err = ledger.DecodeSealed(snapshot, c.config.Seal)
 	if err != nil {
 		return ledger.Ledger{}, "", fmt.Errorf("%s: %w", doing, err)
 	}
@@ -71,6 +72,9 @@ func (c *Client) StoreLedger(ctx context.Context, ref, parent, message string, n
 	}
 	for path, text := range snapshot {
 		snapshot[path] = []byte(c.config.HTTP.Known(string(text)))
+	}
+	if snapshot, err = next.Resealed(snapshot); err != nil {
+		return "", fmt.Errorf("%s: %w", doing, err)
 	}
 	top := tree{}
 	if parent != "" {

@@ -1,0 +1,166 @@
+package ledger
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"maps"
+)
+
+// Key signs what a ledger holds that loosens: with it, first sightings and lifts count only when they were written with the key. The
+// zero Key signs nothing and believes everything.
+type Key struct {
+	Secret []byte
+	// Repository is the one whose ledger it is: a seal of another one is worth nothing.
+	Repository string
+}
+
+// Set reports whether there is a key.
+func (k Key) Set() bool { return len(k.Secret) > 0 }
+
+// sealFile holds a copy of what was written with the key, and its signature.
+const sealFile = "seal.json"
+
+// seal is what a ledger was sealed with when it was read, and the key that it is sealed with when it is written.
+type seal struct {
+	key Key
+	// counter grows with each seal and never goes back; 0 is a ledger that was never sealed.
+	counter int
+	body    string
+}
+
+// sealed is the file: Body is JSON, as the signature is over bytes.
+type sealed struct {
+	Schema  string `json:"schema"`
+	Counter int    `json:"counter"`
+	Body    string `json:"body"`
+	MAC     string `json:"mac"`
+}
+
+// body is what loosens when it is taken away or added.
+type body struct {
+	Levers   []json.RawMessage `json:"levers"`
+	Seen     []json.RawMessage `json:"seen"`
+	Verdicts []json.RawMessage `json:"verdicts"`
+}
+
+func (k Key) sign(counter int, body string) string {
+	mac := hmac.New(sha256.New, k.Secret)
+	fmt.Fprintf(mac, "pawl.seal/1\n%d:%s\n%d\n%s", len(k.Repository), k.Repository, counter, body)
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// Counter is that of the seal under which the ledger was read, 0 for none that is right.
+func (l Ledger) Counter() int { return l.seal.counter }
+
+// Sealed reports whether the ledger is read and written with a key.
+func (l Ledger) Sealed() bool { return l.seal.key.Set() }
+
+// Above has the next seal have a higher counter than the given one.
+func (l Ledger) Above(counter int) Ledger {
+	l.seal.counter, l.seal.body = max(l.seal.counter, counter), ""
+	return l
+}
+
+// DecodeSealed is Decode of a ledger that is written with a key. What was written without it only tightens: levers and denials count,
+// sightings do not, and what is missing that was sealed is there all the same.
+func DecodeSealed(s Snapshot, key Key) (Ledger, error) {
+	l, err := Decode(s)
+	if err != nil || !key.Set() {
+		return l, err
+	}
+	text := l.rest.files[sealFile]
+	delete(l.rest.files, sealFile)
+	l.Seen, l.seal = nil, seal{key: key}
+	var file sealed
+	if json.Unmarshal(text, &file) != nil || file.Counter < 1 || !hmac.Equal([]byte(file.MAC), []byte(key.sign(file.Counter, file.Body))) {
+		return l, nil
+	}
+	var b body
+	if json.Unmarshal([]byte(file.Body), &b) != nil {
+		return l, nil // it bears our signature; a later version wrote it, and what it sealed is unknown
+	}
+	var levers []Lever
+	var denials []Denial
+	for _, err := range []error{entries(b.Levers, &levers), entries(b.Seen, &l.Seen), entries(b.Verdicts, &denials)} {
+		if err != nil {
+			return Ledger{}, fmt.Errorf("reading %s of the ledger: %w", sealFile, err)
+		}
+	}
+	l.Levers = put(l.Levers, levers, compareLevers, func(_, sealed Lever) Lever { return sealed })
+	l.Denials = put(l.Denials, denials, compareDenials, func(_, sealed Denial) Denial { return sealed })
+	l.seal.counter, l.seal.body = file.Counter, file.Body
+	return l, nil
+}
+
+func entries[T any](raw []json.RawMessage, into *[]T) error {
+	*into = nil
+	for _, text := range raw {
+		var one T
+		if err := decodeEntry(text, &one); err != nil {
+			return err
+		}
+		*into = append(*into, one)
+	}
+	return nil
+}
+
+// writeSeal seals what the ledger holds; what was sealed in the same words keeps its seal.
+func writeSeal(l Ledger, s Snapshot) error {
+	if !l.seal.key.Set() {
+		return nil
+	}
+	var b body
+	for _, err := range []error{texts(l.Levers, &b.Levers), texts(l.Seen, &b.Seen), texts(l.Denials, &b.Verdicts)} {
+		if err != nil {
+			return fmt.Errorf("writing %s of the ledger: %w", sealFile, err)
+		}
+	}
+	text, err := marshal(b)
+	if err != nil {
+		return err
+	}
+	if l.seal.counter == 0 && len(b.Levers)+len(b.Seen)+len(b.Verdicts) == 0 {
+		return nil // there is nothing to seal yet
+	}
+	file := sealed{Schema: BrakeSchema, Counter: l.seal.counter, Body: string(text)}
+	if file.Body != l.seal.body {
+		file.Counter++
+	}
+	file.MAC = l.seal.key.sign(file.Counter, file.Body)
+	out, err := json.MarshalIndent(file, "", "  ")
+	if err != nil {
+		return err
+	}
+	s[sealFile] = append(out, '\n')
+	return nil
+}
+
+func texts[T any](list []T, into *[]json.RawMessage) error {
+	*into = []json.RawMessage{}
+	for _, one := range list {
+		raw, err := encodeEntry(one)
+		if err != nil {
+			return err
+		}
+		*into = append(*into, raw)
+	}
+	return nil
+}
+
+// Resealed are the files of the ledger after somebody cleaned them of secrets: the seal is over what they hold now.
+func (l Ledger) Resealed(s Snapshot) (Snapshot, error) {
+	if !l.Sealed() {
+		return s, nil
+	}
+	plain := maps.Clone(s)
+	delete(plain, sealFile)
+	clean, err := Decode(plain)
+	if err != nil {
+		return nil, err
+	}
+	clean.seal = l.seal
+	return clean.Encode()
+}
