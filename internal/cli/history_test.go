@@ -22,6 +22,7 @@ import (
 	gocmp "github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
@@ -142,6 +143,7 @@ type merged struct {
 	seq           int
 	sha           string
 	pull          github.Pull
+	says          []change.Update
 	manifests     map[string]string
 	before, after map[string]string
 }
@@ -150,6 +152,7 @@ type merged struct {
 type history struct {
 	*stage
 	network fake.Network
+	config  string
 	// manifests and files are what the base holds; recorded is what the files were in the real history.
 	manifests, files, recorded map[string]string
 	// words are those of people that still hold; heard counts all of them, overheard those that the tool of that time
@@ -170,11 +173,17 @@ func newHistory(t *testing.T) *history {
 		words: map[spot]word{}, failed: map[string]int{}}
 	h.stage.github = github.New(github.Options{Now: h.clock, Identities: map[string]github.Identity{canary: {Login: "pawl-bot"}}, Before: h.watch})
 	h.repo = h.stage.github.Create("acme/profile", github.Settings{})
-	h.local(".pawl.yaml", historyConfig)
+	h.configure(historyConfig)
 	return h
 }
 
 const historyConfig = "forge: {repository: acme/profile}\nmerge: {require: none}\n"
+
+// configure is what the profile's configuration is from the first step on.
+func (h *history) configure(text string) {
+	h.config = text
+	h.local(".pawl.yaml", text)
+}
 
 // watch sees each request before GitHub does: nobody opens a pull request while one is open.
 func (h *history) watch(c github.Call) {
@@ -195,7 +204,7 @@ func (h *history) closed() {
 func (h *history) people(m moment) {
 	push := map[string][]byte{}
 	if m.Seq == 0 {
-		push[".pawl.yaml"] = []byte(historyConfig)
+		push[".pawl.yaml"] = []byte(h.config)
 	}
 	for path, text := range m.Manifests {
 		if text == nil {
@@ -431,6 +440,7 @@ func (h *history) landed(seq int, head string, report run.Report) {
 		h.Fatalf("step %d: the base moved to %s: %+v", seq, head, report.Merge)
 	}
 	c.pull, _ = h.repo.Pull(report.Pull.Number)
+	c.says = report.Plan.Changes
 	h.commits = append(h.commits, c)
 }
 

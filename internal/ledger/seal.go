@@ -52,6 +52,15 @@ func (k Key) sign(counter int, body string) string {
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
+// open reads a seal; false when the key did not make it.
+func (k Key) open(text []byte) (sealed, bool) {
+	var file sealed
+	if json.Unmarshal(text, &file) != nil || file.Counter < 1 {
+		return sealed{}, false
+	}
+	return file, hmac.Equal([]byte(file.MAC), []byte(k.sign(file.Counter, file.Body)))
+}
+
 // Counter is that of the seal under which the ledger was read, 0 for none that is right.
 func (l Ledger) Counter() int { return l.seal.counter }
 
@@ -74,13 +83,13 @@ func DecodeSealed(s Snapshot, key Key) (Ledger, error) {
 	text := l.rest.files[sealFile]
 	delete(l.rest.files, sealFile)
 	l.Seen, l.seal = nil, seal{key: key}
-	var file sealed
-	if json.Unmarshal(text, &file) != nil || file.Counter < 1 || !hmac.Equal([]byte(file.MAC), []byte(key.sign(file.Counter, file.Body))) {
+	file, right := key.open(text)
+	if !right {
 		return l, nil
 	}
 	var b body
-	if json.Unmarshal([]byte(file.Body), &b) != nil {
-		return l, nil // it bears our signature; a later version wrote it, and what it sealed is unknown
+	if err := json.Unmarshal([]byte(file.Body), &b); err != nil {
+		return Ledger{}, fmt.Errorf("reading %s of the ledger: %w", sealFile, err)
 	}
 	var levers []Lever
 	var denials []Denial

@@ -173,6 +173,10 @@ func (j *Judge) start(ctx context.Context, g gate.Gate, arguments []string, end 
 	command.Dir, command.Env, command.Stdout, command.Stderr, command.WaitDelay = j.Root, j.env(g), output, output, patience
 	apart(command)
 	err = command.Run()
+	sweep(command)
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it ended well, and left somebody behind who kept its output open
+	}
 	detail := gate.Clean(j.Hide(output.text()))
 	var exit *exec.ExitError
 	switch {
