@@ -23,6 +23,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/gate/program"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 type gatesOptions struct {
@@ -316,7 +317,7 @@ func newLedgerShow(g *globals) *cobra.Command {
 		Use:   "show",
 		Short: "Print the ledger's files as JSON",
 		Long: `Show reads the ledger from the forge and prints its files as one JSON object, for people and for pawl gates --ledger,
-which wants no token.`,
+which wants no token. What became of pull requests since it was written is in it, as the next run would learn it.`,
 		Example: `  pawl ledger show
   pawl ledger show --file ledger.json`,
 		Args: cobra.NoArgs,
@@ -330,10 +331,7 @@ which wants no token.`,
 			if err != nil {
 				return err
 			}
-			if _, err := f.Open(cmd.Context()); err != nil {
-				return &exit{code: Failure, err: err}
-			}
-			known, err := f.Ledger(cmd.Context())
+			known, err := run.Remember(cmd.Context(), f, s.manifests)
 			if err != nil {
 				return &exit{code: Failure, err: err}
 			}

@@ -59,7 +59,7 @@ func (s *stage) receive(raw string, stdin bool, act func(), args ...string) (cod
 		s.must(nil, os.WriteFile(file, []byte(raw), 0o600))
 	}
 	var out, errs strings.Builder
-	system := s.system(&out, &errs, map[string]string{"MERGE_TOKEN": canary, "EVENTS_KEY": eventsKey})
+	system := s.system(&out, &errs, map[string]string{"MERGE_TOKEN": canary, "EVENTS_KEY": eventsKey, "LEDGER_KEY": ledgerKey})
 	system.In = strings.NewReader(raw)
 	system.Sleep = func(ctx context.Context, d time.Duration) error {
 		if do := act; do != nil {

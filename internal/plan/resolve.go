@@ -150,8 +150,8 @@ func (p Planner) decide(ctx context.Context, s *snapshot, j *job, v *value) erro
 		if !braked {
 			d = p.choose(s, j, v)
 		}
-		if r, held := j.refused[d.Tag]; d.Outcome == policy.Held && held && d.Hint == "" {
-			d.Hint = r.hint
+		if d.Outcome == policy.Held && len(j.refused) > 0 && (d.Reason == policy.Quarantined || d.Reason == j.newest.reason) {
+			d.Reason, d.Detail, d.Hint = j.newest.reason, j.newest.why+"; "+v.scalar.Value+" stays", j.newest.hint // what is quarantined does not compete
 		}
 		v.decision = d
 		j.sayUnmade(v)

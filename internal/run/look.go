@@ -33,3 +33,16 @@ func (r Runner) Look(ctx context.Context, manifests []manifest.Manifest) (Sight,
 	made, err := r.Plan(ctx, manifests)
 	return Sight{profile, r.Ledger, r.pulls, made, r.forgotten}, err
 }
+
+// Remember is the ledger as a run would know it now: with what became of pull requests since it was written. It writes nothing.
+func Remember(ctx context.Context, f forge.Forge, manifests []manifest.Manifest) (ledger.Ledger, error) {
+	profile, err := f.Open(ctx)
+	if err != nil {
+		return ledger.Ledger{}, err
+	}
+	known, pulls, _, err := (&Runner{Forge: f}).look(ctx, profile)
+	if err != nil {
+		return ledger.Ledger{}, err
+	}
+	return lessons(pulls, manifests)(known), nil
+}
