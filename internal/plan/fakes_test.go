@@ -129,7 +129,7 @@ func load(t testing.TB, texts map[string]string) []manifest.Manifest {
 	for name, text := range texts {
 		fsys["manifests/"+name+".yaml"] = &fstest.MapFile{Data: []byte(text)}
 	}
-	all, err := manifest.Load(fsys, nil, manifest.Options{Env: func(string) (string, bool) { return "", false }})
+	all, err := manifest.Load(fsys, nil, manifest.Options{Env: func(string) (string, bool) { return "", false }, Gates: []string{"g", "h"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -58,14 +58,14 @@ type refusal struct {
 }
 
 // holdBack holds a version back: the next one below is asked for, at most three in all. Then the value stays, for the reason of the
-// newest one; one that has to leave goes down.
+// newest one; one that has to leave goes down. Where the policy follows downwards, no lower one is asked for.
 func (j *job) holdBack(v *value, r refusal) verdict {
 	tag := v.decision.Tag
 	if j.refused == nil {
 		j.refused, j.newest = map[string]refusal{}, refusal{r.reason, tag + " is " + r.why, r.hint} // the newest is asked first
 	}
 	j.refused[tag] = r
-	alone := j.target.Digest && v.digest != ""
+	alone := j.target.Digest && v.digest != "" || v.decision.From != "" && policy.Compare(v.decision.From, tag) > 0
 	switch {
 	case len(j.refused) >= maxRefused && v.decision.Reason == policy.Quarantined && !alone:
 		j.noUp = true
