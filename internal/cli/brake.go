@@ -31,6 +31,8 @@ type brakeOptions struct {
 	// dispatch sends the brake to the profile's workflow, which is the file of that name; noRun starts nothing afterwards.
 	dispatch, noRun bool
 	workflow        string
+	// pausing says that no run has anything to do.
+	pausing bool
 }
 
 // command makes one of the commands; do is what it does with its arguments.
@@ -95,7 +97,7 @@ func (o *brakeOptions) lifted(p brakedProfile, name string, args []string) ([]le
 func (o *brakeOptions) reasoned(cmd *cobra.Command, version, says string) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVar(&o.reason, "reason", "", "the `reason`, for those who meet the brake later; has to be given")
-	f.StringVar(&o.until, "until", "", "`when` it ends: a last day (UTC) as 2026-12-31, or a time from now as 90m, 12h or 3d; never when absent")
+	f.StringVar(&o.until, "until", "", "`when` it ends: a last day (UTC) as 2026-12-31, or a time from now as 90m, 12h, 3d or 2w; never when absent")
 	if version != "" {
 		f.StringVar(&o.version, version, "", says)
 	}
@@ -239,6 +241,14 @@ func (o *brakeOptions) unhold(p brakedProfile, args []string) ([]ledger.Lever, e
 		subjects = append(subjects, l.Subject)
 	}
 	if !slices.ContainsFunc(args, func(arg string) bool { return len(matching(arg, subjects)) > 0 }) {
+		if names := p.names(); len(names) > 0 {
+			for _, arg := range args {
+				if len(matching(arg, names)) == 0 {
+					_, err := o.named([]string{arg}, names)
+					return nil, err
+				}
+			}
+		}
 		return nil, nil
 	}
 	names, err := o.named(args, subjects)
@@ -249,6 +259,57 @@ func leversOf(l ledger.Ledger, wanted func(ledger.Lever) bool) []ledger.Lever {
 	return slices.DeleteFunc(slices.Clone(l.Levers), func(one ledger.Lever) bool { return !wanted(one) })
 }
 
+// pulledNow lists the brakes that are pulled, for who has misspelled one.
+func pulledNow(l ledger.Ledger) string {
+	var lines strings.Builder
+	for _, one := range l.Levers {
+		lines.WriteString("  pulled is: " + one.Line() + "\n")
+	}
+	return lines.String()
+}
+
+// effects says of each quarantine which values stand at it, to the ledger's knowledge; and of one at which none does, where they are.
+func effects(p brakedProfile, levers []ledger.Lever) []string {
+	var lines []string
+	for _, l := range levers {
+		artifact, err := source.ParseArtifact(l.Subject)
+		if err != nil || artifact.Type == "oci" && artifact.Version != "" {
+			continue // which bytes a value has is the next run's to find out
+		}
+		var at, elsewhere []string
+		for _, m := range p.manifests {
+			for _, s := range m.Sources {
+				if !artifact.Of(s.Query) {
+					continue
+				}
+				for _, v := range p.ledger.Values {
+					if v.Manifest != m.Name {
+						continue
+					}
+					if artifact.Covers(s.Query, v.Version, "") {
+						at = append(at, m.Name)
+					} else {
+						elsewhere = append(elsewhere, m.Name+" is at "+v.Version)
+					}
+				}
+			}
+		}
+		switch {
+		case len(at) > 0:
+			lines = append(lines, "  the next run leaves it in "+strings.Join(slices.Compact(at), ", "))
+		case len(elsewhere) > 0:
+			slices.Sort(elsewhere)
+			elsewhere = slices.Compact(elsewhere)
+			more := ""
+			if len(elsewhere) > 3 {
+				more, elsewhere = fmt.Sprintf(" and %d more", len(elsewhere)-3), elsewhere[:3]
+			}
+			lines = append(lines, "  note: no value that pawl wrote stands at it: "+strings.Join(elsewhere, ", ")+more+"; is it spelled as the registry does?")
+		}
+	}
+	return lines
+}
+
 // named expands names and patterns. A name that is none, and several where they were not affirmed, are errors.
 func (o *brakeOptions) named(args, known []string) ([]string, error) {
 	var all []string
@@ -256,7 +317,13 @@ func (o *brakeOptions) named(args, known []string) ([]string, error) {
 		found := matching(arg, known)
 		if len(found) == 0 {
 			hint := "the names are the manifests' paths without extension; pawl plan -v lists them"
+			bare := strings.TrimSuffix(strings.TrimSuffix(arg, ".yaml"), ".yml")
+			above, _, _ := cutTarget(arg)
 			switch near := fault.Nearest(arg, known); {
+			case slices.Contains(known, bare):
+				hint = fault.DidYouMean(bare)
+			case slices.Contains(known, above):
+				hint = fault.DidYouMean(above) + " What follows it names one of its targets"
 			case near != "":
 				hint = fault.DidYouMean(near)
 			case len(known) == 0:
@@ -274,6 +341,15 @@ func (o *brakeOptions) named(args, known []string) ([]string, error) {
 	return all, nil
 }
 
+// cutTarget splits a name as status shows it: the manifest and one of its targets.
+func cutTarget(name string) (manifest, target string, found bool) {
+	at := strings.LastIndexByte(name, '/')
+	if at < 0 {
+		return name, "", false
+	}
+	return name[:at], name[at+1:], true
+}
+
 // matching are the names that a name or a pattern means.
 func matching(arg string, known []string) []string {
 	return slices.DeleteFunc(slices.Clone(known), func(name string) bool {
@@ -285,7 +361,7 @@ func matching(arg string, known []string) []string {
 // sayable checks the words of a brake.
 func (o *brakeOptions) sayable() error {
 	if strings.TrimSpace(o.reason) == "" {
-		return usage(errors.New("--reason: say why, for those who meet the brake later"))
+		return &exit{code: Usage, err: errors.New("--reason: say why, for those who meet the brake later"), hint: `add e.g. --reason "broken in production"`}
 	}
 	if len(o.breakGlass) > maxReason {
 		return usage(fmt.Errorf("--break-glass: want at most %d bytes, have %d", maxReason, len(o.breakGlass)))
@@ -300,7 +376,7 @@ func (o *brakeOptions) sayable() error {
 func (o *brakeOptions) levers(p brakedProfile, kind ledger.LeverKind, args []string) ([]ledger.Lever, error) {
 	end, err := endOf(o.until, p.now)
 	if err != nil {
-		return nil, usage(err)
+		return nil, &exit{code: Usage, err: err, hint: "write e.g. --until 2026-12-31, --until 12h or --until 3d"}
 	}
 	all, err := o.subjects(p, kind, args)
 	if err != nil {
@@ -325,9 +401,16 @@ func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, args []s
 	if err != nil {
 		return err
 	}
+	o.pausing = kind == ledger.Pause
 	var lines []string
 	for _, l := range levers {
 		lines = append(lines, o.did("pulled", "pull")+l.Line())
+	}
+	if kind == ledger.Quarantine {
+		lines = append(lines, effects(p, levers)...)
+	}
+	if o.dryRun && len(levers) > 1 && !o.yes && kind != ledger.Quarantine {
+		lines = append(lines, "  "+count(len(levers), "manifest")+" are meant: without --dry-run that needs --yes")
 	}
 	if kind == ledger.Quarantine && p.manifests == nil {
 		lines = append(lines, "  hint: without a checkout nobody can tell whether a manifest follows it: read the name once more")
@@ -367,7 +450,7 @@ func (o *brakeOptions) lift(ctx context.Context, name string, args []string) err
 		return err
 	}
 	if len(levers) == 0 {
-		return o.write("nothing of the kind is pulled: nothing was done\n")
+		return o.write(printableLines("nothing of the kind is pulled: nothing was done\n" + pulledNow(p.ledger)))
 	}
 	var lines []string
 	for _, l := range levers {
@@ -390,7 +473,9 @@ func (o *brakeOptions) record(ctx context.Context, p brakedProfile, next ledger.
 		return &exit{code: Failure, err: err}
 	}
 	done, err := disarmOpen(ctx, p.forge)
-	lines = append(append(lines, done...), o.start(ctx, p)...)
+	if lines = append(lines, done...); !o.pausing {
+		lines = append(lines, o.start(ctx, p)...)
+	}
 	if said := o.write(printableLines(strings.Join(lines, "\n") + "\n")); said != nil {
 		return said
 	}
@@ -431,7 +516,7 @@ func endOf(text string, now time.Time) (time.Time, error) {
 	}
 	in, err := policy.ParseAge(text)
 	if err != nil || in <= 0 {
-		return time.Time{}, fmt.Errorf("--until: want a day as 2026-12-31, or a time from now as 90m, 12h or 3d, have %q", text)
+		return time.Time{}, fmt.Errorf("--until: want a day as 2026-12-31, or a time from now as 90m, 12h, 3d or 2w, have %q", text)
 	}
 	return now.Add(in).Truncate(time.Second), nil
 }
