@@ -62,6 +62,11 @@ func (o *brakeOptions) send(ctx context.Context, name string, args []string) err
 	if s.tree != nil {
 		defer s.close()
 	}
+	if kind, pulls := pulled[name]; pulls && s.manifests != nil {
+		if _, err := o.levers(brakedProfile{manifests: s.manifests, now: o.sys.Now()}, kind, args); err != nil {
+			return err // the workflow would say it too late
+		}
+	}
 	if o.dryRun {
 		return o.write(printableLines("dry run, nothing is sent: would start " + o.workflow + " with brake: " + string(text) + "\n"))
 	}
@@ -73,16 +78,16 @@ func (o *brakeOptions) send(ctx context.Context, name string, args []string) err
 }
 
 // start asks for the profile's next run, and says which it is, or how to start it.
-func (o *brakeOptions) start(ctx context.Context, p brakedProfile) []string {
+func (o *brakeOptions) start(ctx context.Context, p brakedProfile) string {
 	byHand := "  hint: the next run does the rest: start it with pawl run, or in GitHub Actions"
 	if o.noRun {
-		return []string{byHand}
+		return byHand
 	}
 	run, err := o.dispatched(ctx, p.session, dispatch.Inputs{})
 	if err != nil {
-		return []string{byHand + " (it could not be started from here: " + o.door.Text(firstLine(err.Error())) + ")"}
+		return byHand + " (it could not be started from here: " + o.door.Text(firstLine(err.Error())) + ")"
 	}
-	return []string{"started " + o.workflow + ", which does the rest" + where(run)}
+	return "started " + o.workflow + ", which does the rest" + where(run)
 }
 
 func firstLine(text string) string {

@@ -23,7 +23,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/gate/program"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
-	"github.com/pawl-cd/pawl/internal/run"
 )
 
 type gatesOptions struct {
@@ -75,12 +74,12 @@ func (o *gatesOptions) run(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warn()
+	if err := o.save(gate.Verdicts{}); err != nil { // what an earlier run left counts for none, whatever happens here
+		return &exit{code: Failure, err: err, topics: []topic{writeTopic}}
+	}
 	judge, err := o.judge(s)
 	if err != nil {
 		return err
-	}
-	if err := judge.Save(gate.Verdicts{}); err != nil {
-		return &exit{code: Failure, err: err, topics: []topic{writeTopic}}
 	}
 	if len(s.gatesUsed()) == 0 {
 		return o.tell(gate.Verdicts{}, plan.Plan{})
@@ -282,15 +281,6 @@ func (s *session) recorded(file string) (plan.Judge, error) {
 	return judge, nil
 }
 
-// ledgerSchema is the version of what pawl ledger show prints.
-const ledgerSchema = "pawl.ledger.files/1"
-
-// ledgerFiles is a ledger as pawl ledger show prints it.
-type ledgerFiles struct {
-	Schema string            `json:"schema"`
-	Files  map[string]string `json:"files"`
-}
-
 // remembered reads what pawl ledger show wrote.
 func (o *gatesOptions) remembered() (ledger.Ledger, error) {
 	data, err := o.read(o.ledger, 2*ledger.MaxSize)
@@ -309,53 +299,4 @@ func (o *gatesOptions) remembered() (ledger.Ledger, error) {
 		files[name] = []byte(text)
 	}
 	return ledger.Decode(files)
-}
-
-func newLedgerShow(g *globals) *cobra.Command {
-	var file string
-	cmd := &cobra.Command{
-		Use:   "show",
-		Short: "Print the ledger's files as JSON",
-		Long: `Show reads the ledger from the forge and prints its files as one JSON object, for people and for pawl gates --ledger,
-which wants no token. What became of pull requests since it was written is in it, as the next run would learn it.`,
-		Example: `  pawl ledger show
-  pawl ledger show --file ledger.json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s, err := g.open()
-			if err != nil {
-				return err
-			}
-			defer s.close()
-			f, err := s.forge(s.wire().Client())
-			if err != nil {
-				return err
-			}
-			known, err := run.Remember(cmd.Context(), f, s.manifests)
-			if err != nil {
-				return &exit{code: Failure, err: err}
-			}
-			snapshot, err := known.Encode()
-			if err != nil {
-				return &exit{code: Failure, err: err}
-			}
-			all := ledgerFiles{Schema: ledgerSchema, Files: map[string]string{}}
-			for name, text := range snapshot {
-				all.Files[name] = string(text)
-			}
-			if file == "" {
-				return writeJSON(g.sys.Out, all)
-			}
-			var text strings.Builder
-			if err := writeJSON(&text, all); err != nil {
-				return &exit{code: Failure, err: err}
-			}
-			if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-				return &exit{code: Failure, err: err, topics: []topic{writeTopic}}
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&file, "file", "", "write it to this `file`")
-	return cmd
 }

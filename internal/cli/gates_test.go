@@ -107,7 +107,11 @@ func TestGates(t *testing.T) {
 	if len(told) != 2 || !strings.Contains(told[0]+told[1], `"outcome":"failure"`) || !strings.Contains(told[0]+told[1], `"outcome":"success"`) {
 		t.Errorf("the events of gates are %v", told)
 	}
-	s.says(s.judged(), "v1.1.0 held gate-denied v1.2.0 is denied by the gate scan") // the ledger knows, without a file
+	report = s.run(0)
+	s.says(s.after(report), "v1.1.0 held gate-denied v1.2.0 is denied by the gate scan") // the ledger knows, without a file
+	if again := toldOf(t, report, "testcaserun.finished"); len(again) != 0 {
+		t.Errorf("what nobody judged is told as judged: %v", again)
+	}
 
 	s.local("bad", "\n") // the scanner has learned better
 	s.gates(0, nil)
@@ -174,8 +178,12 @@ func TestGatesRefuse(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, github.Settings{}, gated)
 	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.local("verdicts.json", `{"schema":"pawl.verdicts/1","verdicts":[{"gate":"scan","key":"k","outcome":"pass"}]}`)
 	_, printed := s.gates(4, nil)
 	s.says(printed, "pawl: error: gates.scan: there is no program ./scan.sh", "pawl: hint: install it")
+	if said, err := os.ReadFile(s.verdicts()); err != nil || !strings.Contains(string(said), `"verdicts": []`) {
+		t.Errorf("old verdicts stay: %s, %v", said, err)
+	}
 	s.program("touch started")
 	for _, token := range []string{"MERGE_TOKEN", "GITHUB_TOKEN"} {
 		_, printed = s.gates(4, map[string]string{token: canary})
@@ -200,7 +208,7 @@ func TestGateSeesNoSecret(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, github.Settings{}, strings.Replace(gated, `{digest}"]`, `{digest}", "was={current}", "of={manifest}"]`, 1))
 	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
-	s.program(`env | sort > "seen"; printf '%s\n' "$@" > args; tr '\0' '\n' < /proc/$PPID/environ >> seen; printf 'a\033[2Jb\r\nc ` + strings.Repeat("x", 2000) + `'; exit 2`)
+	s.program(`env | sort > "seen"; printf '%s\n' "$@" > args; printf 'a\033[2Jb\r\nc ` + strings.Repeat("x", 2000) + `'; exit 2`)
 	said, _ := s.gates(0, map[string]string{"SCAN_DB": "/db", "OTHER": "hidden"})
 	seen, err := os.ReadFile(filepath.Join(s.root, "seen"))
 	s.must(nil, err)
@@ -263,9 +271,12 @@ func TestDenialsAreBounded(t *testing.T) {
 // TestPolicies shows policies of some sources: the last one that matches wins, and a manifest only asks for more.
 func TestPolicies(t *testing.T) {
 	t.Parallel()
-	s := newStage(t, github.Settings{}, noChecks+"policy: {age: 3h}\npolicies:\n  - {match: 'org/*', age: 5h}\n  - {match: org/b, age: 0}\n  - {match: 'docker.io/org/c', exclude: v1.1.0, age: 0}\n")
+	s := newStage(t, github.Settings{}, noChecks+"policy: {age: 3h}\npolicies:\n  - {match: 'org/*', age: 5h}\n  - {match: org/b, age: 0}\n  - {match: 'docker.io/org/c', exclude: v1.1.0, age: 0}\n  - {match: org/nobody, age: 1d}\n")
 	for _, app := range []string{"a", "b", "c"} {
 		s.registry.SetTags("org/"+app, "v1.0.0", "v1.1.0")
+	}
+	if _, out, errs := s.pawl(nil, "validate"); !strings.Contains(out+errs, `.pawl.yaml:8:13: warning: no source matches "org/nobody"`) {
+		t.Errorf("validate says %s%s", out, errs)
 	}
 	s.run(0)
 	if a, b, c := s.value("a"), s.value("b"), s.value("c"); a != "v1.0.0" || b != "v1.1.0" || c != "v1.0.0" {
@@ -301,4 +312,16 @@ func TestVerdictsInPlan(t *testing.T) {
 	}
 	_, out, _ = s.pawl(nil, "explain", "a", "--verdicts", s.verdicts())
 	s.says(out, "a/yaml", "outcome  held (gate-denied)", "denied by the gate scan: bad signature")
+}
+
+// TestNoGatesAtAll shows that an empty list takes back what was demanded before it.
+func TestNoGatesAtAll(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, github.Settings{}, gated+"policies: [{match: org/a, gates: []}]\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.registry.SetTags("org/b", "v1.0.0", "v1.1.0")
+	s.program("exit 0")
+	if s.run(0); s.value("a") != "v1.1.0" || s.value("b") != "v1.0.0" {
+		t.Errorf("a is %s, b is %s", s.value("a"), s.value("b"))
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -98,12 +99,14 @@ func (o *acceptOptions) accept(ctx context.Context, s *session, f forge.Forge) (
 	if err != nil {
 		return nil, err
 	}
-	floor, err := run.SealFloor(ctx, f, profile.BaseSHA)
-	if err != nil {
-		return nil, err
-	}
-	if known.Sealed() && !known.Empty() && known.Counter() < floor {
-		return o.goOn(ctx, f, floor)
+	if known.Sealed() && !known.Empty() {
+		floor, err := run.SealFloor(ctx, f, profile.BaseSHA)
+		if err != nil {
+			return nil, err
+		}
+		if known.Counter() < floor {
+			return o.goOn(ctx, f, floor)
+		}
 	}
 	if !known.Empty() {
 		return []string{"ledger: it is there, and stays as it is"}, nil
@@ -141,4 +144,62 @@ func (o *acceptOptions) accept(ctx context.Context, s *session, f forge.Forge) (
 		lines = append(lines, "  hint: run pawl deploy --commit SHA for each of them that was not")
 	}
 	return lines, nil
+}
+
+func newLedgerShow(g *globals) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use:   "show",
+		Short: "Print the ledger's files as JSON",
+		Long: `Show reads the ledger from the forge and prints its files as one JSON object, for people and for pawl gates --ledger,
+which wants no token. What became of pull requests since it was written is in it, as the next run would learn it.`,
+		Example: `  pawl ledger show
+  pawl ledger show --file ledger.json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			s, err := g.open()
+			if err != nil {
+				return err
+			}
+			defer s.close()
+			f, err := s.forge(s.wire().Client())
+			if err != nil {
+				return err
+			}
+			known, err := run.Remember(cmd.Context(), f, s.manifests)
+			if err != nil {
+				return &exit{code: Failure, err: err}
+			}
+			snapshot, err := known.Encode()
+			if err != nil {
+				return &exit{code: Failure, err: err}
+			}
+			all := ledgerFiles{Schema: ledgerSchema, Files: map[string]string{}}
+			for name, text := range snapshot {
+				all.Files[name] = string(text)
+			}
+			if file == "" {
+				return writeJSON(g.sys.Out, all)
+			}
+			var text strings.Builder
+			if err := writeJSON(&text, all); err != nil {
+				return &exit{code: Failure, err: err}
+			}
+			if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
+				return &exit{code: Failure, err: err, topics: []topic{writeTopic}}
+			}
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&file, "file", "", "write it to this `file`")
+	return cmd
+}
+
+// ledgerSchema is the version of what pawl ledger show prints.
+const ledgerSchema = "pawl.ledger.files/1"
+
+// ledgerFiles is a ledger as pawl ledger show prints it.
+type ledgerFiles struct {
+	Schema string            `json:"schema"`
+	Files  map[string]string `json:"files"`
 }

@@ -117,3 +117,24 @@ func TestValidateNamesWhoIsTrusted(t *testing.T) {
 		}
 	}
 }
+
+// TestSealOfWhatARunHeard shows that a change is merged under the number of the ledger that asked for it: the ledger from before, which lacks
+// the quarantine, is an older one.
+func TestSealOfWhatARunHeard(t *testing.T) {
+	t.Parallel()
+	config := strings.Replace(sealedConfig, "policy: {age: 3h}\n", "", 1) + "events: {source: 'https://github.com/acme/profile', accept: ['https://ci.example'], key: EVENTS_KEY}\n"
+	s := newStage(t, github.Settings{}, config)
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.sealed(0, "run")
+	s.sealed(0, "hold", "c", "--reason", "x")
+	old := s.repo.Head("pawl-ledger")
+	raw := barringEvent(badTag, `{"reason":"CVE-2026-1"}`)
+	if code, _, errs := s.receive(raw, false, nil, "--signature", signatureOf(raw, eventsKey)); code != 0 || s.value("a") != "v1.0.0" {
+		t.Fatalf("exit code %d, a is %s: %s", code, s.value("a"), errs)
+	}
+	s.must(nil, s.repo.SetBranch("pawl-ledger", old))
+	s.says(s.sealed(3, "run"), "", "ledger-lost: the ledger's seal is number 1, and changes were merged under number 2")
+	if s.value("a") != "v1.0.0" {
+		t.Errorf("a is %s", s.value("a"))
+	}
+}

@@ -56,7 +56,7 @@ func (o *validateOptions) run() error {
 	topics := append(topicsOfProblems(topic(policy.ManifestInvalid), manifests), topicsOfProblems(topic(policy.TargetInvalid), targets)...)
 	projects := s.projectProblems()
 	topics = append(topics, topicsOfProblems(projectsTopic, projects)...)
-	problems := slices.Concat(s.problems, projects, manifests, targets, s.trust())
+	problems := slices.Concat(s.problems, projects, manifests, targets, s.trust(), s.unmatched())
 	strictyaml.Sort(problems)
 	return o.print(problems, len(s.manifests), topics)
 }
@@ -72,6 +72,19 @@ func (s *session) trust() []strictyaml.Problem {
 	return []strictyaml.Problem{{File: config.FileName, Line: 1, Column: 1, Warning: true,
 		Message: "policy.age is as good as everybody who may push " + s.config.Ledger + ", who can write earlier sightings",
 		Hint:    "set ledger: {key: VARIABLE}, or ledger: refs/heads/pawl-ledger with a protected branch"}}
+}
+
+// unmatched warns of policies that are of no source: what they demand is asked of nobody.
+func (s *session) unmatched() []strictyaml.Problem {
+	var all []strictyaml.Problem
+	for _, some := range s.config.Policies.Some {
+		if !slices.ContainsFunc(s.manifests, func(m manifest.Manifest) bool { return slices.ContainsFunc(m.Sources, some.Matches) }) {
+			p := some.Place
+			p.Warning, p.Message, p.Hint = true, "no source matches "+strictyaml.Quote(some.Match), "write it as the manifests write their sources; * ends at a slash, /** does not"
+			all = append(all, p)
+		}
+	}
+	return all
 }
 
 // projectProblems are the faults of the projects to deploy that a run would find, as far as they stand in the

@@ -37,7 +37,7 @@ func (c *checker) policies(f fileFormat, gates []gate.Gate) manifest.Policies {
 		_, faults := manifest.TranslatePolicy(c.file, &b.PolicyBlock, policy.Policy{})
 		c.problems = append(c.problems, faults...)
 		c.gatesNamed(&b.PolicyBlock, gates)
-		all.Some = append(all.Some, manifest.SomePolicy{Match: b.Match.Value, Block: &b.PolicyBlock})
+		all.Some = append(all.Some, manifest.SomePolicy{Match: b.Match.Value, Block: &b.PolicyBlock, Place: strictyaml.Problem{File: c.file, Line: b.Match.Line, Column: b.Match.Column}})
 	}
 	return all
 }

@@ -61,7 +61,7 @@ func (k Key) open(text []byte) (sealed, bool) {
 	return file, hmac.Equal([]byte(file.MAC), []byte(k.sign(file.Counter, file.Body)))
 }
 
-// Counter is that of the seal under which the ledger was read, 0 for none that is right.
+// Counter is that of the seal under which the ledger was read or written, 0 for none that is right.
 func (l Ledger) Counter() int { return l.seal.counter }
 
 // Sealed reports whether the ledger is read and written with a key.
@@ -98,10 +98,22 @@ func DecodeSealed(s Snapshot, key Key) (Ledger, error) {
 			return Ledger{}, fmt.Errorf("reading %s of the ledger: %w", sealFile, err)
 		}
 	}
-	l.Levers = put(l.Levers, levers, compareLevers, func(_, sealed Lever) Lever { return sealed })
+	l.Levers = put(l.Levers, levers, compareLevers, func(now, sealed Lever) Lever {
+		if now.tightens(sealed) {
+			return now
+		}
+		return sealed
+	})
 	l.Denials = put(l.Denials, denials, compareDenials, func(_, sealed Denial) Denial { return sealed })
 	l.seal.counter, l.seal.body = file.Counter, file.Body
 	return l, nil
+}
+
+// tightens reports whether a lever holds at least as much as another one of the same subject: it bars as much, for as long, and leads
+// nowhere else.
+func (l Lever) tightens(than Lever) bool {
+	lasts := l.Until.IsZero() || !than.Until.IsZero() && !l.Until.Before(than.Until)
+	return lasts && l.Version == than.Version && l.Base == than.Base && (!l.Stay || than.Stay) && l.Urgent == than.Urgent && l.BreakGlass == than.BreakGlass
 }
 
 func entries[T any](raw []json.RawMessage, into *[]T) error {
@@ -116,30 +128,34 @@ func entries[T any](raw []json.RawMessage, into *[]T) error {
 	return nil
 }
 
-// writeSeal seals what the ledger holds; what was sealed in the same words keeps its seal.
-func writeSeal(l Ledger, s Snapshot) error {
-	if !l.seal.key.Set() {
-		return nil
+// Seal is the ledger as it is once it was written: under the next number, where what is sealed has changed.
+func (l Ledger) Seal() (Ledger, error) {
+	if !l.Sealed() {
+		return l, nil
 	}
 	var b body
 	for _, err := range []error{texts(l.Levers, &b.Levers), texts(l.Seen, &b.Seen), texts(l.Denials, &b.Verdicts)} {
 		if err != nil {
-			return fmt.Errorf("writing %s of the ledger: %w", sealFile, err)
+			return l, fmt.Errorf("writing %s of the ledger: %w", sealFile, err)
 		}
 	}
 	text, err := marshal(b)
 	if err != nil {
-		return err
+		return l, fmt.Errorf("writing %s of the ledger: %w", sealFile, err)
 	}
-	if l.seal.counter == 0 && len(b.Levers)+len(b.Seen)+len(b.Verdicts) == 0 {
-		return nil // there is nothing to seal yet
+	if empty := len(b.Levers)+len(b.Seen)+len(b.Verdicts) == 0; string(text) != l.seal.body && !(empty && l.seal.counter == 0) {
+		l.seal.counter, l.seal.body = l.seal.counter+1, string(text)
 	}
-	file := sealed{Schema: BrakeSchema, Counter: l.seal.counter, Body: string(text)}
-	if file.Body != l.seal.body {
-		file.Counter++
+	return l, nil
+}
+
+// writeSeal writes the seal of what the ledger holds; what was sealed in the same words keeps its number.
+func writeSeal(l Ledger, s Snapshot) error {
+	l, err := l.Seal()
+	if err != nil || l.seal.counter == 0 {
+		return err // there is no key, or nothing to seal yet
 	}
-	file.MAC = l.seal.key.sign(file.Counter, file.Body)
-	out, err := json.MarshalIndent(file, "", "  ")
+	out, err := json.MarshalIndent(sealed{BrakeSchema, l.seal.counter, l.seal.body, l.seal.key.sign(l.seal.counter, l.seal.body)}, "", "  ")
 	if err != nil {
 		return err
 	}

@@ -96,6 +96,18 @@ func TestSeal(t *testing.T) {
 	if len(lifted.Levers) != 1 || lifted.Counter() != 2 {
 		t.Errorf("lifted with the key: %+v, number %d", lifted.Levers, lifted.Counter())
 	}
+	one, err := decode(whole, key).Lift(ledger.Hold, "a").Seal() // as a client keeps it that has written it
+	if err != nil || one.Counter() != 2 {
+		t.Errorf("once it was written it is number %d: %v", one.Counter(), err)
+	}
+	if again := decode(encode(one.Brake(lever(ledger.Hold, "a"))), key); again.Counter() != 3 {
+		t.Errorf("what is sealed as it was before the last time is number %d", again.Counter())
+	}
+	if l := forge(func(l ledger.Ledger) ledger.Ledger { // longer, without the key
+		return l.Brake(ledger.Lever{Kind: ledger.Hold, Subject: "a", Reason: "longer", By: "bob", At: at})
+	}); l.Levers[0].Reason != "longer" {
+		t.Errorf("a brake that holds as much does not count without the key: %+v", l.Levers)
+	}
 	if above := decode(encode(lifted.Above(7)), key); above.Counter() != 8 || len(above.Levers) != 1 {
 		t.Errorf("above 7 it is number %d", above.Counter())
 	}

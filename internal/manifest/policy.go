@@ -30,6 +30,8 @@ type SomePolicy struct {
 	// Match is a pattern of path.Match over the source's name; at its end /** matches whatever is below.
 	Match string
 	Block *PolicyBlock
+	// Place is where it stands, for messages.
+	Place strictyaml.Problem
 }
 
 // Of is what the configuration says of a source.

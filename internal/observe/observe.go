@@ -239,11 +239,11 @@ func (o *Observer) tellFound(set change.Set) {
 	}
 }
 
-// tellVerdicts tells what gates said in this run's file of verdicts, or before it to the ledger.
+// tellVerdicts tells what gates said in this run's file of verdicts.
 func (o *Observer) tellVerdicts(all []plan.Verdict) {
 	for _, v := range all {
-		if v.At.IsZero() {
-			continue // nobody has judged it
+		if v.At.IsZero() || v.Remembered {
+			continue // nobody has judged it for this run
 		}
 		artifact, _ := source.ParseArtifact(v.Artifact)
 		judged := event.Judgement{Gate: v.Gate, Artifact: artifact, Version: v.Version, Decision: string(v.Outcome), Detail: v.Detail, At: v.At}

@@ -28,6 +28,8 @@ type Verdict struct {
 	// Source is the canonical name of the source.
 	Source string `json:"-"`
 	Tag    string `json:"-"`
+	// Remembered says that the ledger said it: nobody judged it for this plan.
+	Remembered bool `json:"-"`
 	gate.Verdict
 }
 
@@ -77,10 +79,11 @@ func (programs) judge(ctx context.Context, p Planner, s *snapshot, j *job, v *va
 		if err != nil {
 			return verdict{}, fmt.Errorf("gate %s: %w", name, err)
 		}
-		if denied, ok := p.Ledger.Denied(name, said.Key); ok && said.Outcome == gate.Broken {
+		denied, remembered := p.Ledger.Denied(name, said.Key)
+		if remembered = remembered && said.Outcome == gate.Broken; remembered {
 			said.Outcome, said.Detail, said.At = gate.Deny, denied.Detail, denied.At
 		}
-		p.verdicts.add(Verdict{Manifest: j.manifest.Name, Target: j.target.ID, Source: s.query.String(), Tag: v.decision.Tag, Verdict: said})
+		p.verdicts.add(Verdict{Manifest: j.manifest.Name, Target: j.target.ID, Source: s.query.String(), Tag: v.decision.Tag, Remembered: remembered, Verdict: said})
 		switch said.Outcome {
 		case gate.Pass:
 		case gate.Deny:

@@ -54,6 +54,7 @@ func (r *Runner) hear(ctx context.Context, known ledger.Ledger, base string) (le
 		if err := r.Forge.Record(ctx, hear); err != nil {
 			return known, err
 		}
+		return next.Seal()
 	}
 	return next, nil
 }

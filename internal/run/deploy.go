@@ -190,7 +190,7 @@ func (d Deployment) holdFailed(ctx context.Context, report *Deploy) error {
 		for _, name := range slices.Sorted(maps.Keys(d.Holds)) {
 			if p.Consumes(d.Holds[name], d.Targets, d.Extra) {
 				levers = append(levers, ledger.Lever{Kind: ledger.Hold, Subject: name, Reason: fmt.Sprintf("pipeline %d of %s failed", t.PipelineID, t.Project),
-					By: "deploy.onFailure", Event: t.URL, At: d.now().UTC().Truncate(time.Second)})
+					By: "deploy.onFailure", Event: fmt.Sprintf("pipeline %d of %s", t.PipelineID, t.Project), At: d.now().UTC().Truncate(time.Second)})
 			}
 		}
 	}

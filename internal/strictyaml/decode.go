@@ -137,6 +137,7 @@ func (d *Decoder) list(n *yaml.Node, v reflect.Value) {
 		d.Errorf(n, "", "want a list, have %s", describe(n))
 		return
 	}
+	v.Set(reflect.MakeSlice(v.Type(), 0, len(n.Content))) // an empty list is one
 	for _, item := range n.Content {
 		e := reflect.New(v.Type().Elem())
 		d.member(item, e.Interface())

@@ -226,7 +226,10 @@ type seen struct {
 // write names what it writes over, so that an old one loses and is read again.
 func (c *Client) UpdateLedger(ctx context.Context, ref string, next ledger.Transition) (ledger.Ledger, error) {
 	if known, found := c.lastSeen(ref); found {
-		l := next(known.ledger)
+		l, err := next(known.ledger).Seal()
+		if err != nil {
+			return ledger.Ledger{}, err
+		}
 		sha, err := c.StoreLedger(ctx, ref, known.commit, c.config.HTTP.Known(known.ledger.Said(l)), l)
 		switch {
 		case err == nil && sha != known.commit: // else nothing is to be written, if nobody else wrote
@@ -242,7 +245,9 @@ func (c *Client) UpdateLedger(ctx context.Context, ref string, next ledger.Trans
 			return ledger.Ledger{}, err
 		}
 		old := l
-		l = next(l)
+		if l, err = next(l).Seal(); err != nil {
+			return ledger.Ledger{}, err
+		}
 		sha, err := c.StoreLedger(ctx, ref, parent, c.config.HTTP.Known(old.Said(l)), l)
 		if err == nil {
 			c.see(ref, l, sha)
