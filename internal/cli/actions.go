@@ -6,7 +6,9 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
+	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/redact"
 )
 
@@ -64,6 +66,11 @@ func (i inputs) or(others inputs) inputs {
 	fill(&i.Tag, others.Tag)
 	fill(&i.Upstream, others.Upstream)
 	return i
+}
+
+// announced is the tag that was published, which is waited for.
+func (g *globals) announced(published inputs, settle time.Duration) plan.Announcement {
+	return plan.Announcement{Image: published.Image, Tag: published.Tag, Wait: settle, Pause: 5 * time.Second, Sleep: g.sys.Sleep}
 }
 
 // summary appends Markdown to the job's summary.

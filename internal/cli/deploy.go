@@ -64,7 +64,7 @@ func (o *deployOptions) run(ctx context.Context) error {
 	if o.retryUnknown && len(o.project) == 0 {
 		return usage(errors.New("--retry-unknown: name the project with --project"))
 	}
-	if err := writable(o.page); err != nil {
+	if err := writable(thePage, o.page); err != nil {
 		return err
 	}
 	event, err := o.job().push()

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -24,6 +23,9 @@ import (
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
 )
+
+// theVerdicts is what messages call the file.
+const theVerdicts = "the verdicts"
 
 type gatesOptions struct {
 	*globals
@@ -61,7 +63,7 @@ func (o *gatesOptions) run(ctx context.Context) error {
 	if o.verdicts == "" {
 		return usage(errors.New("--verdicts: name the file to write to"))
 	}
-	if err := writable(o.verdicts); err != nil {
+	if err := writable(theVerdicts, o.verdicts); err != nil {
 		return err
 	}
 	dispatched, err := o.job().inputs()
@@ -74,8 +76,8 @@ func (o *gatesOptions) run(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warn()
-	if err := o.save(gate.Verdicts{}); err != nil { // what an earlier run left counts for none, whatever happens here
-		return &exit{code: Failure, err: err, topics: []topic{writeTopic}}
+	if err := o.keep(gate.Verdicts{}); err != nil { // what an earlier run left counts for none, whatever happens here
+		return err
 	}
 	judge, err := o.judge(s)
 	if err != nil {
@@ -93,7 +95,7 @@ func (o *gatesOptions) run(ctx context.Context) error {
 		p.Sightings = true
 	}
 	hints := o.inputs.or(dispatched)
-	p.Announced = plan.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}
+	p.Announced = o.announced(hints, o.settle)
 	made, err := p.Plan(ctx, s.manifests)
 	if err != nil {
 		return &exit{code: Interrupted, err: err}
@@ -116,20 +118,16 @@ func (o *gatesOptions) judge(s *session) (*program.Judge, error) {
 	if err != nil {
 		return nil, &exit{code: Failure, err: err}
 	}
-	judge := &program.Judge{Gates: gates, Root: root, Env: o.sys.Env, Hide: o.door.Text, Now: o.sys.Now, Save: o.save}
+	judge := &program.Judge{Gates: gates, Root: root, Env: o.sys.Env, Hide: o.door.Text, Now: o.sys.Now, Save: o.keep}
 	if err := judge.Look(used); err != nil {
 		return nil, &exit{code: Usage, err: err, topics: []topic{gatesTopic}}
 	}
 	return judge, nil
 }
 
-// save writes all verdicts; a reader sees the file before or after, never half of it.
-func (o *gatesOptions) save(all gate.Verdicts) error {
-	temporary := o.verdicts + ".new"
-	if err := os.WriteFile(temporary, all.Encode(), 0o600); err != nil {
-		return fmt.Errorf("writing the verdicts: %w", err)
-	}
-	return os.Rename(temporary, o.verdicts)
+// keep writes all verdicts; a reader sees the file before or after, never half of it.
+func (o *gatesOptions) keep(all gate.Verdicts) error {
+	return o.save(theVerdicts, o.verdicts, all.Encode())
 }
 
 // tell prints the verdicts, and ends as they were.

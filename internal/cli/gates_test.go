@@ -325,3 +325,25 @@ func TestNoGatesAtAll(t *testing.T) {
 		t.Errorf("a is %s, b is %s", s.value("a"), s.value("b"))
 	}
 }
+
+// TestGatesFiles shows what is said of files that cannot be written, and that what is written holds no secret.
+func TestGatesFiles(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, github.Settings{}, gated)
+	code, _, errs := s.pawl(map[string]string{"MERGE_TOKEN": "-"}, "gates", "--verdicts", filepath.Join(s.root, "none", "v.json"))
+	if s.says(errs, "pawl: error: writing the verdicts: stat ", "hint: name a file in a directory that exists"); code != 4 {
+		t.Errorf("exit code %d", code)
+	}
+	file := filepath.Join(s.root, "ledger.json")
+	code, _, errs = s.pawl(nil, "ledger", "show", "--file", filepath.Join(s.root, "none", "l.json"))
+	if s.says(errs, "pawl: error: writing the ledger: "); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	s.brake(0, "hold", "a", "--reason", "x")
+	_, shown, _ := s.pawl(nil, "ledger", "show")
+	s.pawl(nil, "ledger", "show", "--file", file)
+	data, err := os.ReadFile(file)
+	if s.must(nil, err); string(data) != shown || !strings.Contains(shown, "levers.json") {
+		t.Errorf("the file holds %s, and shown is %s", data, shown)
+	}
+}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -185,10 +184,7 @@ which wants no token. What became of pull requests since it was written is in it
 			if err := writeJSON(&text, all); err != nil {
 				return &exit{code: Failure, err: err}
 			}
-			if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
-				return &exit{code: Failure, err: err, topics: []topic{writeTopic}}
-			}
-			return nil
+			return g.save("the ledger", file, []byte(text.String()))
 		},
 	}
 	cmd.Flags().StringVar(&file, "file", "", "write it to this `file`")

@@ -19,8 +19,11 @@ import (
 // patience is how long a pipe or another place that is no file may take to accept what is written.
 const patience = 30 * time.Second
 
-// writable fails when a page cannot be written there, before anything else is done; an empty name is no page.
-func writable(name string) error {
+// thePage is what messages call the file.
+const thePage = "the page"
+
+// writable fails when what is to be written cannot be there, before anything else is done; an empty name is nothing.
+func writable(what, name string) error {
 	if name == "" {
 		return nil
 	}
@@ -34,24 +37,24 @@ func writable(name string) error {
 		err = errors.New(name + " is a directory")
 	}
 	if err != nil {
-		return &exit{code: Usage, err: fmt.Errorf("writing the page: %w", err), hint: pageHint}
+		return &exit{code: Usage, err: fmt.Errorf("writing %s: %w", what, err), hint: pageHint}
 	}
 	return nil
 }
 
-// save writes a page: a regular file as a whole or not at all, through whatever else stands there.
-func (g *globals) save(name string, page []byte) error {
-	page = []byte(g.door.Text(string(page)))
+// save writes to a file what people or other commands read: a regular file as a whole or not at all, through whatever else stands there.
+func (g *globals) save(what, name string, data []byte) error {
+	data = []byte(g.door.Text(string(data)))
 	target, there, err := landing(name)
 	switch {
 	case err != nil:
 	case target == "":
-		err = through(name, page, 0)
+		err = through(name, data, 0)
 	default:
-		err = replace(target, page, there)
+		err = replace(target, data, there)
 	}
 	if err != nil {
-		return &exit{code: Failure, err: fmt.Errorf("writing the page: %w", err), hint: pageHint}
+		return &exit{code: Failure, err: fmt.Errorf("writing %s: %w", what, err), hint: pageHint}
 	}
 	return nil
 }
@@ -141,5 +144,5 @@ func (g *globals) writeReport(name string, r run.Report, err error) error {
 	if rendering != nil {
 		return &exit{code: Failure, err: rendering}
 	}
-	return g.save(name, page)
+	return g.save(thePage, name, page)
 }

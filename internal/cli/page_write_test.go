@@ -35,7 +35,7 @@ func TestReportToADeviceAsRoot(t *testing.T) {
 	}
 	g := saver(map[string]string{"GITHUB_OUTPUT": device, "GITHUB_STEP_SUMMARY": link})
 	for _, name := range []string{device, link} {
-		if err := errors.Join(writable(name), g.save(name, []byte("page"))); err != nil {
+		if err := errors.Join(writable(thePage, name), g.save(thePage, name, []byte("page"))); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -58,7 +58,7 @@ func TestReportToAPipe(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := saver(map[string]string{"GITHUB_OUTPUT": pipe})
-	if err := g.save(pipe, []byte("page")); err == nil || !strings.Contains(err.Error(), "nobody reads") {
+	if err := g.save(thePage, pipe, []byte("page")); err == nil || !strings.Contains(err.Error(), "nobody reads") {
 		t.Errorf("without a reader: %v", err)
 	}
 	if err := g.job().output("a", "b"); err == nil || !strings.Contains(err.Error(), "nobody reads") {
@@ -79,7 +79,7 @@ func TestReportToAPipe(t *testing.T) {
 		}
 		read <- string(data)
 	}()
-	if err := g.save(pipe, []byte(page)); err != nil {
+	if err := g.save(thePage, pipe, []byte(page)); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-read; got != page {
@@ -106,7 +106,7 @@ func TestReportThroughALink(t *testing.T) {
 	}
 	g := saver(nil)
 	for link, file := range map[string]string{"link": "sub/page.html", "dangling": "sub/new.html"} {
-		if err := g.save(at(link), []byte("page")); err != nil {
+		if err := g.save(thePage, at(link), []byte("page")); err != nil {
 			t.Error(err)
 		}
 		info, err := os.Lstat(at(link))
@@ -136,7 +136,7 @@ func TestReportSweepsWhatAKilledRunLeft(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := saver(nil).save(filepath.Join(dir, "page.html"), []byte("page")); err != nil {
+	if err := saver(nil).save(thePage, filepath.Join(dir, "page.html"), []byte("page")); err != nil {
 		t.Fatal(err)
 	}
 	left, _ := filepath.Glob(filepath.Join(dir, ".*"))
@@ -152,7 +152,7 @@ func TestFilesAreCleaned(t *testing.T) {
 	const secret = "glptt-0123456789"
 	env := map[string]string{"GITHUB_TOKEN": secret, "GITHUB_OUTPUT": filepath.Join(dir, "output"), "GITHUB_STEP_SUMMARY": filepath.Join(dir, "summary")}
 	g := saver(env)
-	if err := errors.Join(g.job().output("a", secret), g.job().summary(cell(secret)), g.save(filepath.Join(dir, "page"), []byte("<p>"+secret))); err != nil {
+	if err := errors.Join(g.job().output("a", secret), g.job().summary(cell(secret)), g.save(thePage, filepath.Join(dir, "page"), []byte("<p>"+secret))); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"output", "summary", "page"} {

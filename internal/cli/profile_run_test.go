@@ -28,8 +28,9 @@ import (
 )
 
 // tick is what each call of the forge takes on the clock of a bubble, where nothing else takes any time: a run lasts as
-// many ticks as its longest chain of calls is long.
-const tick = time.Second
+// many ticks as its longest chain of calls is long. It is far from making the run ten seconds long, at which a merge looks at the
+// ledger again: whether that look meets a write of the run itself would be a tie.
+const tick = 100 * time.Millisecond
 
 // own is this repository's profile on a stage, with the network that has its sources.
 type own struct {

@@ -57,7 +57,7 @@ func (o *reportOptions) run(ctx context.Context, names []string) error {
 	if len(names) == 0 && o.git == "" {
 		return &exit{code: Usage, err: errors.New("there is nothing to read"), hint: "name a directory of reports, or a repository with --git"}
 	}
-	if err := writable(o.file); err != nil {
+	if err := writable(thePage, o.file); err != nil {
 		return err
 	}
 	reports, err := o.reports(names)
@@ -82,7 +82,7 @@ func (o *reportOptions) run(ctx context.Context, names []string) error {
 	if o.file == "" {
 		return o.write(string(page))
 	}
-	return o.save(o.file, page)
+	return o.save(thePage, o.file, page)
 }
 
 // reports reads the reports in directories and files, each one once.

@@ -92,7 +92,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	if o.failOn != "any" && o.failOn != "new" {
 		return usage(fmt.Errorf("--fail-on: want any or new, have %q", o.failOn))
 	}
-	if err := writable(o.page); err != nil {
+	if err := writable(thePage, o.page); err != nil {
 		return err
 	}
 	job := o.job()
@@ -166,7 +166,7 @@ func (o *runOptions) runner(s *session, p plan.Planner, client *httpx.Client, jo
 	if err != nil {
 		return run.Runner{}, err
 	}
-	p.Announced = plan.Announcement{Image: hints.Image, Tag: hints.Tag, Wait: o.settle, Pause: 5 * time.Second, Sleep: o.sys.Sleep}
+	p.Announced = o.announced(hints, o.settle)
 	var own map[string][]byte
 	if o.from == "base" {
 		if own, err = s.own(); err != nil {
