@@ -50,6 +50,8 @@ var allowed = map[string][]string{
 	"internal/manifest":   {"internal/edit", "internal/policy", "internal/source", "internal/strictyaml"},
 	"internal/config":     {"internal/change", "internal/gate", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
 
+	"internal/git":             {},
+	"internal/git/remote":      {"internal/git", "internal/httpx"},
 	"internal/gate/program":    {"internal/gate", "internal/source"},
 	"internal/forge":           {"internal/change", "internal/ledger"},
 	"internal/deploy/gitlab":   {"internal/deploy", "internal/httpx"},
@@ -71,7 +73,8 @@ var allowed = map[string][]string{
 		"internal/manifest", "internal/source"},
 	"internal/page": {"internal/change", "internal/event", "internal/forge", "internal/plan", "internal/policy", "internal/run"},
 	"internal/wire": {"internal/config", "internal/deploy/gitlab", "internal/event/file", "internal/event/http", "internal/event/kafka", "internal/event/send",
-		"internal/forge", "internal/forge/github", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source", "internal/source/githubrelease",
+		"internal/forge", "internal/forge/gitea", "internal/forge/github", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source",
+		"internal/source/githubrelease",
 		"internal/source/gittag", "internal/source/helm", "internal/source/registry"},
 	// Of clients cli knows the errors of two, which help.go explains, and the one that dispatches, which reads no profile.
 	"internal/cli": {"internal/change", "internal/config", "internal/demo", "internal/deploy", "internal/deploy/gitlab", "internal/dispatch",
@@ -84,7 +87,8 @@ var allowed = map[string][]string{
 
 // families are the rules of packages below one that are alike; one that is named above has its own.
 var families = map[string][]string{
-	"internal/forge":  {"internal/change", "internal/forge", "internal/httpx", "internal/ledger"},
+	"internal/forge": {"internal/change", "internal/forge", "internal/forge/repository", "internal/git", "internal/git/remote", "internal/httpx",
+		"internal/ledger"},
 	"internal/source": {"internal/httpx", "internal/source"},
 	"internal/event":  {"internal/event", "internal/httpx"},
 }
@@ -105,7 +109,7 @@ func ruled(pkg string) []string {
 
 // pure are the packages without I/O.
 var pure = []string{"internal/change", "internal/config", "internal/deploy", "internal/dispatch", "internal/edit",
-	"internal/event", "internal/event/contract", "internal/fault", "internal/gate",
+	"internal/event", "internal/event/contract", "internal/fault", "internal/gate", "internal/git",
 	"internal/ledger", "internal/manifest", "internal/policy", "internal/page", "internal/redact", "internal/scaffold", "internal/source", "internal/strictyaml"}
 
 // TestImports holds every package's imports, tests left out, against the rules.

@@ -20,7 +20,14 @@ func (c *checker) forge(f *forgeBlock) Forge {
 	if owner, name, ok := strings.Cut(f.Repository.Value, "/"); f.Repository.Set() && (!ok || owner == "" || name == "" || strings.Contains(name, "/")) {
 		c.errorf(f.Repository, "write owner/repository", "want a repository, have %s", strictyaml.Quote(f.Repository.Value))
 	}
-	return Forge{Kind: orElse(f.Kind, "github"), Repository: f.Repository.Value, Base: f.Base.Value,
+	address, err := url.Parse(f.URL.Value)
+	if f.URL.Set() && (err != nil || address.Host == "" || address.Scheme != "https" && address.Scheme != "http" || address.User != nil || address.RawQuery != "") {
+		c.errorf(f.URL, "write e.g. url: https://git.example.com", "want the address of a forge, an http(s) URL without credentials")
+	}
+	if f.Kind.Value == "github" && f.URL.Set() {
+		c.errorf(f.URL, "leave it out: GITHUB_API_URL names another GitHub", "forge.url is not used for github")
+	}
+	return Forge{Kind: f.Kind.Value, URL: strings.TrimRight(f.URL.Value, "/"), Repository: f.Repository.Value, Base: f.Base.Value,
 		Branch: orElse(f.Branch, "pawl/update"), Labels: texts(f.Labels)}
 }
 

@@ -76,9 +76,10 @@ const (
 // DefaultConcurrency is the number of requests in flight at one host.
 const DefaultConcurrency = 16
 
-// Forge is where pull requests are opened. Empty fields are filled from the environment and the forge itself.
+// Forge is where pull requests are opened. Empty fields are filled from the environment and the forge itself; URL is the
+// address of the forge, for those that are not at one place.
 type Forge struct {
-	Kind, Repository, Base, Branch string
+	Kind, URL, Repository, Base, Branch string
 	Labels                         []string
 }
 

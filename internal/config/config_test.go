@@ -28,7 +28,7 @@ func defaults(t *testing.T) config.Config {
 	t.Helper()
 	return config.Config{
 		Mirrors: mirrors(t, nil), Concurrency: map[string]int{}, Timeouts: map[string]time.Duration{}, Secrets: map[string]string{},
-		Forge:  config.Forge{Kind: "github", Branch: "pawl/update"},
+		Forge:  config.Forge{Branch: "pawl/update"},
 		Merge:  config.Merge{Method: "squash", Wait: 10 * time.Minute},
 		Ledger: "refs/pawl/ledger",
 		Deploy: config.Deploy{By: "run", Ref: "main"},
@@ -314,7 +314,7 @@ func FuzzParse(f *testing.F) {
 				t.Fatalf("a path leaves the root: %q", p)
 			}
 		}
-		if c.Merge.Wait < 0 || c.Deploy.Wait < 0 || c.Forge.Branch == "" || c.Forge.Kind != "github" || !strings.HasPrefix(c.Ledger, "refs/") {
+		if c.Merge.Wait < 0 || c.Deploy.Wait < 0 || c.Forge.Branch == "" || !strings.HasPrefix(c.Ledger, "refs/") {
 			t.Fatalf("%+v", c)
 		}
 	})

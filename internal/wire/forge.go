@@ -1,28 +1,66 @@
 package wire
 
 import (
+	"cmp"
 	"log/slog"
 	"slices"
+	"strings"
 
 	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/gitea"
 	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
-// ForgeToken is the one token that does everything: MERGE_TOKEN, else GITHUB_TOKEN.
+// The kinds of forges.
+const (
+	kindGitHub = "github"
+	kindGitea  = "gitea"
+)
+
+// forgeKind is the kind of the profile's forge: the configured one, else that of the job whose own repository the profile is,
+// else GitHub.
+func (w Wire) forgeKind() string {
+	own := w.Config.Forge.Repository == "" || strings.EqualFold(w.Config.Forge.Repository, w.env("GITHUB_REPOSITORY"))
+	switch {
+	case w.Config.Forge.Kind != "":
+		return w.Config.Forge.Kind
+	case own && w.inGitea():
+		return kindGitea
+	default:
+		return kindGitHub
+	}
+}
+
+// inGitea reports whether this is a job of Gitea's or Forgejo's, whose variables have the names of GitHub's.
+func (w Wire) inGitea() bool { return w.env("GITEA_ACTIONS") == "true" }
+
+// forgeURL is the address of a gitea: the configured one, else that of the job.
+func (w Wire) forgeURL() string {
+	if w.Config.Forge.URL == "" && w.inGitea() {
+		return w.env("GITHUB_SERVER_URL")
+	}
+	return w.Config.Forge.URL
+}
+
+// ForgeToken is the one token that does everything: MERGE_TOKEN, else the job's own, if the job runs at the forge.
 func (w Wire) ForgeToken() string {
 	if token := w.env("MERGE_TOKEN"); token != "" {
 		return token
 	}
+	if (w.forgeKind() == kindGitea) != w.inGitea() || w.inGitea() && placeOf(w.forgeURL()) != placeOf(w.env("GITHUB_SERVER_URL")) {
+		return ""
+	}
 	return w.env("GITHUB_TOKEN")
 }
 
-// forges make the client of a forge, by the kind that forge.kind names.
+// forges make the client of a forge, by its kind.
 var forges = map[string]func(w Wire, client *httpx.Client, repository string) (forge.Forge, error){
-	"github": Wire.gitHub,
+	kindGitHub: Wire.gitHub,
+	kindGitea:  Wire.gitea,
 }
 
 // Forge returns the configured forge.
@@ -31,26 +69,47 @@ func (w Wire) Forge(client *httpx.Client) (forge.Forge, error) {
 	if repository == "" {
 		return nil, fault.New("set forge: {repository: OWNER/NAME} in .pawl.yaml, or GITHUB_REPOSITORY", "no repository is named")
 	}
-	f, err := forges[w.Config.Forge.Kind](w, client, repository)
+	f, err := forges[w.forgeKind()](w, client, repository)
 	if err != nil {
 		hint := "see forge in .pawl.yaml"
 		if w.Config.Forge.Repository == "" {
 			hint = "correct GITHUB_REPOSITORY, or set forge: {repository: OWNER/NAME} in .pawl.yaml"
 		}
-		return nil, fault.With(err, hint)
+		return nil, fault.With(err, cmp.Or(fault.Hint(err), hint))
 	}
 	return f, nil
 }
 
 // gitHub is the client of GitHub.
 func (w Wire) gitHub(client *httpx.Client, repository string) (forge.Forge, error) {
-	return github.New(github.Config{
+	c := github.Config{
 		HTTP: client, API: w.env("GITHUB_API_URL"), GraphQL: w.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: w.ForgeToken(),
-		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: slices.Concat(w.Config.Forge.Labels, w.Config.Change.Labels),
-		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text,
-		Warn: func(err error) { w.Say(slog.LevelWarn, err.Error(), fault.Hint(err)) },
+		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: w.labels(),
+		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text, Warn: w.warn,
+	}
+	if w.inGitea() { // then these are the addresses of Gitea
+		c.API, c.GraphQL = "", ""
+	}
+	return github.New(c)
+}
+
+// gitea is the client of Gitea and Forgejo.
+func (w Wire) gitea(client *httpx.Client, repository string) (forge.Forge, error) {
+	if w.forgeURL() == "" {
+		return nil, fault.New("set forge: {url: https://HOST} in .pawl.yaml", "configuring the forge: no address of the gitea is named")
+	}
+	return gitea.New(gitea.Config{
+		HTTP: client, URL: w.forgeURL(), Repository: repository, Token: w.ForgeToken(),
+		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: w.labels(),
+		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text, Warn: w.warn,
 	})
 }
+
+// labels are what pull requests wear.
+func (w Wire) labels() []string { return slices.Concat(w.Config.Forge.Labels, w.Config.Change.Labels) }
+
+// warn tells people of what went wrong beside the run.
+func (w Wire) warn(err error) { w.Say(slog.LevelWarn, err.Error(), fault.Hint(err)) }
 
 // Triggerer fires and follows the pipelines of GitLab.
 func (w Wire) Triggerer(client *httpx.Client) *gitlab.Client {

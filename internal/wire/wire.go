@@ -58,7 +58,7 @@ func (w Wire) env(name string) string {
 }
 
 // Bound reports whether the token in the variable may be sent to the place of a URL: GitHub's own tokens to GitHub, or to
-// the API that GITHUB_API_URL names; the others to the host that the configuration names, which is asked by https unless
+// the API that GITHUB_API_URL names, those of another forge to that; the others to the host that the configuration names, which is asked by https unless
 // it is written with another scheme or is this machine.
 func (w Wire) Bound(variable, base string) bool {
 	place := placeOf(base)
@@ -68,7 +68,14 @@ func (w Wire) Bound(variable, base string) bool {
 	if variable != "GITHUB_TOKEN" && variable != "MERGE_TOKEN" {
 		return false
 	}
-	return place == source.GitHubAPI || place != "" && place == placeOf(w.env("GITHUB_API_URL"))
+	api := placeOf(w.env("GITHUB_API_URL"))
+	switch {
+	case variable == "MERGE_TOKEN" && w.forgeKind() == kindGitea:
+		return place != "" && place == placeOf(w.forgeURL())
+	case variable == "GITHUB_TOKEN" && w.inGitea():
+		return place != "" && place == api
+	}
+	return place == source.GitHubAPI || place != "" && place == api
 }
 
 // placeOf is the scheme and host of a URL, empty for what is none.

@@ -44,33 +44,5 @@ func (c *Client) Behind(ctx context.Context, tip, commit string) (int, bool, err
 	return found.BehindBy, found.Status == "behind" || found.Status == "identical", nil
 }
 
-// dated notes the date of each answer.
-type dated struct {
-	client *Client
-	next   http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (d dated) RoundTrip(req *http.Request) (*http.Response, error) {
-	res, err := d.next.RoundTrip(req)
-	if err != nil {
-		return res, err
-	}
-	if at, err := http.ParseTime(res.Header.Get("Date")); err == nil {
-		d.client.mu.Lock()
-		d.client.told, d.client.heard = at.UTC(), d.client.config.Now()
-		d.client.mu.Unlock()
-	}
-	return res, nil
-}
-
-// Time is the time at GitHub, as of its last answer, which says it to the second, and the own clock since then; zero when
-// it has said none.
-func (c *Client) Time() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.told.IsZero() {
-		return time.Time{}
-	}
-	return c.told.Add(c.config.Now().Sub(c.heard))
-}
+// Time is the time at GitHub, as of its last answer; zero when it has said none.
+func (c *Client) Time() time.Time { return c.clock.Time() }

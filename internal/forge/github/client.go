@@ -90,8 +90,7 @@ type Client struct {
 	pushed      map[string]bool            // commits that are known as pushed by us
 	seen        map[string]seen            // the ledger of each ref as it was last seen
 	opened      Repository
-	// told is the time at GitHub as it said last, heard when that was by the own clock.
-	told, heard time.Time
+	clock       *httpx.Clock
 }
 
 // New returns a client that has not asked anything yet.
@@ -115,7 +114,7 @@ func New(c Config) (*Client, error) {
 	c.HTTP.Learn(c.Token)
 	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{}, tops: map[string]tree{},
 		blobs: map[string][]byte{}, roots: map[string]string{}, made: map[string]bool{},
-		theirs: map[string]forge.PullState{}, pushed: map[string]bool{}, seen: map[string]seen{}}
+		theirs: map[string]forge.PullState{}, pushed: map[string]bool{}, seen: map[string]seen{}, clock: httpx.NewClock(c.Now)}
 	client.api = gh.NewClient(client.httpClient(api, c.HTTP.Transport(api.Host)))
 	client.api.BaseURL = api
 	client.graph = client.httpClient(graph, c.HTTP.Transport(graph.Host))
@@ -160,13 +159,18 @@ func endpoint(address string) (*url.URL, error) {
 	return u, nil
 }
 
+// untouched are the fields whose values are files, names of objects, or our own text: no secret is looked for in them, for
+// what is written into files is looked at before, where it comes from.
+var untouched = []string{"content", "contents", "sha", "oid", "query"}
+
 // httpClient is the way to one endpoint: the token is added for its host only, below the following of redirects.
 func (c *Client) httpClient(place *url.URL, transport http.RoundTripper) *http.Client {
 	value := ""
 	if c.config.Token != "" {
 		value = "Bearer " + c.config.Token
 	}
-	return httpx.NewClient(&door{client: c, next: httpx.Authorize(dated{c, &retrying{client: c, next: transport}}, place, value)})
+	authorized := httpx.Authorize(c.clock.Listen(&retrying{client: c, next: transport}), place, value)
+	return httpx.NewClient(httpx.WithoutSecrets(authorized, c.config.HTTP.Clean, untouched...))
 }
 
 // Calls returns how many calls were made so far; one that had to be repeated counts once.

@@ -1,0 +1,191 @@
+package gitea
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/repository"
+	"github.com/pawl-cd/pawl/internal/git/remote"
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+// Error is a step that failed.
+type Error struct {
+	// Doing is the step, as a gerund with its object.
+	Doing string
+	// Status is the server's, 0 when there was no answer.
+	Status int
+	// Message is the server's text, Hint the advice.
+	Message, Hint string
+	Err           error
+}
+
+// Is reports that a refusal is a forge.ErrNotFound.
+func (e *Error) Is(target error) bool {
+	return target == forge.ErrNotFound && e.Status == http.StatusNotFound
+}
+
+// Error returns the step and what went wrong with it.
+func (e *Error) Error() string {
+	switch {
+	case e.Message == "" && e.Status > 0:
+		return fmt.Sprintf("%s: gitea: %s (%d)", e.Doing, http.StatusText(e.Status), e.Status)
+	case e.Message != "" && e.Status > 0:
+		return fmt.Sprintf("%s: gitea: %s (%d)", e.Doing, e.Message, e.Status)
+	case e.Message != "":
+		return fmt.Sprintf("%s: %s", e.Doing, e.Message)
+	}
+	return fmt.Sprintf("%s: %v", e.Doing, e.Err)
+}
+
+// Advice returns what a person can do about it.
+func (e *Error) Advice() string { return e.Hint }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// answered is an answer that says no.
+type answered struct {
+	Status  int
+	Message string
+	// Moved is where a redirect points to.
+	Moved string
+}
+
+// Error returns the server's text.
+func (a *answered) Error() string { return a.Message }
+
+func refusal(res *http.Response, text []byte) error {
+	var out struct{ Message string }
+	_ = json.Unmarshal(text, &out) // some refusals have no body, or one that is no JSON
+	a := &answered{Status: res.StatusCode, Message: out.Message}
+	if at, err := res.Location(); err == nil {
+		a.Moved = at.Path
+	}
+	return a
+}
+
+// said returns what the server said no with, nil when the error is nothing of that kind.
+func said(err error) *answered {
+	var a *answered
+	if errors.As(err, &a) {
+		return a
+	}
+	return nil
+}
+
+// saidNo reports whether the error is an answer with that status.
+func saidNo(err error, status int) bool {
+	a := said(err)
+	return a != nil && a.Status == status
+}
+
+// odd is an answer that lacks what it should have.
+type odd struct{ what string }
+
+// Error names what is missing.
+func (o *odd) Error() string { return "the answer holds no " + o.what }
+
+func lacks(missing bool, what string) error {
+	if missing {
+		return &odd{what}
+	}
+	return nil
+}
+
+// fail describes the failure of a step.
+func (c *Client) fail(doing string, err error) error {
+	var known *Error
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &known), errors.Is(err, forge.ErrMoved), errors.Is(err, forge.ErrNotFound):
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	e := &Error{Doing: doing, Err: httpx.Clean(err)}
+	var no *remote.RefusedError
+	var strange *odd
+	var low *httpx.Error
+	switch {
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+	case said(err) != nil:
+		a := said(err)
+		e.Status, e.Message = a.Status, c.config.HTTP.Line(a.Message)
+		e.Hint = c.advice(a)
+	case errors.As(err, &no):
+		e.Status, e.Message = no.Status, c.config.HTTP.Line(strings.Join(strings.Fields(no.Texts()), " "))
+		e.Hint = c.gitAdvice(repository.ReasonOf(err))
+	case errors.As(err, &strange):
+		e.Hint = "something else than Gitea's API may be answering: check the proxy and forge.url, and run again"
+	case errors.As(err, &low):
+		e.Status, e.Hint = low.Status, low.Advice()
+	}
+	return e
+}
+
+// scopes finds the permissions that a token lacks.
+var scopes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`required=\[([a-z:,]+)\]`) })
+
+const badToken = "the token is unknown or expired: renew MERGE_TOKEN (the token of a job ends with its job)"
+
+// advice says what an answer usually means.
+func (c *Client) advice(a *answered) string {
+	name := c.config.Repository
+	switch {
+	case a.Moved != "":
+		return name + " has another name now, see " + a.Moved + ": write that in forge.repository"
+	case scopes().MatchString(a.Message):
+		return "the token needs the scope " + scopes().FindStringSubmatch(a.Message)[1]
+	case a.Status == http.StatusUnauthorized && c.config.Token == "":
+		return "no token is set and the host wants one: set MERGE_TOKEN"
+	case a.Status == http.StatusNotFound && c.config.Token == "":
+		return name + " does not exist, or is private: no token is set, so set MERGE_TOKEN"
+	case a.Status == http.StatusUnauthorized:
+		return badToken
+	case a.Status == http.StatusForbidden:
+		return "give the token's user write access to " + name
+	case a.Status == http.StatusNotFound:
+		return name + " does not exist, or the token's user cannot see it"
+	case a.Status == http.StatusLocked:
+		return archived
+	}
+	return ""
+}
+
+const archived = "the repository takes no changes: unarchive it, or stop the runs"
+
+// gitAdvice says what a refusal of git means.
+func (c *Client) gitAdvice(r repository.Reason) string {
+	switch r {
+	case repository.BadToken:
+		if c.config.Token == "" {
+			return "no token is set and the host wants one: set MERGE_TOKEN"
+		}
+		return badToken
+	case repository.Archived:
+		return archived
+	case repository.NotAllowed:
+		return "give the token's user write access to " + c.config.Repository + ", and the token the scope write:repository"
+	case repository.NotFound:
+		return c.config.Repository + " does not exist, or the token's user cannot see it, or the server has git over HTTP turned off"
+	case repository.Renamed:
+		return "the repository has another name now: write that in forge.repository"
+	case repository.Protected, repository.HookRefused:
+		return "a rule protects the branch: take " + c.config.Branch + " and " + c.config.Ledger + " out of it, or let the token's user push"
+	case repository.NameTaken:
+		return "a branch that is called like a part of " + c.config.Branch + " is in the way: delete it, or choose another name with `forge: {branch: NAME}`"
+	case repository.Unsigned:
+		return "a rule wants signed commits: take " + c.config.Branch + " out of it"
+	case repository.TooLarge:
+		return "a limit of the server is reached: ask its administrator"
+	default:
+		return ""
+	}
+}

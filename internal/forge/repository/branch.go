@@ -1,0 +1,200 @@
+package repository
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/git"
+	"github.com/pawl-cd/pawl/internal/git/remote"
+)
+
+// maxBranches bounds how many branches that people took over are stepped past.
+const maxBranches = 20
+
+// ErrNoChange is for a commit whose files are already what they should become.
+var ErrNoChange = errors.New("nothing would change")
+
+// Work is what the branch of the pull request has to hold: exactly one commit on the base.
+type Work struct {
+	Base    string
+	Files   []change.File
+	Message string
+	// By is who the commit is by; its time is that of the writing.
+	By git.Person
+	// First are names to try before the configured one.
+	First []string
+	// Taken reports that somebody else has an open pull request from a branch, Mine that everything on a branch was made
+	// and pushed by our user, Guarded that the repository protects a branch.
+	Taken   func(branch string) bool
+	Mine    func(ctx context.Context, branch string, commits []git.Commit) (bool, error)
+	Guarded func(ctx context.Context, branch string) (bool, error)
+}
+
+// Head is the branch that holds the work.
+type Head struct {
+	// Branch is its name, SHA its only commit on the base.
+	Branch, SHA string
+	// Changed reports whether it was written now, Made that there was no such branch before.
+	Changed, Made bool
+	// Foreign are the branches that were left alone because somebody else pushed to them, or because nothing shows that they
+	// are ours.
+	Foreign []string
+}
+
+// Publish makes a branch of ours hold the work. A branch that holds it already is left as it is; one with earlier work of
+// ours is replaced, from the very commit that was looked at; one that somebody else pushed to, or opened a pull request
+// from, or that nothing shows to be ours, is left to them, and the next free name is taken. forge.ErrMoved means that
+// another run or a person was faster, at the branch or at the base: read everything again.
+func (r *Repository) Publish(ctx context.Context, w Work) (Head, error) {
+	tips, err := r.Tips(ctx)
+	if err == nil && tips.BaseSHA != w.Base {
+		err = forge.ErrMoved
+	}
+	if err != nil {
+		return Head{}, err
+	}
+	var head Head
+	var left []string
+	for len(left) < maxBranches {
+		head.Branch = r.next(w.First, left)
+		tip := tips.Branches[head.Branch]
+		whose, err := r.inspect(ctx, w, head.Branch, tip)
+		switch {
+		case err != nil:
+			return Head{}, err
+		case whose == same:
+			head.SHA = tip
+			r.Know(tip)
+			return head, nil
+		case whose == absent || whose == ours:
+			return r.write(ctx, w, head, tip)
+		case whose == foreign:
+			head.Foreign = append(head.Foreign, head.Branch)
+		}
+		left = append(left, head.Branch)
+	}
+	return Head{}, fmt.Errorf("people work on %d branches of pawl's", len(left))
+}
+
+// next is the first name that is not left alone: of those to try first, the configured one, then fresh ones.
+func (r *Repository) next(first, left []string) string {
+	for _, name := range append(slices.Clone(first), r.config.Branch) {
+		if name != "" && !slices.Contains(left, name) {
+			return name
+		}
+	}
+	return change.FreshBranch(r.config.Branch, func(name string) bool { return slices.Contains(left, name) })
+}
+
+// owner is what the look at a branch shows.
+type owner int
+
+const (
+	absent owner = iota
+	same
+	ours
+	foreign
+	taken
+)
+
+// inspect says whose a branch is, and whether it already holds what it should.
+func (r *Repository) inspect(ctx context.Context, w Work, branch, tip string) (owner, error) {
+	if w.Taken != nil && w.Taken(branch) {
+		return taken, nil
+	}
+	if tip == "" {
+		return absent, nil
+	}
+	d, err := r.Diff(ctx, w.Base, tip)
+	if err != nil {
+		return absent, err
+	}
+	if mine, err := w.Mine(ctx, branch, d.Commits); err != nil || !mine {
+		return foreign, err
+	}
+	if len(d.Commits) == 1 && d.MergeBase == w.Base && sameText(d.Commits[0].Message, w.Message) && len(d.Irregular) == 0 && sameFiles(d.Files, w.Files) {
+		return same, nil
+	}
+	if r.Knows(tip) {
+		return ours, nil
+	}
+	trailers := every(d.Commits, func(c git.Commit) bool { return change.OwnMessage(c.Message) })
+	if len(d.Commits) == 0 || !trailers {
+		return foreign, nil // nothing shows that it is ours: it may be a branch for a release, or of another program of our user
+	}
+	if guarded, err := w.Guarded(ctx, branch); err != nil || guarded {
+		return foreign, err
+	}
+	return ours, nil
+}
+
+func sameFiles(have, want []change.File) bool {
+	want = slices.SortedFunc(slices.Values(want), byPath)
+	return slices.EqualFunc(have, want, func(a, b change.File) bool {
+		return a.Path == b.Path && bytes.Equal(a.Before, b.Before) && bytes.Equal(a.After, b.After)
+	})
+}
+
+// write makes the commit and moves the branch to it.
+func (r *Repository) write(ctx context.Context, w Work, head Head, tip string) (Head, error) {
+	if err := r.load(ctx, w.Base); err != nil {
+		return Head{}, err
+	}
+	made, sha, err := r.commit(w)
+	if err != nil {
+		return Head{}, err
+	}
+	head.SHA, head.Changed, head.Made = sha, true, tip == ""
+	r.Know(sha)
+	return head, r.Push(ctx, made, remote.Update{Ref: heads + head.Branch, Old: tip, New: sha})
+}
+
+// commit makes the objects of the work's commit. Each file's Before must be what the base holds (nil: no such file), its
+// mode stays; a nil After removes it.
+func (r *Repository) commit(w Work) (git.Objects, string, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	base, err := r.objects.Commit(w.Base)
+	if err != nil {
+		return nil, "", err
+	}
+	tree, err := r.objects.Files(base.Tree)
+	if err != nil {
+		return nil, "", err
+	}
+	blobs := git.Objects{}
+	changes := map[string]git.Entry{}
+	for _, f := range w.Files {
+		old, exists := tree[f.Path]
+		switch {
+		case exists && !old.Regular():
+			return nil, "", fmt.Errorf("%s is a link or a submodule", f.Path)
+		case exists && f.Before == nil, !exists && f.Before != nil, exists && git.Blob(f.Before).ID() != old.ID:
+			return nil, "", fmt.Errorf("%s is not what the plan was made from", f.Path)
+		case f.After == nil:
+			changes[f.Path] = git.Entry{}
+			continue
+		case !exists:
+			old.Mode = "100644"
+		}
+		changes[f.Path] = git.Entry{Mode: old.Mode, ID: blobs.Add(git.Blob(f.After))}
+	}
+	root, made, err := r.objects.Edit(base.Tree, changes)
+	if err != nil {
+		return nil, "", err
+	}
+	if root == base.Tree {
+		return nil, "", ErrNoChange
+	}
+	maps.Copy(made, blobs)
+	by := w.By
+	by.At = r.config.Now()
+	sha := made.Add(git.Commit{Tree: root, Parents: []string{w.Base}, Author: by, Committer: by, Message: w.Message}.Object())
+	return made, sha, nil
+}

@@ -1,0 +1,296 @@
+// Package repository is the half of a forge that is git's: files and differences of commits, histories, the branch of the
+// pull request and the ledger, read and written by git's own protocol, which is the same at every forge.
+//
+// It promises: every ref moves from the value that was read, and what somebody else moved meanwhile is a forge.ErrMoved;
+// a refusal is held against where the refs are now, so that an answer that got lost is no failure and a race is no
+// refusal. It knows no user of the forge: whose a commit is, is the forge's to say.
+package repository
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/git"
+	"github.com/pawl-cd/pawl/internal/git/remote"
+	"github.com/pawl-cd/pawl/internal/ledger"
+)
+
+// Config says which repository, and what is ours in it.
+type Config struct {
+	Remote *remote.Remote
+	// Base is the branch that is updated, empty for the one that HEAD names; Branch is the pull request's; Ledger is the
+	// whole name of the ledger's ref.
+	Base, Branch, Ledger string
+	// Seal is the key of the ledger, the zero one for none.
+	Seal ledger.Key
+	// Known removes secrets from what is written to the ledger.
+	Known func(text string) string
+	// Now is the time of what is written, Sleep waits between attempts.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+}
+
+// Repository is one repository. It is safe for concurrent use; it remembers objects, which never change.
+type Repository struct {
+	config  Config
+	mu      sync.Mutex
+	objects git.Objects
+	whole   map[string]bool    // commits of which all trees are known
+	between map[string]History // by both ends
+	pushed  map[string]bool    // commits that are known as pushed by us
+	last    *seen              // the ledger as it was last seen
+}
+
+// New returns a repository of which nothing was asked yet.
+func New(c Config) *Repository {
+	return &Repository{config: c, objects: git.Objects{}, whole: map[string]bool{}, between: map[string]History{}, pushed: map[string]bool{}}
+}
+
+// Tips are where the refs are that matter to pawl.
+type Tips struct {
+	// Base is the branch that is updated and BaseSHA its tip, empty when there is none; Default is the repository's default
+	// branch, empty when it is not known.
+	Base, BaseSHA, Default string
+	// Branches are the tips of branches that begin with the name of the pull request's.
+	Branches map[string]string
+	// Ledger is the commit of the ledger, empty when there is none.
+	Ledger string
+}
+
+const heads = "refs/heads/"
+
+// Tips reads where the refs are, in one request.
+func (r *Repository) Tips(ctx context.Context) (Tips, error) {
+	prefixes := []string{heads + r.config.Branch, r.config.Ledger}
+	if r.config.Base != "" {
+		prefixes = append(prefixes, heads+r.config.Base)
+	}
+	refs, err := r.config.Remote.Refs(ctx, prefixes...)
+	if err != nil {
+		return Tips{}, err
+	}
+	tips := Tips{Base: r.config.Base, Default: refs.Default, Branches: map[string]string{}, Ledger: refs.IDs[r.config.Ledger]}
+	if tips.Base == "" {
+		tips.Base, tips.BaseSHA = refs.Default, refs.IDs["HEAD"]
+	} else {
+		tips.BaseSHA = refs.IDs[heads+tips.Base]
+	}
+	for name, id := range refs.IDs {
+		if branch, ok := strings.CutPrefix(name, heads); ok && strings.HasPrefix(branch, r.config.Branch) {
+			tips.Branches[branch] = id
+		}
+	}
+	return tips, nil
+}
+
+// add remembers objects.
+func (r *Repository) add(objects git.Objects) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	maps.Copy(r.objects, objects)
+}
+
+// tree returns a commit's files by path, reading its trees when they are not known.
+func (r *Repository) tree(ctx context.Context, commit string) (map[string]git.Entry, error) {
+	if err := r.load(ctx, commit); err != nil {
+		return nil, err
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c, err := r.objects.Commit(commit)
+	if err != nil {
+		return nil, err
+	}
+	return r.objects.Files(c.Tree)
+}
+
+// load makes a commit and all its trees known.
+func (r *Repository) load(ctx context.Context, commit string) error {
+	r.mu.Lock()
+	known := r.whole[commit]
+	r.mu.Unlock()
+	if known {
+		return nil
+	}
+	objects, err := r.config.Remote.Fetch(ctx, remote.Want{IDs: []string{commit}, Depth: 1, Filter: "blob:none"})
+	if err != nil {
+		return err
+	}
+	r.add(objects)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.whole[commit] = true
+	return nil
+}
+
+// blobs returns the bytes of blobs, reading those that are not known at once.
+func (r *Repository) blobs(ctx context.Context, ids []string) (map[string][]byte, error) {
+	r.mu.Lock()
+	var lacking []string
+	for _, id := range ids {
+		if _, known := r.objects[id]; !known && !slices.Contains(lacking, id) {
+			lacking = append(lacking, id)
+		}
+	}
+	r.mu.Unlock()
+	if len(lacking) > 0 {
+		objects, err := r.config.Remote.Fetch(ctx, remote.Want{IDs: lacking})
+		if err != nil {
+			return nil, err
+		}
+		r.add(objects)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	found := map[string][]byte{}
+	for _, id := range ids {
+		found[id] = r.objects[id].Data
+	}
+	return found, nil
+}
+
+// Files are some files of one commit. It is read-only.
+type Files map[string][]byte
+
+// ReadFile returns the bytes of a file, or an error that is fs.ErrNotExist for one that the commit does not have and
+// for one that was not asked for.
+func (f Files) ReadFile(name string) ([]byte, error) {
+	data, found := f[name]
+	if !found {
+		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
+	}
+	return slices.Clone(data), nil
+}
+
+// Read reads files of a commit. One that does not exist is left out; a link or a submodule in the place of a file is an
+// error.
+func (r *Repository) Read(ctx context.Context, commit string, paths []string) (Files, error) {
+	tree, err := r.tree(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, path := range paths {
+		e, found := tree[path]
+		if found && !e.Regular() {
+			return nil, fmt.Errorf("%s is a link or a submodule", path)
+		}
+		if found {
+			ids = append(ids, e.ID)
+		}
+	}
+	blobs, err := r.blobs(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	files := Files{}
+	for _, path := range paths {
+		if e, found := tree[path]; found {
+			files[path] = blobs[e.ID]
+		}
+	}
+	return files, nil
+}
+
+// Differs compares files with a commit by the names of their objects, as forge.Forge says.
+func (r *Repository) Differs(ctx context.Context, commit string, files map[string][]byte, counts func(path string) bool) ([]string, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	tree, err := r.tree(ctx, commit)
+	if err != nil {
+		return nil, err
+	}
+	var differ []string
+	for path, data := range files {
+		e, there := tree[path]
+		if there != (data != nil) || there && e.ID != git.Blob(data).ID() {
+			differ = append(differ, path)
+		}
+	}
+	for path := range tree {
+		if _, known := files[path]; !known && counts(path) {
+			differ = append(differ, path)
+		}
+	}
+	slices.Sort(differ)
+	return differ, nil
+}
+
+// attempts bounds how often a push is repeated that failed although no ref had moved.
+const attempts = 4
+
+// Push sends objects and moves refs, all or none. It is a forge.ErrMoved when one of them is not where it should be moved
+// from; an answer that got lost is looked up.
+func (r *Repository) Push(ctx context.Context, objects git.Objects, updates ...remote.Update) error {
+	var names []string
+	for _, u := range updates {
+		names = append(names, u.Ref)
+	}
+	for attempt := 1; ; attempt++ {
+		cause := r.config.Remote.Push(ctx, objects, updates...)
+		if cause == nil {
+			r.add(objects)
+			return nil
+		}
+		refs, err := r.config.Remote.Refs(ctx, names...)
+		if err != nil {
+			return cause
+		}
+		at := func(value func(remote.Update) string) func(remote.Update) bool {
+			return func(u remote.Update) bool { return refs.IDs[u.Ref] == value(u) }
+		}
+		arrived := at(func(u remote.Update) string { return u.New })
+		stayed := at(func(u remote.Update) string { return u.Old })
+		switch {
+		case every(updates, arrived):
+			r.add(objects)
+			return nil
+		case !every(updates, stayed):
+			return fmt.Errorf("pushing %s: %w", strings.Join(names, " and "), forge.ErrMoved)
+		case attempt == attempts || !passing(cause):
+			return cause
+		}
+		if err := r.config.Sleep(ctx, time.Duration(attempt)*200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+func every[T any](all []T, holds func(T) bool) bool {
+	return !slices.ContainsFunc(all, func(one T) bool { return !holds(one) })
+}
+
+// Know names commits that are known as pushed by us: a branch that is at one of them is ours.
+func (r *Repository) Know(commits ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, c := range commits {
+		r.pushed[c] = true
+	}
+}
+
+// Knows reports whether a commit is known as pushed by us.
+func (r *Repository) Knows(commit string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.pushed[commit]
+}
+
+// sameText compares two texts without regard to line ends and to the white space at their end: forges change both.
+func sameText(a, b string) bool { return plainText(a) == plainText(b) }
+
+func plainText(text string) string {
+	return strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), " \t\r\n\v\f")
+}
+
+// change.File lists are compared in the order of their paths.
+func byPath(a, b change.File) int { return strings.Compare(a.Path, b.Path) }
