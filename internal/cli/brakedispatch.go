@@ -109,7 +109,7 @@ func (o *brakeOptions) dispatched(ctx context.Context, s *session, in dispatch.I
 	if token == "" {
 		return github.Run{}, fault.New("set MERGE_TOKEN (actions: write)", "no token is set")
 	}
-	client, err := github.New(github.Config{HTTP: s.wire().Client(), API: s.env("GITHUB_API_URL"), Workflow: o.workflow})
+	client, err := github.New(github.Config{HTTP: s.wire().Client(), API: s.wire().ForgeAPI(), Workflow: o.workflow})
 	if err != nil {
 		return github.Run{}, err
 	}

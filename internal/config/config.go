@@ -80,7 +80,7 @@ const DefaultConcurrency = 16
 // address of the forge, for those that are not at one place.
 type Forge struct {
 	Kind, URL, Repository, Base, Branch string
-	Labels                         []string
+	Labels                              []string
 }
 
 // Merge says when a pull request may be merged.

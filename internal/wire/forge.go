@@ -46,6 +46,18 @@ func (w Wire) forgeURL() string {
 	return w.Config.Forge.URL
 }
 
+// ForgeAPI is the address of the API of the profile's forge, empty for GitHub's own: where ForgeToken belongs.
+func (w Wire) ForgeAPI() string {
+	switch {
+	case w.forgeKind() == kindGitea:
+		return strings.TrimRight(w.forgeURL(), "/") + "/api/v1"
+	case w.inGitea(): // then the variable names that of Gitea
+		return ""
+	default:
+		return w.env("GITHUB_API_URL")
+	}
+}
+
 // ForgeToken is the one token that does everything: MERGE_TOKEN, else the job's own, if the job runs at the forge.
 func (w Wire) ForgeToken() string {
 	if token := w.env("MERGE_TOKEN"); token != "" {
@@ -83,12 +95,12 @@ func (w Wire) Forge(client *httpx.Client) (forge.Forge, error) {
 // gitHub is the client of GitHub.
 func (w Wire) gitHub(client *httpx.Client, repository string) (forge.Forge, error) {
 	c := github.Config{
-		HTTP: client, API: w.env("GITHUB_API_URL"), GraphQL: w.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: w.ForgeToken(),
+		HTTP: client, API: w.ForgeAPI(), GraphQL: w.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: w.ForgeToken(),
 		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: w.labels(),
 		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text, Warn: w.warn,
 	}
-	if w.inGitea() { // then these are the addresses of Gitea
-		c.API, c.GraphQL = "", ""
+	if w.inGitea() { // then this is none of GitHub's
+		c.GraphQL = ""
 	}
 	return github.New(c)
 }

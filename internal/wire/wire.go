@@ -70,12 +70,14 @@ func (w Wire) Bound(variable, base string) bool {
 	}
 	api := placeOf(w.env("GITHUB_API_URL"))
 	switch {
-	case variable == "MERGE_TOKEN" && w.forgeKind() == kindGitea:
-		return place != "" && place == placeOf(w.forgeURL())
+	case place == "":
+		return false
 	case variable == "GITHUB_TOKEN" && w.inGitea():
-		return place != "" && place == api
+		return place == api
+	case variable == "MERGE_TOKEN" && w.forgeKind() == kindGitea:
+		return place == placeOf(w.forgeURL())
 	}
-	return place == source.GitHubAPI || place != "" && place == api
+	return place == source.GitHubAPI || place == api && !w.inGitea()
 }
 
 // placeOf is the scheme and host of a URL, empty for what is none.

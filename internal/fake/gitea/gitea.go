@@ -207,6 +207,42 @@ func (s *Server) Try(t testing.TB, token, method, path string, body any) (int, m
 	return res.StatusCode, out
 }
 
+// List reads a list of the API.
+func (s *Server) List(t testing.TB, token, path string) []map[string]any {
+	t.Helper()
+	var out []map[string]any
+	if err := json.Unmarshal([]byte(s.Text(t, token, path)), &out); err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Raw is the content of a file on a branch.
+func (s *Server) Raw(t testing.TB, token, repository, branch, path string) string {
+	t.Helper()
+	return s.Text(t, token, "repos/"+repository+"/raw/"+path+"?ref="+branch)
+}
+
+// Text is an answer of the API as it comes.
+func (s *Server) Text(t testing.TB, token, path string) string {
+	t.Helper()
+	req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, s.URL+"/api/v1/"+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "token "+token)
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	text, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		t.Fatalf("GET %s: %d %s %v", path, res.StatusCode, text, err)
+	}
+	return string(text)
+}
+
 // Repository makes a repository of the administrator with files on main, in which the user writes. It returns its name.
 func (s *Server) Repository(t testing.TB, writer string, files map[string]string) string {
 	t.Helper()
@@ -223,11 +259,16 @@ func (s *Server) Repository(t testing.TB, writer string, files map[string]string
 }
 
 // Commit commits files to a branch through git, as a person would, and returns the commit. A missing branch is made from
-// main, the first commit of a repository is its root.
+// main, the first commit of a repository is its root. A mode may stand before a text, as 100755: or, for a link, 120000:.
 func (s *Server) Commit(t testing.TB, token, repository, branch, message string, files map[string]string) string {
 	t.Helper()
+	return s.CommitAs(t, token, s.Call(t, token, http.MethodGet, "user", nil)["login"].(string), repository, branch, message, files)
+}
+
+// CommitAs is Commit with an author who is somebody else than who pushes.
+func (s *Server) CommitAs(t testing.TB, token, name, repository, branch, message string, files map[string]string) string {
+	t.Helper()
 	dir := t.TempDir()
-	name := s.Call(t, token, http.MethodGet, "user", nil)["login"].(string)
 	git := func(args ...string) string {
 		t.Helper()
 		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=" + name, "-c", "user.email=" + name + "@example.com"}, args...)...)
@@ -248,11 +289,7 @@ func (s *Server) Commit(t testing.TB, token, repository, branch, message string,
 		}
 	}
 	for path, text := range files {
-		file := filepath.Join(dir, path)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		if err := write(filepath.Join(dir, path), text); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -260,4 +297,22 @@ func (s *Server) Commit(t testing.TB, token, repository, branch, message string,
 	git("commit", "-q", "--allow-empty", "-m", message)
 	git("push", "-q", "origin", "HEAD:refs/heads/"+branch)
 	return git("rev-parse", "HEAD")
+}
+
+// write writes a file, which has the mode that stands before its text.
+func write(file, text string) error {
+	mode, rest, found := strings.Cut(text, ":")
+	if !found || len(mode) != 6 || !strings.HasPrefix(mode, "1") {
+		mode, rest = "100644", text
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	switch mode {
+	case "120000":
+		return os.Symlink(rest, file)
+	case "100755":
+		return os.WriteFile(file, []byte(rest), 0o755)
+	}
+	return os.WriteFile(file, []byte(rest), 0o644)
 }

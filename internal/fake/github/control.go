@@ -52,6 +52,30 @@ func (r *Repo) push(branch, author, parent string, files map[string][]byte, mess
 	return r.commitTo(branch, author, made)
 }
 
+// Chmod commits other modes of files to a branch as that person: 100755, or 120000 for a link.
+func (r *Repo) Chmod(branch, author string, modes map[string]string) (string, error) {
+	r.lock()
+	defer r.unlock()
+	parent := r.refs[headsPrefix+branch]
+	known := r.store.commits[parent]
+	if known == nil {
+		return "", fmt.Errorf("changing modes on %s: there is no such branch", branch)
+	}
+	var changes []entry
+	for path, mode := range modes {
+		old, found := r.store.find(known.tree, path)
+		if !found {
+			return "", fmt.Errorf("changing modes on %s: there is no %s", branch, path)
+		}
+		changes = append(changes, entry{mode, path, old.id})
+	}
+	tree, err := r.store.overlay(known.tree, changes)
+	if err != nil {
+		return "", fmt.Errorf("changing modes on %s: %w", branch, err)
+	}
+	return r.commitTo(branch, author, commit{message: "modes", tree: tree, parents: []string{parent}})
+}
+
 func (r *Repo) commitTo(branch, author string, made commit) (string, error) {
 	who := r.server.person(author)
 	made.author = who.signature(r.server.now())

@@ -28,7 +28,7 @@ func (c *Client) claim(ctx context.Context, number int, head string) (bool, erro
 		return false, err
 	}
 	held, err := c.claimed(ctx)
-	if err != nil || held.ID != "" && c.now().Before(held.Committer.At.Add(claimFor)) {
+	if err != nil || c.stands(held) {
 		return false, err
 	}
 	by := me.by()
@@ -47,6 +47,28 @@ func (c *Client) claim(ctx context.Context, number int, head string) (bool, erro
 		c.mu.Unlock()
 	}
 	return err == nil, err
+}
+
+// stands reports whether a claim keeps this run from merging.
+func (c *Client) stands(held git.Commit) bool {
+	c.mu.Lock()
+	own := c.claims
+	c.mu.Unlock()
+	return held.ID != "" && held.ID != own && c.now().Before(held.Committer.At.Add(claimFor))
+}
+
+// idle waits until no other run is merging: what a pull request or the base look like meanwhile is neither the old nor the
+// new.
+func (c *Client) idle(ctx context.Context) error {
+	for {
+		held, err := c.claimed(ctx)
+		if err != nil || !c.stands(held) {
+			return err
+		}
+		if err := c.config.Sleep(ctx, time.Second); err != nil {
+			return err
+		}
+	}
 }
 
 // claimed is the commit of the claim that stands; its ID is empty when none does.

@@ -71,7 +71,8 @@ type Client struct {
 	config Config
 	git    *repository.Repository
 	remote *remote.Remote
-	api    *http.Client
+	once   *http.Client // for requests that do harm when they are sent twice
+	api    *http.Client // for all others, which are repeated
 	base   *url.URL
 	clock  *httpx.Clock
 	calls  atomic.Int64
@@ -99,7 +100,8 @@ func New(c Config) (*Client, error) {
 	}
 	c.HTTP.Learn(c.Token)
 	client := &Client{config: c, base: base, clock: httpx.NewClock(c.Now), theirs: map[string]forge.OtherPull{}}
-	client.api = &http.Client{Transport: client.layers("token ", c.HTTP.Transport(base.Host)), CheckRedirect: stay}
+	client.once = &http.Client{Transport: client.layers("token ", c.HTTP.Transport(base.Host)), CheckRedirect: stay}
+	client.api = &http.Client{Transport: client.layers("token ", c.HTTP.Transport(base.Host).Repeating()), CheckRedirect: stay}
 	client.remote = remote.New(c.HTTP, base.JoinPath(c.Repository+".git"), func(next http.RoundTripper) http.RoundTripper {
 		return client.layers("Basic ", next)
 	})
@@ -185,8 +187,14 @@ func (c *Client) path(format string, args ...any) string {
 	return "repos/" + c.config.Repository + fmt.Sprintf(format, args...)
 }
 
-// call sends one request and decodes the answer; an answer that is no success is an *answered.
+// call sends a request, again where its failure may pass, and decodes the answer; an answer that is no success is an
+// *answered. Nearly all requests may be sent twice: they read, or say how something shall be.
 func (c *Client) call(ctx context.Context, method, path string, body, into any) (*http.Response, error) {
+	return c.send(ctx, c.api, method, path, body, into)
+}
+
+// send is call by one of the ways.
+func (c *Client) send(ctx context.Context, by *http.Client, method, path string, body, into any) (*http.Response, error) {
 	var data io.Reader = http.NoBody
 	if body != nil {
 		text, err := json.Marshal(body)
@@ -201,7 +209,7 @@ func (c *Client) call(ctx context.Context, method, path string, body, into any) 
 	}
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
-	res, err := c.api.Do(req)
+	res, err := by.Do(req)
 	if err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package gitea
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,8 +56,8 @@ func (e *Error) Unwrap() error { return e.Err }
 type answered struct {
 	Status  int
 	Message string
-	// Moved is where a redirect points to.
-	Moved string
+	// Moved is where a redirect points to, Request what was asked.
+	Moved, Request string
 }
 
 // Error returns the server's text.
@@ -65,7 +66,7 @@ func (a *answered) Error() string { return a.Message }
 func refusal(res *http.Response, text []byte) error {
 	var out struct{ Message string }
 	_ = json.Unmarshal(text, &out) // some refusals have no body, or one that is no JSON
-	a := &answered{Status: res.StatusCode, Message: out.Message}
+	a := &answered{Status: res.StatusCode, Message: out.Message, Request: res.Request.Method + " " + res.Request.URL.Path}
 	if at, err := res.Location(); err == nil {
 		a.Moved = at.Path
 	}
@@ -117,7 +118,7 @@ func (c *Client) fail(doing string, err error) error {
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 	case said(err) != nil:
 		a := said(err)
-		e.Status, e.Message = a.Status, c.config.HTTP.Line(a.Message)
+		e.Status, e.Message = a.Status, c.config.HTTP.Line(cmp.Or(a.Message, http.StatusText(a.Status)+" to "+a.Request))
 		e.Hint = c.advice(a)
 	case errors.As(err, &no):
 		e.Status, e.Message = no.Status, c.config.HTTP.Line(strings.Join(strings.Fields(no.Texts()), " "))

@@ -2,109 +2,215 @@ package gitea_test
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
+	"os"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
-	"github.com/pawl-cd/pawl/internal/fake/gitea"
+	server "github.com/pawl-cd/pawl/internal/fake/gitea"
 	"github.com/pawl-cd/pawl/internal/forge"
-	client "github.com/pawl-cd/pawl/internal/forge/gitea"
+	"github.com/pawl-cd/pawl/internal/forge/conformance"
+	"github.com/pawl-cd/pawl/internal/forge/gitea"
 	"github.com/pawl-cd/pawl/internal/httpx"
-	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
-// world is a real server with one profile.
+// world is a repository of a real Gitea.
 type world struct {
-	*gitea.Server
-	t          *testing.T
-	repository string
-	token      string
-	transport  http.RoundTripper
+	*server.Server
+	t                *testing.T
+	repository       string
+	token, ci, alice string
 }
 
-var files = map[string]string{"a/values.yaml": "tag: v1\n", "b.yaml": "tag: v1\n"}
-
-func (w world) client(change ...func(*client.Config)) *client.Client {
-	w.t.Helper()
-	c := client.Config{HTTP: httpx.New(httpx.Config{Timeout: 30 * time.Second, Transport: w.transport}), URL: w.URL, Repository: w.repository, Token: w.token,
-		Ledger: "refs/pawl/ledger", Poll: 200 * time.Millisecond}
-	for _, f := range change {
-		f(&c)
+// worlds starts a server, of which each world is a repository.
+func worlds(t *testing.T) func(t *testing.T) world {
+	t.Helper()
+	s := server.Start(t)
+	token, ci, alice := s.User(t, "bot"), s.User(t, "ci"), s.User(t, "alice")
+	return func(t *testing.T) world {
+		t.Helper()
+		w := world{Server: s, t: t, token: token, ci: ci, alice: alice, repository: s.Repository(t, "bot", nil)}
+		for _, name := range []string{"ci", "alice"} {
+			s.Call(t, s.Admin, http.MethodPut, w.path("/collaborators/%s", name), map[string]any{"permission": "write"})
+		}
+		s.Commit(t, alice, w.repository, "main", "Begin", conformance.Files)
+		return w
 	}
-	made, err := client.New(c)
+}
+
+func (w world) path(format string, args ...any) string {
+	return "repos/" + w.repository + fmt.Sprintf(format, args...)
+}
+
+// Client is the client of a new run.
+func (w world) Client(token ...string) forge.Forge {
+	w.t.Helper()
+	c, err := gitea.New(w.config(token...))
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return made
+	return c
 }
 
-func TestLive(t *testing.T) {
-	s := gitea.Start(t)
-	token := s.User(t, "bot")
-	w := world{Server: s, t: t, token: token, repository: s.Repository(t, "bot", files)}
-	ctx := t.Context()
-	c := w.client()
-	p, err := c.Open(ctx)
+func (w world) config(token ...string) gitea.Config {
+	return gitea.Config{HTTP: httpx.New(httpx.Config{Timeout: 30 * time.Second}), URL: w.URL, Repository: w.repository,
+		Token: append(token, w.token)[0], Ledger: conformance.Ledger, Poll: 200 * time.Millisecond}
+}
+
+// Push is alice's.
+func (w world) Push(branch string, files map[string]string) string {
+	w.t.Helper()
+	return w.Commit(w.t, w.alice, w.repository, branch, "by hand", files)
+}
+
+// Close is alice's.
+func (w world) Close(number int) {
+	w.t.Helper()
+	w.Call(w.t, w.alice, http.MethodPatch, w.path("/pulls/%d", number), map[string]any{"state": "closed"})
+}
+
+// Label is alice's.
+func (w world) Label(number int, label string) {
+	w.t.Helper()
+	w.Try(w.t, w.alice, http.MethodPost, w.path("/labels"), map[string]any{"name": label, "color": "#000000"})
+	w.Call(w.t, w.alice, http.MethodPost, w.path("/issues/%d/labels", number), map[string]any{"labels": []string{label}})
+}
+
+// Protect requires checks on main.
+func (w world) Protect(checks ...string) {
+	w.t.Helper()
+	w.Call(w.t, w.Admin, http.MethodPost, w.path("/branch_protections"), map[string]any{"rule_name": "main", "enable_push": true, "enable_status_check": true, "status_check_contexts": checks})
+}
+
+// Status is the ci user's.
+func (w world) Status(commit, name, state string) {
+	w.t.Helper()
+	w.Call(w.t, w.ci, http.MethodPost, w.path("/statuses/%s", commit), map[string]any{"context": name, "state": state})
+}
+
+// Open counts the open pull requests of our user.
+func (w world) Open() int { return len(w.List(w.t, w.Admin, w.path("/pulls?state=open&poster=bot"))) }
+
+// Commits are those on main.
+func (w world) Commits() [][]string {
+	w.t.Helper()
+	var all [][]string
+	for _, c := range w.List(w.t, w.Admin, w.path("/commits?sha=main&files=true&limit=50")) {
+		var changed []string
+		files, _ := c["files"].([]any)
+		for _, f := range files {
+			changed = append(changed, f.(map[string]any)["filename"].(string))
+		}
+		all = append(all, changed)
+	}
+	return all
+}
+
+// Settle waits for what the server does after its answers.
+func (w world) Settle() { time.Sleep(3 * time.Second) }
+
+func TestPromises(t *testing.T) {
+	start := worlds(t)
+	conformance.Promises(t, func(t *testing.T) conformance.World { return start(t) })
+}
+
+// TestPeople has what only this forge needs: who pushed is told by the server alone.
+func TestPeople(t *testing.T) {
+	start := worlds(t)
+	t.Run("what a person pushed in our name stays", func(t *testing.T) {
+		w := start(t)
+		f := w.Client()
+		p, err := f.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		set := change.Set{Base: p.BaseSHA, Chain: "chain", Files: []change.File{{Path: "b.yaml", Before: []byte("tag: v1"), After: []byte("tag: v2")}},
+			Updates: []change.Update{{Manifest: "b", File: "b.yaml", Key: "$.tag", Old: "v1", New: "v2", Version: "v2"}}}
+		text := forge.PullText{Message: change.CommitMessage(set), Title: change.Title(set), Body: "x"}
+		pull, err := f.Propose(t.Context(), set, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// alice pushes a commit that names the bot as its author, with the plan's bytes and our trailers.
+		forged := w.CommitAs(t, w.alice, "bot", w.repository, "pawl/update", text.Message.String(), map[string]string{"b.yaml": "tag: v2"})
+		w.Settle()
+		m, err := f.Merge(t.Context(), forge.Order{Number: pull.Number, Head: forged, Method: "squash", Message: text.Message, Wait: 2 * time.Second,
+			Authority: func(_ context.Context, s forge.State) (forge.Answer, error) {
+				rules := change.Rules{Self: p.Self, Repository: p.Repository, Branch: "pawl/update", Base: "main", BaseSHA: s.BaseSHA}
+				return forge.Answer{Now: change.Authorize(set, s.Pull, change.Checks{Require: change.Requirement{Mode: change.RequireNone}}, change.View{}, rules)}, nil
+			}})
+		if err != nil || m.Outcome != forge.Refused || m.Decision.Code != change.ForeignCommit || !strings.Contains(m.Detail, "alice") {
+			t.Errorf("the merge is %+v, %v", m, err)
+		}
+		next, err := w.Client().Propose(t.Context(), set, text)
+		if err != nil || next.Branch != "pawl/update-2" {
+			t.Errorf("the next one is %+v, %v", next, err)
+		}
+		if closed, err := w.Client().Withdraw(t.Context()); err != nil || len(closed) != 1 || closed[0].Branch != "pawl/update-2" {
+			t.Errorf("withdrawn were %+v, %v", closed, err)
+		}
+	})
+}
+
+// TestCareless has clients that do one thing carelessly each, made from this one by a word: each fails the promise that it
+// breaks. They are built and run as programs of their own.
+func TestCareless(t *testing.T) {
+	if os.Getenv("PAWL_CARELESS") != "" || testing.Short() {
+		t.Skip("this is one of them")
+	}
+	if os.Getenv("PAWL_GITEA") == "" && os.Getenv("CI") != "true" {
+		t.Skip("PAWL_GITEA is not set: .ci/gitea builds one")
+	}
+	for _, c := range []struct{ name, file, old, now, promise string }{
+		{"a push without old values", "../../git/remote/remote.go", `line(&request, "%s %s %s%s\n", old, now, u.Ref, capabilities)`,
+			`if refs, err := r.Refs(ctx, u.Ref); err == nil && refs.IDs[u.Ref] != "" { old = refs.IDs[u.Ref] }; line(&request, "%s %s %s%s\n", old, now, u.Ref, capabilities)`,
+			"the_ledger_is_compare-and-swap"},
+		{"the server's own merging", "merge.go", `"delete_branch_after_merge": false,`, `"delete_branch_after_merge": false, "merge_when_checks_succeed": true,`, "a_merge_lands_once"},
+		{"arming while it waits", "merge.go", "	case !granted:\n		return m.wait(ctx)", `	case !granted:
+		_, _ = m.call(ctx, http.MethodPost, m.path("/pulls/%d/merge", m.order.Number), map[string]any{"Do": m.order.Method, "merge_when_checks_succeed": true}, nil)
+		return m.wait(ctx)`, "nothing_is_left_armed"},
+		{"a branch that is deleted", "pull.go", "	return closed, closed.complete()", `	_, _ = c.call(ctx, http.MethodDelete, c.path("/branches/%s", p.Head.Label), nil, nil)
+	return closed, closed.complete()`, "one_proposal"},
+		{"no claim", "claim.go", "	me, err := c.profile(ctx)\n	if err != nil {\n		return false, err\n	}\n	held", "	me, err := c.profile(ctx)\n	if err == nil {\n		return true, err\n	}\n	held", "a_merge_lands_once"},
+		{"one page of statuses", "checks.go", `l.Is("next")`, `false`, "all_checks_are_read"},
+		{"commits believed", "people.go", `e.Type == "pull_push" && !self.Is`, `e.Type == "none" && !self.Is`, "what_a_person_pushed_in_our_name_stays"},
+		{"any head", "merge.go", `"head_commit_id": grant.Head(),`, ``, "a_merge_lands_the_head_that_was_authorised"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			overlay(t, c.file, c.old, c.now, c.promise)
+		})
+	}
+}
+
+// overlay runs a promise with a changed source and expects it to fail.
+func overlay(t *testing.T, file, old, now, promise string) {
+	t.Helper()
+	source, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%+v", p)
-	set := change.Set{Base: p.BaseSHA, Files: []change.File{{Path: "a/values.yaml", Before: []byte("tag: v1\n"), After: []byte("tag: v2\n")}},
-		Updates: []change.Update{{Manifest: "m", File: "a/values.yaml", Key: "$.tag", Old: "v1", New: "v2", Version: "v2"}}, Chain: "chain"}
-	text := forge.PullText{Message: change.CommitMessage(set), Title: change.Title(set), Body: "body", Labels: []string{"pawl"}}
-	began := time.Now()
-	pull, err := c.Propose(ctx, set, text)
+	if strings.Count(string(source), old) != 1 {
+		t.Fatalf("%s does not hold this once: %s", file, old)
+	}
+	dir := t.TempDir()
+	changed, list := dir+"/changed.go", dir+"/overlay.json"
+	here, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%+v %v calls %d", pull, time.Since(began), c.Calls())
-	again, err := w.client().Propose(ctx, set, text)
-	if err != nil || again.Done != "unchanged" || again.HeadSHA != pull.HeadSHA || again.Number != pull.Number {
-		t.Fatalf("%+v %v", again, err)
+	for name, text := range map[string]string{changed: strings.Replace(string(source), old, now, 1), list: fmt.Sprintf(`{"Replace": {%q: %q}}`, here+"/"+file, changed)} {
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if err := c.Record(ctx, func(l ledger.Ledger) ledger.Ledger { return l.Hold(set.Holds()) }); err != nil {
-		t.Fatal(err)
-	}
-	before := c.Calls()
-	began = time.Now()
-	m, err := c.Merge(ctx, forge.Order{Number: pull.Number, Head: pull.HeadSHA, Method: "squash", Wait: time.Minute, Message: text.Message,
-		Authority: authority(p, set)})
-	if err != nil || m.Outcome != forge.Merged {
-		t.Fatalf("%+v %v", m, err)
-	}
-	t.Logf("%+v %v calls %d", m, time.Since(began), c.Calls()-before)
-	commit, err := c.Commit(ctx, m.SHA)
-	if err != nil || !change.OwnMessage(commit.Message) || len(commit.Changed) != 1 {
-		t.Errorf("%+v %v", commit, err)
-	}
-	recent, _, err := w.client().Recent(ctx, 1)
-	if err != nil || len(recent) != 1 || !recent[0].Merged || recent[0].HeadSHA != pull.HeadSHA || recent[0].Branch != "pawl/update" {
-		t.Errorf("%+v %v", recent, err)
-	}
-	own, err := c.OwnCommits(ctx, m.SHA)
-	if err != nil || len(own) != 1 || own[0].SHA != m.SHA {
-		t.Errorf("%+v %v", own, err)
-	}
-	n, found, err := c.Behind(ctx, m.SHA, p.BaseSHA)
-	if n != 1 || !found || err != nil {
-		t.Errorf("behind %d %v %v", n, found, err)
-	}
-	if _, err := c.Commit(ctx, strings.Repeat("1", 40)); !errors.Is(err, forge.ErrNotFound) {
-		t.Errorf("an unknown commit: %v", err)
-	}
-	diff, ownd, err := w.client().MergedDiff(ctx, recent[0])
-	if err != nil || !ownd || diff != set.Holds().Diff {
-		t.Errorf("%s %v %v", diff, ownd, err)
-	}
-}
-
-func authority(p forge.Profile, set change.Set) func(context.Context, forge.State) (forge.Answer, error) {
-	return func(_ context.Context, s forge.State) (forge.Answer, error) {
-		rules := change.Rules{Self: p.Self, Repository: p.Repository, Branch: "pawl/update", Base: p.Base, BaseSHA: s.BaseSHA}
-		checks := change.Checks{Runs: s.Checks, Require: change.Requirement{Mode: change.RequireNone}, Enforced: s.Enforced, Waited: s.Waited, Limit: time.Minute}
-		return forge.Answer{Now: change.Authorize(set, s.Pull, checks, change.View{}, rules)}, nil
+	cmd := exec.Command("go", "test", "-count=1", "-overlay", list, "-run", "^(TestPromises|TestPeople)$/^"+promise+"$", ".")
+	cmd.Env = append(os.Environ(), "PAWL_CARELESS=1")
+	out, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "--- FAIL") {
+		t.Errorf("the promise %q holds for it (%v):\n%s", promise, err, out)
 	}
 }

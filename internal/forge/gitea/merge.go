@@ -141,6 +141,8 @@ func (m *merge) step(ctx context.Context) (*forge.Merge, error) {
 	}
 	grant, granted := m.decision.Grant()
 	switch {
+	case m.decision.Code == change.BaseMoved:
+		return m.overtaken(ctx)
 	case m.decision.Verdict == change.Refused:
 		return m.refused(), nil
 	case m.me.Self.ID < 0:
@@ -197,6 +199,21 @@ func (m *merge) unseen(ctx context.Context, p pull) (*forge.Merge, error) {
 		}
 	}
 	return nil, nil
+}
+
+// overtaken is the end after the base moved: it may be another run's merge of this very pull request that moved it.
+func (m *merge) overtaken(ctx context.Context) (*forge.Merge, error) {
+	if err := m.idle(ctx); err != nil {
+		return nil, err
+	}
+	p, err := m.pull(ctx, m.order.Number)
+	switch {
+	case err != nil:
+		return nil, err
+	case p.Merged:
+		return m.merged(p)
+	}
+	return m.refused(), nil
 }
 
 // refused is the end after the authority's no.
@@ -327,7 +344,7 @@ func (m *merge) send(ctx context.Context, grant change.Grant) (*forge.Merge, err
 		}
 	}
 	m.sent = m.config.Now()
-	res, err := m.call(ctx, http.MethodPost, m.path("/pulls/%d/merge", m.order.Number), map[string]any{
+	res, err := m.Client.send(ctx, m.once, http.MethodPost, m.path("/pulls/%d/merge", m.order.Number), map[string]any{
 		"Do": m.order.Method, "head_commit_id": grant.Head(), "delete_branch_after_merge": false,
 		"merge_title_field": m.order.Message.Subject, "merge_message_field": m.order.Message.Body,
 	}, nil)

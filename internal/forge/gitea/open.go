@@ -21,8 +21,8 @@ type profile struct {
 	email    string
 	id       int64
 	pageSize int
-	empty    bool // the server has not noticed yet that there is a commit
-	pulls    bool // there may be pull requests
+	empty    bool            // the server has not noticed yet that there is a commit
+	pulls    bool            // there may be pull requests
 	allows   map[string]bool // the ways of merging
 }
 

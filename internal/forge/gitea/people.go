@@ -116,7 +116,7 @@ func (c *Client) commentOnce(ctx context.Context, number int, body string) error
 			return nil
 		}
 	}
-	_, err = c.call(ctx, http.MethodPost, c.path("/issues/%d/comments", number), map[string]any{"body": body}, nil)
+	_, err = c.send(ctx, c.once, http.MethodPost, c.path("/issues/%d/comments", number), map[string]any{"body": body}, nil)
 	return err
 }
 

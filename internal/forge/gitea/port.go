@@ -110,6 +110,9 @@ func (c *Client) Withdraw(ctx context.Context) ([]forge.PullState, error) {
 	if err != nil {
 		return nil, c.fail(doing, err)
 	}
+	if err := c.idle(ctx); err != nil {
+		return nil, c.fail(doing, err)
+	}
 	open, err := c.openPulls(ctx)
 	if err != nil {
 		return nil, c.fail(doing, err)

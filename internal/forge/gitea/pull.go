@@ -249,22 +249,32 @@ func (c *Client) create(ctx context.Context, branch string, text forge.PullText)
 	if err != nil {
 		return pull{}, false, err
 	}
-	var p pull
-	_, cause := c.call(ctx, http.MethodPost, c.path("/pulls"), map[string]any{"title": text.Title, "body": text.Body, "head": branch, "base": me.Base}, &p)
-	if cause == nil {
-		cause = p.complete()
+	for attempt := 1; ; attempt++ {
+		var p pull
+		_, cause := c.send(ctx, c.once, http.MethodPost, c.path("/pulls"), map[string]any{"title": text.Title, "body": text.Body, "head": branch, "base": me.Base}, &p)
+		if cause == nil {
+			cause = p.complete()
+		}
+		first, found, err := c.openOf(ctx, branch)
+		switch {
+		case err != nil:
+			return pull{}, false, err
+		case found:
+			return first, cause == nil && first.Number == p.Number, nil
+		case saidNo(cause, http.StatusNotFound) || saidNo(cause, http.StatusConflict) || cause == nil:
+			return pull{}, false, forge.ErrMoved // another run merged or closed it, or the branch is gone
+		case attempt == createAttempts || said(cause) != nil && said(cause).Status < http.StatusInternalServerError:
+			return pull{}, false, cause
+		}
+		if err := c.config.Sleep(ctx, time.Duration(attempt)*time.Second); err != nil {
+			return pull{}, false, err
+		}
 	}
-	first, found, err := c.openOf(ctx, branch)
-	switch {
-	case err != nil:
-		return pull{}, false, err
-	case found:
-		return first, cause == nil && first.Number == p.Number, nil
-	case saidNo(cause, http.StatusNotFound) || saidNo(cause, http.StatusConflict) || cause == nil:
-		return pull{}, false, forge.ErrMoved // another run merged or closed it, or the branch is gone
-	}
-	return pull{}, false, cause
 }
+
+// createAttempts bounds how often the opening of a pull request is repeated whose answer got lost, or that failed at the
+// server, while there is none.
+const createAttempts = 3
 
 func (c *Client) update(ctx context.Context, p *pull, text forge.PullText) error {
 	if strings.TrimSpace(p.Title) == strings.TrimSpace(text.Title) && plainText(p.Body) == plainText(text.Body) {
@@ -279,6 +289,9 @@ func (c *Client) patch(ctx context.Context, number int, fields map[string]any, i
 	_, err := c.call(ctx, http.MethodPatch, c.path("/pulls/%d", number), fields, &out)
 	if into != nil {
 		*into = out
+	}
+	if saidNo(err, http.StatusConflict) || saidNo(err, http.StatusPreconditionFailed) { // somebody else changed, merged or closed it
+		return forge.ErrMoved
 	}
 	return err
 }
@@ -298,7 +311,7 @@ func (c *Client) label(ctx context.Context, p *pull, wanted []string) error {
 		at := slices.IndexFunc(known, func(l label) bool { return strings.EqualFold(l.Name, name) })
 		if at < 0 {
 			var made label
-			if _, err := c.call(ctx, http.MethodPost, c.path("/labels"), map[string]any{"name": name, "color": "#6f42c1"}, &made); err != nil {
+			if _, err := c.send(ctx, c.once, http.MethodPost, c.path("/labels"), map[string]any{"name": name, "color": "#6f42c1"}, &made); err != nil {
 				return err
 			}
 			known, at = append(known, made), len(known)

@@ -2,6 +2,7 @@ package github
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	gh "github.com/google/go-github/v60/github"
@@ -17,6 +18,9 @@ const maxCommitFiles = 3000
 // Commit reads a commit by its SHA or any other name.
 func (c *Client) Commit(ctx context.Context, name string) (forge.Commit, error) {
 	var found forge.Commit
+	if name == "" {
+		return found, fmt.Errorf("reading a commit: %w: it has no name", forge.ErrNotFound)
+	}
 	options := gh.ListOptions{PerPage: pageSize}
 	for range maxPages * 2 {
 		commit, res, err := c.api.Repositories.GetCommit(ctx, c.owner, c.name, name, &options)

@@ -1,0 +1,313 @@
+package cli_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/cli"
+	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/gitea"
+	"github.com/pawl-cd/pawl/internal/fake/gitlab"
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+// giteaStage is a profile at a real Gitea, with a registry and a GitLab in memory.
+type giteaStage struct {
+	testing.TB
+	server     *gitea.Server
+	host       string
+	token      string
+	repository string
+	root       string
+	registry   *fake.Registry
+	gitlab     *gitlab.Server
+	project    *gitlab.Project
+}
+
+// giteas are the stages of one server: a repository for each.
+func giteas(t *testing.T) func(t testing.TB, apps []string, more string) *giteaStage {
+	t.Helper()
+	server := gitea.Start(t)
+	token := server.User(t, "bot")
+	server.User(t, "alice")
+	at, err := url.Parse(server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(t testing.TB, apps []string, more string) *giteaStage {
+		t.Helper()
+		s := &giteaStage{TB: t, server: server, host: at.Host, token: token, root: t.TempDir(), gitlab: gitlab.New(gitlab.Options{Now: time.Now})}
+		s.project = s.gitlab.Create("group/env", gitlab.Settings{Triggers: []string{"trigger"}, Readers: []string{"reader"}})
+		tags := map[string][]string{}
+		files := map[string]string{"values.yaml": "apps:\n"}
+		for _, app := range apps {
+			tags["org/"+app] = []string{"v1.0.0"}
+			files["values.yaml"] += "  " + app + ": v1.0.0\n"
+			files["manifests/"+app+".yaml"] = fmt.Sprintf("sources: {image: {kind: dockerimage, spec: {image: org/%s, versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.%s}}}\n", app, app)
+		}
+		s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: tags})
+		s.repository = server.Repository(t, "bot", nil)
+		files[".pawl.yaml"] = fmt.Sprintf("forge: {kind: gitea, url: '%s', repository: %s, labels: [dependencies]}\n%sdeploy: {projects: [{name: env, url: '%s', secret: TRIGGER, api: READER}]}\n",
+			server.URL, s.repository, more, s.project.TriggerPathURL())
+		server.Commit(t, server.Admin, s.repository, "main", "the profile", files)
+		for name, text := range files {
+			file := filepath.Join(s.root, name)
+			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return s
+	}
+}
+
+// pawl runs a command over a way to Gitea, nil for the network itself.
+func (s *giteaStage) pawl(over http.RoundTripper, args ...string) (code int, printed string) {
+	s.Helper()
+	return s.pawlUntil(s.Context(), over, args...)
+}
+
+func (s *giteaStage) pawlUntil(ctx context.Context, over http.RoundTripper, args ...string) (code int, printed string) {
+	s.Helper()
+	if over == nil {
+		over = http.DefaultTransport
+	}
+	env := map[string]string{"MERGE_TOKEN": s.token, "TRIGGER": "trigger", "READER": "reader"}
+	var out, errs strings.Builder
+	code = cli.Run(ctx, append(args, "--root", s.root), cli.System{
+		Out: &out, Err: &errs, Now: time.Now, Sleep: httpx.Sleep, Transport: hosts{s.host: over, "gitlab.example": s.gitlab.RoundTripper(), "": fake.Network{"index.docker.io": s.registry}},
+		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	})
+	printed = out.String() + errs.String()
+	if strings.Contains(printed, s.token) {
+		s.Errorf("the token is printed: %s", printed)
+	}
+	return code, printed
+}
+
+func (s *giteaStage) run(want int, args ...string) string {
+	s.Helper()
+	code, printed := s.pawl(nil, append([]string{"run"}, args...)...)
+	if code != want {
+		s.Fatalf("exit code %d, want %d: %s", code, want, printed)
+	}
+	return printed
+}
+
+// get reads a list of the API as the administrator.
+func (s *giteaStage) list(path string) []map[string]any {
+	s.Helper()
+	return s.server.List(s, s.server.Admin, "repos/"+s.repository+path)
+}
+
+// file is a file of the base.
+func (s *giteaStage) file(path string) string {
+	s.Helper()
+	return s.server.Raw(s, s.server.Admin, s.repository, "main", path)
+}
+
+// pulls are the states of all pull requests: open, merged or closed.
+func (s *giteaStage) pulls() []string {
+	s.Helper()
+	var all []string
+	for _, p := range s.list("/pulls?state=all&limit=50") {
+		state := p["state"].(string)
+		if p["merged"].(bool) {
+			state = "merged"
+		}
+		all = append(all, state)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// commits counts those of the base, and fails for an empty one.
+func (s *giteaStage) commits() int {
+	s.Helper()
+	all := s.list("/commits?sha=main&limit=50&files=true")
+	for _, c := range all {
+		if files, _ := c["files"].([]any); len(files) == 0 {
+			s.Errorf("an empty commit: %v", c["commit"].(map[string]any)["message"])
+		}
+	}
+	return len(all)
+}
+
+// pipelines counts those of the project.
+func (s *giteaStage) pipelines() int { return len(s.project.Pipelines()) }
+
+// TestGiteaStory is the job at a real Gitea: a version appears, is proposed, merged, deployed, and a person's no stands.
+func TestGiteaStory(t *testing.T) {
+	stage := giteas(t)
+	s := stage(t, []string{"a", "b"}, "merge: {require: none}\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	began := time.Now()
+	printed := s.run(0)
+	t.Logf("one run: %v\n%s", time.Since(began), printed)
+	if got := s.file("values.yaml"); got != "apps:\n  a: v1.1.0\n  b: v1.0.0\n" {
+		t.Errorf("the base holds %q", got)
+	}
+	if fmt.Sprint(s.pulls()) != "[merged]" || s.commits() != 2 || s.pipelines() != 1 {
+		t.Errorf("%v, %d commits, %d pipelines", s.pulls(), s.commits(), s.pipelines())
+	}
+	s.run(0) // nothing to do
+	if s.commits() != 2 || s.pipelines() != 1 || len(s.pulls()) != 1 {
+		t.Errorf("a run without anything to do did something")
+	}
+
+	s.registry.SetTags("org/b", "v1.0.0", "v1.1.0") // a person says no
+	s.run(0, "--no-merge")
+	s.server.Call(t, s.server.Admin, http.MethodPatch, "repos/"+s.repository+"/pulls/2", map[string]any{"state": "closed"})
+	if s.run(0); s.file("values.yaml") != "apps:\n  a: v1.1.0\n  b: v1.0.0\n" || len(s.pulls()) != 2 {
+		t.Errorf("a person's no is overruled: %v", s.pulls())
+	}
+	s.registry.SetTags("org/b", "v1.0.0", "v1.1.0", "v1.2.0") // and something newer appears
+	if s.run(0); s.file("values.yaml") != "apps:\n  a: v1.1.0\n  b: v1.2.0\n" || s.pipelines() != 2 {
+		t.Errorf("%s, %d pipelines", s.file("values.yaml"), s.pipelines())
+	}
+
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0", "v1.3.0") // a person works on the branch
+	s.run(0, "--no-merge")
+	s.server.Commit(t, s.server.Admin, s.repository, "pawl/update", "a note", map[string]string{"notes.md": "wait"})
+	time.Sleep(2 * time.Second)
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0", "v1.4.0")
+	if s.run(0); s.file("values.yaml") != "apps:\n  a: v1.4.0\n  b: v1.2.0\n" {
+		t.Errorf("the base holds %q", s.file("values.yaml"))
+	}
+	if got := s.server.Raw(t, s.server.Admin, s.repository, "pawl/update", "notes.md"); got != "wait" {
+		t.Errorf("what a person pushed is lost: %q", got)
+	}
+	if n := len(s.list("/git/refs/pawl")); n != 1 {
+		t.Errorf("%d refs below refs/pawl, want the ledger's alone", n)
+	}
+}
+
+// dying lets a run die at a request: before it arrives, or after it was carried out. Nothing arrives afterwards.
+type dying struct {
+	at      int64
+	applied bool
+	n       atomic.Int64
+	what    atomic.Value
+	die     context.CancelFunc
+}
+
+var errKilled = errors.New("the process was killed")
+
+// RoundTrip sends a request while the run lives.
+func (d *dying) RoundTrip(r *http.Request) (*http.Response, error) {
+	switch n := d.n.Add(1); {
+	case n < d.at:
+		return http.DefaultTransport.RoundTrip(r)
+	case n > d.at:
+		return nil, errKilled
+	}
+	d.what.Store(r.Method + " " + r.URL.Path)
+	defer d.die() // so that it does not try again for long
+	if d.applied {
+		res, err := http.DefaultTransport.RoundTrip(r)
+		if err == nil {
+			_, _ = io.Copy(io.Discard, res.Body)
+			_ = res.Body.Close()
+		}
+	}
+	return nil, errKilled
+}
+
+// TestGiteaKilled kills a run at each of its requests, before it arrives and after it was carried out. One more run ends
+// where an undisturbed one does.
+func TestGiteaKilled(t *testing.T) {
+	stage := giteas(t)
+	step := int64(stride(7))
+	alive := &dying{at: 1 << 40}
+	s := stage(t, []string{"a"}, "merge: {require: none}\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.pawl(alive, "run")
+	var next, requests atomic.Int64
+	requests.Store(alive.n.Load())
+	var group sync.WaitGroup
+	for range 12 { // most of the time they wait: a claim of who died is respected for a minute
+		group.Go(func() {
+			for at := next.Add(step) - step + 1; at <= requests.Load(); at = next.Add(step) - step + 1 {
+				if what := killed(t, stage, at, true, &requests); writes(what) {
+					killed(t, stage, at, false, &requests)
+				}
+			}
+		})
+	}
+	group.Wait()
+	t.Logf("%d requests", requests.Load())
+}
+
+// writes reports whether a request changes anything, so that it matters whether it was carried out.
+func writes(request string) bool {
+	return request != "" && !strings.HasPrefix(request, "GET ") && !strings.HasSuffix(request, "/git-upload-pack")
+}
+
+// killed lets one run die at a request, which it returns, and judges how the next one ends.
+func killed(t *testing.T, stage func(testing.TB, []string, string) *giteaStage, at int64, applied bool, requests *atomic.Int64) string {
+	s := stage(t, []string{"a"}, "merge: {require: none}\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	ctx, die := context.WithCancel(t.Context())
+	defer die()
+	d := &dying{at: at, applied: applied, die: die}
+	if s.pawlUntil(ctx, d, "run"); d.n.Load() < at {
+		return ""
+	}
+	what := d.what.Load().(string)
+	requests.Store(max(requests.Load(), d.n.Load()+4)) // it may have gone on
+	s.run(0)
+	if got := fmt.Sprint(s.pulls()); got != "[merged]" || s.commits() != 2 || s.pipelines() != 1 || s.file("values.yaml") != "apps:\n  a: v1.1.0\n" {
+		t.Errorf("killed at request %d (%s), applied %t: %s, %d commits, %d pipelines, %q", at, what, applied, got, s.commits(), s.pipelines(), s.file("values.yaml"))
+	}
+	return what
+}
+
+// TestGiteaRace lets twenty runs go at once, each started for a version of its own: every version is on the base in the
+// end, no commit is empty, no pull request is left open, and one more run has nothing to do.
+func TestGiteaRace(t *testing.T) {
+	stage := giteas(t)
+	for seed := range min(seeds(), 5) {
+		var apps []string
+		want := "apps:\n"
+		for i := range racers {
+			apps = append(apps, fmt.Sprintf("app%d", i))
+			want += fmt.Sprintf("  app%d: v1.1.%d\n", i, i)
+		}
+		s := stage(t, apps, "merge: {require: none}\n")
+		var group sync.WaitGroup
+		began := time.Now()
+		for i := range racers {
+			group.Go(func() {
+				random := rand.New(rand.NewPCG(uint64(seed), uint64(i)))
+				time.Sleep(time.Duration(random.Int64N(int64(3 * time.Second))))
+				s.registry.SetTags(fmt.Sprintf("org/app%d", i), "v1.0.0", fmt.Sprintf("v1.1.%d", i))
+				if code, printed := s.pawl(nil, "run"); code != cli.OK && code != cli.Partial {
+					t.Errorf("seed %d, run %d: exit code %d: %s", seed, i, code, printed)
+				}
+			})
+		}
+		group.Wait()
+		took := time.Since(began)
+		s.run(0)
+		if got := s.file("values.yaml"); got != want {
+			t.Errorf("seed %d: the base holds\n%s", seed, got)
+		}
+		pulls := s.pulls()
+		if slices.Contains(pulls, "open") {
+			t.Errorf("seed %d: a pull request is left open: %v", seed, pulls)
+		}
+		t.Logf("seed %d: %v, %d commits, %d pull requests, %d pipelines", seed, took, s.commits()-1, len(pulls), s.pipelines())
+	}
+}

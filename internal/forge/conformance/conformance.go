@@ -1,0 +1,501 @@
+// Package conformance holds the promises that a forge's client keeps, as tests that every client passes against its forge,
+// a real one where there is one. A promise that only some forges need is in the tests of that client.
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/fault"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/ledger"
+)
+
+// Branch is the pull request's branch, Ledger the ledger's ref; the base is main.
+const (
+	Branch = "pawl/update"
+	Ledger = "refs/pawl/ledger"
+)
+
+// Files are what main holds in the beginning, by path, with the mode before a colon.
+var Files = map[string]string{
+	"a/values.yaml": "100644:tag: v1\n", "b.yaml": "100644:tag: v1", "run.sh": "100755:#!/bin/sh\n# v1\n",
+	"crlf.yaml": "100644:tag: v1\r\nx: \xff\r\n", "empty": "100644:", "link": "120000:b.yaml",
+}
+
+// World is a forge with a repository that holds Files, in which our user may write and merge.
+type World interface {
+	// Client is the client of a new run; with another token where one is given.
+	Client(token ...string) forge.Forge
+	// Push is a person's commit on a branch, which is made from main when it is not there; it returns the commit.
+	Push(branch string, files map[string]string) string
+	// Close, Label and Protect are a person's: to close a pull request, to give it a label, to require checks on main.
+	Close(number int)
+	Label(number int, label string)
+	Protect(checks ...string)
+	// Status sets the state of a check on a commit: pending, success or failure.
+	Status(commit, name, state string)
+	// Open counts the open pull requests of our user, Commits those on main with the paths that each changed.
+	Open() int
+	Commits() [][]string
+	// Settle waits until the forge has digested what it was told.
+	Settle()
+}
+
+// Promises run every test, each on a world of its own.
+func Promises(t *testing.T, start func(t *testing.T) World) {
+	t.Helper()
+	for _, p := range []struct {
+		name string
+		test func(t *testing.T, w World)
+	}{
+		{"reading", reading},
+		{"a proposal is the plan's bytes", proposal},
+		{"one proposal", oneProposal},
+		{"what a person pushed stays", pushed},
+		{"what a person pushed at the same moment stays", pushedMeanwhile},
+		{"what a person closed is seen", closed},
+		{"what a person labelled is seen", labelled},
+		{"a merge lands once", mergedOnce},
+		{"a merge lands the head that was authorised", otherHead},
+		{"a base that moved is seen", movedBase},
+		{"checks count for the head", checks},
+		{"all checks are read", manyChecks},
+		{"nothing is left armed", unarmed},
+		{"the ledger is compare-and-swap", ledgerSwap},
+		{"histories", histories},
+		{"a refusal has a reason and a hint", refusals},
+	} {
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			p.test(t, start(t))
+		})
+	}
+}
+
+func must[T any](t *testing.T) func(value T, err error) T {
+	return func(value T, err error) T {
+		t.Helper()
+		if err != nil {
+			t.Fatalf("%v (hint: %s)", err, fault.Hint(err))
+		}
+		return value
+	}
+}
+
+// plan is a set that takes files from v1 to another version.
+func plan(t *testing.T, f forge.Forge, version string, paths ...string) (forge.Profile, change.Set) {
+	t.Helper()
+	p := must[forge.Profile](t)(f.Open(t.Context()))
+	files := must[forge.Reader](t)(f.Read(t.Context(), p.BaseSHA, paths))
+	set := change.Set{Base: p.BaseSHA, Chain: "chain"}
+	for _, path := range paths {
+		before := must[[]byte](t)(files.ReadFile(path))
+		after := strings.ReplaceAll(string(before), "v1", version)
+		set.Files = append(set.Files, change.File{Path: path, Before: before, After: []byte(after)})
+		set.Updates = append(set.Updates, change.Update{Manifest: path, File: path, Key: "$.tag", Old: "v1", New: version, Version: version})
+	}
+	return p, set
+}
+
+func text(set change.Set) forge.PullText {
+	return forge.PullText{Message: change.CommitMessage(set), Title: change.Title(set), Body: "**why**\n", Labels: []string{"dependencies"}}
+}
+
+// propose proposes a version of a file by a client that has seen nothing.
+func propose(t *testing.T, w World, version string, paths ...string) (forge.Forge, forge.Profile, change.Set, forge.Pull) {
+	t.Helper()
+	f := w.Client()
+	p, set := plan(t, f, version, paths...)
+	return f, p, set, must[forge.Pull](t)(f.Propose(t.Context(), set, text(set)))
+}
+
+// order is the merge of a proposal with these checks, or without any.
+func order(p forge.Profile, set change.Set, pull forge.Pull, names ...string) forge.Order {
+	need := change.Requirement{Mode: change.RequireNone}
+	if len(names) > 0 {
+		need = change.Requirement{Mode: change.RequireNamed, Names: names}
+	}
+	return forge.Order{Number: pull.Number, Head: pull.HeadSHA, Method: "squash", Message: change.CommitMessage(set), Wait: 3 * time.Second,
+		Authority: func(_ context.Context, s forge.State) (forge.Answer, error) {
+			rules := change.Rules{Self: p.Self, Repository: p.Repository, Branch: Branch, Base: p.Base, BaseSHA: s.BaseSHA, NoArm: true}
+			checks := change.Checks{Runs: s.Checks, Require: need, Enforced: s.Enforced, Waited: s.Waited, Limit: time.Hour}
+			return forge.Answer{Now: change.Authorize(set, s.Pull, checks, change.View{}, rules), Later: change.MayArm(set, s.Pull, checks, change.View{}, rules)}, nil
+		}}
+}
+
+// holds compares files of a commit with Files, changed.
+func holds(t *testing.T, f forge.Forge, commit string, changed map[string]string) {
+	t.Helper()
+	want := map[string][]byte{}
+	var paths []string
+	for path, text := range Files {
+		mode, data, _ := strings.Cut(text, ":")
+		if mode == "120000" {
+			continue
+		}
+		if now, ok := changed[path]; ok {
+			data = now
+		}
+		want[path], paths = []byte(data), append(paths, path)
+	}
+	files := must[forge.Reader](t)(f.Read(t.Context(), commit, paths))
+	for path, data := range want {
+		if diff := cmp.Diff(string(data), string(must[[]byte](t)(files.ReadFile(path)))); diff != "" {
+			t.Errorf("%s: %s", path, diff)
+		}
+	}
+	if differ := must[[]string](t)(f.Differs(t.Context(), commit, want, func(path string) bool { return path != "link" })); len(differ) > 0 {
+		t.Errorf("these differ: %v", differ)
+	}
+}
+
+func reading(t *testing.T, w World) {
+	f := w.Client()
+	p := must[forge.Profile](t)(f.Open(t.Context()))
+	if p.Base != "main" || p.Repository == "" || !p.Self.Is(p.Self) {
+		t.Errorf("the profile is %+v", p)
+	}
+	holds(t, f, p.BaseSHA, nil)
+	if _, err := f.Read(t.Context(), p.BaseSHA, []string{"link"}); err == nil || !strings.Contains(err.Error(), "link") {
+		t.Errorf("a link: %v", err)
+	}
+	if f.Time().IsZero() || time.Since(f.Time()).Abs() > time.Hour {
+		t.Errorf("the forge's time is %v", f.Time())
+	}
+	want := map[string][]byte{"b.yaml": []byte("tag: v1\n"), "none": []byte("x"), "empty": nil}
+	differ := must[[]string](t)(f.Differs(t.Context(), p.BaseSHA, want, func(path string) bool { return strings.HasPrefix(path, "a/") }))
+	if diff := cmp.Diff([]string{"a/values.yaml", "b.yaml", "empty", "none"}, differ); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func proposal(t *testing.T, w World) {
+	f, _, set, pull := propose(t, w, "v2", "a/values.yaml", "run.sh", "crlf.yaml", "b.yaml")
+	if pull.Done != "opened" || pull.Branch != Branch {
+		t.Errorf("the pull request is %+v", pull)
+	}
+	changed := map[string]string{"a/values.yaml": "tag: v2\n", "run.sh": "#!/bin/sh\n# v2\n", "crlf.yaml": "tag: v2\r\nx: \xff\r\n", "b.yaml": "tag: v2"}
+	holds(t, w.Client(), pull.HeadSHA, changed)
+	again := must[forge.Pull](t)(w.Client().Propose(t.Context(), set, text(set)))
+	if again.Done != "unchanged" || again.HeadSHA != pull.HeadSHA || again.Number != pull.Number {
+		t.Errorf("proposed again it is %+v", again)
+	}
+	p, next := plan(t, f, "v3", "b.yaml")
+	replaced := must[forge.Pull](t)(w.Client().Propose(t.Context(), next, text(next)))
+	if replaced.Done != "updated" || replaced.Number != pull.Number || replaced.HeadSHA == pull.HeadSHA {
+		t.Errorf("replaced it is %+v", replaced)
+	}
+	holds(t, w.Client(), replaced.HeadSHA, map[string]string{"b.yaml": "tag: v3"})
+	found := must[[]forge.PullState](t)(w.Client().Numbered(t.Context(), pull.Number, 9999))
+	if len(found) != 1 || !found[0].Open() || found[0].HeadSHA != replaced.HeadSHA || found[0].Branch != Branch || !slices.Contains(found[0].Labels, "dependencies") {
+		t.Errorf("by its number it is %+v", found)
+	}
+	stale := next
+	stale.Files = []change.File{{Path: "b.yaml", Before: []byte("tag: v0"), After: []byte("tag: v4")}}
+	if _, err := w.Client().Propose(t.Context(), stale, text(stale)); err == nil {
+		t.Error("a file that is not what the plan was made from is proposed")
+	}
+	if m := must[forge.Merge](t)(w.Client().Merge(t.Context(), order(p, next, replaced))); m.Outcome != forge.Merged || m.By != forge.Direct {
+		t.Errorf("the merge is %+v", m)
+	}
+}
+
+func oneProposal(t *testing.T, w World) {
+	var group sync.WaitGroup
+	for i := range 6 {
+		group.Go(func() {
+			f := w.Client()
+			_, set := plan(t, f, fmt.Sprintf("v2.%d", i), "b.yaml")
+			if _, err := f.Propose(t.Context(), set, text(set)); err != nil && !errors.Is(err, forge.ErrMoved) {
+				t.Errorf("run %d: %v", i, err)
+			}
+		})
+	}
+	group.Wait()
+	w.Settle()
+	_, _, _, pull := propose(t, w, "v3", "b.yaml")
+	w.Settle()
+	if n := w.Open(); n != 1 {
+		t.Errorf("%d pull requests are open", n)
+	}
+	holds(t, w.Client(), pull.HeadSHA, map[string]string{"b.yaml": "tag: v3"})
+	if closed := must[[]forge.PullState](t)(w.Client().Withdraw(t.Context())); len(closed) != 1 || !closed[0].Withdrawn {
+		t.Errorf("withdrawn were %+v", closed)
+	}
+	_, _, _, pull = propose(t, w, "v4", "b.yaml") // at once, from the same branch
+	w.Settle()
+	if found := must[[]forge.PullState](t)(w.Client().Numbered(t.Context(), pull.Number)); len(found) != 1 || !found[0].Open() {
+		t.Errorf("proposed right after a withdrawal it is %+v", found)
+	}
+}
+
+func pushed(t *testing.T, w World) {
+	f, p, set, pull := propose(t, w, "v2", "b.yaml")
+	head := w.Push(Branch, map[string]string{"notes.md": "wait"})
+	w.Settle()
+	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull))); m.Outcome != forge.Refused || m.Decision.Code != change.ForeignCommit {
+		t.Errorf("the merge is %+v", m)
+	}
+	_, _, _, next := propose(t, w, "v3", "b.yaml")
+	if next.Branch != Branch+"-2" || !slices.Contains(next.Foreign, Branch) {
+		t.Errorf("the next one is %+v", next)
+	}
+	files := must[forge.Reader](t)(w.Client().Read(t.Context(), head, []string{"notes.md"}))
+	if data := must[[]byte](t)(files.ReadFile("notes.md")); string(data) != "wait" {
+		t.Errorf("what the person pushed is %q", data)
+	}
+	if closed := must[[]forge.PullState](t)(w.Client().Withdraw(t.Context())); len(closed) != 1 || closed[0].Number != next.Number {
+		t.Errorf("withdrawn were %+v", closed)
+	}
+}
+
+// pushedMeanwhile has a person push to a branch of which the run knows, from before, that its head was pawl's.
+func pushedMeanwhile(t *testing.T, w World) {
+	f, _, _, pull := propose(t, w, "v2", "b.yaml")
+	_, set := plan(t, f, "v3", "b.yaml")
+	say := text(set)
+	say.Heads = []string{pull.HeadSHA}
+	head := w.Push(Branch, map[string]string{"notes.md": "wait"})
+	w.Settle()
+	next, err := f.Propose(t.Context(), set, say)
+	if err != nil && !errors.Is(err, forge.ErrMoved) {
+		t.Fatal(err)
+	}
+	if err == nil && next.Branch == Branch {
+		t.Errorf("it goes on where a person pushed: %+v", next)
+	}
+	if n, found, err := f.Behind(t.Context(), head, pull.HeadSHA); err != nil || !found || n != 1 {
+		t.Errorf("the person's commit: %d %t %v", n, found, err)
+	}
+}
+
+func closed(t *testing.T, w World) {
+	_, p, set, pull := propose(t, w, "v2", "b.yaml")
+	w.Close(pull.Number)
+	w.Settle()
+	recent, _, err := w.Client().Recent(t.Context(), 1)
+	if err != nil || len(recent) != 1 || !recent[0].Settled() || recent[0].Merged {
+		t.Errorf("%+v %v", recent, err)
+	}
+	m := must[forge.Merge](t)(w.Client().Merge(t.Context(), order(p, set, pull)))
+	if m.Outcome != forge.Closed || m.Closed.IsZero() {
+		t.Errorf("the merge is %+v", m)
+	}
+}
+
+func labelled(t *testing.T, w World) {
+	_, p, set, pull := propose(t, w, "v2", "b.yaml")
+	w.Label(pull.Number, change.ReviewLabel)
+	m := must[forge.Merge](t)(w.Client().Merge(t.Context(), order(p, set, pull)))
+	if m.Outcome != forge.Refused || m.Decision.Code != change.UnderReview || w.Open() != 1 {
+		t.Errorf("the merge is %+v", m)
+	}
+}
+
+func mergedOnce(t *testing.T, w World) {
+	_, p, set, pull := propose(t, w, "v2", "b.yaml")
+	before := len(w.Commits())
+	var group sync.WaitGroup
+	for i := range 3 {
+		group.Go(func() {
+			o := order(p, set, pull)
+			o.Wait = time.Minute
+			m, err := w.Client().Merge(t.Context(), o)
+			if err != nil || m.Outcome != forge.Merged || m.SHA == "" || m.At.IsZero() {
+				t.Errorf("run %d: %+v %v", i, m, err)
+			}
+		})
+	}
+	group.Wait()
+	w.Settle()
+	if commits := w.Commits(); len(commits) != before+1 || !slices.Equal(commits[0], []string{"b.yaml"}) {
+		t.Errorf("the base holds %v", commits)
+	}
+	found := must[[]forge.PullState](t)(w.Client().Numbered(t.Context(), pull.Number))
+	if len(found) != 1 || !found[0].Merged || !found[0].ByPawl || found[0].HeadSHA != pull.HeadSHA {
+		t.Fatalf("it is %+v", found)
+	}
+	diff, own, err := w.Client().MergedDiff(t.Context(), found[0])
+	if err != nil || !own || diff != set.Holds().Diff {
+		t.Errorf("what was merged: %s %t %v", diff, own, err)
+	}
+}
+
+// otherHead has a person push between the permission and the merge.
+func otherHead(t *testing.T, w World) {
+	f, p, set, pull := propose(t, w, "v2", "b.yaml")
+	before := len(w.Commits())
+	o := order(p, set, pull)
+	once := sync.Once{}
+	o.Before = func(_ context.Context, later bool) error {
+		once.Do(func() { w.Push(Branch, map[string]string{"notes.md": "wait"}) })
+		return nil
+	}
+	m, err := f.Merge(t.Context(), o)
+	if err == nil && m.Outcome == forge.Merged {
+		t.Errorf("the merge is %+v", m)
+	}
+	w.Settle()
+	if commits := w.Commits(); len(commits) != before {
+		t.Errorf("the base holds %v", commits)
+	}
+}
+
+func movedBase(t *testing.T, w World) {
+	f, p, set, pull := propose(t, w, "v2", "b.yaml")
+	w.Push("main", map[string]string{"other": "x"})
+	w.Settle()
+	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull))); m.Outcome != forge.Rebuild {
+		t.Errorf("the merge is %+v", m)
+	}
+	if _, err := w.Client().Propose(t.Context(), set, text(set)); err != nil && !errors.Is(err, forge.ErrMoved) {
+		t.Errorf("proposed on the old base: %v", err)
+	}
+}
+
+func checks(t *testing.T, w World) {
+	f, p, set, pull := propose(t, w, "v2", "b.yaml")
+	w.Status(p.BaseSHA, "ci", "success") // another commit's
+	w.Status(pull.HeadSHA, "lint", "success")
+	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "ci"))); m.Outcome != forge.Pending {
+		t.Errorf("without the check the merge is %+v", m)
+	}
+	w.Status(pull.HeadSHA, "ci", "failure")
+	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "ci"))); m.Outcome != forge.Refused || m.Decision.Code != change.CheckFailed {
+		t.Errorf("with a check that failed the merge is %+v", m)
+	}
+	w.Status(pull.HeadSHA, "ci", "success")
+	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "ci"))); m.Outcome != forge.Merged {
+		t.Errorf("with the check the merge is %+v", m)
+	}
+}
+
+// manyChecks has more checks than the forge shows at once, and one of the last is pending.
+func manyChecks(t *testing.T, w World) {
+	f, p, set, pull := propose(t, w, "v2", "b.yaml")
+	w.Status(pull.HeadSHA, "first", "pending")
+	w.Status(pull.HeadSHA, "wanted", "success")
+	for i := range 60 {
+		w.Status(pull.HeadSHA, fmt.Sprintf("other %d", i), "success")
+	}
+	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "wanted", "first"))); m.Outcome != forge.Pending || m.Decision.Code != change.CheckPending {
+		t.Errorf("the merge is %+v", m)
+	}
+	w.Status(pull.HeadSHA, "first", "success")
+	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "wanted", "first"))); m.Outcome != forge.Merged {
+		t.Errorf("the merge is %+v", m)
+	}
+}
+
+// unarmed ends a run while a required check is pending: what turns green afterwards merges nothing.
+func unarmed(t *testing.T, w World) {
+	f, p, set, pull := propose(t, w, "v2", "b.yaml")
+	w.Protect("ci")
+	w.Status(pull.HeadSHA, "ci", "pending")
+	before := len(w.Commits())
+	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "ci"))); m.Outcome != forge.Pending || m.Armed {
+		t.Errorf("the merge is %+v", m)
+	}
+	w.Status(pull.HeadSHA, "ci", "success")
+	w.Settle()
+	if commits := w.Commits(); len(commits) != before || w.Open() != 1 {
+		t.Errorf("it was merged after the run: %v", commits)
+	}
+	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "ci"))); m.Outcome != forge.Merged {
+		t.Errorf("the next run's merge is %+v", m)
+	}
+}
+
+// ledgerSwap has twenty writers that add one each.
+func ledgerSwap(t *testing.T, w World) {
+	const writers = 20
+	if l := must[ledger.Ledger](t)(w.Client().Ledger(t.Context())); !l.Empty() {
+		t.Errorf("the ledger holds %+v", l)
+	}
+	add := func(i int) ledger.Transition {
+		return func(l ledger.Ledger) ledger.Ledger {
+			return l.Written(ledger.Value{Place: ledger.Place{File: fmt.Sprint(len(l.Values)), Key: "$"}, Value: fmt.Sprint(i), Version: "v1"})
+		}
+	}
+	began := time.Now()
+	var group sync.WaitGroup
+	for i := range writers {
+		group.Go(func() {
+			if err := w.Client().Record(t.Context(), add(i)); err != nil {
+				t.Errorf("writer %d: %v", i, err)
+			}
+		})
+	}
+	group.Wait()
+	l := must[ledger.Ledger](t)(w.Client().Ledger(t.Context()))
+	if len(l.Values) != writers {
+		t.Errorf("the ledger holds %d values, want %d", len(l.Values), writers)
+	}
+	t.Logf("%d writers: %v", writers, time.Since(began))
+	f := w.Client()
+	for range 2 { // the second one knows what is there, and writes nothing
+		before := f.Writes()
+		err := f.Record(t.Context(), func(l ledger.Ledger) ledger.Ledger { return l })
+		if err != nil || f.Writes() != before {
+			t.Errorf("nothing new was written %d times: %v", f.Writes()-before, err)
+		}
+	}
+}
+
+func histories(t *testing.T, w World) {
+	f, p, set, pull := propose(t, w, "v2", "b.yaml")
+	m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull)))
+	tip := w.Push("main", map[string]string{"more": "x"})
+	w.Settle()
+	if now := must[string](t)(w.Client().Tip(t.Context())); now != tip {
+		t.Errorf("the tip is %s, want %s", now, tip)
+	}
+	for _, c := range []struct {
+		tip, commit string
+		n           int
+		found       bool
+	}{{tip, p.BaseSHA, 2, true}, {tip, m.SHA, 1, true}, {tip, tip, 0, true}, {p.BaseSHA, tip, 0, false}, {tip, pull.HeadSHA, 0, false},
+		{tip, strings.Repeat("12345678", 5), 0, false}, {tip, "main", 0, false}, {tip, "", 0, false}} {
+		n, found, err := w.Client().Behind(t.Context(), c.tip, c.commit)
+		if err != nil || found != c.found || found && n != c.n {
+			t.Errorf("%s behind %s: %d %t %v, want %d %t", c.commit, c.tip, n, found, err, c.n, c.found)
+		}
+	}
+	own := must[[]forge.Commit](t)(w.Client().OwnCommits(t.Context(), tip))
+	if len(own) != 1 || own[0].SHA != m.SHA || !change.OwnMessage(own[0].Message) || own[0].URL == "" {
+		t.Errorf("our commits are %+v", own)
+	}
+	c := must[forge.Commit](t)(w.Client().Commit(t.Context(), m.SHA))
+	if c.SHA != m.SHA || !slices.Equal(c.Changed, []string{"b.yaml"}) || c.All || c.At.IsZero() {
+		t.Errorf("the commit is %+v", c)
+	}
+	if c := must[forge.Commit](t)(w.Client().Commit(t.Context(), "main")); c.SHA != tip {
+		t.Errorf("main is %+v", c)
+	}
+	for _, name := range []string{strings.Repeat("12345678", 5), "nowhere", "a..b", ""} {
+		if _, err := w.Client().Commit(t.Context(), name); !errors.Is(err, forge.ErrNotFound) {
+			t.Errorf("the commit %q: %v", name, err)
+		}
+	}
+}
+
+func refusals(t *testing.T, w World) {
+	f := w.Client("unknown-token")
+	_, err := f.Open(t.Context())
+	if err == nil || fault.Hint(err) == "" || strings.Contains(err.Error(), "unknown-token") {
+		t.Errorf("a token that is none: %v (hint: %s)", err, fault.Hint(err))
+	}
+	if err := f.Record(t.Context(), func(l ledger.Ledger) ledger.Ledger { return l.Written(ledger.Value{Version: "v1"}) }); err == nil || fault.Hint(err) == "" {
+		t.Errorf("writing with it: %v (hint: %s)", err, fault.Hint(err))
+	}
+}
