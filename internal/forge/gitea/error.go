@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/repository"
 	"github.com/pawl-cd/pawl/internal/git/remote"
@@ -104,10 +105,11 @@ func lacks(missing bool, what string) error {
 // fail describes the failure of a step.
 func (c *Client) fail(doing string, err error) error {
 	var known *Error
+	var ref *change.RefError
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &known), errors.Is(err, forge.ErrMoved), errors.Is(err, forge.ErrNotFound):
+	case errors.As(err, &known), errors.As(err, &ref), errors.Is(err, forge.ErrMoved), errors.Is(err, forge.ErrNotFound):
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	e := &Error{Doing: doing, Err: httpx.Clean(err)}

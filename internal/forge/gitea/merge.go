@@ -212,6 +212,8 @@ func (m *merge) overtaken(ctx context.Context) (*forge.Merge, error) {
 		return nil, err
 	case p.Merged:
 		return m.merged(p)
+	case m.answered && m.config.Now().Sub(m.sent) < resend:
+		return m.again("what became of the request to merge is not seen yet", forge.Pending)
 	}
 	return m.refused(), nil
 }

@@ -37,6 +37,7 @@ func words() []struct {
 		texts  []string
 	}{
 		{Archived, []string{"archived", "read-only"}},
+		{NotAllowed, []string{"permission denied", "not allowed to push code"}},
 		{Unsigned, []string{"verified signature", "gh013", "must be signed", "signed commit"}},
 		{Protected, []string{"protected branch", "protected ref", "gh006", "not allowed to push", "hidden ref", "not allowed to force push"}},
 		{NameTaken, []string{"exists; cannot create", "directory/file conflict", "there are still refs under", "funny refname", "invalid refname"}},
