@@ -43,14 +43,14 @@ func Start(t testing.TB) *Server {
 		t.Skip("PAWL_GITEA is not set: .ci/gitea builds one")
 	}
 	s := &Server{dir: t.TempDir(), binary: binary}
-	if err := s.configure(); err != nil {
+	if err := s.configure(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := s.command("migrate").CombinedOutput(); err != nil {
+	if out, err := s.command(t.Context(), "migrate").CombinedOutput(); err != nil {
 		t.Fatalf("gitea migrate: %v\n%s", err, out)
 	}
 	s.Admin = s.user(t, "admin", "all", "--admin")
-	web := s.command("web")
+	web := s.command(context.Background(), "web") // it ends with the test, after what else is cleaned up
 	if err := web.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -98,8 +98,8 @@ ROOT_PATH = %[2]s/log
 `
 
 // configure writes the configuration of a server at a port that is free now.
-func (s *Server) configure() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func (s *Server) configure(ctx context.Context) error {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -116,8 +116,8 @@ func (s *Server) configure() error {
 	return os.WriteFile(filepath.Join(s.dir, "app.ini"), fmt.Appendf(nil, configuration, me.Username, s.dir, port, static), 0o600)
 }
 
-func (s *Server) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(s.binary, append([]string{"--config", filepath.Join(s.dir, "app.ini")}, args...)...)
+func (s *Server) command(ctx context.Context, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, s.binary, append([]string{"--config", filepath.Join(s.dir, "app.ini")}, args...)...)
 	for _, v := range os.Environ() {
 		if !strings.HasPrefix(v, "GITEA_") && !strings.HasPrefix(v, "HOME=") {
 			cmd.Env = append(cmd.Env, v)
@@ -130,16 +130,25 @@ func (s *Server) command(args ...string) *exec.Cmd {
 func (s *Server) await(t testing.TB) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
-		res, err := http.Get(s.URL + "/api/v1/version")
-		if err != nil {
-			continue
-		}
-		_ = res.Body.Close()
-		if res.StatusCode == http.StatusOK {
+		if s.answers(t) {
 			return
 		}
 	}
 	t.Fatal("gitea is not ready within a minute")
+}
+
+func (s *Server) answers(t testing.TB) bool {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.URL+"/api/v1/version", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return false
+	}
+	_ = res.Body.Close()
+	return res.StatusCode == http.StatusOK
 }
 
 // user adds a user by command and returns a token.
@@ -147,7 +156,7 @@ func (s *Server) user(t testing.TB, name, scopes string, flags ...string) string
 	t.Helper()
 	args := append([]string{"admin", "user", "create", "--username", name, "--password", fmt.Sprintf("pw-%d-%s", time.Now().UnixNano(), name),
 		"--email", name + "@example.com", "--must-change-password=false"}, flags...)
-	if out, err := s.command(args...).CombinedOutput(); err != nil {
+	if out, err := s.command(t.Context(), args...).CombinedOutput(); err != nil {
 		t.Fatalf("adding the user %s: %v\n%s", name, err, out)
 	}
 	return s.Token(t, name, scopes)
@@ -156,7 +165,7 @@ func (s *Server) user(t testing.TB, name, scopes string, flags ...string) string
 // Token makes a token of a user.
 func (s *Server) Token(t testing.TB, name, scopes string) string {
 	t.Helper()
-	out, err := s.command("admin", "user", "generate-access-token", "--username", name, "--token-name", fmt.Sprint("t", s.names.Add(1)), "--scopes", scopes, "--raw").Output()
+	out, err := s.command(t.Context(), "admin", "user", "generate-access-token", "--username", name, "--token-name", fmt.Sprint("t", s.names.Add(1)), "--scopes", scopes, "--raw").Output()
 	words := strings.Fields(string(out)) // warnings come before it
 	if err != nil || len(words) == 0 {
 		t.Fatalf("making a token of %s: %v\n%s", name, err, out)
@@ -271,7 +280,7 @@ func (s *Server) CommitAs(t testing.TB, token, name, repository, branch, message
 	dir := t.TempDir()
 	git := func(args ...string) string {
 		t.Helper()
-		cmd := exec.Command("git", append([]string{"-C", dir, "-c", "user.name=" + name, "-c", "user.email=" + name + "@example.com"}, args...)...)
+		cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir, "-c", "user.name=" + name, "-c", "user.email=" + name + "@example.com"}, args...)...)
 		cmd.Env = append(os.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_CONFIG_GLOBAL=/dev/null")
 		out, err := cmd.CombinedOutput()
 		if err != nil {

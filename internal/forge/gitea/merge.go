@@ -258,7 +258,7 @@ func (m *merge) merged(p pull) (*forge.Merge, error) {
 
 // closed says who closed it: a person, another run, or the server itself, late and in our name, which is undone once.
 func (m *merge) closed(ctx context.Context, p pull) (*forge.Merge, error) {
-	if isWithdrawn(p.Body) {
+	if forge.IsWithdrawn(p.Body) {
 		return m.end(forge.Rebuild, "another run closed it", "run again"), nil
 	}
 	closer, err := m.closer(ctx, p.Number)

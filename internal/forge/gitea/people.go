@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/git"
 )
 
@@ -112,7 +113,7 @@ func (c *Client) commentOnce(ctx context.Context, number int, body string) error
 		return err
 	}
 	for _, one := range comments {
-		if me.Self.Is(one.User.identity()) && plainText(one.Body) == plainText(body) {
+		if me.Self.Is(one.User.identity()) && forge.SameText(one.Body, body) {
 			return nil
 		}
 	}

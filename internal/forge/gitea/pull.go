@@ -90,7 +90,7 @@ func (p pull) state(self change.Identity) forge.PullState {
 	case p.Merged:
 		s.At, s.SHA, s.ByPawl = p.MergedAt.UTC(), p.Commit, self.Is(p.MergedBy.identity())
 	case !p.open():
-		s.At, s.Withdrawn = p.ClosedAt.UTC(), isWithdrawn(p.Body)
+		s.At, s.Withdrawn = p.ClosedAt.UTC(), forge.IsWithdrawn(p.Body)
 	}
 	return s
 }
@@ -277,7 +277,7 @@ func (c *Client) create(ctx context.Context, branch string, text forge.PullText)
 const createAttempts = 3
 
 func (c *Client) update(ctx context.Context, p *pull, text forge.PullText) error {
-	if strings.TrimSpace(p.Title) == strings.TrimSpace(text.Title) && plainText(p.Body) == plainText(text.Body) {
+	if forge.SameLine(p.Title, text.Title) && forge.SameText(p.Body, text.Body) {
 		return nil
 	}
 	p.Title, p.Body = text.Title, text.Body
@@ -298,7 +298,7 @@ func (c *Client) patch(ctx context.Context, number int, fields map[string]any, i
 
 // label adds the labels that are missing, making those that the repository does not know.
 func (c *Client) label(ctx context.Context, p *pull, wanted []string) error {
-	missing := missingLabels(p.labels(), wanted)
+	missing := forge.MissingLabels(p.labels(), wanted)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -323,38 +323,13 @@ func (c *Client) label(ctx context.Context, p *pull, wanted []string) error {
 	return err
 }
 
-// missingLabels are the wanted ones that are not there.
-func missingLabels(have, wanted []string) []string {
-	var missing []string
-	for _, l := range wanted {
-		l = strings.TrimSpace(l)
-		is := func(other string) bool { return strings.EqualFold(strings.TrimSpace(other), l) }
-		if l != "" && !slices.ContainsFunc(have, is) && !slices.ContainsFunc(missing, is) {
-			missing = append(missing, l)
-		}
-	}
-	return missing
-}
-
-// closedByPawl marks the body of a pull request that pawl closed itself, in the same request, so that only what people
-// close counts as their no.
-const closedByPawl = "\n<!-- pawl:closed -->"
-
-func isWithdrawn(body string) bool {
-	return strings.HasSuffix(plainText(body), strings.TrimSpace(closedByPawl))
-}
-
 // close closes a pull request of ours with our mark. Its branch stays: the server closes pull requests late, by the name
 // of a branch that was deleted, and would close the next one.
 func (c *Client) close(ctx context.Context, p pull) (pull, error) {
-	body := strings.TrimSuffix(plainText(p.Body), closedByPawl) + closedByPawl
+	body := forge.Withdrawn(p.Body)
 	var closed pull
 	if err := c.patch(ctx, p.Number, map[string]any{"state": "closed", "body": body}, &closed); err != nil {
 		return pull{}, err
 	}
 	return closed, closed.complete()
-}
-
-func plainText(text string) string {
-	return strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), " \t\r\n\v\f")
 }

@@ -159,7 +159,7 @@ func (c *Client) inspect(ctx context.Context, base, tip string, files []change.F
 		trailers = trailers && change.OwnMessage(d.messages[i])
 	}
 	switch {
-	case len(d.commits) == 1 && d.mergeBase == base && sameText(d.messages[0], message) && len(d.irregular) == 0 && sameFiles(d.files, files):
+	case len(d.commits) == 1 && d.mergeBase == base && forge.SameText(d.messages[0], message) && len(d.irregular) == 0 && sameFiles(d.files, files):
 		return same, nil
 	case !known && (len(d.commits) == 0 || !trailers):
 		return foreign, nil // nothing shows that it is ours: it may be a branch for a release, or of another program of our user

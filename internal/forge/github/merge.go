@@ -126,7 +126,7 @@ func (m *merge) step(ctx context.Context) (*forge.Merge, error) {
 	switch {
 	case s.is("merged"):
 		return m.merged(ctx, s)
-	case !s.is("open") && isWithdrawn(p.Body):
+	case !s.is("open") && forge.IsWithdrawn(p.Body):
 		return m.ended(forge.Rebuild, "another run closed it", "run again"), nil
 	case !s.is("open"):
 		r := m.ended(forge.Closed, "a person closed it", "its versions are left alone until newer ones appear")

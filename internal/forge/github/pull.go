@@ -16,10 +16,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 )
 
-// closedByPawl marks the body of a pull request that pawl closed itself, in the same request, so that only what people
-// close counts as their no.
-const closedByPawl = "\n<!-- pawl:closed -->"
-
 // Text is what a pull request says.
 type Text struct {
 	Title, Body string
@@ -166,7 +162,7 @@ func pull(p *gh.PullRequest, self change.Identity) forge.PullState {
 	if found.Merged {
 		found.At = p.GetMergedAt().UTC()
 	}
-	found.Withdrawn = !found.Merged && !found.At.IsZero() && isWithdrawn(found.Body)
+	found.Withdrawn = !found.Merged && !found.At.IsZero() && forge.IsWithdrawn(found.Body)
 	by := p.GetAutoMerge().GetEnabledBy()
 	found.Armed = by != nil && self.Is(change.Identity{ID: by.GetID(), Login: by.GetLogin()})
 	if by := p.MergedBy; found.Merged && by != nil {
@@ -248,7 +244,7 @@ func (c *Client) create(ctx context.Context, branch string, text Text) (forge.Pu
 }
 
 func (c *Client) update(ctx context.Context, p forge.PullState, text Text) (forge.PullState, error) {
-	if sameLine(p.Title, text.Title) && sameText(p.Body, text.Body) {
+	if forge.SameLine(p.Title, text.Title) && forge.SameText(p.Body, text.Body) {
 		return p, nil
 	}
 	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{Title: &text.Title, Body: &text.Body})
@@ -257,7 +253,7 @@ func (c *Client) update(ctx context.Context, p forge.PullState, text Text) (forg
 }
 
 func (c *Client) label(ctx context.Context, p *forge.PullState, wanted []string) error {
-	missing := missingLabels(p.Labels, wanted)
+	missing := forge.MissingLabels(p.Labels, wanted)
 	if len(missing) == 0 {
 		return nil
 	}
@@ -315,7 +311,7 @@ func (c *Client) Close(ctx context.Context, p forge.PullState) (forge.PullState,
 	if err := c.stillOurs(ctx, p); err != nil {
 		return p, c.fail(doing, readContents, err)
 	}
-	body := withdrawn(p.Body)
+	body := forge.Withdrawn(p.Body)
 	closed, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
 	if err != nil {
 		return p, c.fail(doing, writePulls, err)
@@ -371,7 +367,7 @@ func (c *Client) said(ctx context.Context, number int, body string) (bool, error
 		}
 		for _, one := range page {
 			by := change.Identity{ID: one.GetUser().GetID(), Login: one.GetUser().GetLogin()}
-			if repository.Self.Is(by) && sameText(one.GetBody(), body) {
+			if repository.Self.Is(by) && forge.SameText(one.GetBody(), body) {
 				return true, nil
 			}
 		}

@@ -118,7 +118,7 @@ func (r *Repository) inspect(ctx context.Context, w Work, branch, tip string) (o
 	if mine, err := w.Mine(ctx, branch, d.Commits); err != nil || !mine {
 		return foreign, err
 	}
-	if len(d.Commits) == 1 && d.MergeBase == w.Base && sameText(d.Commits[0].Message, w.Message) && len(d.Irregular) == 0 && sameFiles(d.Files, w.Files) {
+	if len(d.Commits) == 1 && d.MergeBase == w.Base && forge.SameText(d.Commits[0].Message, w.Message) && len(d.Irregular) == 0 && sameFiles(d.Files, w.Files) {
 		return same, nil
 	}
 	if r.Knows(tip) {

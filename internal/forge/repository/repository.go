@@ -285,12 +285,5 @@ func (r *Repository) Knows(commit string) bool {
 	return r.pushed[commit]
 }
 
-// sameText compares two texts without regard to line ends and to the white space at their end: forges change both.
-func sameText(a, b string) bool { return plainText(a) == plainText(b) }
-
-func plainText(text string) string {
-	return strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), " \t\r\n\v\f")
-}
-
 // change.File lists are compared in the order of their paths.
 func byPath(a, b change.File) int { return strings.Compare(a.Path, b.Path) }

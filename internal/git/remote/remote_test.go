@@ -431,7 +431,7 @@ func TestServers(t *testing.T) {
 		"an error inside":    {text(200, result, "001aERR access denied to x"), "access denied"},
 		"not allowed":        {text(403, "text/plain", "This repo is archived"), "Forbidden (403)"},
 		"renamed": {func(w http.ResponseWriter, r *http.Request) bool {
-			http.Redirect(w, r, "/other.git/x", 301)
+			http.Redirect(w, r, "/other.git/x", http.StatusMovedPermanently)
 			return true
 		}, "/other.git"},
 		"more than is read": {func(w http.ResponseWriter, _ *http.Request) bool {

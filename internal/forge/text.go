@@ -1,0 +1,47 @@
+package forge
+
+import (
+	"slices"
+	"strings"
+)
+
+// What was sent comes back changed: forges cut the white space at the end of a commit's message, that around titles and
+// labels, or add a line end, and store what people save in a browser with CRLF. These comparisons are blind for that.
+
+// SameText compares two texts without regard to line ends and to the white space at their end.
+func SameText(a, b string) bool { return plain(a) == plain(b) }
+
+func plain(text string) string {
+	return strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), " \t\r\n\v\f")
+}
+
+// SameLine compares titles, which also lose the white space before them.
+func SameLine(a, b string) bool { return strings.TrimSpace(a) == strings.TrimSpace(b) }
+
+// MissingLabels are the wanted ones that are not there; forges do not tell upper case from lower case in their names.
+func MissingLabels(have, wanted []string) []string {
+	var missing []string
+	for _, l := range wanted {
+		l = strings.TrimSpace(l)
+		is := func(other string) bool { return strings.EqualFold(strings.TrimSpace(other), l) }
+		if l != "" && !slices.ContainsFunc(have, is) && !slices.ContainsFunc(missing, is) {
+			missing = append(missing, l)
+		}
+	}
+	return missing
+}
+
+// closedByPawl marks the body of a pull request that pawl closed itself, in the same request, so that only what people
+// close counts as their no.
+const closedByPawl = "\n<!-- pawl:closed -->"
+
+// IsWithdrawn reports whether a body carries the mark of what pawl closed itself.
+func IsWithdrawn(body string) bool {
+	return strings.HasSuffix(plain(body), plain(strings.TrimSpace(closedByPawl)))
+}
+
+// Withdrawn puts the mark at the end of a body, once.
+func Withdrawn(body string) string {
+	body = plain(body)
+	return strings.TrimSuffix(body, closedByPawl) + closedByPawl
+}
