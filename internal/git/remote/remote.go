@@ -280,16 +280,18 @@ func report(in packets, updates []Update) error {
 		return err
 	}
 	refused := &RefusedError{Said: strings.TrimSpace(said), Refs: map[string]string{}}
-	moved := map[string]bool{}
+	moved, unpacked := map[string]bool{}, false
 	_, err = packets{bytes.NewReader(data)}.lines(func(text string) error {
 		word, rest, _ := strings.Cut(text, " ")
 		ref, reason, _ := strings.Cut(rest, " ")
-		switch {
-		case word == "unpack" && rest != "ok":
-			refused.Message = rest
-		case word == "ok":
+		switch word {
+		case "unpack":
+			if unpacked = rest == "ok"; !unpacked {
+				refused.Message = rest
+			}
+		case "ok":
 			moved[ref] = true
-		case word == "ng":
+		case "ng":
 			refused.Refs[ref] = reason
 		}
 		return nil
@@ -306,7 +308,7 @@ func report(in packets, updates []Update) error {
 		return refused
 	}
 	for _, u := range updates {
-		if !moved[u.Ref] {
+		if !moved[u.Ref] || !unpacked {
 			return git.Malformed("the report of the push")
 		}
 	}

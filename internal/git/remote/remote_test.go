@@ -8,11 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/http"
-	"net/http/cgi"
-	"net/http/httptest"
-	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -22,95 +18,23 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/pawl-cd/pawl/internal/fake/githttp"
 	"github.com/pawl-cd/pawl/internal/git"
 	"github.com/pawl-cd/pawl/internal/git/remote"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
-// server is git's own server over a bare repository.
-type server struct {
-	t    *testing.T
-	dir  string
-	url  *url.URL
-	asks atomic.Int64
-	// before may answer in the server's place.
-	before func(w http.ResponseWriter, r *http.Request) bool
-}
+// server is git's own server with a remote of it.
+type server struct{ *githttp.Server }
 
-// serve makes a bare repository with two commits on main and serves it.
-func serve(t *testing.T, initial ...string) *server {
+func serve(t *testing.T, initial ...string) server {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("git is not installed")
-		}
-		t.Skip("git is not installed")
-	}
-	s := &server{t: t, dir: filepath.Join(t.TempDir(), "profile.git")}
-	s.run("", append(append([]string{"init", "-q", "--bare", "-b", "main"}, initial...), s.dir)...)
-	s.git("config", "http.receivepack", "true")
-	handler := &cgi.Handler{Path: gitPath(t), Args: []string{"http-backend"}, Logger: nil, Stderr: &bytes.Buffer{},
-		Env:        []string{"GIT_PROJECT_ROOT=" + filepath.Dir(s.dir), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1", "HOME=" + t.TempDir()},
-		InheritEnv: []string{"PATH"}}
-	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.asks.Add(1)
-		if s.before != nil && s.before(w, r) {
-			return
-		}
-		handler.ServeHTTP(w, r)
-	}))
-	t.Cleanup(web.Close)
-	s.url, _ = url.Parse(web.URL + "/profile.git")
-	return s
+	return server{githttp.Serve(t, initial...)}
 }
 
-func gitPath(t *testing.T) string {
-	path, err := exec.LookPath("git")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
-}
-
-// git runs git in the repository and returns what it says.
-func (s *server) git(args ...string) string {
-	return s.run("", append([]string{"-C", s.dir}, args...)...)
-}
-
-func (s *server) run(in string, args ...string) string {
-	s.t.Helper()
-	cmd := exec.Command("git", args...)
-	cmd.Stdin = strings.NewReader(in)
-	cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=C", "GIT_COMMITTER_EMAIL=c@example.com",
-		"GIT_AUTHOR_DATE=1700000000 +0000", "GIT_COMMITTER_DATE=1700000001 +0100", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1")
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		s.t.Fatalf("git %v: %v\n%s", args, err, out)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// commit makes a commit by git's own means; the files' modes stand before a colon.
-func (s *server) commit(ref string, files map[string]string) string {
-	var tree strings.Builder
-	fmt.Fprintf(&tree, "commit %s\ncommitter C <c@example.com> 1700000001 +0100\ndata 5\nhello\n", ref)
-	if parent, err := exec.Command("git", "-C", s.dir, "rev-parse", "-q", "--verify", ref).Output(); err == nil {
-		fmt.Fprintf(&tree, "from %s\n", strings.TrimSpace(string(parent)))
-	}
-	for path, text := range files {
-		mode := "100644"
-		if m, rest, found := strings.Cut(text, ":"); found && len(m) == 6 {
-			mode, text = m, rest
-		}
-		fmt.Fprintf(&tree, "M %s inline %s\ndata %d\n%s\n", mode, path, len(text), text)
-	}
-	s.run(tree.String(), "-C", s.dir, "fast-import", "--quiet")
-	return s.git("rev-parse", ref)
-}
-
-func (s *server) remote() *remote.Remote {
+func (s server) remote() *remote.Remote {
 	client := httpx.New(httpx.Config{Timeout: 5 * time.Second, Attempts: 2, Sleep: func(context.Context, time.Duration) error { return nil }})
-	return remote.New(client, s.url, func(next http.RoundTripper) http.RoundTripper { return next })
+	return remote.New(client, s.URL, func(next http.RoundTripper) http.RoundTripper { return next })
 }
 
 var start = map[string]string{"a.yaml": "tag: v1\n", "charts/x/values.yaml": "image: 1\n", "run.sh": "100755:#!/bin/sh\n", "link": "120000:a.yaml", "z": ""}
@@ -120,14 +44,14 @@ func TestRead(t *testing.T) {
 		t.Run("filter "+filter, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t)
-			s.git("config", "uploadpack.allowFilter", filter)
-			s.commit("refs/heads/main", start)
-			head := s.commit("refs/heads/main", map[string]string{"a.yaml": "tag: v2\n"})
-			s.git("update-ref", "refs/pawl/ledger", head+"^")
+			s.Git("config", "uploadpack.allowFilter", filter)
+			s.Commit("refs/heads/main", start)
+			head := s.Commit("refs/heads/main", map[string]string{"a.yaml": "tag: v2\n"})
+			s.Git("update-ref", "refs/pawl/ledger", head+"^")
 			r, ctx := s.remote(), t.Context()
 
 			refs, err := r.Refs(ctx, "refs/heads/", "refs/pawl/")
-			want := remote.Refs{Default: "main", IDs: map[string]string{"HEAD": head, "refs/heads/main": head, "refs/pawl/ledger": s.git("rev-parse", head+"^")}}
+			want := remote.Refs{Default: "main", IDs: map[string]string{"HEAD": head, "refs/heads/main": head, "refs/pawl/ledger": s.Git("rev-parse", head+"^")}}
 			if diff := cmp.Diff(want, refs); err != nil || diff != "" {
 				t.Fatalf("refs: %v\n%s", err, diff)
 			}
@@ -136,7 +60,7 @@ func TestRead(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, blobs := objects[s.git("rev-parse", head+":a.yaml")]; blobs != (filter == "false") {
+				if _, blobs := objects[s.Git("rev-parse", head+":a.yaml")]; blobs != (filter == "false") {
 					t.Errorf("a blob came: %v", blobs)
 				}
 				commit, err := objects.Commit(head)
@@ -148,7 +72,7 @@ func TestRead(t *testing.T) {
 					t.Fatal(err)
 				}
 				var listed []string
-				for line := range strings.Lines(s.git("ls-tree", "-r", head) + "\n") {
+				for line := range strings.Lines(s.Git("ls-tree", "-r", head) + "\n") {
 					var mode, kind, id, path string
 					if _, err := fmt.Sscan(line, &mode, &kind, &id, &path); err != nil {
 						t.Fatal(err)
@@ -167,8 +91,8 @@ func TestRead(t *testing.T) {
 					t.Fatalf("blobs: %v %v", err, single)
 				}
 			}
-			if limit := int64(map[string]int{"true": 5, "false": 6}[filter]); s.asks.Load() != limit {
-				t.Errorf("%d requests, want %d", s.asks.Load(), limit)
+			if limit := int64(map[string]int{"true": 5, "false": 6}[filter]); s.Requests() != limit {
+				t.Errorf("%d requests, want %d", s.Requests(), limit)
 			}
 		})
 	}
@@ -178,14 +102,14 @@ func TestRead(t *testing.T) {
 func TestBetween(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	s.git("config", "uploadpack.allowFilter", "true")
-	first := s.commit("refs/heads/main", start)
+	s.Git("config", "uploadpack.allowFilter", "true")
+	first := s.Commit("refs/heads/main", start)
 	var tip string
 	for i := range 5 {
-		tip = s.commit("refs/heads/main", map[string]string{"a.yaml": fmt.Sprint(i)})
+		tip = s.Commit("refs/heads/main", map[string]string{"a.yaml": fmt.Sprint(i)})
 	}
-	s.git("branch", "side", first)
-	side := s.commit("refs/heads/side", map[string]string{"b": "x"})
+	s.Git("branch", "side", first)
+	side := s.Commit("refs/heads/side", map[string]string{"b": "x"})
 	r := s.remote()
 	for _, c := range []struct {
 		want, have string
@@ -214,9 +138,9 @@ func refused(err error, text string) bool {
 func TestWrite(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	s.git("config", "uploadpack.allowFilter", "true")
-	s.git("config", "receive.fsckObjects", "true")
-	head := s.commit("refs/heads/main", start)
+	s.Git("config", "uploadpack.allowFilter", "true")
+	s.Git("config", "receive.fsckObjects", "true")
+	head := s.Commit("refs/heads/main", start)
 	r, ctx := s.remote(), t.Context()
 	objects, err := r.Fetch(ctx, remote.Want{IDs: []string{head}, Depth: 1, Filter: "blob:none"})
 	if err != nil {
@@ -236,13 +160,13 @@ func TestWrite(t *testing.T) {
 	if err := r.Push(ctx, made, updates...); err != nil {
 		t.Fatal(err)
 	}
-	s.git("fsck", "--strict")
+	s.Git("fsck", "--strict")
 	want := "A\tnew/deep/file\nD\ta.yaml\nM\tcharts/x/values.yaml"
-	got := strings.Split(s.git("diff", "--name-status", head, "pawl/update"), "\n")
+	got := strings.Split(s.Git("diff", "--name-status", head, "pawl/update"), "\n")
 	if diff := cmp.Diff(sorted(want), sorted(strings.Join(got, "\n"))); diff != "" {
 		t.Error(diff)
 	}
-	if text := s.git("show", "pawl/update:charts/x/values.yaml"); text != "image: 2" {
+	if text := s.Git("show", "pawl/update:charts/x/values.yaml"); text != "image: 2" {
 		t.Errorf("the file holds %q", text)
 	}
 
@@ -260,13 +184,13 @@ func TestWrite(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if now := s.git("rev-parse", "main", "pawl/update", "refs/pawl/ledger"); now != head+"\n"+commit+"\n"+ledger {
+	if now := s.Git("rev-parse", "main", "pawl/update", "refs/pawl/ledger"); now != head+"\n"+commit+"\n"+ledger {
 		t.Errorf("something moved: %s", now)
 	}
 	if err := r.Push(ctx, nil, remote.Update{Ref: "refs/heads/pawl/update", Old: commit}); err != nil {
 		t.Error(err)
 	}
-	if left := s.git("for-each-ref", "refs/heads/pawl"); left != "" {
+	if left := s.Git("for-each-ref", "refs/heads/pawl"); left != "" {
 		t.Errorf("the branch is still there: %s", left)
 	}
 }
@@ -346,17 +270,17 @@ func TestRefusals(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t)
-			head := s.commit("refs/heads/main", start)
-			other := s.commit("refs/heads/other", map[string]string{"other": "x"})
+			head := s.Commit("refs/heads/main", start)
+			other := s.Commit("refs/heads/other", map[string]string{"other": "x"})
 			for i := 0; i+1 < len(c.config); i += 2 {
-				s.git("config", c.config[i], c.config[i+1])
+				s.Git("config", c.config[i], c.config[i+1])
 			}
 			if c.hook != "" {
 				file, text := "pre-receive", c.hook
 				if c.hook == "update" {
 					file, text = "update", "#!/bin/sh\nexit 1\n"
 				}
-				if err := os.WriteFile(filepath.Join(s.dir, "hooks", file), []byte(text), 0o755); err != nil {
+				if err := os.WriteFile(filepath.Join(s.Dir, "hooks", file), []byte(text), 0o755); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -366,12 +290,12 @@ func TestRefusals(t *testing.T) {
 			if u.New == "" && u.Old == "" {
 				u.New = id
 			}
-			before := s.git("for-each-ref")
+			before := s.Git("for-each-ref")
 			err := s.remote().Push(t.Context(), objects, u)
 			if !refused(err, c.says) {
 				t.Errorf("the push: %v", err)
 			}
-			if now := s.git("for-each-ref"); now != before {
+			if now := s.Git("for-each-ref"); now != before {
 				t.Errorf("refs moved from %s to %s", before, now)
 			}
 		})
@@ -384,8 +308,8 @@ func create(string, string) remote.Update { return remote.Update{Ref: "refs/head
 func TestRace(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	head := s.commit("refs/heads/main", start)
-	s.git("update-ref", "refs/pawl/ledger", head)
+	head := s.Commit("refs/heads/main", start)
+	s.Git("update-ref", "refs/pawl/ledger", head)
 	r := s.remote()
 	var wins atomic.Int64
 	var group sync.WaitGroup
@@ -444,8 +368,8 @@ func TestServers(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := serve(t)
-			s.commit("refs/heads/main", start)
-			s.before = c.before
+			s.Commit("refs/heads/main", start)
+			s.Before = c.before
 			if _, err := s.remote().Refs(t.Context(), "refs/heads/"); err == nil || !strings.Contains(err.Error(), c.says) {
 				t.Errorf("the error is %v", err)
 			}
@@ -457,7 +381,7 @@ func TestServers(t *testing.T) {
 func TestSHA256(t *testing.T) {
 	t.Parallel()
 	s := serve(t, "--object-format=sha256")
-	s.commit("refs/heads/main", start)
+	s.Commit("refs/heads/main", start)
 	if _, err := s.remote().Refs(t.Context(), "refs/heads/"); err == nil || !strings.Contains(err.Error(), "SHA-256") {
 		t.Errorf("the error is %v", err)
 	}
@@ -467,10 +391,10 @@ func TestSHA256(t *testing.T) {
 func TestCut(t *testing.T) {
 	t.Parallel()
 	s := serve(t)
-	head := s.commit("refs/heads/main", start)
+	head := s.Commit("refs/heads/main", start)
 	whole := recordedFetch(t, s, head)
 	for n := 0; n < len(whole); n += 1 + len(whole)/100 {
-		s.before = func(w http.ResponseWriter, _ *http.Request) bool {
+		s.Before = func(w http.ResponseWriter, _ *http.Request) bool {
 			w.Header().Set("Content-Type", "application/x-git-upload-pack-result")
 			_, _ = w.Write(whole[:n])
 			return true
@@ -482,10 +406,10 @@ func TestCut(t *testing.T) {
 }
 
 // recordedFetch is the answer of git's own server.
-func recordedFetch(t *testing.T, s *server, head string) []byte {
+func recordedFetch(t *testing.T, s server, head string) []byte {
 	t.Helper()
 	body := "0012command=fetch\n0001000eofs-delta\n0032want " + head + "\n000ddeepen 1\n0009done\n0000"
-	req, err := http.NewRequest(http.MethodPost, s.url.String()+"/git-upload-pack", strings.NewReader(body))
+	req, err := http.NewRequest(http.MethodPost, s.URL.String()+"/git-upload-pack", strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -516,14 +440,14 @@ func TestPacks(t *testing.T) {
 	var head string
 	for i := range 60 {
 		lines[random.IntN(len(lines))] = fmt.Sprint("changed: ", i)
-		head = s.commit("refs/heads/main", map[string]string{"big.yaml": strings.Join(lines, "\n"), fmt.Sprintf("d%d/f", i%7): fmt.Sprint(i)})
+		head = s.Commit("refs/heads/main", map[string]string{"big.yaml": strings.Join(lines, "\n"), fmt.Sprintf("d%d/f", i%7): fmt.Sprint(i)})
 	}
-	s.git("repack", "-adfq", "--depth=50", "--window=50")
+	s.Git("repack", "-adfq", "--depth=50", "--window=50")
 	objects, err := s.remote().Fetch(t.Context(), remote.Want{IDs: []string{head}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := strings.Split(s.git("cat-file", "--batch-check", "--batch-all-objects"), "\n")
+	all := strings.Split(s.Git("cat-file", "--batch-check", "--batch-all-objects"), "\n")
 	if len(all) != len(objects) {
 		t.Errorf("%d objects, want %d", len(objects), len(all))
 	}
