@@ -25,6 +25,7 @@ type chain struct {
 	// projectsFile is .pawl.yaml when the projects are those of the configuration in force.
 	projectsFile string
 	base         string
+	at           forge
 	labels       []string
 	merge        merge
 	// variable and context name what holds the projects as JSON: ${{ vars.PROJECTS }}; else projects are written out.
@@ -71,10 +72,10 @@ func (c chain) whyProjects() string {
 
 func (c chain) deploys() bool { return c.variable != "" || len(c.projects) > 0 }
 
-// chain reads the workflows of GitHub and CircleCI.
-func (t *tree) chain() chain {
-	c := chain{ref: "main", secrets: map[string]string{}}
-	for _, file := range t.workflowFiles() {
+// chain reads the workflows of the forge and CircleCI.
+func (t *tree) chain(at forge) chain {
+	c := chain{ref: "main", secrets: map[string]string{}, at: at}
+	for _, file := range t.workflowFiles(at.dir) {
 		text := t.text(file)
 		c.files = append(c.files, file)
 		var w workflow
@@ -111,7 +112,7 @@ func (t *tree) chain() chain {
 // updatePath is where the workflow that updates goes: the one that runs pawl already, else a name that no workflow has
 // which does something else; empty for none.
 func (c chain) updatePath() string {
-	return c.place(c.running, append(slices.Clone(c.updaters), c.running...), imageWorkflow, workflowDir+"/pawl.yaml")
+	return c.place(c.running, append(slices.Clone(c.updaters), c.running...), c.at.image(), c.at.dir+"/pawl.yaml")
 }
 
 // deployPath is the same for the workflow that deploys what people merge.
@@ -121,7 +122,7 @@ func (c chain) deployPath() string {
 			return slices.Contains(c.running, file) || slices.Contains(c.updaters, file)
 		})
 	}
-	return c.place(without(c.withPawl), without(c.deploying), pushWorkflow, workflowDir+"/pawl-deploy.yaml")
+	return c.place(without(c.withPawl), without(c.deploying), c.at.push(), c.at.dir+"/pawl-deploy.yaml")
 }
 
 // place chooses among the names: one that does the job with pawl, whatever its name; the first that is free or does what
@@ -155,10 +156,9 @@ func (c chain) now(file string) string {
 	return ""
 }
 
-// workflowFiles are the regular files of .github/workflows; a link is not followed.
-func (t *tree) workflowFiles() []string {
-	const dir = ".github/workflows"
-	if t.linked(".github") || t.linked(dir) {
+// workflowFiles are the regular files of a folder of workflows; a link is not followed.
+func (t *tree) workflowFiles(dir string) []string {
+	if t.linked(path.Dir(dir)) || t.linked(dir) {
 		t.note(dir, "lies behind a symbolic link, which is not followed")
 		return nil
 	}

@@ -1,6 +1,7 @@
 package scaffold
 
 import (
+	"net/url"
 	"strings"
 )
 
@@ -12,8 +13,42 @@ var (
 	branch = mustPattern(`^[A-Za-z0-9_][A-Za-z0-9._/-]*$`)
 )
 
-// remote returns the repository at GitHub that git pushes to, and the branch that its HEAD names; empty when unknown.
-func (t *tree) remote() (repository, base string) {
+// forge is where git pushes to.
+type forge struct {
+	// repository is owner/name, empty when it is not known; url the address of a Gitea, empty for GitHub.
+	repository, url string
+	// dir is where its workflows are.
+	dir string
+}
+
+// gitea reports whether the forge is a Gitea or a Forgejo.
+func (f forge) gitea() bool { return f.dir != workflowDir }
+
+// name is what it is called in messages.
+func (f forge) name() string {
+	if f.gitea() {
+		return "the Gitea"
+	}
+	return "GitHub"
+}
+
+// image and push are the files of the two workflows.
+func (f forge) image() string { return f.dir + "/docker-image.yaml" }
+func (f forge) push() string  { return f.dir + "/gitlab.yaml" }
+
+// workflowsOf is the folder of the forge's workflows: a Gitea or a Forgejo is told by its own.
+func (t *tree) workflowsOf() string {
+	for _, dir := range []string{".gitea", ".forgejo"} {
+		if t.exists(dir) {
+			return dir + "/workflows"
+		}
+	}
+	return workflowDir
+}
+
+// remote returns the repository that git pushes to, and the branch that its HEAD names; empty when unknown.
+func (t *tree) remote() (at forge, base string) {
+	at.dir = t.workflowsOf()
 	name, urls := "", remotes(t.text(".git/config"))
 	if _, ok := urls["origin"]; ok {
 		name = "origin"
@@ -28,13 +63,25 @@ func (t *tree) remote() (repository, base string) {
 	}
 	m := place.FindStringSubmatch(urls[name])
 	if m == nil {
-		return "", base
+		return at, base
 	}
-	if m[1] != "github.com" && m[1] != "ssh.github.com" && !strings.HasPrefix(m[1], "github.") {
-		t.note("forge", "the remote %s is at %s; pawl run opens pull requests at GitHub only, pawl plan and pawl apply work anywhere", name, m[1])
-		return "", base
+	switch gitHub := m[1] == "github.com" || m[1] == "ssh.github.com" || strings.HasPrefix(m[1], "github."); {
+	case at.gitea() && !gitHub:
+		at.url = address(urls[name], m[1])
+	case !gitHub:
+		t.note("forge", "the remote %s is at %s; pawl run opens pull requests at GitHub, and at a Gitea or Forgejo, which a folder .gitea or .forgejo shows; pawl plan and pawl apply work anywhere", name, m[1])
+		return at, base
 	}
-	return m[2] + "/" + m[3], base
+	at.repository = m[2] + "/" + m[3]
+	return at, base
+}
+
+// address is that of a forge, by the URL of a remote: what git reaches by ssh is asked by https.
+func address(remote, host string) string {
+	if u, err := url.Parse(remote); err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
+		return u.Scheme + "://" + u.Host
+	}
+	return "https://" + host
 }
 
 // remotes reads the URLs of the remotes from git's configuration

@@ -57,10 +57,10 @@ type Options struct {
 func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 	t := &tree{fsys: fsys, parsed: map[string]*edit.File{}, locks: map[string]bool{}}
 	s := survey{}
-	s.repository, s.base = t.remote()
+	s.at, s.base = t.remote()
 	s.gitElsewhere = t.regular(".git")
 	s.repositoryFrom, s.baseFrom = ".git", ".git"
-	s.chain = t.chain()
+	s.chain = t.chain(s.at)
 	if s.base == "" {
 		s.base, s.baseFrom = s.chain.base, s.chain.updater
 	}
@@ -84,7 +84,7 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 		}
 		p.Files = append(p.Files, files...)
 	}
-	if update := s.chain.updatePath(); update != imageWorkflow && update != "" && !p.Empty {
+	if update := s.chain.updatePath(); update != s.at.image() && update != "" && !p.Empty {
 		p.Next = append(p.Next, "upstream builds: pawl dispatch --workflow "+path.Base(update)+"; docker-image.yaml is not the workflow that updates here")
 	}
 	p.Found, p.Missing = s.found(), append(s.missing(), t.notes...)
@@ -103,8 +103,9 @@ func (t *tree) remarks() []Note {
 
 // survey is what is known of a repository.
 type survey struct {
-	// repository is owner/name at GitHub, base its branch to update; empty when unknown.
-	repository, base string
+	// at is the forge, base the branch to update, empty when unknown.
+	at   forge
+	base string
 	// repositoryFrom and baseFrom are where they were found.
 	repositoryFrom, baseFrom string
 	// gitElsewhere reports that .git is a file, as in a linked worktree or a submodule.
@@ -123,8 +124,8 @@ func (s survey) found() []Note {
 	add := func(detail, format string, args ...any) {
 		all = append(all, Note{fmt.Sprintf(format, args...), detail})
 	}
-	if s.repository != "" {
-		add(s.repositoryFrom, "repository %s", s.repository)
+	if s.at.repository != "" {
+		add(s.repositoryFrom, "repository %s", s.at.repository)
 	}
 	if s.base != "" {
 		add(s.baseFrom, "base branch %s", s.base)
@@ -161,8 +162,8 @@ func count(n int, thing string) string {
 func (s survey) missing() []Note {
 	var all []Note
 	add := func(text, detail string) { all = append(all, Note{text, detail}) }
-	if s.repository == "" {
-		why := "git knows no remote at GitHub"
+	if s.at.repository == "" {
+		why := "git knows no remote at " + s.at.name()
 		if s.gitElsewhere {
 			why = ".git is a file, and the remotes stand elsewhere"
 		}
@@ -238,6 +239,6 @@ func (s survey) targets() []string {
 func (s survey) extra() []string {
 	targets := s.targets()
 	return slices.DeleteFunc(slices.Clone(s.chain.paths), func(p string) bool {
-		return slices.Contains(targets, path.Clean(p)) || strings.HasPrefix(p, ".github/")
+		return slices.Contains(targets, path.Clean(p)) || strings.HasPrefix(p, path.Dir(s.at.dir)+"/")
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/scaffold"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
 // repository makes a tree from names and contents.
@@ -651,6 +652,34 @@ func TestRemote(t *testing.T) {
 		}
 		if strings.Contains(notes(p.Found)+notes(p.Missing)+content(p, ".pawl.yaml"), "s3cret") {
 			t.Errorf("%s: the password is repeated", url)
+		}
+	}
+}
+
+// TestGitea holds what is written for a profile at a Gitea or a Forgejo, which a folder of its own shows.
+func TestGitea(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ dir, remote, want string }{
+		{".gitea", "https://user:s3cret@git.example:8443/org/profile.git", "forge: {kind: gitea, url: 'https://git.example:8443', repository: org/profile"},
+		{".forgejo", "ssh://git@git.example:2222/org/profile.git", "forge: {kind: gitea, url: 'https://git.example', repository: org/profile"},
+		{".gitea", "git@git.example:org/profile.git", "forge: {kind: gitea, url: 'https://git.example', repository: org/profile"},
+		{".gitea", "http://localhost:3000/org/profile", "forge: {kind: gitea, url: 'http://localhost:3000', repository: org/profile"},
+		{".gitea", "/srv/git/profile.git", "forge: {kind: gitea"},
+	} {
+		p := propose(t, repository(map[string]string{
+			".git/config": strings.Replace(origin, "git@github.com:org/profile.git", c.remote, 1), c.dir + "/workflows/ci.yaml": "on: pull_request\njobs: {test: {steps: [{run: make}]}}\n",
+			"values.yaml": "web: {image: {tag: v1.0.0}}\n", "updatecli/updatecli.d/web.yaml": tracked, "updatecli/values.yaml": "a: 1\n",
+		}))
+		text := content(p, ".pawl.yaml")
+		if !strings.Contains(text, c.want) || strings.Contains(text, "s3cret") {
+			t.Errorf("%s: %s", c.remote, text)
+		}
+		if _, problems := config.Parse(".pawl.yaml", []byte(text)); strictyaml.Failed(problems) {
+			t.Errorf("%s: %v", c.remote, problems)
+		}
+		workflow := content(p, c.dir+"/workflows/docker-image.yaml")
+		if !strings.Contains(workflow, "runs-on: ubuntu-latest") || content(p, ".github/workflows/docker-image.yaml") != "" {
+			t.Errorf("%s: the workflow is %s", c.remote, workflow)
 		}
 	}
 }

@@ -34,8 +34,14 @@ func (s survey) settings() File {
 
 func (s survey) forge() string {
 	var parts []string
-	if s.repository != "" {
-		parts = append(parts, "repository: "+quote(s.repository))
+	if s.at.gitea() {
+		parts = append(parts, "kind: gitea")
+		if s.at.url != "" {
+			parts = append(parts, "url: "+quote(s.at.url))
+		}
+	}
+	if s.at.repository != "" {
+		parts = append(parts, "repository: "+quote(s.at.repository))
 	}
 	if s.base != "" {
 		parts = append(parts, "base: "+quote(s.base))
@@ -44,8 +50,8 @@ func (s survey) forge() string {
 		parts = append(parts, "labels: "+flow(s.chain.labels))
 	}
 	text := ""
-	if s.repository == "" {
-		text = "# forge.repository: OWNER/NAME; git knows no remote at GitHub\n"
+	if s.at.repository == "" {
+		text = "# forge.repository: OWNER/NAME; git knows no remote at " + s.at.name() + "\n"
 	}
 	if len(parts) > 0 {
 		text += "forge: {" + strings.Join(parts, ", ") + "}\n"

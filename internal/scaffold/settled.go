@@ -24,7 +24,9 @@ func (s survey) additions(c config.Config) []string {
 	for _, name := range sorted(s.existing.secrets) {
 		add(c.Secrets[name] == "", "secrets: {%s: %s}", name, quote(s.existing.secrets[name]))
 	}
-	add(s.repository != "" && c.Forge.Repository == "", "forge: {repository: %s}", quote(s.repository))
+	add(s.at.repository != "" && c.Forge.Repository == "", "forge: {repository: %s}", quote(s.at.repository))
+	add(s.at.gitea() && c.Forge.Kind == "", "forge: {kind: gitea}")
+	add(s.at.url != "" && c.Forge.URL == "", "forge: {url: %s}", quote(s.at.url))
 	add(s.base != "" && c.Forge.Base == "", "forge: {base: %s}", quote(s.base))
 	add(len(s.chain.labels) > 0 && len(c.Forge.Labels) == 0, "forge: {labels: %s}", flow(s.chain.labels))
 	add(s.chain.merge.require() != "" && !decided(c), "merge: {require: none}, as the old workflow, which waited for no check")
@@ -42,7 +44,7 @@ func decided(c config.Config) bool { return c.Merge.Off || c.Merge.None || len(c
 // settle takes the answers of the configuration in force instead of those that other files gave.
 func (s *survey) settle(c config.Config) {
 	if c.Forge.Repository != "" {
-		s.repository, s.repositoryFrom = c.Forge.Repository, config.FileName
+		s.at.repository, s.repositoryFrom = c.Forge.Repository, config.FileName
 	}
 	if branch.MatchString(c.Forge.Base) {
 		s.base, s.baseFrom = c.Forge.Base, config.FileName

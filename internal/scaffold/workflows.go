@@ -10,12 +10,8 @@ import (
 	"text/template"
 )
 
-// Where the workflows are in a repository.
-const (
-	workflowDir   = ".github/workflows"
-	imageWorkflow = workflowDir + "/docker-image.yaml"
-	pushWorkflow  = workflowDir + "/gitlab.yaml"
-)
+// workflowDir is where the workflows are in a repository at GitHub.
+const workflowDir = ".github/workflows"
 
 // templates are the two workflows. Their actions are written between <% and %>, for GitHub's expressions use braces.
 //
@@ -26,7 +22,9 @@ var templates embed.FS
 type filling struct {
 	// Name is the workflow's, Branch the one that it runs on, Paths those whose change starts it.
 	Name, Branch string
-	Paths        []string
+	// Runner is the label of the machine that runs it.
+	Runner string
+	Paths  []string
 	// Command is that of pawl with its flags. Build is the module to build it from; when it is empty, Action is the action
 	// that downloads a release, which it holds against its checksums, and Version the release's.
 	Command, Build, Action, Version string
@@ -40,7 +38,7 @@ func (s survey) workflows(opt Options) ([]File, error) {
 	if update := s.chain.updatePath(); update != "" {
 		w := s.filling(opt, "run")
 		w.Name, w.Paths = "pawl", s.watched()
-		if update == imageWorkflow {
+		if update == s.at.image() {
 			w.Name = "docker-image"
 		}
 		w.Environment = slices.Concat(s.variables(), s.tokens("run"), s.sinkVariables())
@@ -56,7 +54,7 @@ func (s survey) workflows(opt Options) ([]File, error) {
 	}
 	w := s.filling(opt, "deploy")
 	w.Name, w.Paths = "pawl-deploy", append(s.targets(), s.extra()...)
-	if push == pushWorkflow {
+	if push == s.at.push() {
 		w.Name = "gitlab"
 	}
 	w.Environment = slices.Concat(s.tokens("deploy"), s.sinkVariables())
@@ -66,7 +64,10 @@ func (s survey) workflows(opt Options) ([]File, error) {
 
 // filling is what both have in common. What is no release is built.
 func (s survey) filling(opt Options, command string) filling {
-	w := filling{Branch: s.branch(), Command: command + s.flags()}
+	w := filling{Branch: s.branch(), Runner: "ubuntu-24.04", Command: command + s.flags()}
+	if s.at.gitea() {
+		w.Runner = "ubuntu-latest" // the one that its runners have
+	}
 	switch {
 	case !release.MatchString(opt.Version):
 		w.Build = "github.com/pawl-cd/pawl/cmd/pawl@latest"
