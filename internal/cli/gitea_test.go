@@ -58,6 +58,7 @@ func giteas(t *testing.T) func(t testing.TB, apps []string, more string) *giteaS
 			files["values.yaml"] += "  " + app + ": v1.0.0\n"
 			files["manifests/"+app+".yaml"] = fmt.Sprintf("sources: {image: {kind: dockerimage, spec: {image: org/%s, versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.%s}}}\n", app, app)
 		}
+		files[".gitea/workflows/docker-image.yaml"] = "on: {workflow_dispatch: {inputs: {image: {type: string}, tag: {type: string}}}}\njobs: {run: {runs-on: ubuntu-latest, steps: [{run: pawl run}]}}\n"
 		s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: tags})
 		s.repository = server.Repository(t, "bot", nil)
 		files[".pawl.yaml"] = fmt.Sprintf("forge: {kind: gitea, url: '%s', repository: %s, labels: [dependencies]}\n%sdeploy: {projects: [{name: env, url: '%s', secret: TRIGGER, api: READER}]}\n",
@@ -189,8 +190,36 @@ func TestGiteaStory(t *testing.T) {
 	if got := s.server.Raw(t, s.server.Admin, s.repository, "pawl/update", "notes.md"); got != "wait" {
 		t.Errorf("what a person pushed is lost: %q", got)
 	}
+	code, said := s.pawl(nil, "quarantine", "org/a:v1.4.0", "--reason", "it is broken") // somebody on call bars it
+	if code != 0 || !strings.Contains(said, "started docker-image.yaml") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	if s.run(0); s.file("values.yaml") != "apps:\n  a: v1.1.0\n  b: v1.2.0\n" {
+		t.Errorf("the base holds %q", s.file("values.yaml"))
+	}
+	if code, said := s.pawl(nil, "status"); code != 0 || !strings.Contains(said, "it is broken") {
+		t.Errorf("exit code %d: %s", code, said)
+	}
+	s.dispatch()
 	if n := len(s.list("/git/refs/pawl")); n != 1 {
 		t.Errorf("%d refs below refs/pawl, want the ledger's alone", n)
+	}
+}
+
+// dispatch tells the profile of an image, as the build does.
+func (s *giteaStage) dispatch() {
+	s.Helper()
+	env := map[string]string{"GITHUB_API_URL": s.server.URL + "/api/v1", "DOWNSTREAM_IMAGE_PROFILE": s.repository + ":" + s.token}
+	var out, errs strings.Builder
+	code := cli.Run(s.Context(), []string{"dispatch", "--image", "org/a:v1.5.0", "--tag", "v1.5.0"}, cli.System{Out: &out, Err: &errs, Now: time.Now, Sleep: httpx.Sleep,
+		Env:     func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+		Environ: func() []string { return []string{"DOWNSTREAM_IMAGE_PROFILE=" + env["DOWNSTREAM_IMAGE_PROFILE"]} }})
+	if code != 0 {
+		s.Errorf("exit code %d: %s%s", code, out.String(), errs.String())
+	}
+	runs := s.server.Call(s, s.server.Admin, http.MethodGet, "repos/"+s.repository+"/actions/runs", nil)
+	if n, _ := runs["total_count"].(float64); n != 2 { // the brake started one, too
+		s.Errorf("%v runs were started", n)
 	}
 }
 

@@ -35,7 +35,7 @@ const (
 	// DefaultPoll is how often a merge that waits is looked at.
 	DefaultPoll = 10 * time.Second
 	// maxPages bounds every listing.
-	maxPages = 20
+	maxPages = 100
 )
 
 // Config says which repository, as whom, and how.
