@@ -163,6 +163,9 @@ func TestGiteaStory(t *testing.T) {
 	if fmt.Sprint(s.pulls()) != "[merged]" || s.commits() != 2 || s.pipelines() != 1 {
 		t.Errorf("%v, %d commits, %d pipelines", s.pulls(), s.commits(), s.pipelines())
 	}
+	if url := s.project.Pipelines()[0].Variables["CD_COMMIT_URL"]; url != s.server.URL+"/"+s.repository+"/commit/"+s.list("/commits?sha=main")[0]["sha"].(string) {
+		t.Errorf("the pipeline is told of %s", url)
+	}
 	s.run(0) // nothing to do
 	if s.commits() != 2 || s.pipelines() != 1 || len(s.pulls()) != 1 {
 		t.Errorf("a run without anything to do did something")

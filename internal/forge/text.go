@@ -45,3 +45,13 @@ func Withdrawn(body string) string {
 	body = plain(body)
 	return strings.TrimSuffix(body, closedByPawl) + closedByPawl
 }
+
+// CommitURL is the page of a commit, next to that of a pull request; empty for a page that is none.
+func CommitURL(pull, sha string) string {
+	for _, between := range []string{"/pull/", "/pulls/"} {
+		if at := strings.LastIndex(pull, between); at >= 0 {
+			return pull[:at] + "/commit/" + sha
+		}
+	}
+	return ""
+}

@@ -253,11 +253,7 @@ func (v runView) CommitPage() string {
 	if r.Pull == nil {
 		return ""
 	}
-	base, _, ok := strings.Cut(r.Pull.URL, "/pull/")
-	if !ok {
-		return ""
-	}
-	return link(base + "/commit/" + url.PathEscape(r.Merge.SHA))
+	return link(forge.CommitURL(r.Pull.URL, url.PathEscape(r.Merge.SHA)))
 }
 
 // Word names how the merge went.

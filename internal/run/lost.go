@@ -43,7 +43,7 @@ func Forgotten(ctx context.Context, f forge.Forge, base string, known ledger.Led
 	var merges []PendingMerge
 	for _, p := range pulls {
 		if p.Merged {
-			merges = append(merges, PendingMerge{Pull: p.Number, Commit: p.SHA, URL: commitURL(p.URL, p.SHA), Title: p.Title, At: p.At})
+			merges = append(merges, PendingMerge{Pull: p.Number, Commit: p.SHA, URL: forge.CommitURL(p.URL, p.SHA), Title: p.Title, At: p.At})
 		}
 	}
 	if len(merges) == 0 {

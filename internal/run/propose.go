@@ -192,7 +192,7 @@ func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set
 	report.Merge = &merged
 	if merged.Outcome == forge.Merged {
 		written := set.Written(merged.SHA, digests(manifests), merged.At)
-		commit := forge.Commit{SHA: merged.SHA, URL: commitURL(pull.URL, merged.SHA), Message: change.CommitMessage(set).Subject, At: merged.At, Pull: pull.Number, Chain: set.Chain, Own: true}
+		commit := forge.Commit{SHA: merged.SHA, URL: forge.CommitURL(pull.URL, merged.SHA), Message: change.CommitMessage(set).Subject, At: merged.At, Pull: pull.Number, Chain: set.Chain, Own: true}
 		for _, f := range set.Files {
 			commit.Changed = append(commit.Changed, f.Path)
 		}

@@ -3,7 +3,6 @@ package run
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -179,7 +178,7 @@ func settledAs(p forge.PullState, l ledger.Ledger) ledger.Pull {
 
 // commitOf is what projects are told of a merge.
 func commitOf(p forge.PullState, l ledger.Ledger) forge.Commit {
-	c := forge.Commit{SHA: p.SHA, URL: commitURL(p.URL, p.SHA), Message: p.Title, At: p.At, Pull: p.Number, Chain: p.Says.Chain}
+	c := forge.Commit{SHA: p.SHA, URL: forge.CommitURL(p.URL, p.SHA), Message: p.Title, At: p.At, Pull: p.Number, Chain: p.Says.Chain}
 	if record, _ := l.PullOf(p.Number); record.Head == p.HeadSHA {
 		c.Changed = record.Files
 	}
@@ -302,10 +301,4 @@ func Revised(p forge.PullState, now time.Time) bool {
 	const apart = 24 * time.Hour
 	r := p.Says.Revised
 	return r != nil && r.Pull == p.Number && r.At.After(p.Created.Add(-apart)) && r.At.Before(now.Add(apart))
-}
-
-// commitURL is the page of a commit, next to that of a pull request.
-func commitURL(pull, sha string) string {
-	repository, _, _ := strings.Cut(pull, "/pull/")
-	return repository + "/commit/" + sha
 }
