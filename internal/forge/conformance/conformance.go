@@ -427,13 +427,15 @@ func ledgerSwap(t *testing.T, w World) {
 			return l.Written(ledger.Value{Place: ledger.Place{File: fmt.Sprint(len(l.Values)), Key: "$"}, Value: fmt.Sprint(i), Version: "v1"})
 		}
 	}
-	began := time.Now()
+	took, pushes := make([]time.Duration, writers), make([]int, writers)
 	var group sync.WaitGroup
 	for i := range writers {
 		group.Go(func() {
-			if err := w.Client().Record(t.Context(), add(i)); err != nil {
+			f, began := w.Client(), time.Now()
+			if err := f.Record(t.Context(), add(i)); err != nil {
 				t.Errorf("writer %d: %v", i, err)
 			}
+			took[i], pushes[i] = time.Since(began), f.Writes()
 		})
 	}
 	group.Wait()
@@ -441,7 +443,9 @@ func ledgerSwap(t *testing.T, w World) {
 	if len(l.Values) != writers {
 		t.Errorf("the ledger holds %d values, want %d", len(l.Values), writers)
 	}
-	t.Logf("%d writers: %v", writers, time.Since(began))
+	slices.Sort(took)
+	slices.Sort(pushes)
+	t.Logf("%d writers: median %v, longest %v; pushes of each: median %d, most %d", writers, took[writers/2], took[writers-1], pushes[writers/2], pushes[writers-1])
 	f := w.Client()
 	for range 2 { // the second one knows what is there, and writes nothing
 		before := f.Writes()
