@@ -2,8 +2,8 @@
 package githttp
 
 import (
-	"bytes"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
@@ -40,7 +40,7 @@ func Serve(t testing.TB, initial ...string) *Server {
 	s := &Server{t: t, Dir: filepath.Join(t.TempDir(), "profile.git")}
 	s.run("", append(append([]string{"init", "-q", "--bare", "-b", "main"}, initial...), s.Dir)...)
 	s.Git("config", "http.receivepack", "true")
-	handler := &cgi.Handler{Path: gitPath(t), Args: []string{"http-backend"}, Logger: nil, Stderr: &bytes.Buffer{},
+	handler := &cgi.Handler{Path: gitPath(t), Args: []string{"http-backend"}, Stderr: io.Discard,
 		Env:        []string{"GIT_PROJECT_ROOT=" + filepath.Dir(s.Dir), "GIT_HTTP_EXPORT_ALL=1", "GIT_CONFIG_NOSYSTEM=1", "HOME=" + t.TempDir()},
 		InheritEnv: []string{"PATH"}}
 	web := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
