@@ -69,7 +69,7 @@ var allowed = map[string][]string{
 	"internal/observe": {"internal/change", "internal/deploy", "internal/event", "internal/forge", "internal/ledger", "internal/plan", "internal/policy",
 		"internal/run", "internal/source"},
 	"internal/scaffold": {"internal/config", "internal/deploy", "internal/edit", "internal/manifest", "internal/policy", "internal/source"},
-	"internal/demo": {"internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
+	"internal/demo": {"internal/git", "internal/git/remote", "internal/httpx", "internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
 		"internal/manifest", "internal/source"},
 	"internal/page": {"internal/change", "internal/event", "internal/forge", "internal/plan", "internal/policy", "internal/run"},
 	"internal/wire": {"internal/config", "internal/deploy/gitlab", "internal/event/file", "internal/event/http", "internal/event/kafka", "internal/event/send",

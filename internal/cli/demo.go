@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -22,26 +23,32 @@ const (
 
 type demoOptions struct {
 	*globals
-	output, keep string
+	output, keep, forge string
 }
 
 func newDemo(g *globals) *cobra.Command {
 	o := &demoOptions{globals: g}
 	cmd := &cobra.Command{
-		Use:   "demo",
+		Use:   "demo [URL]",
 		Short: "Show the whole job on this machine, on parts that live inside pawl",
 		Long: `Demo runs the real commands against a registry, a Helm repository, GitHub with a git repository, GitLab and an
 event receiver that live inside pawl and listen on 127.0.0.1 only: a build publishes a tag and says so, pawl
 merges it and starts the pipelines, does nothing when nothing is new, goes on when a source is broken, and goes
 back when somebody quarantines the version.
 It uses no file, token or credentials of yours, and waits for nothing: its clock jumps. What it
-made stays in a folder, which it names.`,
+made stays in a folder, which it names.
+
+With --forge gitea and the address of an empty repository the profile lives there instead, at a real Gitea or
+Forgejo of yours: the token in MERGE_TOKEN fills it, and the pull requests, merges and brakes are to be looked at
+there. Then the clock is the real one, and nothing else leaves this machine.`,
 		Example: `  pawl demo
-  pawl demo --keep pawl-demo --output json`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+  pawl demo --keep pawl-demo --output json
+  pawl demo --forge gitea https://git.example.com/me/pawl-demo`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
 	}
 	addOutput(cmd, &o.output, "text", "json")
+	cmd.Flags().StringVar(&o.forge, "forge", "", "where the profile lives: gitea, with the `URL` of an empty repository as the argument (default inside pawl)")
 	cmd.Flags().StringVar(&o.keep, "keep", "", "the `directory` to leave everything in, empty or not there yet (default a new one among the temporary files)")
 	return cmd
 }
@@ -55,15 +62,23 @@ type demonstration struct {
 	report  demoReport
 }
 
-func (o *demoOptions) run(ctx context.Context) error {
+func (o *demoOptions) run(ctx context.Context, args []string) error {
 	begin := o.sys.Now()
+	outside, err := o.outside(args)
+	if err != nil {
+		return err
+	}
 	dir, err := o.folder()
 	if err != nil {
 		return err
 	}
-	stage, err := demo.Open(dir, pawl.Profile)
+	stage, err := demo.Open(dir, pawl.Profile, outside)
 	if err != nil {
-		return &exit{code: Failure, err: err, hint: "the demonstration listens on 127.0.0.1 and writes to " + dir}
+		hint := "the demonstration listens on 127.0.0.1 and writes to " + dir
+		if outside != nil {
+			hint += "; the repository has to be empty, and MERGE_TOKEN a token with write:repository, write:issue and read:user"
+		}
+		return &exit{code: Failure, err: err, hint: hint}
 	}
 	defer stage.Close()
 	d := &demonstration{Stage: stage, globals: o.globals, dir: dir, tell: o.teller(), report: demoReport{Schema: demoSchema, Folder: dir}}
@@ -85,6 +100,28 @@ func (o *demoOptions) run(ctx context.Context) error {
 		return &exit{code: Failure, err: fmt.Errorf("writing the output: %w", err)}
 	}
 	return nil
+}
+
+// outside is the repository that the user names; nil for one inside pawl.
+func (o *demoOptions) outside(args []string) (*demo.Outside, error) {
+	const example = "write e.g. pawl demo --forge gitea https://git.example.com/me/pawl-demo"
+	switch {
+	case o.forge == "" && len(args) == 0:
+		return nil, nil
+	case o.forge != "gitea":
+		return nil, &exit{code: Usage, err: fmt.Errorf("--forge: want gitea, have %q", o.forge), hint: example}
+	case len(args) == 0:
+		return nil, &exit{code: Usage, err: errors.New("the address of an empty repository is missing"), hint: example}
+	}
+	token, _ := o.sys.Env("MERGE_TOKEN")
+	if token == "" {
+		return nil, &exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN to a token of a user who may write to the repository", topics: []topic{noTokenTopic}}
+	}
+	at, err := demo.ParseOutside(args[0], token)
+	if err != nil {
+		return nil, &exit{code: Usage, err: err, hint: example}
+	}
+	return &at, nil
 }
 
 // folder is where everything is left: a new or empty one.
@@ -158,7 +195,11 @@ func (d *demonstration) story(ctx context.Context) error {
 }
 
 func (d *demonstration) introduce() {
-	d.tell.title("pawl demo: from a published tag to the pipelines that deploy it, on this machine alone")
+	where := "on this machine alone"
+	if d.Forge() != "GitHub" {
+		where = "with a repository at a " + d.Forge() + " of yours"
+	}
+	d.tell.title("pawl demo: from a published tag to the pipelines that deploy it, %s", where)
 	d.tell.line("A profile is a git repository whose YAML files say which versions are deployed. This one has %s:", count(d.Manifests, "manifest"))
 	d.tell.line("each says which image, chart or release one value follows. These servers live inside pawl:")
 	for _, p := range d.Places {

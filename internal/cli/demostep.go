@@ -42,7 +42,7 @@ type demoStep struct {
 	Merge       string        `json:"merge,omitempty"`
 	Commit      string        `json:"commit,omitempty"`
 	Triggers    []run.Trigger `json:"triggers,omitempty"`
-	// ForgeCalls are requests to GitHub, ForgeWrites those of them that change something.
+	// ForgeCalls are requests to the forge, ForgeWrites those of them that change something.
 	ForgeCalls  int `json:"forgeCalls"`
 	ForgeWrites int `json:"forgeWrites"`
 	Pipelines   int `json:"pipelines"`
@@ -60,10 +60,10 @@ func (d *demonstration) dispatch(ctx context.Context, tag string) error {
 	}
 	started := d.Dispatched()
 	if started == nil {
-		return errors.New("pawl dispatch: GitHub was not told")
+		return fmt.Errorf("pawl dispatch: %s was not told", d.Forge())
 	}
 	d.tell.text(out + errs)
-	d.tell.line("GitHub starts %s on %s: image=%s upstream=%s", started.Workflow, started.Ref, started.Inputs["image"], started.Inputs["upstream"])
+	d.tell.line("%s starts %s on %s: image=%s upstream=%s", d.Forge(), started.Workflow, started.Ref, started.Inputs["image"], started.Inputs["upstream"])
 	d.done(step, before)
 	return nil
 }
@@ -197,7 +197,7 @@ func (d *demonstration) done(step demoStep, before demo.Counts) {
 	step.Pipelines, step.Events = now.Pipelines-before.Pipelines, now.Events-before.Events
 	step.Skipped = (now.Skipped - before.Skipped).Seconds()
 	d.report.Steps = append(d.report.Steps, step)
-	line := fmt.Sprintf("exit code %d; GitHub got %s, %d of them writing; GitLab started %s", step.Exit, count(step.ForgeCalls, "request"), step.ForgeWrites, count(step.Pipelines, "pipeline"))
+	line := fmt.Sprintf("exit code %d; %s got %s, %d of them writing; GitLab started %s", step.Exit, d.Forge(), count(step.ForgeCalls, "request"), step.ForgeWrites, count(step.Pipelines, "pipeline"))
 	if now.Events > 0 {
 		line += fmt.Sprintf("; the receiver took %s", count(step.Events, "event"))
 	}

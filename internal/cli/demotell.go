@@ -160,7 +160,7 @@ func (d *demonstration) showCommit(report run.Report) error {
 	if err != nil {
 		return err
 	}
-	d.tell.line("the commit %.8s in profile.git:", report.Merge.SHA)
+	d.tell.line("the commit %.8s of the repository:", report.Merge.SHA)
 	d.tell.diff(patch)
 	return nil
 }
@@ -198,8 +198,12 @@ func (d *demonstration) end() {
 	d.tell.line("open %s in a browser", page("report.html"))
 	d.tell.line("%s report %s --file %s", pawl, in("reports"), in("history.html"))
 	d.tell.line("open %s, the history that these runs make", page("history.html"))
-	d.tell.line("git -C %s log -p main", in("profile.git"))
-	d.tell.line("git -C %s log -p refs/pawl/ledger", in("profile.git"))
+	if d.left("profile.git") {
+		d.tell.line("git -C %s log -p main", in("profile.git"))
+		d.tell.line("git -C %s log -p refs/pawl/ledger", in("profile.git"))
+	} else {
+		d.tell.line("look at the pull requests at %s", d.Address())
+	}
 	if d.left("events.jsonl") {
 		d.tell.line("%s events validate %s", pawl, in("events.jsonl"))
 	}

@@ -209,6 +209,53 @@ func TestGiteaStory(t *testing.T) {
 	}
 }
 
+// TestGiteaDemo is the whole demonstration at a real Gitea, in an empty repository.
+func TestGiteaDemo(t *testing.T) {
+	server := gitea.Start(t)
+	token := server.User(t, "bot")
+	repository := server.Repository(t, "bot", nil)
+	demo := func(token string, args ...string) (int, string) {
+		var out, errs strings.Builder
+		code := cli.Run(t.Context(), append([]string{"demo", "--keep", filepath.Join(t.TempDir(), "demo")}, args...), cli.System{Out: &out, Err: &errs, Now: time.Now, Sleep: httpx.Sleep,
+			Env: func(name string) (string, bool) { return token, name == "MERGE_TOKEN" && token != "" }})
+		if token != "" && strings.Contains(out.String()+errs.String(), token) {
+			t.Error("the token is printed")
+		}
+		return code, out.String() + errs.String()
+	}
+	code, said := demo(token, "--forge", "gitea", server.URL+"/"+repository)
+	t.Log(said)
+	if code != cli.OK || !strings.Contains(said, "look at the pull requests at "+server.URL+"/"+repository) {
+		t.Fatalf("exit code %d", code)
+	}
+	merged := 0
+	for _, p := range server.List(t, server.Admin, "repos/"+repository+"/pulls?state=all") {
+		if p["merged"].(bool) {
+			merged++
+		}
+	}
+	if merged != 3 {
+		t.Errorf("%d pull requests were merged", merged)
+	}
+	for name, c := range map[string]struct {
+		token string
+		args  []string
+		want  int
+		says  string
+	}{
+		"it is not empty":   {token, []string{"--forge", "gitea", server.URL + "/" + repository}, cli.Failure, "is not empty"},
+		"no token":          {"", []string{"--forge", "gitea", server.URL + "/" + repository}, cli.Usage, "set MERGE_TOKEN"},
+		"no address":        {token, []string{"--forge", "gitea"}, cli.Usage, "is missing"},
+		"no repository":     {token, []string{"--forge", "gitea", server.URL}, cli.Usage, "names no repository"},
+		"another forge":     {token, []string{"--forge", "svn", server.URL}, cli.Usage, "want gitea"},
+		"a token that none": {"nobodys-token", []string{"--forge", "gitea", server.URL + "/" + repository}, cli.Failure, "MERGE_TOKEN"},
+	} {
+		if code, said := demo(c.token, c.args...); code != c.want || !strings.Contains(said, c.says) {
+			t.Errorf("%s: exit code %d: %s", name, code, said)
+		}
+	}
+}
+
 // dispatch tells the profile of an image, as the build does.
 func (s *giteaStage) dispatch() {
 	s.Helper()

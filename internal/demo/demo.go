@@ -18,12 +18,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aymanbagabas/go-udiff"
-
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/fake/gitlab"
 	"github.com/pawl-cd/pawl/internal/fake/receiver"
+	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
 // Repository is the profile's name at GitHub, Workflow the file that a dispatch starts there, and Check the one that has
@@ -60,8 +59,8 @@ type Stage struct {
 	versions Versions
 	registry *fake.Registry
 	images   *fake.Faults
-	forge    *github.Server
-	repo     *github.Repo
+	hub      hub
+	outside  *outer // the hub, when it is not the stage's own
 	gitlab   *gitlab.Server
 	projects []*gitlab.Project
 	receiver *receiver.Receiver
@@ -77,13 +76,20 @@ type Stage struct {
 // Place is one server of the stage.
 type Place struct{ Name, URL, What string }
 
-// Open builds the stage in an empty directory, from the manifests and files of a profile.
-func Open(dir string, profile fs.FS) (*Stage, error) {
+// Open builds the stage in an empty directory, from the manifests and files of a profile. Its repository lives at a GitHub
+// of the stage's own, or else at a Gitea outside, where the clock cannot jump.
+func Open(dir string, profile fs.FS, outside *Outside) (*Stage, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening the folder: %w", err)
 	}
 	s := &Stage{root: root, dir: dir, network: loopback()}
+	if outside != nil {
+		if s.outside, err = newOuter(*outside, time.Now); err != nil {
+			return nil, err
+		}
+		s.hub = s.outside
+	}
 	if err := s.build(profile); err != nil {
 		_ = s.Close() // the first error counts
 		return nil, err
@@ -116,12 +122,7 @@ func (s *Stage) build(profile fs.FS) error {
 		s.files = append(s.files, name)
 	}
 	slices.Sort(s.files)
-	if _, err := s.repo.Push("main", "alice", files, "The profile as it is deployed"); err != nil {
-		return fmt.Errorf("making the profile's repository: %w", err)
-	}
-	s.repo.Protect("main", github.Protection{Checks: []string{Check}, Ruleset: true})
-	s.repo.Workflow(Workflow, "image", "chart", "tag", "upstream")
-	return nil
+	return s.hub.begin(files)
 }
 
 // Close stops the servers; the folder stays.
@@ -133,14 +134,33 @@ func (s *Stage) Close() error {
 	return s.root.Close()
 }
 
-// Transport sends requests to this machine and refuses all others.
-func (s *Stage) Transport() http.RoundTripper { return s.network }
+// Transport sends requests to this machine, and to the forge outside, and refuses all others.
+func (s *Stage) Transport() http.RoundTripper { return route{s} }
 
-// Now is the stage's clock, and Sleep moves it instead of waiting. It starts in the past, so that it ends there.
-func (s *Stage) Now() time.Time { return time.Now().Add(s.Skipped() - begins) }
+type route struct{ stage *Stage }
 
-// Sleep returns at once, as if the time had passed.
+// RoundTrip implements http.RoundTripper.
+func (r route) RoundTrip(req *http.Request) (*http.Response, error) {
+	if h := r.stage.outside; h != nil && httpx.SamePlace(req.URL, h.base) {
+		return h.RoundTrip(req)
+	}
+	return r.stage.network.RoundTrip(req)
+}
+
+// Now is the stage's clock, and Sleep moves it instead of waiting. It starts in the past, so that it ends there. With a
+// forge outside it is the real one.
+func (s *Stage) Now() time.Time {
+	if s.outside != nil {
+		return time.Now()
+	}
+	return time.Now().Add(s.Skipped() - begins)
+}
+
+// Sleep returns at once, as if the time had passed, where the clock is the stage's own.
 func (s *Stage) Sleep(ctx context.Context, d time.Duration) error {
+	if s.outside != nil {
+		return httpx.Sleep(ctx, d)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.skipped += d
@@ -190,29 +210,39 @@ func (s *Stage) Remove(image string) {
 func (s *Stage) Job(image, tag string) map[string]string {
 	org, name, _ := strings.Cut(image, "/")
 	return map[string]string{
-		"GITHUB_API_URL": s.env["GITHUB_API_URL"], "DOWNSTREAM_IMAGE_PROFILE": Repository + ":" + dispatchToken,
+		"GITHUB_API_URL": s.hub.api(), "DOWNSTREAM_IMAGE_PROFILE": s.hub.repository() + ":" + s.hub.token(),
 		"DOCKER_ORG": org, "CIRCLE_PROJECT_REPONAME": name, "PACKAGE_VERSION": strings.TrimPrefix(tag, "v"),
 		"CIRCLE_BUILD_URL": "https://ci.example/" + name + "/42",
 	}
 }
 
+// Forge is what the place of the repository is called.
+func (s *Stage) Forge() string {
+	if s.outside != nil {
+		return "Gitea"
+	}
+	return "GitHub"
+}
+
+// Address is that of the repository outside.
+func (s *Stage) Address() string { return s.outside.base.JoinPath(s.outside.at.Repository).String() }
+
 // Dispatch is a workflow run that was asked for.
 type Dispatch = github.Dispatch
 
 // Dispatched is the last workflow run that was asked for; nil when there is none.
-func (s *Stage) Dispatched() *Dispatch {
-	all := s.repo.Dispatches()
-	if len(all) == 0 {
-		return nil
-	}
-	return &all[len(all)-1]
-}
+func (s *Stage) Dispatched() *Dispatch { return s.hub.dispatched() }
 
 // Start does what GitHub's workflow does before it runs pawl: it checks out the tip of the base, and writes the event that
 // started it into workflow/NAME.json. It returns the environment of the job; without a dispatch, the schedule started it.
 func (s *Stage) Start(run int, name string, started *Dispatch) (map[string]string, error) {
+	if s.outside != nil {
+		if err := s.outside.look(); err != nil {
+			return nil, fmt.Errorf("checking out the profile: %w", err)
+		}
+	}
 	for _, path := range s.files {
-		data, ok := s.repo.File("main", path)
+		data, ok := s.hub.file(path)
 		if !ok {
 			return nil, fmt.Errorf("checking out the profile: the base lost %s", path)
 		}
@@ -247,33 +277,20 @@ func (s *Stage) Write(name string, data []byte) error {
 	return nil
 }
 
-// Save writes GitHub's repository to profile.git in the folder.
-func (s *Stage) Save() error { return s.repo.Save(s.path("profile.git")) }
+// Save writes the stage's own repository to profile.git in the folder.
+func (s *Stage) Save() error { return s.hub.save(s.path("profile.git")) }
 
 func (s *Stage) path(name string) string { return filepath.Join(s.dir, name) }
 
 // Pull is the text of a pull request: its title as a heading, and its description.
 func (s *Stage) Pull(number int) (string, error) {
-	p, ok := s.repo.Pull(number)
-	if !ok {
-		return "", fmt.Errorf("reading pull request #%d: there is none", number)
-	}
-	return "# " + p.Title + "\n\n" + strings.TrimRight(strings.ReplaceAll(p.Body, "\r\n", "\n"), "\n") + "\n", nil
+	title, body, err := s.hub.pull(number)
+	return "# " + title + "\n\n" + strings.TrimRight(strings.ReplaceAll(body, "\r\n", "\n"), "\n") + "\n", err
 }
 
 // Diff is what a commit of the repository changed, as git shows it.
 func (s *Stage) Diff(sha string) (string, error) {
-	log := s.repo.Log(sha)
-	if len(log) == 0 || len(log[0].Parents) == 0 {
-		return "", fmt.Errorf("reading commit %s: there is none with a parent", sha)
-	}
-	var text strings.Builder
-	for _, name := range log[0].Files {
-		before, _ := s.repo.File(log[0].Parents[0], name)
-		after, _ := s.repo.File(sha, name)
-		text.WriteString(udiff.Unified("a/"+name, "b/"+name, string(before), string(after)))
-	}
-	return text.String(), nil
+	return s.hub.diff(sha)
 }
 
 // Counts are how much the servers were told so far.
@@ -288,7 +305,8 @@ type Counts struct {
 
 // Counts counts what the servers were told.
 func (s *Stage) Counts() Counts {
-	c := Counts{ForgeCalls: len(s.forge.Calls()), ForgeWrites: s.forge.Writes(), Events: len(s.receiver.Events()), Skipped: s.Skipped()}
+	calls, writes := s.hub.counts()
+	c := Counts{ForgeCalls: calls, ForgeWrites: writes, Events: len(s.receiver.Events()), Skipped: s.Skipped()}
 	for _, p := range s.projects {
 		c.Pipelines += len(p.Pipelines())
 	}

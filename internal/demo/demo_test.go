@@ -12,7 +12,7 @@ import (
 // TestStaysHere shows that the stage's network ends at this machine, whatever the host is called.
 func TestStaysHere(t *testing.T) {
 	t.Parallel()
-	stage, err := Open(t.TempDir(), profile("image"))
+	stage, err := Open(t.TempDir(), profile("image"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func TestSources(t *testing.T) {
 		if _, err := Sources(broken); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if _, err := Open(t.TempDir(), broken); err == nil {
+		if _, err := Open(t.TempDir(), broken, nil); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

@@ -36,13 +36,19 @@ func (s *Stage) serve() error {
 	s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: s.versions.Images})
 	s.images = fake.WithFaults(s.registry)
 	s.receiver = receiver.New()
-	for _, server := range []struct {
+	type server struct {
 		name, what string
 		handler    func(address string) http.Handler
-	}{
+	}
+	forge := server{"GitHub", fmt.Sprintf("%s, a real git repository; a merge needs the check %s", Repository, Check), s.gitHub}
+	if s.outside != nil {
+		s.Places = append(s.Places, Place{"Gitea", s.outside.at.URL, s.outside.at.Repository + ", on your own server"})
+		forge = server{"releases", "the releases of other repositories", func(string) http.Handler { return s.releases() }}
+	}
+	for _, server := range []server{
 		{"registry", fmt.Sprintf("%d images", len(s.versions.Images)), func(string) http.Handler { return s.images }},
 		{"charts", fmt.Sprintf("a Helm repository with %d charts", len(s.versions.Charts)), func(string) http.Handler { return http.HandlerFunc(s.charts) }},
-		{"GitHub", fmt.Sprintf("%s, a real git repository; a merge needs the check %s", Repository, Check), s.gitHub},
+		forge,
 		{"GitLab", fmt.Sprintf("%d projects that deploy", len(projects)), s.gitLab},
 		{"events", "a CloudEvents receiver", func(string) http.Handler { return s.receiver }},
 	} {
@@ -50,11 +56,8 @@ func (s *Stage) serve() error {
 			return err
 		}
 	}
-	hub := s.place("GitHub")
-	s.env = map[string]string{
-		"MERGE_TOKEN": mergeToken, "GITHUB_TOKEN": mergeToken, "GITHUB_ACTOR": "pawl-bot", "GITHUB_REPOSITORY": Repository,
-		"GITHUB_API_URL": hub, "GITHUB_GRAPHQL_URL": hub + "/graphql", "DEPLOY_TRIGGER": triggerToken, "DEPLOY_READ": readToken,
-	}
+	s.env = s.hub.environment()
+	s.env["DEPLOY_TRIGGER"], s.env["DEPLOY_READ"] = triggerToken, readToken
 	return nil
 }
 
@@ -86,19 +89,24 @@ func (s *Stage) charts(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Stage) gitHub(address string) http.Handler {
-	s.forge = github.New(github.Options{
+	forge := github.New(github.Options{
 		Now: s.Now, API: address, Web: address,
 		Identities: map[string]github.Identity{mergeToken: {Login: "pawl-bot"}, dispatchToken: {Login: "build-bot"}},
 	})
-	s.repo = s.forge.Create(Repository, github.Settings{
+	repo := forge.Create(Repository, github.Settings{
 		CI: func(string) []github.Check {
 			return []github.Check{{Name: Check, Conclusion: "success", After: checkTakes}}
 		},
 	})
+	s.hub = &own{forge, repo, address}
 	mux := http.NewServeMux()
-	mux.Handle("/", s.forge)
-	mux.Handle(releasesPath+"/", fake.NewReleases(fake.ReleasesOptions{Releases: s.versions.Releases, Prefix: releasesPath}))
+	mux.Handle("/", forge)
+	mux.Handle(releasesPath+"/", s.releases())
 	return mux
+}
+
+func (s *Stage) releases() http.Handler {
+	return fake.NewReleases(fake.ReleasesOptions{Releases: s.versions.Releases, Prefix: releasesPath})
 }
 
 func (s *Stage) gitLab(address string) http.Handler {
@@ -118,7 +126,11 @@ func (s *Stage) config(hosts []string) []byte {
 	for _, host := range hosts {
 		line("  %s: %s", host, s.mirror(host))
 	}
-	line("forge: {repository: %s}\nmerge: {require: [%s]}\ndeploy:\n  wait: 10m\n  projects:", Repository, Check)
+	line("%s\ndeploy:", s.hub.config())
+	if s.outside == nil { // else nobody wants to wait so long
+		line("  wait: 10m")
+	}
+	line("  projects:")
 	for i, p := range projects {
 		paths := ""
 		if len(p.paths) > 0 {
@@ -126,7 +138,7 @@ func (s *Stage) config(hosts []string) []byte {
 		}
 		line("    - {name: %s, url: %s, secret: DEPLOY_TRIGGER, api: DEPLOY_READ%s}", p.name, quoted(s.projects[i].TriggerPathURL()), paths)
 	}
-	line("events:\n  source: https://git.example/%s\n  sinks:", Repository)
+	line("events:\n  source: https://git.example/%s\n  sinks:", s.hub.repository())
 	line("    - {type: file, path: %s}\n    - {type: http, url: %s}", quoted(s.path("events.jsonl")), s.place("events"))
 	return b.Bytes()
 }
@@ -138,6 +150,9 @@ func (s *Stage) mirror(host string) string {
 	case !isURL:
 		return s.place("registry")
 	case name == "api.github.com":
+		if s.outside != nil {
+			return s.place("releases") + releasesPath
+		}
 		return s.place("GitHub") + releasesPath
 	default:
 		return s.place("charts") + "/" + name
