@@ -76,9 +76,9 @@ var allowed = map[string][]string{
 		"internal/forge", "internal/forge/gitea", "internal/forge/github", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source",
 		"internal/source/githubrelease",
 		"internal/source/gittag", "internal/source/helm", "internal/source/registry"},
-	// Of clients cli knows the errors of two, which help.go explains, and the one that dispatches, which reads no profile.
+	// Of clients cli knows the errors of one, which help.go explains, and the one that dispatches, which reads no profile.
 	"internal/cli": {"internal/change", "internal/config", "internal/demo", "internal/deploy", "internal/deploy/gitlab", "internal/dispatch",
-		"internal/dispatch/github", "internal/event", "internal/event/contract", "internal/event/send", "internal/forge", "internal/forge/github",
+		"internal/dispatch/github", "internal/event", "internal/event/contract", "internal/event/send", "internal/forge",
 		"internal/gate", "internal/gate/program", "internal/httpx", "internal/ledger", "internal/manifest", "internal/observe", "internal/page", "internal/plan", "internal/policy", "internal/redact", "internal/run",
 		"internal/scaffold", "internal/source", "internal/status", "internal/strictyaml", "internal/wire", "internal/worktree"},
 

@@ -86,6 +86,9 @@ func (s *giteaStage) pawlUntil(ctx context.Context, over http.RoundTripper, args
 		over = http.DefaultTransport
 	}
 	env := map[string]string{"MERGE_TOKEN": s.token, "TRIGGER": "trigger", "READER": "reader"}
+	if s.token == "-" {
+		delete(env, "MERGE_TOKEN")
+	}
 	var out, errs strings.Builder
 	code = cli.Run(ctx, append(args, "--root", s.root), cli.System{
 		Out: &out, Err: &errs, Now: time.Now, Sleep: httpx.Sleep, Transport: hosts{s.host: over, "gitlab.example": s.gitlab.RoundTripper(), "": fake.Network{"index.docker.io": s.registry}},
@@ -204,6 +207,15 @@ func TestGiteaStory(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, said)
 	}
 	s.dispatch()
+	for token, want := range map[string]string{"a-token-that-is-none": "#unauthorized", "": "#no-token"} {
+		other := *s
+		if other.token = token; token == "" {
+			other.token = "-"
+		}
+		if code, said := other.pawl(nil, "run"); code == 0 || !strings.Contains(said, want) {
+			t.Errorf("with the token %q: exit code %d: %s", token, code, said)
+		}
+	}
 	if n := len(s.list("/git/refs/pawl")); n != 1 {
 		t.Errorf("%d refs below refs/pawl, want the ledger's alone", n)
 	}

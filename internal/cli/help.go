@@ -14,7 +14,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/dispatch"
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/forge"
-	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/plan"
@@ -101,13 +100,13 @@ var causes = []struct {
 }{
 	{httpx.ErrSpent, slowTopic}, {httpx.ErrUnknownHost, unknownHostTopic}, {httpx.ErrTLS, tlsTopic}, {httpx.ErrRefused, noConnectionTopic}, {httpx.ErrTimeout, noConnectionTopic},
 	{httpx.ErrConnection, noConnectionTopic}, {httpx.ErrTruncated, noConnectionTopic}, {httpx.ErrTooLarge, strangeTopic}, {httpx.ErrMalformed, strangeTopic},
-	{github.ErrNoToken, noTokenTopic}, {forge.ErrMoved, movedTopic},
+	{forge.ErrNoToken, noTokenTopic}, {forge.ErrMoved, movedTopic},
 }
 
 // obstacles are the topics of what a person has to change at GitHub.
-var obstacles = map[github.Obstacle]topic{
-	github.ActionsMayNot: actionsTopic, github.RefIsGuarded: guardedTopic, github.Unsigned: topicOfCode(change.Unsigned),
-	github.Archived: topicOfCode(change.RepoArchived), github.Unapproved: topicOfCode(change.ApprovalNeeded), github.RuleBroken: topicOfCode(change.RuleBroken),
+var obstacles = map[forge.Obstacle]topic{
+	forge.ActionsMayNot: actionsTopic, forge.RefIsGuarded: guardedTopic, forge.Unsigned: topicOfCode(change.Unsigned),
+	forge.Archived: topicOfCode(change.RepoArchived), forge.Unapproved: topicOfCode(change.ApprovalNeeded), forge.RuleBroken: topicOfCode(change.RuleBroken),
 }
 
 // exits are the topics of ends of which nothing more is known.
@@ -147,11 +146,12 @@ func topicOfAnswer(err error) topic {
 	if low != nil {
 		status = low.Status
 	}
-	if e, ok := errors.AsType[*github.Error](err); ok {
-		if known, listed := obstacles[e.Obstacle]; listed {
+	if e, ok := errors.AsType[forge.Refusal](err); ok {
+		said, obstacle := e.Refusal()
+		if known, listed := obstacles[obstacle]; listed {
 			return known
 		}
-		status = cmp.Or(e.Status, status)
+		status = cmp.Or(said, status)
 	}
 	if e, ok := errors.AsType[*gitlab.Error](err); ok {
 		status = cmp.Or(e.Status, status)

@@ -26,7 +26,9 @@ type Error struct {
 	Status int
 	// Message is the server's text, Hint the advice.
 	Message, Hint string
-	Err           error
+	// Obstacle is what has to be changed at the server, where its words tell; else empty.
+	Obstacle forge.Obstacle
+	Err      error
 }
 
 // Is reports that a refusal is a forge.ErrNotFound.
@@ -46,6 +48,9 @@ func (e *Error) Error() string {
 	}
 	return fmt.Sprintf("%s: %v", e.Doing, e.Err)
 }
+
+// Refusal is what the server says no with.
+func (e *Error) Refusal() (int, forge.Obstacle) { return e.Status, e.Obstacle }
 
 // Advice returns what a person can do about it.
 func (e *Error) Advice() string { return e.Hint }
@@ -122,15 +127,26 @@ func (c *Client) fail(doing string, err error) error {
 		a := said(err)
 		e.Status, e.Message = a.Status, c.config.HTTP.Line(cmp.Or(a.Message, http.StatusText(a.Status)+" to "+a.Request))
 		e.Hint = c.advice(a)
+		if a.Status == http.StatusLocked {
+			e.Obstacle = forge.Archived
+		}
+		if c.config.Token == "" && a.Status == http.StatusUnauthorized {
+			e.Err = fmt.Errorf("%w: %w", forge.ErrNoToken, e.Err)
+		}
 	case errors.As(err, &no):
 		e.Status, e.Message = no.Status, c.config.HTTP.Line(strings.Join(strings.Fields(no.Texts()), " "))
-		e.Hint = c.gitAdvice(repository.ReasonOf(err))
+		e.Hint, e.Obstacle = c.gitAdvice(repository.ReasonOf(err)), obstacles[repository.ReasonOf(err)]
 	case errors.As(err, &strange):
 		e.Hint = "something else than Gitea's API may be answering: check the proxy and forge.url, and run again"
 	case errors.As(err, &low):
 		e.Status, e.Hint = low.Status, low.Advice()
 	}
 	return e
+}
+
+// obstacles are the reasons of git that a person has to do something about.
+var obstacles = map[repository.Reason]forge.Obstacle{
+	repository.Archived: forge.Archived, repository.Protected: forge.RefIsGuarded, repository.HookRefused: forge.RefIsGuarded, repository.Unsigned: forge.Unsigned,
 }
 
 // scopes finds the permissions that a token lacks.

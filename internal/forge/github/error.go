@@ -17,8 +17,6 @@ import (
 var (
 	// ErrForeign: somebody else pushed to the branch, which is theirs now.
 	ErrForeign = errors.New("somebody else pushed to the branch")
-	// ErrNoToken: the answer is no, and no token was sent.
-	ErrNoToken = errors.New("no token is set")
 	// ErrNoChange: the files are already what they should become.
 	ErrNoChange = errors.New("nothing would change")
 )
@@ -44,7 +42,7 @@ type Error struct {
 	// Hint is the advice.
 	Hint string
 	// Obstacle is what has to be changed at GitHub, where its words tell; else empty.
-	Obstacle Obstacle
+	Obstacle forge.Obstacle
 	Err      error
 }
 
@@ -63,6 +61,9 @@ func (e *Error) Error() string {
 	}
 	return fmt.Sprintf("%s: %v", e.Doing, e.Err)
 }
+
+// Refusal is what GitHub says no with.
+func (e *Error) Refusal() (int, forge.Obstacle) { return e.Status, e.Obstacle }
 
 // Advice returns what a person can do about it.
 func (e *Error) Advice() string { return e.Hint }
@@ -84,7 +85,7 @@ func (c *Client) fail(doing, permission string, err error) error {
 		e.Status, e.Message = response.Status, c.line(response.Message)
 		e.Err = &answered{Status: e.Status, Message: e.Message, Kind: response.Kind}
 		if c.config.Token == "" && e.Status == http.StatusUnauthorized {
-			e.Err = fmt.Errorf("%w: %w", ErrNoToken, e.Err)
+			e.Err = fmt.Errorf("%w: %w", forge.ErrNoToken, e.Err)
 		}
 		e.Hint = c.advice(e.Status, permission)
 		if b, found := barrierOf(response); found {

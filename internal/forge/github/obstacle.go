@@ -5,30 +5,12 @@ import (
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/change"
-)
-
-// Obstacle is what stands in the way until a person changes something at GitHub; the list is closed.
-type Obstacle string
-
-// The obstacles.
-const (
-	// ActionsMayNot: the repository lets no workflow open pull requests.
-	ActionsMayNot Obstacle = "actions-not-permitted"
-	// RefIsGuarded: a ruleset or a protection guards the name of a ref.
-	RefIsGuarded Obstacle = "ref-guarded"
-	// Unsigned: commits have to be signed.
-	Unsigned Obstacle = "commits-unsigned"
-	// Archived: the repository takes no changes at all.
-	Archived Obstacle = "archived"
-	// Unapproved: people have to approve the pull request.
-	Unapproved Obstacle = "approval-required"
-	// RuleBroken: another rule of the repository.
-	RuleBroken Obstacle = "repository-rule"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // barrier is how an obstacle is told from GitHub's words, and what a person can do.
 type barrier struct {
-	obstacle Obstacle
+	obstacle forge.Obstacle
 	says     []string
 	// code is that of a merge; one that waits may pass without a change of the rules.
 	code  change.Code
@@ -41,21 +23,21 @@ const bypass = "or let the token's user bypass the rule (Settings > Rules > Rule
 // barriers are GitHub's texts, of which no list exists; the first that fits counts.
 func barriers() []barrier {
 	return []barrier{
-		{ActionsMayNot, []string{"actions is not permitted to create"}, change.RuleBroken, false,
+		{forge.ActionsMayNot, []string{"actions is not permitted to create"}, change.RuleBroken, false,
 			"allow it (Settings > Actions > General > Allow GitHub Actions to create and approve pull requests), " +
 				"or set MERGE_TOKEN to a token of its own"},
-		{Archived, []string{"was archived so is read-only", "repository is archived"}, change.RepoArchived, false,
+		{forge.Archived, []string{"was archived so is read-only", "repository is archived"}, change.RepoArchived, false,
 			"the repository takes no changes: unarchive it, or stop the runs"},
-		{Unsigned, []string{"verified signature", "must be signed"}, change.Unsigned, false,
+		{forge.Unsigned, []string{"verified signature", "must be signed"}, change.Unsigned, false,
 			"use the token of a GitHub App, or the workflow's own GITHUB_TOKEN: GitHub signs what they commit; " + bypass},
-		{Unapproved, []string{"approving review", "code owner review", "review is required", "changes have been requested",
+		{forge.Unapproved, []string{"approving review", "code owner review", "review is required", "changes have been requested",
 			"changes were requested", "conversation must be resolved", "conversations must be resolved"},
 			change.ApprovalNeeded, true, "let a person with write access approve it, " + bypass},
-		{RuleBroken, []string{"required status check", "code scanning", "deployment", "waiting on"}, change.RuleBroken, true,
+		{forge.RuleBroken, []string{"required status check", "code scanning", "deployment", "waiting on"}, change.RuleBroken, true,
 			"the repository itself waits for this: name its checks in merge.require, so that pawl waits as well"},
-		{RefIsGuarded, []string{"being restricted", "protected ref", "cannot force-push", "cannot delete this branch",
+		{forge.RefIsGuarded, []string{"being restricted", "protected ref", "cannot force-push", "cannot delete this branch",
 			"locked branch", "branch name must"}, change.RuleBroken, false, "leave the name out of the rule, " + bypass},
-		{RuleBroken, []string{"rule violations found", "protected branch", "changes must be made through a pull request",
+		{forge.RuleBroken, []string{"rule violations found", "protected branch", "changes must be made through a pull request",
 			"must not contain merge commits", "commit message must", "author email must"},
 			change.RuleBroken, false, "do what the rule wants, " + bypass},
 	}
@@ -85,7 +67,7 @@ func (c *Client) rule(said *answered) string {
 // refHint is what to do about a rule that guards the name of a ref.
 func (c *Client) refHint(ref string, b barrier) string {
 	branch, ok := strings.CutPrefix(ref, "refs/heads/")
-	if ok && b.obstacle == RefIsGuarded && change.OwnBranch(c.config.Branch, branch) {
+	if ok && b.obstacle == forge.RefIsGuarded && change.OwnBranch(c.config.Branch, branch) {
 		return "a rule guards the branch " + branch + ": choose another name with `forge: {branch: NAME}`, " + b.hint
 	}
 	return b.hint

@@ -136,31 +136,31 @@ func TestGuardedRefs(t *testing.T) {
 		arrange func(w *world)
 		do      func(w *world, c *github.Client) error
 		as      string
-		want    github.Obstacle
+		want    forge.Obstacle
 		hint    string
 	}{
-		"creating the branch": {func(w *world) { w.repo.Guard("refs/heads/pawl/", fake.NameRule{Create: true}) }, publish, token, github.RefIsGuarded, "forge: {branch"},
+		"creating the branch": {func(w *world) { w.repo.Guard("refs/heads/pawl/", fake.NameRule{Create: true}) }, publish, token, forge.RefIsGuarded, "forge: {branch"},
 		"moving the branch": {func(w *world) {
 			w.propose()
 			w.repo.Guard("refs/heads/pawl/", fake.NameRule{Update: true})
-		}, publish, token, github.RefIsGuarded, "forge: {branch"},
-		"signatures on the branch": {func(w *world) { w.repo.Guard("refs/heads/", fake.NameRule{Signed: true}) }, publish, token, github.Unsigned, "GitHub App"},
+		}, publish, token, forge.RefIsGuarded, "forge: {branch"},
+		"signatures on the branch": {func(w *world) { w.repo.Guard("refs/heads/", fake.NameRule{Signed: true}) }, publish, token, forge.Unsigned, "GitHub App"},
 		"deleting the branch": {func(w *world) { w.repo.Guard("refs/heads/pawl/", fake.NameRule{Delete: true}) }, func(w *world, c *github.Client) error {
 			w.push("pawl/x", "alice", map[string]string{"a": "1"})
 			return c.DeleteRef(ctx, "refs/heads/pawl/x", w.repo.Head("pawl/x"))
-		}, token, github.RefIsGuarded, "rule"},
+		}, token, forge.RefIsGuarded, "rule"},
 		"creating the ledger": {func(w *world) { w.repo.Guard("refs/pawl/", fake.NameRule{Create: true}) }, func(_ *world, c *github.Client) error {
 			_, err := c.UpdateLedger(ctx, ledgerRef, claims("c"))
 			return err
-		}, token, github.RefIsGuarded, "ledger: refs/heads/pawl-ledger"},
-		"an archived repository": {func(w *world) { w.repo.Configure(func(s *fake.Settings) { s.Archived = true }) }, publish, token, github.Archived, "unarchive"},
+		}, token, forge.RefIsGuarded, "ledger: refs/heads/pawl-ledger"},
+		"an archived repository": {func(w *world) { w.repo.Configure(func(s *fake.Settings) { s.Archived = true }) }, publish, token, forge.Archived, "unarchive"},
 		"actions": {func(w *world) { w.repo.Configure(func(s *fake.Settings) { s.NoActionsPulls = true }) }, func(w *world, c *github.Client) error {
 			if err := publish(w, c); err != nil {
 				return err
 			}
 			_, _, err := c.PutPull(ctx, "pawl/update", github.Text{Title: "Bump c", Body: "b"})
 			return err
-		}, "workflow", github.ActionsMayNot, "MERGE_TOKEN"},
+		}, "workflow", forge.ActionsMayNot, "MERGE_TOKEN"},
 	} {
 		w := newWorld(t, fake.Settings{}, nil)
 		c.arrange(w)

@@ -156,7 +156,7 @@ func (m *merge) arm(ctx context.Context, s state, grant change.Grant) (*forge.Me
 	case has(said, "merge method"):
 		return m.ended(forge.Failed, m.line(said.Message), m.methodRefused(s).Hint), nil
 	}
-	if barred && !b.waits && b.obstacle != RuleBroken {
+	if barred && !b.waits && b.obstacle != forge.RuleBroken {
 		return m.barred(ctx, s, said, b)
 	}
 	m.noAuto = m.line(said.Message) // then the checks are waited for here
