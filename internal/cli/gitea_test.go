@@ -74,6 +74,9 @@ func giteas(t *testing.T) func(t testing.TB, apps []string, more string) *giteaS
 	}
 }
 
+// unset is the token of a stage without any.
+const unset = "no token at all"
+
 // pawl runs a command over a way to Gitea, nil for the network itself.
 func (s *giteaStage) pawl(over http.RoundTripper, args ...string) (code int, printed string) {
 	s.Helper()
@@ -86,7 +89,7 @@ func (s *giteaStage) pawlUntil(ctx context.Context, over http.RoundTripper, args
 		over = http.DefaultTransport
 	}
 	env := map[string]string{"MERGE_TOKEN": s.token, "TRIGGER": "trigger", "READER": "reader"}
-	if s.token == "-" {
+	if s.token == unset {
 		delete(env, "MERGE_TOKEN")
 	}
 	var out, errs strings.Builder
@@ -210,7 +213,7 @@ func TestGiteaStory(t *testing.T) {
 	for token, want := range map[string]string{"a-token-that-is-none": "#unauthorized", "": "#no-token"} {
 		other := *s
 		if other.token = token; token == "" {
-			other.token = "-"
+			other.token = unset
 		}
 		if code, said := other.pawl(nil, "run"); code == 0 || !strings.Contains(said, want) {
 			t.Errorf("with the token %q: exit code %d: %s", token, code, said)
