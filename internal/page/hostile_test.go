@@ -134,7 +134,7 @@ var (
 	elements  = strings.Fields(`html head meta title style body a header p svg path circle rect span time div nav ul li main section
 		h1 h2 h3 strong b dl dt dd details summary pre table caption thead tbody tr th td ol code br wbr del ins footer`)
 	attributes = strings.Fields(`lang charset http-equiv content name href class id aria-label aria-labelledby aria-hidden role rel
-		tabindex scope datetime viewBox focusable d cx cy r x y width height rx`)
+		tabindex scope datetime data-label viewBox focusable d cx cy r x y width height rx`)
 	address = regexp.MustCompile(`^(#[a-z0-9-]+|https?://[^/@ "]+(/[^ "]*)?)$`)
 )
 

@@ -40,7 +40,7 @@ var policyText = sync.OnceValue(func() string {
 var pages = sync.OnceValue(func() *template.Template {
 	return template.Must(template.New("").Funcs(template.FuncMap{
 		"t": visible, "parts": parts, "long": visibleLines, "safe": link, "short": shortSHA, "took": took, "when": when, "stamp": stamp,
-		"n": count, "tone": outcomeTone, "thousands": thousands, "add": func(n int) int { return n + 1 },
+		"minute": minute, "n": count, "tone": outcomeTone, "thousands": thousands, "add": func(n int) int { return n + 1 },
 	}).ParseFS(files, "*.tmpl"))
 })
 

@@ -114,6 +114,9 @@ func when(t time.Time) string {
 	return t.UTC().Format("2 Jan 2006, 15:04:05 UTC")
 }
 
+// minute is when without the seconds, where many stand below each other.
+func minute(t time.Time) string { return t.UTC().Format("2 Jan 2006, 15:04\u00a0UTC") }
+
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // percent is a share of the whole as the text that an SVG attribute takes, at least a visible sliver when it is any at all.
