@@ -71,7 +71,7 @@ var allowed = map[string][]string{
 	"internal/scaffold": {"internal/config", "internal/deploy", "internal/edit", "internal/manifest", "internal/policy", "internal/source"},
 	"internal/demo": {"internal/git", "internal/git/remote", "internal/httpx", "internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
 		"internal/manifest", "internal/source"},
-	"internal/page": {"internal/change", "internal/event", "internal/forge", "internal/plan", "internal/policy", "internal/run"},
+	"internal/page": {"internal/change", "internal/event", "internal/forge", "internal/gate", "internal/plan", "internal/policy", "internal/run", "internal/status"},
 	"internal/wire": {"internal/config", "internal/deploy/gitlab", "internal/event/file", "internal/event/http", "internal/event/kafka", "internal/event/send",
 		"internal/forge", "internal/forge/gitea", "internal/forge/github", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source",
 		"internal/source/githubrelease",

@@ -17,52 +17,59 @@ var (
 
 // sourceLink returns a Markdown link to the page of an update's version, empty where none can be derived.
 func sourceLink(u Update) string {
+	word, address := u.Page()
+	return link(word, address)
+}
+
+// Page is the address of what shows the new version, and a word for it: an image's tags, a release or its comparison with
+// the one before, a chart's repository. Both are empty where none can be derived; the address is untrusted.
+func (u Update) Page() (word, address string) {
 	switch u.Source.Kind {
 	case "dockerimage":
-		return imageLink(u)
+		return u.imagePage()
 	case "githubrelease":
-		return releaseLink(u)
+		return u.releasePage()
 	case "helmchart":
 		repository, _, _ := strings.Cut(u.Source.Name, "#")
-		return link("repository", repository)
+		return "repository", repository
 	default:
-		return ""
+		return "", ""
 	}
 }
 
-// imageLink knows the pages of the big registries.
-func imageLink(u Update) string {
+// imagePage knows the pages of the big registries.
+func (u Update) imagePage() (word, address string) {
 	host, path, found := strings.Cut(u.Source.Name, "/")
 	if !found || !strings.ContainsAny(host, ".:") && host != "localhost" {
 		host, path = "docker.io", u.Source.Name
 	}
 	if !repositoryForm.MatchString(path) {
-		return ""
+		return "", ""
 	}
 	switch {
 	case host == "docker.io" && strings.Contains(path, "/"):
-		return link("tags", "https://hub.docker.com/r/"+path+"/tags?name="+url.QueryEscape(u.Version))
+		return "tags", "https://hub.docker.com/r/" + path + "/tags?name=" + url.QueryEscape(u.Version)
 	case host == "docker.io":
-		return link("tags", "https://hub.docker.com/_/"+path+"/tags?name="+url.QueryEscape(u.Version))
+		return "tags", "https://hub.docker.com/_/" + path + "/tags?name=" + url.QueryEscape(u.Version)
 	case host == "quay.io":
-		return link("tags", "https://quay.io/repository/"+path+"?tab=tags")
+		return "tags", "https://quay.io/repository/" + path + "?tab=tags"
 	case host == "ghcr.io":
-		return link("package", "https://ghcr.io/"+path)
+		return "package", "https://ghcr.io/" + path
 	default:
-		return ""
+		return "", ""
 	}
 }
 
-// releaseLink compares two releases where both values are tags, else shows the new one.
-func releaseLink(u Update) string {
+// releasePage compares two releases where both values are tags, else shows the new one.
+func (u Update) releasePage() (word, address string) {
 	if !githubForm.MatchString(u.Source.Name) || u.Version == "" {
-		return ""
+		return "", ""
 	}
 	base := "https://github.com/" + u.Source.Name
 	if u.New == u.Version && u.Old != "" {
-		return link("compare", fmt.Sprintf("%s/compare/%s...%s", base, url.PathEscape(u.Old), url.PathEscape(u.New)))
+		return "compare", fmt.Sprintf("%s/compare/%s...%s", base, url.PathEscape(u.Old), url.PathEscape(u.New))
 	}
-	return link("release", base+"/releases/tag/"+url.PathEscape(u.Version))
+	return "release", base + "/releases/tag/" + url.PathEscape(u.Version)
 }
 
 // link writes a Markdown link, or nothing when the target is not an inert https URL.

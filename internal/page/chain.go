@@ -24,7 +24,8 @@ type chain struct {
 	ID, Source string
 	Nodes      []node
 	Legs       []leg
-	Took       string
+	// Waited is how long the run waited to start, empty when its events do not say.
+	Waited string
 	// Count is the number of events, Omitted how many of them are not shown, Raw the events as they are told.
 	Count, Omitted int
 	Raw            []string
@@ -47,7 +48,7 @@ type item struct{ Title, Detail, Tone string }
 // edge leads to the event that another one refers to; without an anchor that event is told elsewhere.
 type edge struct{ Word, Anchor, Title, ID string }
 
-// leg is a part of the way, with its bar.
+// leg is a part of the way, with its bar. The tone of one in which nothing but waiting was done is waits.
 type leg struct{ Name, Took, X, Width, Tone string }
 
 // newChain reads the events of a report of a run that began at a time, which is where the timeline's clock starts.
@@ -72,10 +73,8 @@ func newChain(events []json.RawMessage, began time.Time) chain {
 		}
 	}
 	settle(all)
-	first, last := all[0], all[len(all)-1]
-	c.Took = between(first, last)
 	c.nodes(all, zero(all, began))
-	c.Legs = legs(all, first.at, last.at)
+	c.legs(all)
 	c.pipelines(all)
 	return c
 }
@@ -197,49 +196,4 @@ func maxTime(a, b time.Time) time.Time {
 		return a
 	}
 	return b
-}
-
-// legs are the parts of the way that somebody waits for, on one scale.
-func legs(all []told, begin, end time.Time) []leg {
-	find := func(last bool, name, step string) (told, bool) {
-		var found told
-		ok := false
-		for _, t := range all {
-			if t.is(name, step) && (!ok || last) {
-				found, ok = t, true
-			}
-		}
-		return found, ok
-	}
-	var out []leg
-	whole := end.Sub(begin).Seconds()
-	add := func(name string, from, to told, there bool, tone string) {
-		if !there || to.at.Before(from.at) {
-			return
-		}
-		d := to.at.Sub(from.at).Seconds()
-		out = append(out, leg{name, between(from, to), place(min(from.at.Sub(begin).Seconds(), whole*0.994), whole), percent(d, whole), tone})
-	}
-	queued, hasQueued := find(false, event.PipelineRunQueued, "run")
-	started, hasStarted := find(false, event.PipelineRunStarted, "run")
-	asked, hasAsked := find(true, event.TaskRunFinished, "query")
-	created, hasCreated := find(true, event.ChangeCreated, "")
-	merged, hasMerged := find(true, event.ChangeMerged, "")
-	add("Waiting for the run to start", queued, started, hasQueued && hasStarted, "")
-	add("Asking the sources", started, asked, hasStarted && hasAsked, "")
-	add("From the answers to a pull request", asked, created, hasAsked && hasCreated, "")
-	add("From pull request to merge", created, merged, hasCreated && hasMerged, "")
-	for _, t := range all {
-		if !t.is(event.PipelineRunQueued, "deploy") {
-			continue
-		}
-		name := cmp.Or(t.Subject.Content.PipelineName, t.Subject.ID)
-		add("From merge to the pipeline of "+name, merged, t, hasMerged, "")
-		for _, f := range all {
-			if f.is(event.PipelineRunFinished, "deploy") && f.Subject.ID == t.Subject.ID && f.Subject.Source == t.Subject.Source {
-				add("Pipeline of "+name, t, f, true, ended(f.Subject.Content.Outcome))
-			}
-		}
-	}
-	return out
 }

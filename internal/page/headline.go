@@ -26,6 +26,9 @@ func headline(r run.Report, failure Failure) (text, tone string) {
 	if n := counts[policy.Failed]; n > 0 {
 		text += ", " + thousands(n) + " failed"
 	}
+	if brokenBefore(r) {
+		text += ", an earlier deployment failed"
+	}
 	if failure.Message != "" {
 		text += ", and the run ended early"
 	}
@@ -41,9 +44,9 @@ func headline(r run.Report, failure Failure) (text, tone string) {
 func proposed(r run.Report, updates string, counts map[policy.Outcome]int) (text, tone string) {
 	switch {
 	case len(r.Plan.Changes) == 0 && counts[policy.Failed]+counts[policy.Held]+counts[policy.None] == 0:
-		return "Everything is current", ""
+		return "Everything is current" + started(r.Deploy), ""
 	case len(r.Plan.Changes) == 0:
-		return "Nothing to update", ""
+		return "Nothing to update" + started(r.Deploy), ""
 	case r.Paused != "":
 		return updates + " planned, writing is paused", "wait"
 	case r.DryRun:
@@ -69,16 +72,35 @@ func proposed(r run.Report, updates string, counts map[policy.Outcome]int) (text
 	return updates + " planned", ""
 }
 
-// deployed is the headline of a deployment alone.
-func deployed(r run.Report, failure Failure) (text, tone string) {
-	fired := 0
-	if r.Deploy != nil {
-		for _, t := range r.Deploy.Triggers {
-			if t.Fired && !t.Failed() {
-				fired++
-			}
+// fired counts the pipelines that the run started.
+func fired(d *run.Deploy) (n int) {
+	if d == nil {
+		return 0
+	}
+	for _, t := range d.Triggers {
+		if t.Fired && !t.Failed() {
+			n++
 		}
 	}
+	return n
+}
+
+// started adds to a headline what was started for what others merged.
+func started(d *run.Deploy) string {
+	if n := fired(d); n > 0 {
+		return ", " + count(n, "pipeline") + " started"
+	}
+	return ""
+}
+
+// brokenBefore reports that a deployment needs somebody, and none of those of this run does.
+func brokenBefore(r run.Report) bool {
+	return r.Deploy.Failed() && !slices.ContainsFunc(r.Deploy.Triggers, func(t run.Trigger) bool { return t.Failed() && own(r, t) })
+}
+
+// deployed is the headline of a deployment alone.
+func deployed(r run.Report, failure Failure) (text, tone string) {
+	fired := fired(r.Deploy)
 	text, tone = count(fired, "pipeline")+" started", "good"
 	if fired == 0 {
 		text = "No pipeline started"

@@ -111,7 +111,7 @@ func (v *historyView) runs() {
 			v.MoreRuns = len(v.History.Runs) - maxRuns
 			return
 		}
-		line := runLine{Started: r.Started, Took: took(r.Duration)}
+		line := runLine{Started: r.Started, Took: took(runTook(r))}
 		line.Headline, line.Tone = headline(r, Failure{})
 		line.Word = map[string]string{"good": "well", "wait": "something left", "bad": "failed"}[line.Tone]
 		if r.Pull != nil {

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,6 +62,12 @@ func pages(t testing.TB) map[string][]byte {
 			quiet.Plan.Outcomes = append(quiet.Plan.Outcomes, o)
 		}
 	}
+	after, before := quiet, *full.Deploy // a run that did nothing, after one that started pipelines
+	before.Commit, before.Message, before.Triggers = "", "", slices.Clone(before.Triggers)
+	for i := range before.Triggers {
+		before.Triggers[i].Fired, before.Triggers[i].Duration = false, 0
+	}
+	after.Deploy = &before
 	deployment := run.Report{Schema: full.Schema, Started: full.Started, Duration: 100, Deploy: full.Deploy, Calls: 9}
 	ended := full
 	ended.Pull, ended.Merge, ended.Deploy, ended.Delivery, ended.Events = nil, nil, nil, nil, nil
@@ -69,6 +76,7 @@ func pages(t testing.TB) map[string][]byte {
 		"run":     pageOf(t, full, page.Failure{}),
 		"dry":     pageOf(t, dry, page.Failure{}),
 		"quiet":   pageOf(t, quiet, page.Failure{}),
+		"after":   pageOf(t, after, page.Failure{}),
 		"deploy":  pageOf(t, deployment, page.Failure{}),
 		"ended":   pageOf(t, ended, page.Failure{Message: "opening the pull request: 403 Forbidden", Hint: "give the token the permission pull requests: write"}),
 		"empty":   pageOf(t, run.Report{Schema: full.Schema, Started: full.Started, Plan: plan.Plan{Schema: plan.PlanSchema}}, page.Failure{}),

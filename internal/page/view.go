@@ -5,10 +5,8 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
@@ -26,36 +24,40 @@ type runView struct {
 	Shares  []share
 	Changes []changed
 	// Attention are the targets that somebody has to look at, Quiet those that stay as they are.
-	Attention, Quiet []plan.Outcome
-	Chain            chain
-	Hosts            []bar
-	Steps            []bar
-	Requests         int
-	Sections         []section
+	Attention []attention
+	Quiet     []plan.Outcome
+	// Pipelines are those of this run, Earlier those that earlier runs started.
+	Pipelines, Earlier []pipeline
+	Chain              chain
+	Hosts              []bar
+	Steps              []bar
+	Requests           int
+	Sections           []section
+	// Waited is how long the run waited to start, Took how long it ran then.
+	Waited, Took string
+}
+
+// attention is a target that somebody has to look at, and what gates said of its versions.
+type attention struct {
+	plan.Outcome
+	Gates []judged
+}
+
+// Word names the outcome.
+func (a attention) Word() string {
+	if a.Outcome.Outcome == policy.None {
+		return "no match"
+	}
+	return string(a.Outcome.Outcome)
 }
 
 // section is one part of the page and its place in the contents.
 type section struct{ ID, Name string }
 
-// share is a part of the strip of outcomes.
+// share is how many targets have an outcome.
 type share struct {
-	Word, Class, X, Width string
-	Count                 int
-}
-
-// changed is one version that goes to one or more places.
-type changed struct {
-	Source                  change.Source
-	Same, OldTail, NewTail  string
-	Version, Digest, Reason string
-	Why                     string
-	Places                  []where
-}
-
-// where is a value's place and who asks for it.
-type where struct {
-	Manifest, File, Key string
-	Document            int
+	Word, Class string
+	Count       int
 }
 
 // bar is a line of a table of costs.
@@ -72,17 +74,19 @@ func newRunView(r run.Report, failure Failure) runView {
 	v.Headline, v.Tone = headline(r, failure)
 	v.Title = titled(v.Headline, v.Profile)
 	v.Notes = notes(r)
-	v.Shares = shares(r.Plan)
+	v.Shares = shares(r)
 	for _, o := range r.Plan.Outcomes {
 		switch {
 		case o.Outcome == policy.Update && o.Hint == "":
 		case o.Outcome == policy.Current && o.Hint == "":
 			v.Quiet = append(v.Quiet, o)
 		default:
-			v.Attention = append(v.Attention, o)
+			v.Attention = append(v.Attention, attention{o, verdicts(r.Plan, o.Manifest, o.Target, "")})
 		}
 	}
-	slices.SortStableFunc(v.Attention, func(a, b plan.Outcome) int { return cmp.Compare(urgency(a), urgency(b)) })
+	slices.SortStableFunc(v.Attention, func(a, b attention) int { return cmp.Compare(urgency(a.Outcome), urgency(b.Outcome)) })
+	v.Waited, v.Took = v.Chain.Waited, took(runTook(r))
+	v.pipelines()
 	v.costs()
 	v.sections()
 	return v
@@ -103,9 +107,10 @@ func (v *runView) sections() {
 		{len(v.Attention) > 0, "attention", "Needs a look"},
 		{len(v.Changes) > 0, "changes", "What changes"},
 		{v.Proposed(), "proposal", "Pull request"},
-		{r.Deploy != nil, "deploy", "Pipelines"},
+		{v.Deployed(), "deploy", "Pipelines"},
 		{len(v.Chain.Nodes) > 0, "timeline", "Timeline"},
 		{len(v.Quiet) > 0, "current", "Already current"},
+		{len(v.Earlier) > 0, "earlier", "Earlier deployments"},
 		{len(v.Hosts)+len(v.Steps) > 0, "cost", "Time and requests"},
 		{len(r.Delivery) > 0, "delivery", "Delivery of events"},
 	} {
@@ -129,51 +134,23 @@ func outcomes(p plan.Plan) map[policy.Outcome]int {
 	return counts
 }
 
-// shares draws the outcomes as one strip.
-func shares(p plan.Plan) []share {
-	counts, at := outcomes(p), 0
+// shares counts the outcomes.
+func shares(r run.Report) []share {
+	counts, updated := outcomes(r.Plan), "to update"
+	if r.Merge != nil && r.Merge.Outcome == forge.Merged {
+		updated = "updated"
+	}
 	var all []share
 	for _, s := range []struct {
 		outcome     policy.Outcome
 		word, class string
 	}{
-		{policy.Update, "updated", "s-update"}, {policy.Current, "current", "s-current"}, {policy.Held, "held", "s-held"},
+		{policy.Update, updated, "s-update"}, {policy.Current, "current", "s-current"}, {policy.Held, "held", "s-held"},
 		{policy.None, "without a match", "s-none"}, {policy.Failed, "failed", "s-failed"},
 	} {
-		n := counts[s.outcome]
-		if n == 0 {
-			continue
+		if n := counts[s.outcome]; n > 0 {
+			all = append(all, share{s.word, s.class, n})
 		}
-		whole := float64(len(p.Outcomes))
-		all = append(all, share{Word: s.word, Class: s.class, Count: n, X: place(float64(at), whole), Width: place(float64(n), whole)})
-		at += n
-	}
-	return all
-}
-
-// changes puts the places that get the same version of the same source together, in the order of the plan.
-func changes(p plan.Plan) []changed {
-	why := map[[2]string]string{}
-	for _, o := range p.Outcomes {
-		why[[2]string{o.Manifest, o.Target}] = o.Detail
-	}
-	type group struct {
-		source           change.Source
-		old, new, reason string
-	}
-	var all []changed
-	index := map[group]int{}
-	for _, u := range p.Changes {
-		g := group{u.Source, u.Old, u.New, u.Reason}
-		at, ok := index[g]
-		if !ok {
-			at = len(all)
-			index[g] = at
-			c := changed{Source: u.Source, Version: u.Version, Digest: u.Digest, Reason: u.Reason, Why: why[[2]string{u.Manifest, u.Target}]}
-			c.Same, c.OldTail, c.NewTail = cut(u.Old, u.New)
-			all = append(all, c)
-		}
-		all[at].Places = append(all[at].Places, where{u.Manifest, u.File, u.Key, u.Document})
 	}
 	return all
 }
@@ -203,44 +180,6 @@ func (v runView) Ended() time.Time {
 	return v.Report.Started.Add(time.Duration(v.Report.Duration * float64(time.Second)))
 }
 
-// Many says that a change goes to more places than are shown at once.
-func (c changed) Many() bool { return len(c.Places) > 3 }
-
-// Kind says in a word what a source is.
-func (c changed) Kind() string { return kind(c.Source.Kind) }
-
-func kind(name string) string {
-	switch name {
-	case "dockerimage":
-		return "image"
-	case "helmchart":
-		return "chart"
-	case "githubrelease":
-		return "release"
-	}
-	return name
-}
-
-// Name is what the source is called, without the address of a chart's repository.
-func (c changed) Name() string {
-	name, _ := sourceName(c.Source)
-	return name
-}
-
-// Address is where the chart's repository is.
-func (c changed) Address() string {
-	_, address := sourceName(c.Source)
-	return address
-}
-
-// sourceName splits the name of a chart from the address of its repository.
-func sourceName(s change.Source) (name, address string) {
-	if address, name, ok := strings.Cut(s.Name, "#"); ok && name != "" {
-		return name, address
-	}
-	return s.Name, ""
-}
-
 // CommitPage is the address of the merged commit at the forge, empty when it is not known.
 func (v runView) CommitPage() string {
 	r := v.Report
@@ -259,7 +198,7 @@ func (v runView) CommitPage() string {
 // Word names how the merge went.
 func (v runView) Word() string {
 	if m := v.Report.Merge; m != nil && m.Outcome == forge.Merged {
-		return map[forge.Way]string{forge.Direct: "merged by pawl", forge.Auto: "merged by the forge's auto-merge", forge.Queue: "merged by the merge queue", forge.ByPerson: "merged by a person"}[m.By]
+		return map[forge.Way]string{forge.Direct: "by pawl", forge.Auto: "by the forge's auto-merge", forge.Queue: "by the merge queue", forge.ByPerson: "by a person"}[m.By]
 	}
 	return ""
 }
@@ -283,25 +222,4 @@ func outcomeTone(o policy.Outcome) string {
 		return "wait"
 	}
 	return "good"
-}
-
-// State is the tone of a trigger.
-func (v runView) State(t run.Trigger) string {
-	switch {
-	case t.Failed():
-		return "bad"
-	case t.State == "accepted" && t.Status == "success":
-		return "good"
-	case t.State == "accepted" && t.Status != "":
-		return "wait"
-	}
-	return "calm"
-}
-
-// Status names what became of a trigger; one that an earlier run fired and nobody asked about is of earlier.
-func (v runView) Status(t run.Trigger) string {
-	if t.State == "accepted" && !t.Fired && t.Status == "" {
-		return "earlier"
-	}
-	return t.State
 }

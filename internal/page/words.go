@@ -58,7 +58,7 @@ func say(t told) (title, detail, tone string) {
 	switch t.of() {
 	case event.PipelineRunQueued:
 		if deploying {
-			return "Pipeline of " + name + " accepted", t.Subject.ID, ""
+			return "Pipeline of " + name + " queued", t.Subject.ID, ""
 		}
 		return "Dispatch received", t.Subject.ID, ""
 	case event.PipelineRunStarted:
