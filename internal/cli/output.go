@@ -46,6 +46,10 @@ func addOutput(cmd *cobra.Command, to *string, forms ...string) {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
 }
 
+func addPage(cmd *cobra.Command, to *string) {
+	cmd.Flags().StringVar(to, "page", "", "write a page for people, HTML, to this `file`")
+}
+
 func addReport(cmd *cobra.Command, to *string) {
 	cmd.Flags().StringVar(to, "report", "", "write a page for people, HTML, to this `file`")
 }

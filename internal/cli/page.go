@@ -133,16 +133,21 @@ func sweep(dir string) {
 
 // writeReport writes the page of a run; err is what ended it early.
 func (g *globals) writeReport(name string, r run.Report, err error) error {
-	if name == "" {
-		return nil
-	}
 	var failure page.Failure
 	if err != nil {
 		failure = page.Failure{Message: err.Error(), Hint: fault.Hint(err)}
 	}
-	page, rendering := page.Run(r, failure)
-	if rendering != nil {
-		return &exit{code: Failure, err: rendering}
+	return g.savePage(name, func() ([]byte, error) { return page.Run(r, failure) })
+}
+
+// savePage renders a page and writes it; without a name there is none.
+func (g *globals) savePage(name string, render func() ([]byte, error)) error {
+	if name == "" {
+		return nil
 	}
-	return g.save(thePage, name, page)
+	data, err := render()
+	if err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	return g.save(thePage, name, data)
 }

@@ -10,13 +10,14 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/status"
 )
 
 type statusOptions struct {
 	brakeOptions
-	output, from, verdicts string
+	output, from, verdicts, page string
 }
 
 func newStatus(g *globals) *cobra.Command {
@@ -26,8 +27,10 @@ func newStatus(g *globals) *cobra.Command {
 		Short: "Show where every value stands, since when, why and by whom",
 		Long: `Status plans on the base branch as a run would, with the ledger, and shows a line for each value: what it is now, the newest
 version that its filter lets through, and what holds it. Below stand the brakes that are pulled, the open pull request, and what each
-project deployed last. It writes nothing. With --repository it needs no checkout, and shows what the ledger knows.`,
+project deployed last. It writes nothing but the page that is asked for. With --repository it needs no checkout, and shows what the
+ledger knows.`,
 		Example: `  pawl status
+  pawl status --page status.html
   pawl status --repository acme/profile
   pawl status --output json`,
 		Args: cobra.NoArgs,
@@ -38,6 +41,7 @@ project deployed last. It writes nothing. With --repository it needs no checkout
 	f.StringVar(&o.repository, "repository", "", "the profile as `OWNER/NAME`, where it is not checked out")
 	f.StringVar(&o.from, "from", "base", "`where` manifests and configuration count, as for pawl run: base or root")
 	f.StringVar(&o.verdicts, "verdicts", "", "the `file` that pawl gates wrote; without it no version is judged")
+	addPage(cmd, &o.page)
 	return cmd
 }
 
@@ -45,8 +49,14 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if o.from != "base" && o.from != "root" {
 		return usage(fmt.Errorf("--from: want base or root, have %q", o.from))
 	}
+	if err := writable(thePage, o.page); err != nil {
+		return err
+	}
 	s, err := o.look(ctx)
 	if err != nil {
+		return err
+	}
+	if err := o.savePage(o.page, func() ([]byte, error) { return page.Status(s) }); err != nil {
 		return err
 	}
 	if o.output == "json" {

@@ -2,13 +2,16 @@ package cli_test
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/status"
 )
 
@@ -118,4 +121,25 @@ func TestStatusOfAPull(t *testing.T) {
 	}
 	_, out, _ := s.pawl(nil, "status")
 	s.says(out, "VALUE", "pull request #1: ", "open since 2026-03-01 12:")
+}
+
+// TestStatusPage: the page of a status is that of its JSON form, and is asked for before anything is read.
+func TestStatusPage(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, github.Settings{}, noChecks)
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.run(0)
+	s.brake(0, "hold", "a", "--reason", "load test")
+	dir := t.TempDir()
+	file := filepath.Join(dir, "status.html")
+	want, err := page.Status(s.status("--page", file))
+	s.must(nil, err)
+	if got := readText(t, file); got != string(want) || !strings.Contains(got, "load test") {
+		t.Errorf("the page is another one: %.3000s", got)
+	}
+	calls := len(s.github.Calls())
+	code, out, errs := s.pawl(nil, "status", "--page", dir)
+	if code != cli.Usage || out != "" || !strings.Contains(errs, "is a directory") || len(s.github.Calls()) != calls {
+		t.Errorf("exit code %d: %s%s", code, out, errs)
+	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/status"
 )
 
 var (
@@ -73,17 +74,20 @@ func pages(t testing.TB) map[string][]byte {
 	ended.Pull, ended.Merge, ended.Deploy, ended.Delivery, ended.Events = nil, nil, nil, nil, nil
 	reports, commits := months(t)
 	return map[string][]byte{
-		"run":     pageOf(t, full, page.Failure{}),
-		"dry":     pageOf(t, dry, page.Failure{}),
-		"quiet":   pageOf(t, quiet, page.Failure{}),
-		"after":   pageOf(t, after, page.Failure{}),
-		"deploy":  pageOf(t, deployment, page.Failure{}),
-		"ended":   pageOf(t, ended, page.Failure{Message: "opening the pull request: 403 Forbidden", Hint: "give the token the permission pull requests: write"}),
-		"empty":   pageOf(t, run.Report{Schema: full.Schema, Started: full.Started, Plan: plan.Plan{Schema: plan.PlanSchema}}, page.Failure{}),
-		"hostile": pageOf(t, hostile(t), page.Failure{Message: attack, Hint: attack}),
-		"history": history(t, page.NewHistory(reports, commits)),
-		"commits": history(t, page.NewHistory(nil, commits)),
-		"nothing": history(t, page.NewHistory(nil, nil)),
+		"run":            pageOf(t, full, page.Failure{}),
+		"dry":            pageOf(t, dry, page.Failure{}),
+		"quiet":          pageOf(t, quiet, page.Failure{}),
+		"after":          pageOf(t, after, page.Failure{}),
+		"deploy":         pageOf(t, deployment, page.Failure{}),
+		"ended":          pageOf(t, ended, page.Failure{Message: "opening the pull request: 403 Forbidden", Hint: "give the token the permission pull requests: write"}),
+		"empty":          pageOf(t, run.Report{Schema: full.Schema, Started: full.Started, Plan: plan.Plan{Schema: plan.PlanSchema}}, page.Failure{}),
+		"hostile":        pageOf(t, hostile(t), page.Failure{Message: attack, Hint: attack}),
+		"status":         statusPage(t, standings(t)),
+		"none":           statusPage(t, status.Status{Schema: status.Schema, Repository: "acme/profile", Base: "main", At: full.Started}),
+		"history":        history(t, page.NewHistory(reports, commits)),
+		"commits":        history(t, page.NewHistory(nil, commits)),
+		"nothing":        history(t, page.NewHistory(nil, nil)),
+		"hostile-status": statusPage(t, hostileStatus(attack)),
 		"bad-history": history(t, page.NewHistory([]run.Report{hostile(t)},
 			[]page.Commit{commit(strings.Repeat("<", 40), full.Started.Add(time.Hour), hostile(t).Plan.Changes)})),
 	}
