@@ -251,7 +251,7 @@ func TestCanaries(t *testing.T) {
 					synctest.Test(t, func(t *testing.T) {
 						a := newAviary(t)
 						p := &parrot{aviary: a, host: host, at: at, status: status}
-						printed := a.fly(p, 1, append(slices.Clone(forms[(i+at)%len(forms)]), "--report", filepath.Join(a.pages, "page.html"))[:len(forms[(i+at)%len(forms)])+2*bit(forms[(i+at)%len(forms)][0] == "run")]...)
+						printed := a.fly(p, 1, append(slices.Clone(forms[(i+at)%len(forms)]), "--page", filepath.Join(a.pages, "page.html"))[:len(forms[(i+at)%len(forms)])+2*bit(forms[(i+at)%len(forms)][0] == "run")]...)
 						if host == "" && !strings.Contains(printed, "v1.1.0") {
 							t.Errorf("nothing is updated: %s", printed)
 						}

@@ -96,7 +96,13 @@ func newRoot(g *globals) *cobra.Command {
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.PersistentPreRunE = func(*cobra.Command, []string) error { return g.check() }
+	cmd.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := g.check(); err != nil {
+			return err
+		}
+		g.renamed(cmd)
+		return nil
+	}
 	f := cmd.PersistentFlags()
 	f.StringVar(&g.root, "root", ".", "the profile's `directory`")
 	f.StringArrayVar(&g.manifests, "manifests", nil, "a `directory` of manifests below the root; may be repeated (default manifests, else .updatecli, else updatecli.d)")
@@ -105,7 +111,7 @@ func newRoot(g *globals) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "say more: unchanged targets, each request")
 	f.DurationVar(&g.timeout, "timeout", 20*time.Second, "give up on one request after this `time`")
 	cmd.SetFlagErrorFunc(usageOfFlag)
-	cmd.AddCommand(newInit(g), newPlan(g), newApply(g), newExplain(g), newGates(g), newRun(g), newDeploy(g), newDispatch(g), newReport(g), newValidate(g), newEvents(g), newQuarantine(g), newUnquarantine(g), newHold(g), newUnhold(g), newRollback(g), newPause(g), newResume(g), newStatus(g), newLedger(g), newDemo(g), newVersion(g))
+	cmd.AddCommand(newInit(g), newPlan(g), newApply(g), newExplain(g), newGates(g), newRun(g), newDeploy(g), newDispatch(g), newHistory(g), newValidate(g), newEvents(g), newQuarantine(g), newUnquarantine(g), newHold(g), newUnhold(g), newRollback(g), newPause(g), newResume(g), newStatus(g), newLedger(g), newDemo(g), newVersion(g))
 	tellArguments(cmd)
 	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return cmd

@@ -26,7 +26,7 @@ type repository struct {
 }
 
 // repository asks git about the profile's repository.
-func (o *reportOptions) repository(ctx context.Context) (repository, error) {
+func (o *historyOptions) repository(ctx context.Context) (repository, error) {
 	var past repository
 	var err error
 	if past.commits, err = gitCommits(ctx, o.git); err != nil {

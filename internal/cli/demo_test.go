@@ -331,7 +331,7 @@ func TestDemoTells(t *testing.T) {
 			want := []string{
 				report.Plan.Changes[0].New, report.Pull.URL, report.Merge.SHA, report.Deploy.Triggers[0].URL, d.dir,
 				fmt.Sprintf("GitHub got %d requests", report.Calls), "git -C ", "DIR is " + d.dir,
-				"$ pawl run --root DIR/checkout --output json --report DIR/reports/2-merge.html > DIR/reports/2-merge.json",
+				"$ pawl run --root DIR/checkout --output json --page DIR/reports/2-merge.html > DIR/reports/2-merge.json",
 				"events to file DIR/events.jsonl: ", "events to http http://127.0.0.1:", "links lead to servers that are gone", "pawl events validate ",
 			}
 			for _, text := range want {

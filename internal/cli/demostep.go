@@ -103,7 +103,7 @@ func (d *demonstration) workflow(ctx context.Context, r demoRun) error {
 	if err := d.Write(data, nil); err != nil { // as a shell does before the command
 		return err
 	}
-	step, before := d.step(r.name, data, "run", "--root", filepath.Join(d.dir, "checkout"), "--output", "json", "--report", filepath.Join(d.dir, page)), d.Counts()
+	step, before := d.step(r.name, data, "run", "--root", filepath.Join(d.dir, "checkout"), "--output", "json", "--page", filepath.Join(d.dir, page)), d.Counts()
 	out, errs, err := d.pawl(ctx, &step, r.exit, env)
 	if err != nil {
 		return err

@@ -196,7 +196,7 @@ func (d *demonstration) end() {
 	executable, _ := os.Executable() // without its path it is called as usual
 	pawl := called(executable)
 	d.tell.line("open %s in a browser", page("report.html"))
-	d.tell.line("%s report %s --file %s", pawl, in("reports"), in("history.html"))
+	d.tell.line("%s history %s --file %s", pawl, in("reports"), in("history.html"))
 	d.tell.line("open %s, the history that these runs make", page("history.html"))
 	if d.left("profile.git") {
 		d.tell.line("git -C %s log -p main", in("profile.git"))

@@ -55,7 +55,7 @@ the project's api token, or until --retry-unknown says that it may fire twice. P
 	f.StringArrayVar(&o.project, "project", nil, "the `name` of a project to deploy, else all; may be repeated")
 	f.BoolVar(&o.retryUnknown, "retry-unknown", false, "fire also what is unknown: it may fire twice")
 	f.DurationVar(&o.wait, "wait", 0, "follow the pipelines to their end for at most this `time` (default deploy.wait)")
-	addReport(cmd, &o.page)
+	addRunPage(cmd, &o.page)
 	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
 	return cmd
 }

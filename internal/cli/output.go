@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
 	"strings"
@@ -46,12 +47,31 @@ func addOutput(cmd *cobra.Command, to *string, forms ...string) {
 	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
 }
 
+// The old names of --page and of pawl history, which the next release drops.
+const (
+	oldPage    = "report"
+	oldHistory = "report"
+)
+
 func addPage(cmd *cobra.Command, to *string) {
 	cmd.Flags().StringVar(to, "page", "", "write a page for people, HTML, to this `file`")
 }
 
-func addReport(cmd *cobra.Command, to *string) {
-	cmd.Flags().StringVar(to, "report", "", "write a page for people, HTML, to this `file`")
+// addRunPage is addPage, with the flag's old name.
+func addRunPage(cmd *cobra.Command, to *string) {
+	addPage(cmd, to)
+	cmd.Flags().StringVar(to, oldPage, "", "the old name of --page")
+	_ = cmd.Flags().MarkHidden(oldPage) // it is there
+}
+
+// renamed says what is called otherwise now.
+func (g *globals) renamed(cmd *cobra.Command) {
+	if old := cmd.Flags().Lookup(oldPage); old != nil && old.Changed {
+		g.reporter().say(slog.LevelInfo, "--report is called --page now; the old name goes with the next release", "")
+	}
+	if cmd.CalledAs() == oldHistory {
+		g.reporter().say(slog.LevelInfo, "pawl report is called pawl history now; the old name goes with the next release", "")
+	}
 }
 
 // render prints the plan in the form asked for.

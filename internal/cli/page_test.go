@@ -29,7 +29,7 @@ func TestReportPage(t *testing.T) {
 	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "page.html")
-	want, err := page.Run(s.run(0, "--report", file), page.Failure{})
+	want, err := page.Run(s.run(0, "--page", file), page.Failure{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func TestReportPage(t *testing.T) {
 
 	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0", "v1.2.0")
 	s.github.Inject(github.Fault{Times: 1000, Status: 500, Match: func(c github.Call) bool { return c.Writing }})
-	if code, _, errs := s.pawl(nil, "run", "--report", file); code != cli.Failure {
+	if code, _, errs := s.pawl(nil, "run", "--page", file); code != cli.Failure {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 	if got := readText(t, file); !strings.Contains(got, "1 update planned, and the run ended early") || !strings.Contains(got, "The run ended early:") || !strings.Contains(got, "500") {
@@ -51,13 +51,13 @@ func TestReportPage(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "taken"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := s.pawl(nil, "run", "--report", filepath.Join(dir, "taken"))
+	code, out, errs := s.pawl(nil, "run", "--page", filepath.Join(dir, "taken"))
 	if code != cli.Usage || out != "" || !strings.Contains(errs, "taken is a directory") || !strings.Contains(errs, "hint: name a file") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
 
 	// the page cannot be written in the end: the run is done, and the failure is pawl's own
-	code, out, errs = s.pawl(nil, "run", "--report", filepath.Join(dir, strings.Repeat("x", 300)))
+	code, out, errs = s.pawl(nil, "run", "--page", filepath.Join(dir, strings.Repeat("x", 300)))
 	if code != cli.Failure || !strings.Contains(out, "merge: merged") || !strings.Contains(errs, "writing the page") || !strings.Contains(errs, "hint: name a file") {
 		t.Errorf("exit code %d: %s%s", code, out, errs)
 	}
@@ -74,11 +74,11 @@ func TestReportPageOfDeploy(t *testing.T) {
 		d.publish("a")
 		d.projects[0].SetStatuses("success")
 		file := filepath.Join(t.TempDir(), "page.html")
-		d.do(0, "run", "--report", file)
+		d.do(0, "run", "--page", file)
 		if got := readText(t, file); !strings.Contains(got, "env-0") || !strings.Contains(got, "env-1") || strings.Contains(got, "c4nary") {
 			t.Errorf("%.3000s", got)
 		}
-		d.do(0, "deploy", "--commit", d.repo.Head("main"), "--report", file)
+		d.do(0, "deploy", "--commit", d.repo.Head("main"), "--page", file)
 		if got := readText(t, file); !strings.Contains(got, `<p class="kind">Deployment`) || !strings.Contains(got, "env-1") {
 			t.Errorf("%.3000s", got)
 		}
@@ -114,7 +114,7 @@ func TestReportGit(t *testing.T) {
 		{[]string{reports}, []string{"1 version merged", "<code>v1.2.0</code>", "org/a", commits[0]}},
 		{[]string{reports, "--git", bare}, append([]string{"2 versions merged", "<code>v1.2.0</code>", "org/a", `<h3 id="h-m1">a `}, commits...)},
 	} {
-		code, out, errs := s.pawl(nil, append([]string{"report"}, c.args...)...)
+		code, out, errs := s.pawl(nil, append([]string{"history"}, c.args...)...)
 		missing := slices.DeleteFunc(c.says, func(text string) bool { return strings.Contains(strings.ToLower(out), strings.ToLower(text)) })
 		if code != 0 || errs != "" || len(missing) > 0 || strings.Contains(out, `id="m2"`) {
 			t.Errorf("%v: exit code %d, not said: %q, %s", c.args, code, missing, errs)

@@ -20,7 +20,7 @@ func saver(env map[string]string) *globals {
 	return newGlobals(System{Out: io.Discard, Err: io.Discard, Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }})
 }
 
-// TestReportToADeviceAsRoot writes through what is no regular file, which stays what it is: --report /dev/null as root
+// TestReportToADeviceAsRoot writes through what is no regular file, which stays what it is: --page /dev/null as root
 // replaced the device.
 func TestReportToADeviceAsRoot(t *testing.T) {
 	t.Parallel()

@@ -79,7 +79,7 @@ PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an ea
 	f.StringVar(&o.signature, "signature", "", "the `signature` of the event's bytes under events.key: HMAC-SHA256 in hexadecimal")
 	f.StringVar(&o.verdicts, "verdicts", "", "the `file` that pawl gates wrote; without it no version is judged, and those wait that a gate must let pass")
 	f.StringVar(&o.runID, "run-id", "", "the `name` of this run (default: from GITHUB_RUN_ID and GITHUB_RUN_ATTEMPT)")
-	addReport(cmd, &o.page)
+	addRunPage(cmd, &o.page)
 	f.StringVar(&o.failOn, "fail-on", "any", "`which` faults make exit code 3: any, or new, those that the last run with it did not report")
 	f.DurationVar(&o.settle, "settle", 2*time.Minute, "wait this `time` for an announced tag to appear")
 	return cmd

@@ -67,7 +67,7 @@ func TestTimeline(t *testing.T) {
 		"+0 s Dispatch received", "+0 s Run started", "+25 ms Asked docker.io for org/a", "+52 ms Found 2", "< 1 s Branch pushed", "< 1 s Pull request opened",
 		"+40 s Merged", "+40 s Pipeline of dev queued", "+40 s Pipeline of switch queued", "+42 s Pipeline of dev started",
 		"+43 s Pipeline of switch started", "+45 s Pipeline of switch ended: success", "+59 s Pipeline of dev ended: success", "+59 s Run ended: success",
-		"Waiting for the run to start: 0 s", "Asking the sources: 25 ms", "Making the pull request: < 1 s", "Waiting for checks and the merge: 40 s",
+		"Waiting for the run to start: 0 s", "Reading, and asking the sources: 25 ms", "Making the pull request: < 1 s", "Waiting for checks and the merge: 40 s",
 		"Waiting for the pipeline of dev: 2 s", "Pipeline of dev: 17 s", "Waiting for the pipeline of switch: 3 s", "Pipeline of switch: 2 s",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -23,10 +23,10 @@ func (c *chain) legs(all []told) {
 	queued, started := w.find(event.PipelineRunQueued, "run"), w.find(event.PipelineRunStarted, "run")
 	asked, created, merged := w.last(event.TaskRunFinished, "query"), w.last(event.ChangeCreated, ""), w.last(event.ChangeMerged, "")
 	w.add("Waiting for the run to start", queued, started, waits)
-	if len(w.legs) > 0 {
+	if len(w.legs) > 0 && started.at.After(queued.at) {
 		c.Waited = w.legs[0].Took
 	}
-	w.add("Asking the sources", started, asked, "")
+	w.add("Reading, and asking the sources", started, asked, "")
 	w.add("Making the pull request", asked, created, "")
 	w.add("Waiting for checks and the merge", created, merged, waits)
 	for i := range all {

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/plan"
@@ -108,9 +107,9 @@ func (v *runView) sections() {
 		{len(v.Changes) > 0, "changes", "What changes"},
 		{v.Proposed(), "proposal", "Pull request"},
 		{v.Deployed(), "deploy", "Pipelines"},
-		{len(v.Chain.Nodes) > 0, "timeline", "Timeline"},
 		{len(v.Quiet) > 0, "current", "Already current"},
 		{len(v.Earlier) > 0, "earlier", "Earlier deployments"},
+		{len(v.Chain.Nodes) > 0, "timeline", "Timeline"},
 		{len(v.Hosts)+len(v.Steps) > 0, "cost", "Time and requests"},
 		{len(r.Delivery) > 0, "delivery", "Delivery of events"},
 	} {
@@ -171,13 +170,16 @@ func (v *runView) costs() {
 		longest = max(longest, s.Duration)
 	}
 	for _, s := range v.Report.Steps {
-		v.Steps = append(v.Steps, bar{Name: s.Name, Count: s.Calls, Writes: s.Writes, Took: took(s.Duration), Width: percent(s.Duration, longest)})
+		v.Steps = append(v.Steps, bar{Name: stepWord(s.Name), Count: s.Calls, Writes: s.Writes, Took: took(s.Duration), Width: percent(s.Duration, longest)})
 	}
 }
 
-// Ended is when the run was over.
-func (v runView) Ended() time.Time {
-	return v.Report.Started.Add(time.Duration(v.Report.Duration * float64(time.Second)))
+// stepWord says what a step is, waits included.
+func stepWord(name string) string {
+	if name == "merge" {
+		return "merge and deploy, with all waits" // its timeline tells them apart
+	}
+	return name
 }
 
 // CommitPage is the address of the merged commit at the forge, empty when it is not known.

@@ -21,7 +21,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
-// What `pawl report` reads at most: bytes of one report and of all, commits and bytes of a git history.
+// What `pawl history` reads at most: bytes of one report and of all, commits and bytes of a git history.
 const (
 	maxReport  = 16 << 20
 	maxReports = 256 << 20
@@ -29,23 +29,24 @@ const (
 	maxLog     = 64 << 20
 )
 
-type reportOptions struct {
+type historyOptions struct {
 	*globals
 	file, git string
 }
 
-func newReport(g *globals) *cobra.Command {
-	o := &reportOptions{globals: g}
+func newHistory(g *globals) *cobra.Command {
+	o := &historyOptions{globals: g}
 	cmd := &cobra.Command{
-		Use:   "report [DIR|FILE...]",
-		Short: "Write a page with the history of versions, lead times and failures",
-		Long: `Report reads the reports in the directories, which are the files *.json that run and deploy print with
+		Use:     "history [DIR|FILE...]",
+		Aliases: []string{oldHistory},
+		Short:   "Write a page with the history of versions, lead times and failures",
+		Long: `History reads the reports in the directories, which are the files *.json that run and deploy print with
 --output json, or files that are named, and writes one HTML page: for each manifest its versions over time,
 the time from publication to merge, and what failed. With --git it reads what the commits of a profile's
 repository say as well, or alone: merges that happened after a run had ended are known from there. Other
 files are left out with a warning. The page loads nothing and runs no script.`,
-		Example: `  pawl report reports --file history.html
-  pawl report --git . > history.html`,
+		Example: `  pawl history reports --file history.html
+  pawl history --git . > history.html`,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
 	}
 	cmd.Flags().StringVar(&o.file, "file", "", "write the page to this `file` (default stdout)")
@@ -53,7 +54,7 @@ files are left out with a warning. The page loads nothing and runs no script.`,
 	return cmd
 }
 
-func (o *reportOptions) run(ctx context.Context, names []string) error {
+func (o *historyOptions) run(ctx context.Context, names []string) error {
 	if len(names) == 0 && o.git == "" {
 		return &exit{code: Usage, err: errors.New("there is nothing to read"), hint: "name a directory of reports, or a repository with --git"}
 	}
@@ -86,7 +87,7 @@ func (o *reportOptions) run(ctx context.Context, names []string) error {
 }
 
 // reports reads the reports in directories and files, each one once.
-func (o *reportOptions) reports(names []string) ([]run.Report, error) {
+func (o *historyOptions) reports(names []string) ([]run.Report, error) {
 	files, err := reportFiles(names)
 	if err != nil {
 		return nil, fmt.Errorf("reading reports: %w", err)
