@@ -71,8 +71,12 @@ func newChanged(u change.Update, why string) changed {
 
 func newWhere(u change.Update) where {
 	name := leaf(u.Key)
-	return where{Manifest: u.Manifest, File: u.File, Key: u.Key, Document: u.Document, Before: name + u.Old, After: name + u.New}
+	return where{Manifest: u.Manifest, File: u.File, Key: u.Key, Document: u.Document,
+		Before: name + u.Old, After: name + u.New}
 }
+
+// Long says that the lines take more room than is good for a list.
+func (w where) Long() bool { return len(w.Before)+len(w.After) > 140 }
 
 // lastKey is the last step of a concrete JSONPath.
 var lastKey = regexp.MustCompile(`(?:\.([^.\[\]]+)|\['([^']+)'\])$`)

@@ -21,7 +21,8 @@ type way struct {
 func (c *chain) legs(all []told) {
 	w := way{all: all}
 	queued, started := w.find(event.PipelineRunQueued, "run"), w.find(event.PipelineRunStarted, "run")
-	asked, created, merged := w.last(event.TaskRunFinished, "query"), w.last(event.ChangeCreated, ""), w.last(event.ChangeMerged, "")
+	asked := w.last(event.TaskRunFinished, "query")
+	created, merged := w.last(event.ChangeCreated, ""), w.last(event.ChangeMerged, "")
 	w.add("Waiting for the run to start", queued, started, waits)
 	if len(w.legs) > 0 && started.at.After(queued.at) {
 		c.Waited = w.legs[0].Took

@@ -51,9 +51,14 @@ type project struct {
 
 // ways are all ways in which values stand, those that a person should look at first.
 var ways = []standsAs{
-	{"failed", "failed", "s-failed", "bad"}, {"held", "held", "s-held", "wait"}, {"waiting", "waiting", "s-wait", "wait"},
-	{"barred", "quarantined", "s-barred", "bad"}, {"update", "to update", "s-update", "good"}, {"none", "without a match", "s-none", "wait"},
-	{"current", "current", "s-current", "good"}, {"known", "known from the ledger", "s-current", "calm"},
+	{"failed", "failed", "s-failed", "bad"},
+	{"held", "held", "s-held", "wait"},
+	{"waiting", "waiting", "s-wait", "wait"},
+	{"barred", "quarantined", "s-barred", "bad"},
+	{"update", "to update", "s-update", "good"},
+	{"none", "without a match", "s-none", "wait"},
+	{"current", "current", "s-current", "good"},
+	{"known", "known from the ledger", "s-current", "calm"},
 }
 
 // Status renders the page of how a profile stands.

@@ -36,7 +36,8 @@ func TestPipelines(t *testing.T) {
 		{"covered", "", false, `<span class="badge t-calm">included in another pipeline</span>`},
 		{"untouched", "", false, `<span class="badge t-calm">not affected</span>`},
 	} {
-		page := later(t, run.Trigger{Project: "dev", Commit: "c", State: c.state, PipelineID: 7, Status: c.status, Fired: c.fired, Duration: 0.001})
+		page := later(t, run.Trigger{Project: "dev", Commit: "c", State: c.state, PipelineID: 7, Status: c.status,
+			Fired: c.fired, Duration: 0.001})
 		part, other := `id="h-deploy"`, `id="h-earlier"`
 		if !c.fired {
 			part, other = other, part
