@@ -71,7 +71,8 @@ var allowed = map[string][]string{
 	"internal/scaffold": {"internal/config", "internal/deploy", "internal/edit", "internal/manifest", "internal/policy", "internal/source"},
 	"internal/demo": {"internal/git", "internal/git/remote", "internal/httpx", "internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
 		"internal/manifest", "internal/source"},
-	"internal/page": {"internal/change", "internal/event", "internal/forge", "internal/gate", "internal/plan", "internal/policy", "internal/run", "internal/status"},
+	"internal/past": {"internal/edit"},
+	"internal/page": {"internal/change", "internal/event", "internal/forge", "internal/gate", "internal/past", "internal/plan", "internal/policy", "internal/run", "internal/status"},
 	"internal/wire": {"internal/config", "internal/deploy/gitlab", "internal/event/file", "internal/event/http", "internal/event/kafka", "internal/event/send",
 		"internal/forge", "internal/forge/gitea", "internal/forge/github", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source",
 		"internal/source/githubrelease",
@@ -79,7 +80,7 @@ var allowed = map[string][]string{
 	// Of clients cli knows the errors of one, which help.go explains, and the one that dispatches, which reads no profile.
 	"internal/cli": {"internal/change", "internal/config", "internal/demo", "internal/deploy", "internal/deploy/gitlab", "internal/dispatch",
 		"internal/dispatch/github", "internal/event", "internal/event/contract", "internal/event/send", "internal/forge",
-		"internal/gate", "internal/gate/program", "internal/httpx", "internal/ledger", "internal/manifest", "internal/observe", "internal/page", "internal/plan", "internal/policy", "internal/redact", "internal/run",
+		"internal/gate", "internal/gate/program", "internal/httpx", "internal/ledger", "internal/manifest", "internal/observe", "internal/page", "internal/past", "internal/plan", "internal/policy", "internal/redact", "internal/run",
 		"internal/scaffold", "internal/source", "internal/status", "internal/strictyaml", "internal/wire", "internal/worktree"},
 
 	"packaging/share": {"internal/cli"},
@@ -110,7 +111,8 @@ func ruled(pkg string) []string {
 // pure are the packages without I/O.
 var pure = []string{"internal/change", "internal/config", "internal/deploy", "internal/dispatch", "internal/edit",
 	"internal/event", "internal/event/contract", "internal/fault", "internal/gate", "internal/git",
-	"internal/ledger", "internal/manifest", "internal/policy", "internal/page", "internal/redact", "internal/scaffold", "internal/source", "internal/strictyaml"}
+	"internal/ledger", "internal/manifest", "internal/past", "internal/policy", "internal/page", "internal/redact", "internal/scaffold", "internal/source",
+	"internal/strictyaml"}
 
 // TestImports holds every package's imports, tests left out, against the rules.
 func TestImports(t *testing.T) {

@@ -2,11 +2,8 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -20,6 +17,7 @@ import (
 // repository is what git tells of a profile.
 type repository struct {
 	commits []page.Commit
+	values  []page.Value
 	// among is how many commits there are when none of them counts, profile what the remote is called.
 	among   int
 	profile string
@@ -35,6 +33,9 @@ func (o *historyOptions) repository(ctx context.Context) (repository, error) {
 			hint = "the repository belongs to another user; if you trust it, run git config --global --add safe.directory " + shellWord(absolute(o.git))
 		}
 		return past, &exit{code: Usage, err: err, hint: hint}
+	}
+	if past.values, err = o.values(ctx); err != nil {
+		return past, err
 	}
 	past.profile = page.Repository(askGit(ctx, o.git, "config", "--get", "remote.origin.url"))
 	if len(past.commits) == 0 {
@@ -65,27 +66,10 @@ func askGit(ctx context.Context, dir string, args ...string) string {
 
 // gitCommits asks git for the commits on the first line of HEAD whose messages name updates, the newest of them.
 func gitCommits(ctx context.Context, dir string) ([]page.Commit, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var errs strings.Builder
-	cmd := exec.CommandContext(ctx, "git", "-C", dir, "-c", "log.showSignature=false", "-c", "i18n.logOutputEncoding=UTF-8", "log", "-z", "--first-parent",
-		fmt.Sprintf("--max-count=%d", maxCommits), "--no-color", "--no-decorate", "--grep=^Pawl-Update: ", "--format=%H%n%cI%n%B", "HEAD", "--")
-	cmd.Stderr, cmd.Env = &errs, append(os.Environ(), "LC_ALL=C") // what it says is looked at
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
-	}
+	data, err := gitOutput(ctx, dir, "", "log", "-z", "--first-parent", fmt.Sprintf("--max-count=%d", maxCommits), "--no-color",
+		"--no-decorate", "--grep=^Pawl-Update: ", "--format=%H%n%cI%n%B", "HEAD", "--")
 	if err != nil {
-		return nil, fmt.Errorf("asking git: %w", err)
-	}
-	data, err := io.ReadAll(io.LimitReader(out, maxLog+1))
-	if len(data) > maxLog {
-		cancel()
-		return nil, errors.Join(fmt.Errorf("asking git: the messages have more than %d bytes", maxLog), ignoreExit(cmd.Wait()))
-	}
-	if err = errors.Join(err, cmd.Wait()); err != nil {
-		first, _, _ := strings.Cut(errs.String(), "\n")
-		return nil, fmt.Errorf("asking git: %s (%w)", first, err)
+		return nil, err
 	}
 	var commits []page.Commit
 	for record := range strings.SplitSeq(string(data), "\x00") {
@@ -101,12 +85,4 @@ func gitCommits(ctx context.Context, dir string) ([]page.Commit, error) {
 	}
 	slices.Reverse(commits) // the oldest first: commits of one second keep their order
 	return commits, nil
-}
-
-// ignoreExit leaves out that a process which was stopped did not end well.
-func ignoreExit(err error) error {
-	if _, ok := errors.AsType[*exec.ExitError](err); ok || errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }

@@ -42,12 +42,18 @@ func newHistory(g *globals) *cobra.Command {
 		Short:   "Write a page with the history of versions, lead times and failures",
 		Long: `History reads the reports in the directories, which are the files *.json that run and deploy print with
 --output json, or files that are named, and writes one HTML page: for each manifest its versions over time,
-the time from publication to merge, and what failed. With --git it reads what the commits of a profile's
-repository say as well, or alone: merges that happened after a run had ended are known from there. Other
-files are left out with a warning. The page loads nothing and runs no script.`,
+the time from publication to merge, and what failed; other files are left out with a warning. With --git it
+reads a repository as well, or alone: what the tracked values were in each commit that touched their files,
+whoever made it, and what the commits of pawl say. The profile is that directory's, unless --root names one.
+The page loads nothing and runs no script.`,
 		Example: `  pawl history reports --file history.html
   pawl history --git . > history.html`,
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.git != "" && !cmd.Flags().Changed("root") {
+				o.root = o.git
+			}
+			return o.run(cmd.Context(), args)
+		},
 	}
 	cmd.Flags().StringVar(&o.file, "file", "", "write the page to this `file` (default stdout)")
 	cmd.Flags().StringVar(&o.git, "git", "", "the `directory` of a profile's repository, whose commits are read from HEAD")
@@ -74,8 +80,8 @@ func (o *historyOptions) run(ctx context.Context, names []string) error {
 			return err
 		}
 	}
-	history := page.NewHistory(reports, past.commits)
-	history.Among, history.Profile = past.among, cmp.Or(history.Profile, past.profile)
+	history := page.NewHistory(reports, past.commits, past.values)
+	history.Among, history.Profile, history.Now = past.among, cmp.Or(history.Profile, past.profile), o.sys.Now()
 	page, err := history.Page()
 	if err != nil {
 		return &exit{code: Failure, err: err}

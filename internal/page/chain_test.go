@@ -142,7 +142,7 @@ func TestProfile(t *testing.T) {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
 		}
 	}
-	both := NewHistory([]run.Report{{Events: clocks()[:2]}, {Events: []json.RawMessage{merged}, Started: time.Unix(9, 0)}}, nil)
+	both := NewHistory([]run.Report{{Events: clocks()[:2]}, {Events: []json.RawMessage{merged}, Started: time.Unix(9, 0)}}, nil, nil)
 	if both.Profile != "acme/other and 1 more" {
 		t.Errorf("%q", both.Profile)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/event"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/past"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/run"
@@ -22,25 +23,37 @@ type Commit struct {
 	Message string
 }
 
-// History is how versions moved: one line for each manifest, ordered by name.
+// Value is a tracked value over time, and what it follows.
+type Value struct {
+	past.Series
+	Source change.Source
+}
+
+// History is how versions moved: one line for each manifest, ordered by name; one for each of its files where the values of
+// a manifest stand in several and git tells of each.
 type History struct {
 	// Profile is whose history it is, as far as that is known.
 	Profile string
 	Lines   []Line
 	// Runs are the reports, the newest first; Commits counts the commits that name updates,
-	// Among how many there are in all, when that is known.
+	// Among how many there are in all, when that is known, and Values the tracked values of which git tells.
 	Runs    []run.Report
 	Commits int
 	Among   int
-	// Begin and End are the first and the last time of which anything is known.
-	Begin, End time.Time
+	Values  int
+	// Begin and End are the first and the last time of which anything is known; Now is the time at which the page is made,
+	// End when it is zero.
+	Begin, End, Now time.Time
 }
 
 // Line is the history of one manifest, the oldest first.
 type Line struct {
 	Manifest string
-	// Source is what it follows, as far as a report says so.
+	// Source is what it follows, as far as that is known; File is where its values stand, the first one's where they are
+	// apart. Now is what git says stands there.
 	Source   change.Source
+	File     string
+	Now      string
 	Moves    []Move
 	Failures []Trouble
 }
@@ -56,6 +69,8 @@ type Move struct {
 	// Merged is zero for what is not merged, as far as is known.
 	Merged time.Time
 	Commit string
+	// Author is who made the commit, when git tells what it changed.
+	Author string
 	// Pull is the number of the pull request, URL its page.
 	Pull int
 	URL  string
@@ -92,25 +107,35 @@ func (m Move) Lead() (lead time.Duration, ok bool) {
 	return m.Merged.Sub(m.Seen), true
 }
 
-// NewHistory joins what reports and commits know, each in any order.
-func NewHistory(reports []run.Report, commits []Commit) History {
+// Version reports that one version took the place of another: a value that is new has none before it, and one that is gone
+// none after it.
+func (m Move) Version() bool { return m.Old != "" && m.New != "" }
+
+// NewHistory joins what reports, commits and the values themselves tell, each in any order.
+func NewHistory(reports []run.Report, commits []Commit, values []Value) History {
 	reports, commits = slices.Clone(reports), slices.Clone(commits)
 	slices.SortStableFunc(reports, func(a, b run.Report) int { return a.Started.Compare(b.Started) })
 	slices.SortStableFunc(commits, func(a, b Commit) int { return a.At.Compare(b.At) })
-	b := builder{lines: map[string]*Line{}, owners: map[string]string{}, published: published(reports)}
+	b := builder{lines: map[string]*Line{}, owners: map[string]string{}, published: published(reports), apart: apart(values)}
+	for _, v := range values {
+		b.owners[foundKey(v.File, v.Key, string(rune(v.Document)))] = v.Manifest
+	}
 	for _, r := range reports {
 		b.report(r)
+	}
+	for _, v := range values {
+		b.value(v)
 	}
 	for _, c := range commits {
 		b.commit(c)
 	}
 	slices.Reverse(reports)
-	b.history.Runs, b.history.Profile = reports, profilesOf(reports)
+	b.history.Runs, b.history.Profile, b.history.Values = reports, profilesOf(reports), len(values)
 	for _, l := range b.lines {
 		slices.SortStableFunc(l.Moves, func(a, b Move) int { return a.at().Compare(b.at()) })
 		b.history.Lines = append(b.history.Lines, *l)
 	}
-	slices.SortFunc(b.history.Lines, func(a, b Line) int { return cmp.Compare(a.Manifest, b.Manifest) })
+	slices.SortFunc(b.history.Lines, func(a, b Line) int { return cmp.Or(cmp.Compare(a.Manifest, b.Manifest), cmp.Compare(a.File, b.File)) })
 	return b.history
 }
 
@@ -128,6 +153,8 @@ type builder struct {
 	// owners is the manifest of each place, published the time of each event that tells of a publication.
 	owners    map[string]string
 	published map[string]time.Time
+	// apart are the manifests whose files have lines of their own.
+	apart map[string]bool
 }
 
 // profilesOf names the profiles that reports, the newest first, are about.
@@ -175,12 +202,18 @@ func (b *builder) note(t time.Time) {
 	b.history.End = maxTime(b.history.End, t)
 }
 
-func (b *builder) line(manifest string) *Line {
-	l, ok := b.lines[manifest]
+// line is that of a manifest, and of a file where its files are apart; a failure has no file.
+func (b *builder) line(manifest, file string) *Line {
+	key := manifest
+	if b.apart[manifest] && file != "" {
+		key = foundKey(manifest, file)
+	}
+	l, ok := b.lines[key]
 	if !ok {
 		l = &Line{Manifest: manifest}
-		b.lines[manifest] = l
+		b.lines[key] = l
 	}
+	l.File = cmp.Or(l.File, file)
 	return l
 }
 
@@ -188,12 +221,12 @@ func (b *builder) report(r run.Report) {
 	b.note(r.Started)
 	for _, o := range r.Plan.Outcomes {
 		if o.Outcome == policy.Failed {
-			b.line(o.Manifest).fail(o, r.Started)
+			b.line(o.Manifest, "").fail(o, r.Started)
 		}
 	}
 	known := b.known(r)
 	for _, u := range r.Plan.Changes {
-		l := b.line(u.Manifest)
+		l := b.line(u.Manifest, u.File)
 		l.Source = u.Source
 		b.owners[spot(u)] = u.Manifest
 		seen, how := r.Started, FirstSeen
@@ -265,7 +298,7 @@ func (b *builder) commit(c Commit) {
 	b.note(c.At)
 	for _, u := range trailers.Updates {
 		u.Manifest = cmp.Or(b.owners[spot(u)], u.Manifest, u.File+" "+u.Key)
-		m := b.line(u.Manifest).move(u, func(m Move) bool { return m.Merged.IsZero() || m.Commit == c.SHA })
+		m := b.line(u.Manifest, u.File).move(u, func(m Move) bool { return m.Merged.IsZero() || m.Commit == c.SHA })
 		if m.Merged.IsZero() {
 			m.Merged = c.At
 		}

@@ -86,7 +86,7 @@ func TestLead(t *testing.T) {
 		"commits alone":                {commits: []page.Commit{commit("s", hours(9), []change.Update{move("1", "2")})}},
 		"a report and its own merge":   {[]run.Report{merged}, []page.Commit{commit("s", hours(5), []change.Update{move("1", "2")})}, page.FirstSeen, 2 * time.Hour, true},
 	} {
-		h := page.NewHistory(c.reports, c.commits)
+		h := page.NewHistory(c.reports, c.commits, nil)
 		if len(h.Lines) != 1 || h.Lines[0].Manifest != "app" || len(h.Lines[0].Moves) != 1 {
 			t.Fatalf("%s: %+v", name, h.Lines)
 		}
@@ -103,7 +103,7 @@ func TestMoves(t *testing.T) {
 	again := at(20, 21, "d", move("1", "2"))
 	h := page.NewHistory([]run.Report{again, at(8, 9, "b", move("2", "3")), at(0, 1, "a", move("1", "2"))},
 		[]page.Commit{commit("d", hours(21), []change.Update{move("1", "2")}), commit("c", hours(5), []change.Update{move("0", "1")}),
-			{SHA: "x", At: hours(90), Message: "Pawl-Update: nothing"}})
+			{SHA: "x", At: hours(90), Message: "Pawl-Update: nothing"}}, nil)
 	type step struct {
 		Old, New, Commit string
 		Hour             int
@@ -131,7 +131,7 @@ func TestTroubles(t *testing.T) {
 		}
 		return r
 	}
-	h := page.NewHistory([]run.Report{fail(2, "401"), fail(1, "401", "401"), fail(3, "500"), fail(4)}, nil)
+	h := page.NewHistory([]run.Report{fail(2, "401"), fail(1, "401", "401"), fail(3, "500"), fail(4)}, nil, nil)
 	want := []page.Trouble{{Reason: "source-failed", Detail: "401", Times: []time.Time{hours(1), hours(2)}}, {Reason: "source-failed", Detail: "500", Times: []time.Time{hours(3)}}}
 	if diff := cmp.Diff(want, h.Lines[0].Failures); diff != "" || len(h.Lines) != 1 {
 		t.Error(diff)
@@ -145,10 +145,10 @@ func TestTroubles(t *testing.T) {
 // repository in which nothing was found says among how many commits.
 func TestSpan(t *testing.T) {
 	t.Parallel()
-	day := string(history(t, page.NewHistory([]run.Report{at(0, 1, "a", move("1", "2"))}, nil)))
-	days := string(history(t, page.NewHistory([]run.Report{at(0, 40, "a", move("1", "2"))}, nil)))
-	commits := string(history(t, page.NewHistory(nil, []page.Commit{commit("d", hours(1), []change.Update{move("1", "2")})})))
-	none := page.NewHistory(nil, nil)
+	day := string(history(t, page.NewHistory([]run.Report{at(0, 1, "a", move("1", "2"))}, nil, nil)))
+	days := string(history(t, page.NewHistory([]run.Report{at(0, 40, "a", move("1", "2"))}, nil, nil)))
+	commits := string(history(t, page.NewHistory(nil, []page.Commit{commit("d", hours(1), []change.Update{move("1", "2")})}, nil)))
+	none := page.NewHistory(nil, nil, nil)
 	none.Among, none.Profile = 1234, "acme/profile"
 	nothing := string(history(t, none))
 	for name, c := range map[string]struct {
@@ -159,7 +159,7 @@ func TestSpan(t *testing.T) {
 		"two days":     {days, []string{`<p class="kind">History, 2 Mar 2026 to 4 Mar 2026</p>`, "Each manifest, 2 Mar 2026 to 4 Mar 2026<"}, nil},
 		"commits":      {commits, []string{"1 version merged", "<dt>Commits</dt><dd>1<", "Reports of runs tell"}, []string{"ead time</", "Failed runs", "<dt>Runs<", "<dt>Not merged<", "Known by"}},
 		"no commit":    {nothing, []string{"No commit of pawl among 1\u202f234 commits", "<title>History: No commit of pawl among 1\u202f234 commits – acme/profile – pawl</title>", `<span class="profile">acme/profile</span>`}, []string{"Nothing has"}},
-		"nothing read": {string(history(t, page.NewHistory(nil, nil))), []string{"Nothing has happened yet"}, nil},
+		"nothing read": {string(history(t, page.NewHistory(nil, nil, nil))), []string{"Nothing has happened yet"}, nil},
 	} {
 		for _, text := range c.says {
 			if !strings.Contains(c.page, text) {

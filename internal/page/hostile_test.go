@@ -132,9 +132,9 @@ var (
 	tag       = regexp.MustCompile(`^<(/?)([a-z0-9]+)((?: [a-zA-Z-]+(?:="[^"<>]*")?)*)/?>$`)
 	attribute = regexp.MustCompile(` ([a-zA-Z-]+)(?:="([^"<>]*)")?`)
 	elements  = strings.Fields(`html head meta title style body a header p svg path circle rect span time div nav ul li main section
-		h1 h2 h3 strong b dl dt dd details summary pre table caption thead tbody tr th td ol code br wbr del ins footer fieldset legend label input`)
+		h1 h2 h3 h4 text strong b dl dt dd details summary pre table caption thead tbody tr th td ol code br wbr del ins footer fieldset legend label input`)
 	attributes = strings.Fields(`lang charset http-equiv content name href class id aria-label aria-labelledby aria-hidden role rel
-		tabindex scope datetime data-label type id checked viewBox focusable d cx cy r x y width height rx`)
+		tabindex scope colspan preserveAspectRatio datetime data-label type id checked viewBox focusable d cx cy r x y width height rx`)
 	address = regexp.MustCompile(`^(#[a-z0-9-]+|https?://[^/@ "]+(/[^ "]*)?)$`)
 )
 
@@ -235,7 +235,7 @@ func FuzzRun(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		r := filled(t, text)
 		commits := []page.Commit{commit(text, r.Started, r.Plan.Changes), {SHA: text, At: r.Started, Message: text}}
-		for name, page := range map[string][]byte{"run": pageOf(t, r, page.Failure{Message: text, Hint: text}), "history": history(t, page.NewHistory([]run.Report{r}, commits)), "status": statusPage(t, hostileStatus(text))} {
+		for name, page := range map[string][]byte{"run": pageOf(t, r, page.Failure{Message: text, Hint: text}), "history": history(t, page.NewHistory([]run.Report{r}, commits, nil)), "status": statusPage(t, hostileStatus(text))} {
 			for _, fault := range strict(page) {
 				t.Errorf("%s: %s", name, fault)
 			}

@@ -27,7 +27,7 @@ func outline(page []byte) string {
 				return "]"
 			}
 			return "[" + target.FindStringSubmatch(m[3])[1] + " "
-		case "title", "header", "nav", "main", "section", "footer", "h1", "h2", "h3", "p", "li", "dt", "dd", "caption", "tr", "summary", "pre", "details", "br", "table":
+		case "title", "header", "nav", "main", "section", "footer", "h1", "h2", "h3", "h4", "p", "li", "dt", "dd", "caption", "tr", "summary", "pre", "details", "br", "table":
 			if m[1] == "/" {
 				return "\n"
 			}

@@ -84,12 +84,13 @@ func pages(t testing.TB) map[string][]byte {
 		"hostile":        pageOf(t, hostile(t), page.Failure{Message: attack, Hint: attack}),
 		"status":         statusPage(t, standings(t)),
 		"none":           statusPage(t, status.Status{Schema: status.Schema, Repository: "acme/profile", Base: "main", At: full.Started}),
-		"history":        history(t, page.NewHistory(reports, commits)),
-		"commits":        history(t, page.NewHistory(nil, commits)),
-		"nothing":        history(t, page.NewHistory(nil, nil)),
+		"history":        history(t, page.NewHistory(reports, commits, nil)),
+		"commits":        history(t, page.NewHistory(nil, commits, nil)),
+		"nothing":        history(t, page.NewHistory(nil, nil, nil)),
+		"values":         history(t, years(7, 20)),
 		"hostile-status": statusPage(t, hostileStatus(attack)),
 		"bad-history": history(t, page.NewHistory([]run.Report{hostile(t)},
-			[]page.Commit{commit(strings.Repeat("<", 40), full.Started.Add(time.Hour), hostile(t).Plan.Changes)})),
+			[]page.Commit{commit(strings.Repeat("<", 40), full.Started.Add(time.Hour), hostile(t).Plan.Changes)}, nil)),
 	}
 }
 

@@ -114,7 +114,7 @@ func TestChartName(t *testing.T) {
 	const address = `<a href="https://charts.example/stable/repo" rel="noreferrer noopener">https:/<wbr>/<wbr>charts.example/<wbr>stable/<wbr>repo</a>`
 	for name, c := range map[string]struct{ page, want string }{
 		"run":     {string(pageOf(t, r, page.Failure{})), `<h3>payment-manager <span class="of">chart</span></h3>`},
-		"history": {string(history(t, page.NewHistory([]run.Report{r}, nil))), `<span class="count">payment-manager</span></h3>`},
+		"history": {string(history(t, page.NewHistory([]run.Report{r}, nil, nil))), `<span class="count">payment-manager</span></h4>`},
 	} {
 		if !strings.Contains(c.page, c.want) || !strings.Contains(c.page, address) {
 			t.Errorf("%s: %s", name, content(c.page))

@@ -71,7 +71,8 @@ async function keyboard(page) {
   const faults = []
   const total = await page.evaluate(() => {
     const all = [...document.querySelectorAll('a, button, summary, input, select, textarea, [tabindex], [role=button], [role=link]')]
-    const usable = all.filter((e) => e.tagName !== 'MAIN' && (e.tagName !== 'A' || e.hasAttribute('href') || e.hasAttribute('role')) && e.checkVisibility() && e.getClientRects().length > 0)
+    const chosen = (e) => e.type !== 'radio' || e.checked || !document.querySelector(`input[type=radio][name="${e.name}"]:checked`) // the arrow keys go to the others
+    const usable = all.filter((e) => chosen(e) && e.tagName !== 'MAIN' && (e.tagName !== 'A' || e.hasAttribute('href') || e.hasAttribute('role')) && e.checkVisibility() && e.getClientRects().length > 0)
     usable.forEach((e, i) => { e.dataset.stop = i })
     return usable.length
   })
