@@ -8,11 +8,8 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/past"
 )
@@ -105,17 +102,18 @@ func gitContents(ctx context.Context, dir string, p *past.Past) (cut bool, err e
 
 // takeContents hands contents to the past as they come, and returns how many bytes they had.
 func takeContents(out io.Reader, p *past.Past, n int) (read int, err error) {
-	var work errgroup.Group
-	work.SetLimit(runtime.GOMAXPROCS(0))
 	r := bufio.NewReaderSize(out, 1<<16)
-	for i := 0; i < n && err == nil && read <= maxContents; i++ {
-		var data []byte
-		if data, err = gitContent(r); err == nil && data != nil {
+	for i := 0; i < n && read <= maxContents; i++ {
+		data, err := gitContent(r)
+		if err != nil {
+			return read, err
+		}
+		if data != nil {
 			read += len(data)
-			work.Go(func() error { p.Read(i, data); return nil })
+			p.Read(i, data)
 		}
 	}
-	return read, errors.Join(err, work.Wait())
+	return read, nil
 }
 
 // gitContent reads the next content that git cat-file --batch prints, nil for one that is missing or too long.

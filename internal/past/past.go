@@ -48,8 +48,8 @@ type Move struct {
 	Old, New    string
 }
 
-// Past is the history of keys while it is read: Contents says which contents are needed, Read takes each of them, in any
-// order and from many goroutines, and Series tells what came out.
+// Past is the history of keys while it is read: Contents says which contents are needed, Read takes each of them, best in
+// that order, and Series tells what came out.
 type Past struct {
 	tracks []track
 	jobs   []job
@@ -61,6 +61,9 @@ type track struct {
 	steps []step
 	// readings are what was read, by the name of the content.
 	readings map[string]*reading
+	// last is the content that was read last, and its name.
+	last     []byte
+	lastName string
 }
 
 // job is one content that a track needs.
@@ -114,10 +117,20 @@ func (p *Past) Contents() []string {
 	return names
 }
 
-// Read takes the content with an index in Contents. One that is never taken counts as one that cannot be read.
+// Read takes the content with an index in Contents, which must not change any more. One that is never taken counts as one
+// that cannot be read.
 func (p *Past) Read(index int, data []byte) {
-	t := p.tracks[p.jobs[index].track]
-	*t.readings[p.jobs[index].content] = read(t.keys, data)
+	t, name := &p.tracks[p.jobs[index].track], p.jobs[index].content
+	var known reading
+	if t.lastName != "" {
+		known = *t.readings[t.lastName]
+	}
+	r, ok := near(t.keys, known, t.last, data)
+	if !ok {
+		r = read(t.keys, data)
+	}
+	*t.readings[name] = r
+	t.last, t.lastName = data, name
 }
 
 // Series are the values that were there at some time, in the order of the keys' files.

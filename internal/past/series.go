@@ -12,11 +12,14 @@ import (
 type reading struct {
 	ok     bool
 	values [][]value // by key
+	// plain says that each value stands in a line of the form that near knows.
+	plain bool
 }
 
 type value struct {
 	spot
 	text string
+	line int
 }
 
 // spot is where a value stands.
@@ -41,6 +44,7 @@ func read(keys []Key, data []byte) reading {
 		}
 		r.values[i] = values(d, k.Address)
 	}
+	r.plain = plainly(r.values, data)
 	return r
 }
 
@@ -53,7 +57,7 @@ func values(d edit.Document, at edit.Address) []value {
 	var all []value
 	for _, s := range found {
 		if !d.Encrypted(s) && s.Value != "" {
-			all = append(all, value{spot{s.Document, s.Key}, s.Value})
+			all = append(all, value{spot{s.Document, s.Key}, s.Value, s.Line})
 		}
 	}
 	return all
