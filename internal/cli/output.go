@@ -116,18 +116,17 @@ func gitPath(p string) string {
 }
 
 // writeTable prints the changes, then what needs to be seen, then the sums.
-func writeTable(w io.Writer, plan plan.Plan, verbose bool, on paper) error {
-	if len(plan.Changes) > 0 {
-		if err := writeChanges(w, plan.Changes, on); err != nil {
+func writeTable(w io.Writer, p plan.Plan, verbose bool, on paper) error {
+	if len(p.Changes) > 0 {
+		if err := writeChanges(w, p.Changes, on); err != nil {
 			return err
 		}
 	}
-	for _, o := range plan.Outcomes {
-		if verbose || o.Outcome != policy.Update && o.Outcome != policy.Current || noteworthy(o) {
-			writeOutcome(w, o)
-		}
-	}
-	_, err := fmt.Fprintf(w, "%s\n%s\n", sums(plan), requests(plan))
+	shown := slices.DeleteFunc(slices.Clone(p.Outcomes), func(o plan.Outcome) bool {
+		return !verbose && (o.Outcome == policy.Update || o.Outcome == policy.Current) && !noteworthy(o)
+	})
+	writeOutcomes(w, shown, on.watched && !verbose, on)
+	_, err := fmt.Fprintf(w, "%s\n%s\n", sums(p), requests(p))
 	return err
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -62,7 +61,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	if o.output == "json" {
 		return writeJSON(o.sys.Out, s)
 	}
-	return o.write(statusText(s))
+	return o.write(statusText(s, o.paper()))
 }
 
 // look reads the profile.
@@ -114,11 +113,8 @@ func ofRun(err error) error {
 	return &exit{code: Failure, err: err}
 }
 
-// widest is how long the text of a value may be in the table.
-const widest = 40
-
 // statusText is a table for people.
-func statusText(s status.Status) string {
+func statusText(s status.Status, on paper) string {
 	var b strings.Builder
 	if s.Lost != "" {
 		b.WriteString("the ledger is lost: " + printable(s.Lost) + "\n\n")
@@ -126,26 +122,7 @@ func statusText(s status.Status) string {
 	if p := s.Paused; p != nil {
 		b.WriteString("paused: " + printable(because(*p)) + "\n\n")
 	}
-	tw := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(tw, "VALUE\tNOW\tNEWEST\tSTATE\tSINCE\tWHY")
-	for _, v := range s.Values {
-		name, state, newest := v.Manifest, v.State, v.Newest
-		if v.Target != "" {
-			name += "/" + v.Target
-		}
-		if v.Reason != "" && v.Reason != v.State {
-			state += " (" + v.Reason + ")"
-		}
-		if v.State == "current" {
-			newest = "same"
-		}
-		why := v.Why
-		if v.State == "current" || v.State == status.Known {
-			why = ""
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", printable(name), shortened(printable(dash(v.Now)), widest), printable(dash(newest)), state, dash(minute(v.Since)), printable(why))
-	}
-	_ = tw.Flush() // a strings.Builder never fails
+	writeStates(&b, states(s), on)
 	if len(s.Brakes) > 0 {
 		b.WriteString("\nbrakes:\n")
 	}

@@ -13,15 +13,16 @@ import (
 // narrowest is how short a cell of the table may become.
 const narrowest = 16
 
-// paper is what a table is printed on: its width in characters, 0 when nobody says it, and whether it has colours.
+// paper is what a table is printed on: its width in characters, 0 when nobody says it, whether it has colours, and whether a
+// person watches it.
 type paper struct {
-	width  int
-	colour bool
+	width           int
+	colour, watched bool
 }
 
 // paper is a person's terminal, or what COLUMNS says of where the text goes.
 func (g *globals) paper() paper {
-	p := paper{colour: g.sys.Screen && !g.plain()}
+	p := paper{colour: g.sys.Screen && !g.plain(), watched: g.sys.Screen}
 	if g.sys.Screen {
 		p.width = g.sys.Width
 	}
