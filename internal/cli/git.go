@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -28,11 +29,14 @@ type git struct {
 	stop context.CancelFunc
 }
 
+// ownSettings are those on which our reading rests, whatever a person has set.
+var ownSettings = []string{"-c", "log.showSignature=false", "-c", "log.showRoot=true", "-c", "log.follow=false", "-c", "log.diffMerges=separate",
+	"-c", "i18n.logOutputEncoding=UTF-8", "-c", "diff.renameLimit=1000"}
+
 // startGit starts git in a directory with what it reads from its input.
 func startGit(ctx context.Context, dir, in string, args ...string) (git, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	cmd := exec.CommandContext(ctx, "git", append([]string{"--literal-pathspecs", "-C", dir, "-c", "log.showSignature=false",
-		"-c", "i18n.logOutputEncoding=UTF-8", "-c", "diff.renameLimit=1000"}, args...)...)
+	cmd := exec.CommandContext(ctx, "git", slices.Concat([]string{"--literal-pathspecs", "-C", dir}, ownSettings, args)...)
 	g := git{Cmd: cmd, errs: &strings.Builder{}, stop: cancel}
 	cmd.Stdin, cmd.Stderr, cmd.Env = strings.NewReader(in), g.errs, append(os.Environ(), "LC_ALL=C") // what it says is looked at
 	out, err := cmd.StdoutPipe()

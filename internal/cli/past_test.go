@@ -132,6 +132,10 @@ func TestPast(t *testing.T) {
 	b.commit("main", hour(11), "Ann", map[string]*string{"values.yaml": nil})
 	b.commit("main", hour(12), "Ann", map[string]*string{"values.yaml": at("2.1")})
 	b.done()
+	for _, setting := range []string{"log.showRoot=false", "log.follow=true", "log.diffMerges=combined", "diff.renames=copies", "core.quotePath=true", "log.showSignature=true"} {
+		name, value, _ := strings.Cut(setting, "=")
+		b.git("", "config", name, value)
+	}
 	got, _ := b.page()
 	var want []string
 	for _, m := range []string{"12:Ann:new: 2.1", "11:Ann:2.0 gone", "10:Ann:new: 2.0", "09:Ann:1.4 gone", "08:Ann:1.3 → 1.4", "06:Merger:1.2 → 1.3",

@@ -82,6 +82,18 @@ func years(values, moves int) page.History {
 	return h
 }
 
+// hostileValues are values of which every text is the given one, in two files.
+func hostileValues(text string) []page.Value {
+	var all []page.Value
+	for i := range 2 {
+		all = append(all, page.Value{Source: change.Source{Kind: text, Name: text}, Series: past.Series{
+			Manifest: text, File: text[:len(text)-len(text)*i/2], Key: text, Now: text,
+			Moves: []past.Move{{SHA: text, Author: text, At: hours(1), New: text}, {SHA: text, Author: text, At: hours(9000), Old: text, New: text + text},
+				{SHA: text, Author: text, At: hours(9001), Old: text + text}}}})
+	}
+	return all
+}
+
 // TestManyValues: sixty values that moved for years make a page of less than a megabyte, which says what it leaves out.
 func TestManyValues(t *testing.T) {
 	t.Parallel()

@@ -91,6 +91,7 @@ func pages(t testing.TB) map[string][]byte {
 		"hostile-status": statusPage(t, hostileStatus(attack)),
 		"bad-history": history(t, page.NewHistory([]run.Report{hostile(t)},
 			[]page.Commit{commit(strings.Repeat("<", 40), full.Started.Add(time.Hour), hostile(t).Plan.Changes)}, nil)),
+		"bad-values": history(t, page.NewHistory(nil, nil, hostileValues(attack))),
 	}
 }
 
