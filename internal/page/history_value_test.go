@@ -117,7 +117,8 @@ func TestSpans(t *testing.T) {
 	h.Now = time.Date(2026, 11, 28, 0, 0, 0, 0, time.UTC)
 	got := string(history(t, h))
 	for _, want := range []string{"<span>this month</span> <b>2</b>", "<span>this quarter</span> <b>3</b>", "<span>this year</span> <b>4</b>", "<span>all</span> <b>4</b>",
-		`<h1 id="headline">4 versions changed</h1>`, "<dt>Commits</dt><dd>5 ", ">Jan 2026</text>", ">1 Nov</text>"} {
+		`<h1 id="headline">4 versions changed</h1>`, "<dt>Commits</dt><dd>5 ", ">Jan 2026</text>", ">1 Nov</text>",
+		`<span class="time time-month">2</span> <span class="time time-quarter">3</span> <span class="time time-year">4</span> <span class="time time-all">4</span>`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("the page does not say %s", want)
 		}

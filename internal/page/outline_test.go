@@ -7,8 +7,8 @@ import (
 )
 
 var (
-	// left out are the style sheet, drawings, and the events as JSON, which have golden texts of their own.
-	leftOut = regexp.MustCompile(`(?s)<style>.*</style>|<svg.*?</svg>|<pre[^>]*"The events as they are told".*?</pre>`)
+	// left out are the style sheet, drawings, numbers that are hidden at first, and the events as JSON, which have golden texts of their own.
+	leftOut = regexp.MustCompile(`(?s)<style>.*</style>|<svg.*?</svg>|<span class="time time-(?:month|quarter|year)">[^<]*</span>|<pre[^>]*"The events as they are told".*?</pre>`)
 	anyTag  = regexp.MustCompile(`<(/?)([a-z0-9]+)([^>]*)>`)
 	target  = regexp.MustCompile(`href="([^"]*)"`)
 	label   = regexp.MustCompile(`aria-label="([^"]*)"`)

@@ -24,6 +24,8 @@ type laneView struct {
 	// Dots is a path that has a dot for each change, a thousand wide.
 	Dots  string
 	Marks []mark
+	// Count are the versions that were merged in the span.
+	Count int
 }
 
 // spans are the spans of a history, each a part of the next; the last one is all.
@@ -118,6 +120,11 @@ func (s span) lane(l Line, older int) laneView {
 			if s.holds(t) {
 				v.Marks = append(v.Marks, mark{"failed", s.x(t)})
 			}
+		}
+	}
+	for _, m := range l.Moves {
+		if m.Version() && !m.Merged.IsZero() && s.holds(m.Merged) {
+			v.Count++
 		}
 	}
 	v.Dots = dots.String()
