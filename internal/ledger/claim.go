@@ -58,6 +58,9 @@ type Claim struct {
 // Open reports whether the claim is not settled: a pipeline may or may not exist.
 func (c Claim) Open() bool { return c.State != Accepted && c.State != Refused }
 
+// owed reports that the project has not got the commit: the trigger was refused, and no newer pipeline brought it.
+func (c Claim) owed() bool { return c.State == Refused && c.CoveredBy == "" }
+
 func compareClaims(a, b Claim) int {
 	return cmp.Or(cmp.Compare(a.Commit, b.Commit), cmp.Compare(a.Project, b.Project))
 }

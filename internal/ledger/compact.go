@@ -7,7 +7,8 @@ import (
 
 // Limits says what Compact may forget. A zero field is replaced by its default.
 type Limits struct {
-	// ClaimAge is how long a settled claim is kept, default 90 days; MaxClaims how many, default 5,000.
+	// ClaimAge is how long a settled claim is kept, default 31 days, for GitHub lets a job run again for 30; MaxClaims how
+	// many, default 5,000.
 	ClaimAge  time.Duration
 	MaxClaims int
 	// MaxValues is how many written values are kept, default 20,000.
@@ -17,8 +18,8 @@ type Limits struct {
 }
 
 // Compact forgets what no longer matters: settled claims that are old or too many (oldest first), the oldest values
-// above the limit, and vetoes that are dead. A claim that is open is never forgotten, nor is a veto that may still
-// hold a version.
+// above the limit, and vetoes that are dead. A claim that is open is never forgotten, nor for its age one of the last
+// pipelines of a project, nor a veto that may still hold a version.
 func (l Ledger) Compact(now time.Time, limits Limits) Ledger {
 	limits = limits.withDefaults()
 	l.Vetoes = l.living(limits.Order)
@@ -29,7 +30,7 @@ func (l Ledger) Compact(now time.Time, limits Limits) Ledger {
 
 func (m Limits) withDefaults() Limits {
 	if m.ClaimAge <= 0 {
-		m.ClaimAge = 90 * 24 * time.Hour
+		m.ClaimAge = 31 * 24 * time.Hour
 	}
 	if m.MaxClaims <= 0 {
 		m.MaxClaims = 5_000
@@ -87,10 +88,41 @@ func (l Ledger) newest(vetoes []Veto, order Order) (newest []string) {
 	return newest
 }
 
+// How many pipelines of a project are kept whatever their age: a run asks them what was brought already. And how much
+// longer than others a trigger is kept that is to be sent again.
+const (
+	lastPipelines = 3
+	owedLonger    = 2 * 31 * 24 * time.Hour
+)
+
 // compactClaims drops settled claims from before the given time, then the oldest settled ones above the limit.
 func compactClaims(claims []Claim, before time.Time, limit int) []Claim {
-	claims = slices.DeleteFunc(slices.Clone(claims), func(c Claim) bool { return !c.Open() && c.At.Before(before) })
+	last := lastOf(claims)
+	claims = slices.DeleteFunc(slices.Clone(claims), func(c Claim) bool {
+		if c.owed() {
+			return c.At.Before(before.Add(-owedLonger))
+		}
+		return !c.Open() && !last[[2]string{c.Commit, c.Project}] && c.At.Before(before)
+	})
 	return newest(claims, limit, func(c Claim) time.Time { return c.At }, func(c Claim) bool { return !c.Open() })
+}
+
+// lastOf are the last pipelines of each project, by commit and project.
+func lastOf(claims []Claim) map[[2]string]bool {
+	accepted := map[string][]int{}
+	for i, c := range claims {
+		if c.State == Accepted {
+			accepted[c.Project] = append(accepted[c.Project], i)
+		}
+	}
+	last := map[[2]string]bool{}
+	for project, all := range accepted {
+		slices.SortStableFunc(all, func(i, j int) int { return claims[j].At.Compare(claims[i].At) })
+		for _, i := range all[:min(lastPipelines, len(all))] {
+			last[[2]string{claims[i].Commit, project}] = true
+		}
+	}
+	return last
 }
 
 // newestOfEach keeps at most limit entries of each source, by dropping the oldest; the entries of a source stand together.

@@ -82,7 +82,7 @@ func (l Lever) Why() string {
 func Minute(t time.Time) string { return t.UTC().Format("2006-01-02 15:04 UTC") }
 
 // Brake records levers; one of the same kind and subject replaces what was said before. A rollback that is said again goes back from
-// where it was said first: the base has moved because of it.
+// where it was said first: the base has moved because of it. What ended long ago is forgotten.
 func (l Ledger) Brake(levers ...Lever) Ledger {
 	levers = slices.Clone(levers)
 	for i := range levers {
@@ -97,7 +97,29 @@ func (l Ledger) Brake(levers ...Lever) Ledger {
 		}
 		return n
 	})
+	return l.lapse(levers)
+}
+
+// lapse forgets levers that ended long before the given ones were pulled. Those of the ledger say no time: who dates one of
+// them forward must not end the others.
+func (l Ledger) lapse(pulled []Lever) Ledger {
+	at := latestOf(pulled)
+	l.Levers = slices.DeleteFunc(slices.Clone(l.Levers), func(one Lever) bool { return one.lapsed(at) })
 	return l
+}
+
+// leverAge is how long a lever is kept after its end.
+const leverAge = 31 * 24 * time.Hour
+
+// lapsed reports that it ended long before a time.
+func (l Lever) lapsed(at time.Time) bool { return !l.Until.IsZero() && at.Sub(l.Until) > leverAge }
+
+// latestOf is when the latest of some levers was pulled.
+func latestOf(levers []Lever) (latest time.Time) {
+	for _, one := range levers {
+		latest = later(latest, one.At)
+	}
+	return latest
 }
 
 // Lift takes levers back: those of a kind, of the subjects.
@@ -151,17 +173,25 @@ func (l Ledger) Hear(now time.Time, levers ...Lever) Ledger {
 // Said is what changed in what people and events said, as one line for the history of the ledger; empty when nothing did.
 func (l Ledger) Said(next Ledger) string {
 	var words []string
-	for _, one := range next.Levers {
-		if at, known := slices.BinarySearchFunc(l.Levers, one, compareLevers); !known || !l.Levers[at].At.Equal(one.At) || l.Levers[at].Version != one.Version {
-			words = append(words, one.Line())
-		}
+	said := l.news(next)
+	for _, one := range said {
+		words = append(words, one.Line())
 	}
+	at := latestOf(said)
 	for _, one := range l.Levers {
-		if _, stays := slices.BinarySearchFunc(next.Levers, one, compareLevers); !stays {
+		if _, stays := slices.BinarySearchFunc(next.Levers, one, compareLevers); !stays && !one.lapsed(at) {
 			words = append(words, "lift "+strings.TrimSpace(string(one.Kind)+" "+one.Subject))
 		}
 	}
 	return cut(strings.Join(words, "; "))
+}
+
+// news are the levers of a later ledger that were pulled since, or say something else now.
+func (l Ledger) news(next Ledger) []Lever {
+	return slices.DeleteFunc(slices.Clone(next.Levers), func(one Lever) bool {
+		at, known := slices.BinarySearchFunc(l.Levers, one, compareLevers)
+		return known && l.Levers[at].At.Equal(one.At) && l.Levers[at].Version == one.Version
+	})
 }
 
 // Line says the lever in one line.

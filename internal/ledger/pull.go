@@ -24,7 +24,8 @@ type Pull struct {
 	// Head is the commit that was pushed, Diff the digest of what it changes.
 	Head string `json:"head"`
 	Diff string `json:"diff,omitempty"`
-	// Files are the paths that it changes, Updates the scalars; these are forgotten once its end is known.
+	// Files are the paths that it changes, Updates the scalars; these are forgotten once its end is known, Files and Diff two
+	// weeks after it was merged.
 	Files   []string     `json:"files,omitempty"`
 	Updates []PullUpdate `json:"updates,omitempty"`
 	// At is when it was recorded, or when it ended.
@@ -101,11 +102,14 @@ func (l Ledger) Settle(p Pull) Ledger {
 const (
 	maxEnded = 300
 	maxOpen  = 100
+	// told is how long what a merge changed is kept: no run brings it to a project after a week.
+	told = 14 * 24 * time.Hour
 )
 
 // compactPulls forgets the oldest ones. One that was merged otherwise than planned stays until everything else is gone.
 func compactPulls(pulls []Pull) []Pull {
 	at := func(p Pull) time.Time { return p.At }
+	pulls = brief(pulls)
 	ended, unplanned := 0, 0
 	for _, p := range pulls {
 		if p.End != "" {
@@ -119,6 +123,23 @@ func compactPulls(pulls []Pull) []Pull {
 	pulls = newest(pulls, open+max(maxEnded, unplanned), at, func(p Pull) bool { return p.End != "" && p.Unplanned == "" })
 	ended = min(ended, max(maxEnded, unplanned))
 	return newest(pulls, ended+maxOpen, at, func(p Pull) bool { return p.End == "" })
+}
+
+// brief leaves out what was changed by merges that are two weeks older than the latest one.
+func brief(pulls []Pull) []Pull {
+	var latest time.Time
+	for _, p := range pulls {
+		if p.End == EndMerged {
+			latest = later(latest, p.At)
+		}
+	}
+	pulls = slices.Clone(pulls)
+	for i, p := range pulls {
+		if p.End == EndMerged && latest.Sub(p.At) > told {
+			pulls[i].Files, pulls[i].Diff = nil, ""
+		}
+	}
+	return pulls
 }
 
 // Learned reports that the end of a pull request is known: it is recorded, or the pull request is older than all that are

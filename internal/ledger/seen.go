@@ -39,10 +39,8 @@ func (l Ledger) Sight(seen []Sighting, passed func(source, tag string) bool) Led
 	for i := range seen {
 		seen[i].At = seen[i].At.UTC()
 	}
-	old := slices.DeleteFunc(slices.Clone(l.Seen), func(s Sighting) bool {
-		moved := func(n Sighting) bool { return n.Source == s.Source && n.Tag == s.Tag && n.Digest != s.Digest }
-		return passed(s.Source, s.Tag) || slices.ContainsFunc(seen, moved)
-	})
+	moved := movedBy(seen)
+	old := slices.DeleteFunc(slices.Clone(l.Seen), func(s Sighting) bool { return passed(s.Source, s.Tag) || moved(s) })
 	all := put(old, seen, compareSightings, func(old, n Sighting) Sighting {
 		if n.At.Before(old.At) {
 			old.At = n.At
@@ -51,4 +49,16 @@ func (l Ledger) Sight(seen []Sighting, passed func(source, tag string) bool) Led
 	})
 	l.Seen = newestOfEach(all, maxSeen, func(s Sighting) string { return s.Source }, func(s Sighting) time.Time { return s.At })
 	return l
+}
+
+// movedBy says of a sighting that its tag was seen with another digest.
+func movedBy(seen []Sighting) func(Sighting) bool {
+	digests := map[[2]string][]string{}
+	for _, s := range seen {
+		version := [2]string{s.Source, s.Tag}
+		digests[version] = append(digests[version], s.Digest)
+	}
+	return func(s Sighting) bool {
+		return slices.ContainsFunc(digests[[2]string{s.Source, s.Tag}], func(digest string) bool { return digest != s.Digest })
+	}
 }
