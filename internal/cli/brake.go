@@ -14,7 +14,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/policy"
-	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // brakeOptions are those of every command that pulls or lifts a brake.
@@ -75,18 +74,6 @@ func (o *brakeOptions) subjects(p brakedProfile, kind ledger.LeverKind, args []s
 		return []string{""}, nil
 	default:
 		return o.named(args, p.names())
-	}
-}
-
-// lifted are the levers that a command takes back.
-func (o *brakeOptions) lifted(p brakedProfile, name string, args []string) ([]ledger.Lever, error) {
-	switch name {
-	case "unquarantine":
-		return o.unquarantine(p, args)
-	case "unhold":
-		return o.unhold(p, args)
-	default:
-		return leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Pause }), nil
 	}
 }
 
@@ -175,41 +162,6 @@ func newResume(g *globals) *cobra.Command {
 	return o.command("resume", "Lift pawl pause", "Resume lifts the pause of the ledger.", `  pawl resume`, cobra.NoArgs)
 }
 
-func (o *brakeOptions) unquarantine(p brakedProfile, args []string) ([]ledger.Lever, error) {
-	var all []string
-	for _, arg := range args {
-		a, err := source.ParseNamed(arg)
-		if err != nil {
-			return nil, usage(fmt.Errorf("%s: %w", arg, err))
-		}
-		all = append(all, a.String())
-	}
-	return leversOf(p.ledger, func(l ledger.Lever) bool {
-		return (l.Kind == ledger.Quarantine || l.Kind == ledger.Withdrawn) && slices.Contains(all, l.Subject)
-	}), nil
-}
-
-func (o *brakeOptions) unhold(p brakedProfile, args []string) ([]ledger.Lever, error) {
-	held := leversOf(p.ledger, func(l ledger.Lever) bool { return l.Kind == ledger.Hold || l.Kind == ledger.Rollback })
-	var subjects []string
-	for _, l := range held {
-		subjects = append(subjects, l.Subject)
-	}
-	if !slices.ContainsFunc(args, func(arg string) bool { return len(matching(arg, subjects)) > 0 }) {
-		if names := p.names(); len(names) > 0 {
-			for _, arg := range args {
-				if len(matching(arg, names)) == 0 {
-					_, err := o.named([]string{arg}, names)
-					return nil, err
-				}
-			}
-		}
-		return nil, nil
-	}
-	names, err := o.named(args, subjects)
-	return slices.DeleteFunc(held, func(l ledger.Lever) bool { return !slices.Contains(names, l.Subject) }), err
-}
-
 func leversOf(l ledger.Ledger, wanted func(ledger.Lever) bool) []ledger.Lever {
 	return slices.DeleteFunc(slices.Clone(l.Levers), func(one ledger.Lever) bool { return !wanted(one) })
 }
@@ -271,7 +223,7 @@ func (o *brakeOptions) pull(ctx context.Context, kind ledger.LeverKind, args []s
 	if kind == ledger.Quarantine && p.manifests == nil {
 		lines = append(lines, "  hint: without a checkout nobody can tell whether a manifest follows it: read the name once more")
 	}
-	lines = append(lines, "  hint: "+lifting[kind])
+	lines = append(lines, "  hint: "+lifters[kind])
 	return o.record(ctx, p, func(l ledger.Ledger) ledger.Ledger { return l.Brake(levers...) }, lines)
 }
 
@@ -286,38 +238,9 @@ func (o *brakeOptions) did(done, would string) string {
 // maxReason bounds a reason, in bytes.
 const maxReason = 500
 
-// lifting says how each lever ends.
-var lifting = map[ledger.LeverKind]string{
+// lifters says how each lever ends.
+var lifters = map[ledger.LeverKind]string{
 	ledger.Quarantine: "pawl unquarantine lifts it", ledger.Rollback: "pawl unhold lifts it", ledger.Hold: "pawl unhold lifts it", ledger.Pause: "pawl resume lifts it",
-}
-
-// lift takes levers back.
-func (o *brakeOptions) lift(ctx context.Context, name string, args []string) error {
-	p, err := o.profile(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = p.close() }() // it was only read
-	if err := p.session.keyed(); err != nil && !o.dryRun {
-		return err
-	}
-	levers, err := o.lifted(p, name, args)
-	if err != nil {
-		return err
-	}
-	if len(levers) == 0 {
-		return o.write(printableLines("nothing of the kind is pulled: nothing was done\n" + pulledNow(p.ledger)))
-	}
-	var lines []string
-	for _, l := range levers {
-		lines = append(lines, o.did("lifted", "lift")+l.Line())
-	}
-	return o.record(ctx, p, func(l ledger.Ledger) ledger.Ledger {
-		for _, one := range levers {
-			l = l.Lift(one.Kind, one.Subject)
-		}
-		return l
-	}, lines)
 }
 
 // record writes the ledger and disarms open pull requests: they were made without the word.

@@ -64,7 +64,11 @@ func (m *brakeModel) act() {
 		m.say("quarantined %s", tag)
 	case 6:
 		tag := pick()
-		m.brake(0, "unquarantine", "org/a:"+tag)
+		code := 0
+		if len(m.barred) > 0 && !m.barred[tag] {
+			code = cli.Usage // one of the others may be meant
+		}
+		m.brake(code, "unquarantine", "org/a:"+tag)
 		delete(m.barred, tag)
 		m.say("lifted the quarantine of %s", tag)
 	case 7:

@@ -192,10 +192,7 @@ func (o *runOptions) heeds(s *session, job actions) (func(l ledger.Ledger, base 
 			levers, _ := b.levers(p, kind, sent.Arguments) // it was looked at before
 			return l.Brake(levers...)
 		}
-		levers, _ := b.lifted(p, sent.Command, sent.Arguments) // what is not there need not be lifted
-		for _, one := range levers {
-			l = l.Lift(one.Kind, one.Subject)
-		}
-		return l
+		all, _ := b.lifted(p, sent.Command, sent.Arguments) // what is not there need not be lifted
+		return all.from(l)
 	}, nil
 }

@@ -31,6 +31,17 @@ func TestBrakesSayTheirEffect(t *testing.T) {
 		{4, "unhold az", "no manifest is named \"az\""},
 		{0, "unhold b", "nothing of the kind is pulled: nothing was done\n  pulled is: hold a: x (pawl-bot)\n"},
 		{0, "unquarantine org/a:v1.1.0", "  pulled is: hold a: x (pawl-bot)\n"},
+		{0, "unhold a b", "lifted hold a: x (pawl-bot)\n  nothing of the kind is pulled of b\n"},
+		{0, "quarantine org/a:v1.1.0 chart@1.2.3 org/b@sha256:" + strings.Repeat("a", 64) + " --yes --reason x", "pulled quarantine"},
+		{4, "unquarantine org/a:v1.1.00", "nothing bars org/a:v1.1.00\npawl: hint: did you mean \"org/a:v1.1.0\"?"},
+		{4, "unquarantine org/aa:v1.1.0", "did you mean \"org/a:v1.1.0\"?"},
+		{4, "unquarantine org/a:21.33.44", "hint: barred of it: org/a:v1.1.0"},
+		{4, "unquarantine charts@1.2.3", "did you mean \"chart@1.2.3\"?"},
+		{4, "unquarantine org/b:v1.0.0", "hint: barred of it: org/b@sha256:aaa"},
+		{4, "unquarantine org/a:v1.1.0 another/thing:v9.9.9", "nothing bars another/thing:v9.9.9, and no manifest follows it"},
+		{0, "unquarantine org/a:v1.1.0 org/c:v1.0.0", "lifted quarantine pkg:oci/a?repository_url=docker.io%2Forg%2Fa&tag=v1.1.0: x (pawl-bot)\n  nothing of the kind is pulled of org/c:v1.0.0\n"},
+		{0, "unquarantine org/a:v1.1.0", "nothing of the kind is pulled: nothing was done\n"},
+		{4, "unhold aaaa", "no manifest is named \"aaaa\""},
 		{0, "pause --reason x", "pulled pause: x (pawl-bot)\n  hint: pawl resume lifts it\n"},
 	} {
 		said := s.brake(c.code, strings.Fields(c.args)...)
