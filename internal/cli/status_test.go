@@ -82,7 +82,24 @@ func TestStatus(t *testing.T) {
 	if v := standing(all, "a"); v.State != "held" || v.Reason != "quarantined" || v.Now != "v1.2.0" || v.By != "pawl-bot" || !v.Since.Equal(held) {
 		t.Errorf("a: %+v", v)
 	}
+	s.brake(0, "quarantine", "org/c:v1.1.0", "--reason", "leak")
+	one := s.status("b")
+	if len(one.Values) != 1 || one.Values[0].Manifest != "b" || len(one.Brakes) != 1 || one.Brakes[0].Subject != "b" {
+		t.Errorf("of b it says %+v", one)
+	}
+	if some := s.status("[ac]"); len(some.Values) != 2 || len(some.Brakes) != 2 || some.Pull != nil && one.Pull == nil {
+		t.Errorf("of a and c it says %+v", some)
+	}
+	if bare := s.status("a", "--repository", "acme/profile"); len(bare.Values) != 1 || len(bare.Brakes) != 2 {
+		t.Errorf("without a checkout it says of a %+v", bare)
+	}
+	s.says(s.brake(4, "status", "bb"), `pawl: error: no manifest is named "bb"`, `did you mean "b"?`)
+	s.says(s.brake(4, "status", "b/yaml"), `pawl: error: no manifest is named "b/yaml"`, `did you mean "b"? What follows it names one of its targets`)
+	s.brake(0, "unquarantine", "org/c:v1.1.0")
 	s.brake(0, "pause", "--reason", "incident")
+	if paused := s.status("c"); paused.Paused == nil || len(paused.Brakes) != 1 {
+		t.Errorf("in a pause it says of c %+v", paused)
+	}
 	if all = s.status(); all.Paused == nil || all.Paused.Reason != "incident" || all.Values[0].State != "held" {
 		t.Errorf("it says %+v", all)
 	}

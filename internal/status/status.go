@@ -137,6 +137,14 @@ func brake(l ledger.Lever) Brake {
 	return Brake{Kind: string(l.Kind), Subject: l.Subject, Version: l.Version, Reason: l.Reason, By: l.By, At: l.At, Until: l.Until}
 }
 
+// Only is the status of some manifests: their values, and the brakes that concern them. What is the profile's as a whole stays.
+func (s Status) Only(manifests []string, concerns func(Brake) bool) Status {
+	others := func(v Value) bool { return !slices.Contains(manifests, v.Manifest) }
+	s.Values = slices.DeleteFunc(slices.Clone(s.Values), others)
+	s.Brakes = slices.DeleteFunc(slices.Clone(s.Brakes), func(b Brake) bool { return !concerns(b) })
+	return s
+}
+
 // projects are the last claims of each project, by when what they are about was merged.
 func projects(l ledger.Ledger) []Project {
 	last := map[string]ledger.Claim{}
