@@ -23,7 +23,7 @@ import (
 
 type initOptions struct {
 	*globals
-	dryRun, force bool
+	dryRun, force, gates bool
 }
 
 func newInit(g *globals) *cobra.Command {
@@ -40,7 +40,8 @@ automation and Argo CD Image Updater, and comments for Renovate. What it leaves 
 what it could not find out it says; -v lists all. It asks no registry and nobody else, and follows
 no symbolic link. A .pawl.yaml that is valid answers first and is never replaced, as are manifests
 and values; --force replaces workflows that update or trigger, and a .pawl.yaml that cannot be
-read. Manifests with errors that are there already end it with exit code 3.`,
+read. Manifests with errors that are there already end it with exit code 3. Where .pawl.yaml names
+gates, or with --gates, the workflow asks them in a step without tokens before the run.`,
 		Example: `  pawl init --dry-run
   pawl init
   pawl init --force`,
@@ -48,6 +49,7 @@ read. Manifests with errors that are there already end it with exit code 3.`,
 		RunE: func(*cobra.Command, []string) error { return o.run() },
 	}
 	cmd.Flags().BoolVar(&o.dryRun, "dry-run", false, "write nothing: print what would be written, as a patch")
+	cmd.Flags().BoolVar(&o.gates, "gates", false, "have the workflow ask gates before the run, also where .pawl.yaml names none yet")
 	cmd.Flags().BoolVar(&o.force, "force", false, "replace workflows that exist and differ, and a .pawl.yaml with errors")
 	return cmd
 }
@@ -74,7 +76,7 @@ func (o *initOptions) run() error {
 	if err := o.inRepository(tree, settings); err != nil {
 		return err
 	}
-	p, err := scaffold.Propose(tree.FS(), scaffold.Options{Version: buildVersion(), Commit: buildCommit(), Config: settings})
+	p, err := scaffold.Propose(tree.FS(), scaffold.Options{Version: buildVersion(), Commit: buildCommit(), Gates: o.gates, Config: settings})
 	if err != nil {
 		return &exit{code: Failure, err: err}
 	}

@@ -49,6 +49,8 @@ type Proposal struct {
 type Options struct {
 	// Version is the version of pawl that the workflows install, Commit the one that it was built from, empty when unknown.
 	Version, Commit string
+	// Gates has the workflow ask programs before the run, also where the configuration names none yet.
+	Gates bool
 	// Config is the configuration in force, nil for none. What it says is not asked of other files, and it is not proposed.
 	Config *config.Config
 }
@@ -112,11 +114,14 @@ type survey struct {
 	gitElsewhere bool
 	// merges reports that the configuration in force says when to merge.
 	merges bool
-	// sinks are the receivers of events in the configuration in force.
-	sinks    []config.Sink
-	chain    chain
-	existing existing
-	drafts   []draft
+	// sinks are the receivers of events in the configuration in force, ledgerKey its variable with the ledger's key, and guarded
+	// all its variables with secrets.
+	sinks     []config.Sink
+	ledgerKey string
+	guarded   []string
+	chain     chain
+	existing  existing
+	drafts    []draft
 }
 
 func (s survey) found() []Note {

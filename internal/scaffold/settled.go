@@ -50,6 +50,7 @@ func (s *survey) settle(c config.Config) {
 		s.base, s.baseFrom = c.Forge.Base, config.FileName
 	}
 	s.merges, s.sinks = decided(c), c.Events.Sinks
+	s.ledgerKey, s.guarded = c.LedgerKey, c.SecretVariables()
 	for _, name := range c.Env {
 		if !slices.Contains(s.existing.env, name) {
 			s.existing.env = append(s.existing.env, name)

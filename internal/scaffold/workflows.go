@@ -30,6 +30,11 @@ type filling struct {
 	Command, Build, Action, Version string
 	// Environment is the lines of the step's variables.
 	Environment []string
+	// Gates has two steps before it: Show reads the ledger, with the variables of Key, and Judge starts programs, with those of
+	// Public, which hold no secret.
+	Gates       bool
+	Show, Judge string
+	Key, Public []string
 }
 
 // workflows are those that update and deploy; the second is of use only when something is deployed.
@@ -41,7 +46,11 @@ func (s survey) workflows(opt Options) ([]File, error) {
 		if update == s.at.image() {
 			w.Name = "docker-image"
 		}
-		w.Environment = slices.Concat(s.variables(), s.tokens("run"), s.sinkVariables())
+		w.Key, w.Public = s.key(), s.public()
+		w.Environment = slices.Concat(s.variables(), s.tokens("run"), s.sinkVariables(), w.Key)
+		if opt.asksGates() {
+			w.gated(s.flags())
+		}
 		data, err := w.render("update.yaml.tmpl")
 		if err != nil {
 			return nil, err
@@ -77,6 +86,38 @@ func (s survey) filling(opt Options, command string) filling {
 		w.Action, w.Version = action+opt.Version, strings.TrimPrefix(opt.Version, "v")
 	}
 	return w
+}
+
+// asksGates reports that programs are asked: somebody wants it, or the configuration names some.
+func (o Options) asksGates() bool { return o.Gates || o.Config != nil && len(o.Config.Gates) > 0 }
+
+// gated has gates asked before the run.
+func (w *filling) gated(flags string) {
+	w.Gates = true
+	w.Show = "ledger show --file ledger.json" + flags
+	w.Judge = "gates --ledger ledger.json --verdicts verdicts.json" + flags
+	w.Command += " --verdicts verdicts.json"
+}
+
+// key is the line for the ledger's key, when the configuration names one that no other line gives.
+func (s survey) key() []string {
+	name := s.ledgerKey
+	if name == "" || s.read(name) || slices.Contains(ours, name) || slices.Contains(s.sinkTokens(), name) {
+		return nil
+	}
+	return []string{given(name, "secrets", name)}
+}
+
+// public are the lines for what manifests read that is no secret.
+func (s survey) public() []string {
+	var lines []string
+	for _, name := range s.existing.env {
+		secret := s.existing.secrets[name] != "" || slices.Contains(s.guarded, name)
+		if !secret && name != s.chain.variable && !slices.Contains(ours, name) {
+			lines = append(lines, given(name, "vars", name))
+		}
+	}
+	return lines
 }
 
 // render fills in a template.
