@@ -18,8 +18,12 @@ type Release struct {
 	Tag        string `json:"tag_name"`
 	Prerelease bool   `json:"prerelease"`
 	Draft      bool   `json:"draft"`
+	// Immutable reports that nobody can change it any more.
+	Immutable bool `json:"immutable"`
 	// Published is when it was published; GitHub tells none of a draft.
 	Published time.Time `json:"published_at"`
+	// Undated says no time of publication, as some servers with GitHub's API do.
+	Undated bool `json:"-"`
 	// Committed is the date of the tagged commit, which GitHub calls created_at. Without one it is the same day for all,
 	// as it is for releases of one commit.
 	Committed time.Time `json:"created_at"`
@@ -36,14 +40,17 @@ func (r Release) body(repository string) map[string]any {
 	}
 	var published, text any
 	if !r.Draft {
-		published, text = stamp(r.Published), "What is new."
+		text = "What is new."
+	}
+	if !r.Draft && !r.Undated {
+		published = stamp(r.Published)
 	}
 	author := map[string]any{"login": "releaser", "id": 8149784, "node_id": "MDQ6VXNlcjgxNDk3ODQ=", "type": "User"}
 	return map[string]any{
 		"id": r.ID, "node_id": fmt.Sprintf("RE_%d", r.ID), "tag_name": r.Tag, "target_commitish": "main", "name": r.Tag, "body": text,
 		"url": fmt.Sprintf("https://api.github.com/repos/%s/releases/%d", repository, r.ID), "author": author, "assets": []any{},
 		"html_url": "https://github.com/" + repository + "/releases/tag/" + r.Tag,
-		"draft":    r.Draft, "prerelease": r.Prerelease, "created_at": stamp(committed), "published_at": published,
+		"draft":    r.Draft, "prerelease": r.Prerelease, "immutable": r.Immutable, "created_at": stamp(committed), "published_at": published,
 	}
 }
 

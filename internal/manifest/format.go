@@ -289,7 +289,7 @@ type PolicyBlock struct {
 	Digest    strictyaml.Text `yaml:"digest" enum:"hold,follow" doc:"When the registry gives a pinned version another digest: hold keeps the value, follow writes the new one."`
 	Withdrawn strictyaml.Text `yaml:"withdrawn" enum:"hold,replace" doc:"When an event says that the version was deleted, and the source has it no more: hold keeps the value, replace leaves it as a quarantine does."`
 	Rebuilds  strictyaml.Text `yaml:"rebuilds" enum:"hold,follow" doc:"When a version is there again with higher build metadata, +k3s2 after +k3s1: hold keeps the value and names it, follow takes it."`
-	Age       strictyaml.Text `yaml:"age" doc:"How long pawl must have known a version before a run takes it, as 12h, 3d or 2w, counted from when a run first saw it; at once when absent. The larger one of manifest and configuration counts."`
+	Age       strictyaml.Text `yaml:"age" doc:"How long pawl must have known a version before a run takes it, as 12h, 3d or 2w, counted from when a run first saw it, of an immutable release from when GitHub published it; at once when absent. The larger one of manifest and configuration counts."`
 	Platforms textList        `yaml:"platforms" doc:"What an image must be built for before it is taken, as linux/amd64. What the configuration wants counts too."`
 	Gates     textList        `yaml:"gates" doc:"The gates of the configuration that must let a version pass before it is taken. What the configuration wants counts too."`
 	Hold      *holdBlock      `yaml:"hold" doc:"Keeps a version for a while."`

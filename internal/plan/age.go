@@ -15,12 +15,16 @@ import (
 )
 
 // age lets a version pass that pawl has known for as long as the policy wants. It counts from when pawl first saw the version with
-// the digest that it has now, so that a tag which moves starts anew, and no publisher can date it back.
+// the digest that it has now, so that a tag which moves starts anew, and no publisher can date it back; of an immutable release it
+// counts from when GitHub published it.
 type age struct{}
 
 func (age) judge(ctx context.Context, p Planner, s *snapshot, j *job, v *value) (verdict, error) {
 	if p.sightings == nil || j.source.Policy.Age <= 0 || !p.rises(s, j, v) {
 		return verdict{}, nil
+	}
+	if at := s.published(v.decision.Tag); !at.IsZero() {
+		return p.young(j, v, "published", at), nil
 	}
 	digest := v.digest
 	if digest == "" && s.query.OCI() { // of a chart, and of an image whose digest is chosen by its version
@@ -30,11 +34,27 @@ func (age) judge(ctx context.Context, p Planner, s *snapshot, j *job, v *value) 
 		}
 	}
 	seen := p.sightings.sight(p, s.query.String(), v.decision.Tag, digest)
-	end := seen.At.Add(j.source.Policy.Age)
+	return p.young(j, v, "first seen", seen.At), nil
+}
+
+// young holds a version back until its age is over; what happened at the time that it counts from.
+func (p Planner) young(j *job, v *value, what string, since time.Time) verdict {
+	end := since.Add(j.source.Policy.Age)
 	if !p.Now.Before(end) {
-		return verdict{}, nil
+		return verdict{}
 	}
-	return j.holdBack(v, refusal{reason: policy.TooYoung, why: fmt.Sprintf("too young: first seen %s, takes part from %s on", ledger.Minute(seen.At), ledger.Minute(end))}), nil
+	why := fmt.Sprintf("too young: %s %s, takes part from %s on", what, ledger.Minute(since), ledger.Minute(end))
+	return j.holdBack(v, refusal{reason: policy.TooYoung, why: why})
+}
+
+// published is when a version was published as an immutable release, zero for any other.
+func (s *snapshot) published(tag string) time.Time {
+	for _, r := range s.listing {
+		if r.Tag == tag {
+			return r.Published
+		}
+	}
+	return time.Time{}
 }
 
 // rises reports whether the version that a value is about to get has to pass what holds new versions back: every move up has, but

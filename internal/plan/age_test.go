@@ -2,6 +2,8 @@ package plan_test
 
 import (
 	"context"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,5 +57,45 @@ func TestAgeOfADigestAlone(t *testing.T) {
 	got := planned(t, p, map[string]string{"app": "sources: {s: {kind: dockerimage, spec: {image: o/app, versionfilter: ^1}}}\ntargets: {t0: {kind: yaml, writes: digest, spec: {file: a.yaml, key: $.a}}}\npolicy: {age: 2h}\n"})
 	if len(got.Changes) != 1 || got.Changes[0].New != digestOf("o/app:1.1.0") {
 		t.Errorf("%+v: %+v", got.Changes, got.Outcomes)
+	}
+}
+
+// TestAgeOfAnImmutableRelease shows that it counts from when GitHub published the release, whenever pawl saw it first; that of any
+// other release counts from the first sighting.
+func TestAgeOfAnImmutableRelease(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+	const manifest = "sources: {s: {kind: githubrelease, spec: {owner: o, repository: r, versionfilter: {kind: semver, pattern: ^1}}}}\n" +
+		"targets: {t0: {kind: yaml, spec: {file: a.yaml, key: $.a}}}\npolicy: {age: 2h}\n"
+	listed := map[string][]string{"o/r": {"1.0.0", "1.1.0", "1.2.0"}}
+	for name, c := range map[string]struct {
+		immutable map[string]time.Time
+		seen      time.Duration
+		want      string
+	}{
+		"old enough":          {map[string]time.Time{"1.2.0": now.Add(-2 * time.Hour)}, 0, "update newest-match 1.2.0"},
+		"too young":           {map[string]time.Time{"1.2.0": now.Add(-time.Hour)}, 0, "held too-young 1.2.0 is too young: published 2026-11-27 11:00 UTC, takes part from 2026-11-27 13:00 UTC on"},
+		"seen before it":      {map[string]time.Time{"1.2.0": now.Add(-time.Hour)}, 5 * time.Hour, "held too-young 1.2.0 is too young: published 2026-11-27 11:00 UTC"},
+		"the next lower one":  {map[string]time.Time{"1.2.0": now, "1.1.0": now.Add(-3 * time.Hour)}, 0, "update newest-match 1.1.0"},
+		"any other":           {nil, 0, "held too-young 1.2.0 is too young: first seen 2026-11-27 12:00 UTC"},
+		"any other, seen":     {nil, 2 * time.Hour, "update newest-match 1.2.0"},
+		"published to come":   {map[string]time.Time{"1.2.0": now.Add(time.Hour)}, 0, "held too-young 1.2.0 is too young: published 2026-11-27 13:00 UTC"},
+		"of the other of two": {map[string]time.Time{"1.1.0": now.Add(-time.Hour)}, 0, "held too-young 1.2.0 is too young: first seen"},
+	} {
+		p := newPlanner(&world{listings: listed, immutable: c.immutable}, map[string]string{"a.yaml": "a: 1.0.0\n"})
+		p.Now, p.Sightings = now, true
+		if c.seen > 0 {
+			first := ledger.Sighting{Source: "o/r", Tag: "1.2.0", At: now.Add(-c.seen)}
+			p.Ledger = ledger.Ledger{}.Sight([]ledger.Sighting{first}, func(_, _ string) bool { return false })
+		}
+		got := planned(t, p, map[string]string{"app": manifest})
+		o := got.Outcomes[0]
+		said := fmt.Sprintf("%s %s %s", o.Outcome, o.Reason, o.Detail)
+		if len(got.Changes) == 1 {
+			said = fmt.Sprintf("%s %s %s", o.Outcome, o.Reason, got.Changes[0].New)
+		}
+		if !strings.HasPrefix(said, c.want) {
+			t.Errorf("%s: %s, want %s", name, said, c.want)
+		}
 	}
 }

@@ -29,6 +29,8 @@ type world struct {
 	mute     bool
 	// platforms are what images are built for, by name:tag.
 	platforms map[string][]string
+	// immutable are when releases that cannot change were published, by tag.
+	immutable map[string]time.Time
 	// jitter makes each answer come at another time.
 	jitter bool
 
@@ -43,7 +45,7 @@ func (w *world) List(ctx context.Context, q source.Query) (source.Listing, error
 	}
 	var all source.Listing
 	for _, tag := range w.listings[q.String()] {
-		all = append(all, source.Release{Tag: tag, Prerelease: q.Kind == source.GitHubRelease && strings.Contains(tag, "-")})
+		all = append(all, source.Release{Tag: tag, Prerelease: q.Kind == source.GitHubRelease && strings.Contains(tag, "-"), Published: w.immutable[tag]})
 	}
 	return all, nil
 }

@@ -79,6 +79,7 @@ func (p Planner) since(s *snapshot, j *job, v *value) {
 		return
 	}
 	if v.decision.Reason == policy.TooYoung {
+		v.standing.Since = s.published(newest)
 		for _, seen := range p.Ledger.Seen {
 			if seen.Source == s.query.String() && seen.Tag == newest {
 				v.standing.Since = seen.At

@@ -58,9 +58,9 @@ func stepsOf(t *testing.T, text string) (all []workflowStep) {
 	return all
 }
 
-// TestGates holds that the workflow asks gates where the configuration names some, or somebody wants it, and that the step
+// TestWorkflowAsksGates holds that the workflow asks gates where the configuration names some, or somebody wants it, and that the step
 // which starts programs has no secret.
-func TestGates(t *testing.T) {
+func TestWorkflowAsksGates(t *testing.T) {
 	t.Parallel()
 	for _, version := range []string{"v1.2.3", "(devel)"} {
 		for name, c := range map[string]struct {

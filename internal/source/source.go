@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 
@@ -57,6 +58,8 @@ type Release struct {
 	Tag string
 	// Prerelease is GitHub's own flag; other kinds leave it false.
 	Prerelease bool
+	// Published is when GitHub published an immutable release, which nobody can date back; zero for everything else.
+	Published time.Time
 }
 
 // Listing is what exists at a source, in the order that the filter kinds "regex" and "latest" rely on: a registry's

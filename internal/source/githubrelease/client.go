@@ -142,12 +142,29 @@ type lister struct {
 	anonymous bool
 }
 
-func (l lister) all(ctx context.Context) ([]*github.RepositoryRelease, error) {
-	owner, repository, _ := strings.Cut(l.query.Path, "/")
-	var all []*github.RepositoryRelease
+// release is one with what the library does not know: that neither its tag nor its files can be changed any more
+// (https://docs.github.com/rest/releases/releases).
+type release struct {
+	github.RepositoryRelease
+	Immutable bool `json:"immutable"`
+}
+
+// page asks for the releases of one page.
+func (l lister) page(ctx context.Context, number int) ([]*release, *github.Response, error) {
+	path := fmt.Sprintf("repos/%s/releases?page=%d&per_page=%d", l.query.Path, number, pageSize)
+	req, err := l.api.NewRequest(http.MethodGet, path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	var releases []*release
+	res, err := l.api.Do(ctx, req, &releases)
+	return releases, res, err
+}
+
+func (l lister) all(ctx context.Context) ([]*release, error) {
+	var all []*release
 	for page := 1; ; {
-		options := &github.ListOptions{Page: page, PerPage: pageSize}
-		releases, res, err := l.api.Repositories.ListReleases(ctx, owner, repository, options)
+		releases, res, err := l.page(ctx, page)
 		if err != nil {
 			return nil, l.clean(err, res)
 		}
@@ -179,27 +196,31 @@ func (l lister) tagged(ctx context.Context) bool {
 }
 
 // slim keeps what is needed of a release, so that its notes and assets do not stay in memory.
-func slim(r *github.RepositoryRelease) *github.RepositoryRelease {
-	return &github.RepositoryRelease{ID: r.ID, TagName: r.TagName, Prerelease: r.Prerelease, PublishedAt: published(r)}
+func slim(r *release) *release {
+	few := github.RepositoryRelease{ID: r.ID, TagName: r.TagName, Prerelease: r.Prerelease, PublishedAt: published(r)}
+	return &release{few, r.Immutable && r.PublishedAt != nil}
 }
 
 // published is when a release was published. GitHub's created_at is the date of the tagged commit
 // (https://docs.github.com/rest/releases/releases), older than releases before it for a release of an old commit, and
 // shared by those of one commit; it stands in only where a server has no other.
-func published(r *github.RepositoryRelease) *github.Timestamp {
+func published(r *release) *github.Timestamp {
 	if r.PublishedAt != nil {
 		return r.PublishedAt
 	}
 	return r.CreatedAt
 }
 
-func ascending(releases []*github.RepositoryRelease) source.Listing {
-	slices.SortStableFunc(releases, func(a, b *github.RepositoryRelease) int {
+func ascending(releases []*release) source.Listing {
+	slices.SortStableFunc(releases, func(a, b *release) int {
 		return cmp.Or(a.GetPublishedAt().Compare(b.GetPublishedAt().Time), cmp.Compare(a.GetID(), b.GetID()))
 	})
 	listing := make(source.Listing, len(releases))
 	for i, r := range releases {
 		listing[i] = source.Release{Tag: r.GetTagName(), Prerelease: r.GetPrerelease()}
+		if r.Immutable {
+			listing[i].Published = r.GetPublishedAt().UTC()
+		}
 	}
 	return listing
 }

@@ -89,6 +89,24 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestImmutable holds that only what GitHub says to be immutable has a time, which is that of its publication and not that of the
+// tagged commit.
+func TestImmutable(t *testing.T) {
+	t.Parallel()
+	list := []fake.Release{
+		{ID: 4, Tag: "v4", Immutable: true, Published: day.AddDate(0, 0, 3), Committed: day},
+		{ID: 3, Tag: "v3", Published: day.AddDate(0, 0, 2)},
+		{ID: 2, Tag: "v2", Immutable: true, Prerelease: true, Published: day.AddDate(0, 0, 1)},
+		{ID: 1, Tag: "v1", Immutable: true, Undated: true, Committed: day},
+	}
+	_, _, config := start(t, fake.ReleasesOptions{Releases: map[string][]fake.Release{"org/app": list}}, nil)
+	got, err := githubrelease.New(config).List(t.Context(), query(t, ""))
+	want := source.Listing{{Tag: "v1"}, {Tag: "v2", Prerelease: true, Published: day.AddDate(0, 0, 1)}, {Tag: "v3"}, {Tag: "v4", Published: day.AddDate(0, 0, 3)}}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
 func TestPages(t *testing.T) {
 	t.Parallel()
 	faults, _, config := start(t, fake.ReleasesOptions{Releases: map[string][]fake.Release{"org/app": releases(250)}}, nil)
