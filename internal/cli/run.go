@@ -342,7 +342,17 @@ func runLines(report run.Report) []string {
 			lines = append(lines, "  hint: "+m.Hint)
 		}
 	}
-	return append(append(lines, deployLines(report.Deploy)...), eventLines(report)...)
+	return append(append(lines, deployLines(newsOf(report.Deploy))...), eventLines(report)...)
+}
+
+// newsOf is a deployment without what earlier runs settled of earlier merges, which the report as JSON repeats.
+func newsOf(d *run.Deploy) *run.Deploy {
+	if d == nil {
+		return nil
+	}
+	news := *d
+	news.Triggers = slices.DeleteFunc(slices.Clone(d.Triggers), func(t run.Trigger) bool { return t.Settled && !t.Failed() })
+	return &news
 }
 
 // mergeLines say which merges are left to a person: all of them when the ledger got lost, and those in pawl's name that are

@@ -109,7 +109,7 @@ func (s *session) about(of runInfo) event.About {
 func (st *story) end(ctx context.Context, recorder run.Recorder, report *run.Report, err error) error {
 	trouble := st.Finished(ctx, recorder, report, err)
 	sum := st.sending.close(ctx)
-	report.Delivery = st.session.delivery(sum)
+	report.Delivery, report.Receivers = st.session.delivery(sum), len(st.session.config.Events.Sinks)
 	lost := st.Lost()
 	for i, d := range report.Delivery {
 		report.Delivery[i].Lost = min(lost[d.Sink], d.Waiting)
@@ -192,10 +192,11 @@ func (m *sending) close(ctx context.Context) send.Summary {
 	return m.Stop()
 }
 
-// eventLines say which events a run that writes nothing would tell, and how the receivers of the others stand.
+// eventLines say which events a run that only looks would tell its receivers, and how the receivers of the others stand. A
+// paused run tells what it tells: nothing, or what the lines of its receivers say.
 func eventLines(report run.Report) []string {
 	var lines []string
-	if report.DryRun || report.Paused != "" {
+	if report.DryRun && report.Receivers > 0 {
 		for _, raw := range report.Events {
 			lines = append(lines, "would tell: "+nameOfEvent(raw))
 		}

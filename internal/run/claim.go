@@ -40,8 +40,10 @@ type candidate struct {
 	consumed bool
 }
 
-func (p *picks) tell(project deploy.Project, commit, state, detail string) {
+// tell adds what becomes of a commit that is not fired for.
+func (p *picks) tell(project deploy.Project, commit, state, detail string) *Trigger {
 	p.others = append(p.others, Trigger{Project: project.Name, Commit: commit, State: state, Detail: detail})
+	return &p.others[len(p.others)-1]
 }
 
 // cover notes that a newer commit's pipeline brings a commit.
@@ -146,7 +148,7 @@ func (t *turns) pickFor(p *picks, project deploy.Project) {
 	}
 	if !slices.ContainsFunc(pending, consumed) {
 		for _, c := range pending {
-			p.tell(project, c.commit.SHA, Untouched, "no file that the project consumes was changed")
+			p.tell(project, c.commit.SHA, Untouched, "no file that the project consumes was changed").Settled = !c.commit.Own
 		}
 		return
 	}
@@ -180,10 +182,12 @@ func (t *turns) pending(p *picks, project deploy.Project) (pending []candidate, 
 		claim, claimed := p.ledger.ClaimOf(c.SHA, project.Name)
 		switch {
 		case claimed && claim.State == ledger.Accepted:
-			p.others = append(p.others, triggerOf(claim))
+			one := triggerOf(claim)
+			one.Settled = !c.Own
+			p.others = append(p.others, one)
 		case claimed && claim.State != ledger.Refused: // told with the open ones
 		case claimed && claim.CoveredBy != "" && !t.Retry:
-			p.tell(project, c.SHA, Covered, "the pipeline of "+short(claim.CoveredBy)+" brought it")
+			p.tell(project, c.SHA, Covered, "the pipeline of "+short(claim.CoveredBy)+" brought it").Settled = !c.Own
 		case claimed && claim.CommitURL != "" && claim.CommitURL != c.URL && !t.Retry:
 			t.distrust(claim, "the ledger says another page of it than the forge")
 		default:

@@ -103,6 +103,8 @@ type Trigger struct {
 	Duration   float64 `json:"duration,omitempty"`
 	// Fired reports that this run sent it.
 	Fired bool `json:"fired,omitempty"`
+	// Settled reports that it is of an earlier merge and was settled before: no news for people.
+	Settled bool `json:"-"`
 }
 
 // Failed reports that the trigger needs somebody.

@@ -46,6 +46,8 @@ type Report struct {
 	// Delivery is how each sink stands.
 	Events   []json.RawMessage `json:"events,omitempty"`
 	Delivery []Delivery        `json:"delivery,omitempty"`
+	// Receivers is how many sinks are configured.
+	Receivers int `json:"-"`
 	// Calls counts the requests to the forge, Steps tells them and the time by the parts of the run; Expires is when the
 	// token does.
 	Calls   int       `json:"calls"`
