@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -186,13 +187,18 @@ func (o *runOptions) heeds(s *session, job actions) (func(l ledger.Ledger, base 
 	if err != nil {
 		return nil, fmt.Errorf("the input brake: %w", err)
 	}
+	first := true
 	return func(l ledger.Ledger, base string, now time.Time) ledger.Ledger {
 		p := profile(l, base, now)
 		if pulls {
 			levers, _ := b.levers(p, kind, sent.Arguments) // it was looked at before
 			return l.Brake(levers...)
 		}
-		all, _ := b.lifted(p, sent.Command, sent.Arguments) // what is not there need not be lifted
+		all, err := b.lifted(p, sent.Command, sent.Arguments)
+		if err != nil && first { // later the run has lifted it itself
+			o.reporter().say(slog.LevelWarn, "the input brake lifts nothing: "+err.Error(), fault.Hint(err))
+		}
+		first = false
 		return all.from(l)
 	}, nil
 }

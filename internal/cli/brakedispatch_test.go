@@ -48,8 +48,12 @@ func TestBrakeByDispatch(t *testing.T) {
 	if b := s.status().Brakes; len(b) != 1 || b[0].By != "carol" || b[0].Reason != "broken" || b[0].Until.IsZero() {
 		t.Errorf("the brakes are %+v", b)
 	}
+	inputs = send("unquarantine", "org/a:v1.1.00")
+	if code, printed := s.started("dave", inputs); code != 0 || len(s.status().Brakes) != 1 || strings.Count(printed, "the input brake lifts nothing: nothing bars org/a:v1.1.00\npawl: hint: did you mean \"org/a:v1.1.0\"?") != 1 {
+		t.Errorf("exit code %d: %s", code, printed)
+	}
 	inputs = send("unquarantine", "org/a:v1.1.0")
-	if code, printed := s.started("dave", inputs); code != 0 || s.value("a") != "v1.1.0" || len(s.status().Brakes) != 0 {
+	if code, printed := s.started("dave", inputs); code != 0 || s.value("a") != "v1.1.0" || len(s.status().Brakes) != 0 || strings.Contains(printed, "lifts nothing") {
 		t.Errorf("exit code %d, a is %s: %s", code, s.value("a"), printed)
 	}
 	inputs = send("hold", "*", "--reason", "freeze", "--yes")
