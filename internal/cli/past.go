@@ -84,12 +84,13 @@ func sourceOf(m manifest.Manifest, t manifest.Target) change.Source {
 
 // series asks git what the keys were.
 func (o *historyOptions) series(ctx context.Context, keys []past.Key) ([]past.Series, error) {
-	commits, err := gitTouched(ctx, o.root, keys)
+	dir := o.history(ctx)
+	commits, err := gitTouched(ctx, dir, keys)
 	if err != nil {
 		return nil, err
 	}
 	p := past.New(keys, commits)
-	cut, err := gitContents(ctx, o.root, p)
+	cut, err := gitContents(ctx, dir, p)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +98,15 @@ func (o *historyOptions) series(ctx context.Context, keys []past.Key) ([]past.Se
 		o.reporter().say(slog.LevelWarn, fmt.Sprintf("the files had more than %d MB: older values are missing from the history", maxContents>>20), "")
 	}
 	return p.Series(), nil
+}
+
+// history is where git is asked for the files: in the profile's directory, which may be a part of the repository that is
+// named, or else at the top of that one, which may be bare.
+func (o *historyOptions) history(ctx context.Context) string {
+	if of := askGit(ctx, o.root, "rev-parse", "--absolute-git-dir"); of == "" || of != askGit(ctx, o.git, "rev-parse", "--absolute-git-dir") {
+		return o.git
+	}
+	return o.root
 }
 
 // gitTouched are the commits on the first line of HEAD that touched the keys' files, also under the names that these had
