@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -134,14 +135,34 @@ func (c *Client) fail(doing string, err error) error {
 			e.Err = fmt.Errorf("%w: %w", forge.ErrNoToken, e.Err)
 		}
 	case errors.As(err, &no):
-		e.Status, e.Message = no.Status, c.config.HTTP.Line(strings.Join(strings.Fields(no.Texts()), " "))
-		e.Hint, e.Obstacle = c.gitAdvice(repository.ReasonOf(err)), obstacles[repository.ReasonOf(err)]
+		reason := repository.ReasonOf(err)
+		e.Status, e.Message = cmp.Or(no.Status, statuses[reason]), c.config.HTTP.Line(spoken(no))
+		e.Hint, e.Obstacle = c.gitAdvice(reason), obstacles[reason]
 	case errors.As(err, &strange):
 		e.Hint = "something else than Gitea's API may be answering: check the proxy and forge.url, and run again"
 	case errors.As(err, &low):
 		e.Status, e.Hint = low.Status, low.Advice()
 	}
 	return e
+}
+
+// statuses are those of HTTP for reasons that git says in words.
+var statuses = map[repository.Reason]int{
+	repository.BadToken: http.StatusUnauthorized, repository.NotAllowed: http.StatusForbidden, repository.NotFound: http.StatusNotFound,
+}
+
+// spoken is what the other side said: to people, each line once, or else to the program.
+func spoken(no *remote.RefusedError) string {
+	var lines []string
+	for line := range strings.Lines(no.Said) {
+		for strings.HasPrefix(line, "error: ") {
+			line = strings.TrimPrefix(line, "error: ")
+		}
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return cmp.Or(strings.Join(lines, "; "), no.Message)
 }
 
 // obstacles are the reasons of git that a person has to do something about.

@@ -1,6 +1,7 @@
 package gitea
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -89,7 +90,7 @@ func (c *Client) open(ctx context.Context) (profile, error) {
 	if err := c.noticed(ctx, &p, tips.BaseSHA); err != nil {
 		return profile{}, err
 	}
-	p.Self, p.email = self.identity(), self.Email
+	p.Self, p.email = self.identity(), cmp.Or(self.Email, self.Login+"@noreply."+c.base.Hostname())
 	p.Base, p.BaseSHA = tips.Base, tips.BaseSHA
 	if err := c.distinct(p, tips.Default); err != nil {
 		return profile{}, err
