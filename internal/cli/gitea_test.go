@@ -157,7 +157,6 @@ func (s *giteaStage) pipelines() int { return len(s.project.Pipelines()) }
 
 // TestGiteaStory is the job at a real Gitea: a version appears, is proposed, merged, deployed, and a person's no stands.
 func TestGiteaStory(t *testing.T) {
-	t.Parallel()
 	stage := giteas(t)
 	s := stage(t, []string{"a", "b"}, "merge: {require: none}\n")
 	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
@@ -227,7 +226,6 @@ func TestGiteaStory(t *testing.T) {
 
 // TestGiteaDemo is the whole demonstration at a real Gitea, in an empty repository.
 func TestGiteaDemo(t *testing.T) {
-	t.Parallel()
 	server := gitea.Start(t)
 	token := server.User(t, "bot")
 	repository := server.Repository(t, "bot", nil)
@@ -324,7 +322,6 @@ func (d *dying) RoundTrip(r *http.Request) (*http.Response, error) {
 // TestGiteaKilled kills a run at each of its requests, before it arrives and after it was carried out. One more run ends
 // where an undisturbed one does.
 func TestGiteaKilled(t *testing.T) {
-	t.Parallel()
 	stage := giteas(t)
 	step := int64(stride(7))
 	alive := &dying{at: 1 << 40}
@@ -374,7 +371,6 @@ func killed(t *testing.T, stage func(testing.TB, []string, string) *giteaStage, 
 // TestGiteaRace lets twenty runs go at once, each started for a version of its own: every version is on the base in the
 // end, no commit is empty, no pull request is left open, and one more run has nothing to do.
 func TestGiteaRace(t *testing.T) {
-	t.Parallel()
 	stage := giteas(t)
 	for seed := range min(seeds(), 5) {
 		var apps []string

@@ -29,6 +29,7 @@ type Server struct {
 	Admin string
 
 	dir, binary string
+	running     bool
 	names       atomic.Int64
 }
 
@@ -59,6 +60,8 @@ func Start(t testing.TB) *Server {
 		_ = web.Wait()
 	})
 	s.await(t)
+	s.running = true
+	s.known(t, s.Admin)
 	return s
 }
 
@@ -170,7 +173,19 @@ func (s *Server) Token(t testing.TB, name, scopes string) string {
 	if err != nil || len(words) == 0 {
 		t.Fatalf("making a token of %s: %v\n%s", name, err, out)
 	}
-	return words[len(words)-1]
+	token := words[len(words)-1]
+	s.known(t, token)
+	return token
+}
+
+// known waits until the server knows a token that another process made: for a moment it may not.
+func (s *Server) known(t testing.TB, token string) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); s.running && time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
+		if status, _ := s.Try(t, token, http.MethodGet, "user", nil); status != http.StatusUnauthorized {
+			return
+		}
+	}
 }
 
 // Scopes are those that pawl's token needs.

@@ -215,6 +215,9 @@ func (m *merge) overtaken(ctx context.Context) (*forge.Merge, error) {
 	case m.answered && m.config.Now().Sub(m.sent) < resend:
 		return m.again("what became of the request to merge is not seen yet", forge.Pending)
 	}
+	if result, err := m.unseen(ctx, p); result != nil || err != nil {
+		return result, err
+	}
 	return m.refused(), nil
 }
 
