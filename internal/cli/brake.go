@@ -19,8 +19,7 @@ import (
 // brakeOptions are those of every command that pulls or lifts a brake.
 type brakeOptions struct {
 	*globals
-	// repository is OWNER/NAME of a profile that is not checked out.
-	repository             string
+	remoteProfile
 	reason, until, version string
 	breakGlass             string
 	dryRun, yes, urgent    bool
@@ -37,7 +36,7 @@ func (o *brakeOptions) command(use, short, long, example string, args cobra.Posi
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: args,
 		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), name, args) }}
 	f := cmd.Flags()
-	f.StringVar(&o.repository, "repository", "", "the profile as `OWNER/NAME`, where it is not checked out; its configuration is read from its base branch")
+	o.flags(cmd, "; its configuration is read from its base branch")
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print what would be done")
 	f.BoolVar(&o.dispatch, "dispatch", false, "have the profile's workflow do it, for those who may start it and not write the ledger")
 	f.BoolVar(&o.noRun, "no-run", false, "do not start the profile's next run")

@@ -80,7 +80,7 @@ func (o *brakeOptions) send(ctx context.Context, name string, args []string) err
 
 // start asks for the profile's next run, and says which it is, or how to start it.
 func (o *brakeOptions) start(ctx context.Context, p brakedProfile) string {
-	byHand := "  hint: the next run does the rest: start it with pawl run, or in GitHub Actions"
+	byHand := "  hint: the next run does the rest: start it with pawl run, or by its workflow"
 	if o.noRun {
 		return byHand
 	}

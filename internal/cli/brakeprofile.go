@@ -80,8 +80,12 @@ func (o *brakeOptions) session(ctx context.Context) (*session, error) {
 		return o.open()
 	}
 	s := &session{g: o.globals}
+	at, err := o.find(s)
+	if err != nil {
+		return nil, err
+	}
 	s.config, _ = config.Parse(config.FileName, nil)
-	s.config.Forge.Repository = o.repository
+	s.settle(at)
 	f, err := s.forge(s.wire().Client())
 	if err != nil {
 		return nil, err
@@ -95,8 +99,16 @@ func (o *brakeOptions) session(ctx context.Context) (*session, error) {
 		s.warnOfConfig()
 		return nil, &exit{code: Usage, topics: []topic{configurationTopic}}
 	}
-	s.config.Forge.Repository = o.repository
+	if err := o.moved(at, s.config.Forge); err != nil {
+		return nil, err
+	}
+	s.settle(at)
 	return s, nil
+}
+
+// settle has the session's profile be at a place.
+func (s *session) settle(at config.Forge) {
+	s.config.Forge.Kind, s.config.Forge.URL, s.config.Forge.Repository = at.Kind, at.URL, at.Repository
 }
 
 // configAt is the configuration on the tip of the base branch, nil when there is none.

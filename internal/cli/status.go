@@ -41,7 +41,7 @@ ledger knows. NAME is a manifest's path without extension, or a pattern: only th
 	}
 	addOutput(cmd, &o.output, "text", "json")
 	f := cmd.Flags()
-	f.StringVar(&o.repository, "repository", "", "the profile as `OWNER/NAME`, where it is not checked out")
+	o.flags(cmd, "")
 	f.StringVar(&o.from, "from", "base", "`where` manifests and configuration count, as for pawl run: base or root")
 	f.StringVar(&o.verdicts, "verdicts", "", "the `file` that pawl gates wrote; without it no version is judged")
 	addPage(cmd, &o.page)

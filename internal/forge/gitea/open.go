@@ -169,13 +169,23 @@ type branch struct {
 	Contexts     []string `json:"status_check_contexts"`
 }
 
+// branch reads one that git shows. The server learns of a push after it has answered it; one that it does not know in ten
+// seconds is gone again, and forge.ErrMoved says to look anew.
 func (c *Client) branch(ctx context.Context, name string) (branch, error) {
-	var b branch
-	err := c.get(ctx, c.path("/branches/%s", segments(name)), &b)
-	if err == nil {
-		err = lacks(b.Name != name, "branch")
+	for range 50 {
+		var b branch
+		err := c.get(ctx, c.path("/branches/%s", segments(name)), &b)
+		switch {
+		case err == nil:
+			return b, lacks(b.Name != name, "branch")
+		case !saidNo(err, http.StatusNotFound):
+			return branch{}, err
+		}
+		if err := c.config.Sleep(ctx, 200*time.Millisecond); err != nil {
+			return branch{}, err
+		}
 	}
-	return b, err
+	return branch{}, forge.ErrMoved
 }
 
 // segments escapes a name with slashes for a path.

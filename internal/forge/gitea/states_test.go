@@ -286,3 +286,31 @@ func TestNothingToPropose(t *testing.T) {
 		t.Errorf("a set for another base: %v", err)
 	}
 }
+
+// TestUnnoticed is a branch that git shows and the server does not know: for a moment, or for good.
+func TestUnnoticed(t *testing.T) {
+	start := worlds(t)
+	for _, c := range []struct {
+		name  string
+		times int64
+		want  error
+	}{{"for a moment", 3, nil}, {"for good", 1 << 30, forge.ErrMoved}} {
+		t.Run(c.name, func(t *testing.T) {
+			w := start(t)
+			_, set, pull := w.proposed()
+			// The branch stands without a pull request, as while another run is about to open one, and has to be replaced.
+			w.Call(w.t, w.token, http.MethodPatch, w.path("/pulls/%d", pull.Number), map[string]any{"state": "closed"})
+			set.Files[0].After = []byte("tag: v3")
+			unaware := &trick{when: "GET /branches/pawl/update", times: c.times, status: http.StatusNotFound, body: says("branch does not exist")}
+			client := w.through(unaware, func(config *gitea.Config) {
+				config.Sleep = func(context.Context, time.Duration) error { return nil }
+			})
+			if _, err := client.Propose(t.Context(), set, w.text(set)); !errors.Is(err, c.want) {
+				t.Errorf("the branch ends as %v", err)
+			}
+			if unaware.n == 0 {
+				t.Error("the server was not asked")
+			}
+		})
+	}
+}
