@@ -62,7 +62,8 @@ func (s *Server) exchange(req *http.Request, body []byte) answer {
 	out := s.answer(req, body, call, matched)
 	s.calls[call.Number-1].Status = out.status
 	s.calls[call.Number-1].Dropped = out.drop
-	if s.options.Check != nil && out.status != 0 && !out.invented {
+	_, gits := asSmart(req) // of which the descriptions say nothing
+	if s.options.Check != nil && out.status != 0 && !out.invented && !gits {
 		s.options.Check(s.described(req), body, out.status, out.header, out.data)
 	}
 	return out
@@ -91,11 +92,18 @@ func (s *Server) answer(req *http.Request, body []byte, call Call, matched match
 	}
 	s.tick()
 	who, _ := s.authenticate(req.Header)
-	out := s.finish(req, call, who, s.handle(req, body, call, matched)).encode()
-	if len(out.data) > 0 && out.status < 300 {
-		out.header.Set("Etag", tag(out.data))
+	done := s.handle(req, body, call, matched)
+	_, gits := asSmart(req)
+	if !gits {
+		done = s.finish(req, call, who, done)
 	}
-	s.limitHeaders(req, out.header)
+	out := done.encode()
+	if !gits {
+		if len(out.data) > 0 && out.status < 300 {
+			out.header.Set("Etag", tag(out.data))
+		}
+		s.limitHeaders(req, out.header)
+	}
 	s.persist()
 	if fault != nil {
 		return fault.answer(&out)
@@ -108,6 +116,12 @@ const archived = "Repository was archived so is read-only."
 
 func (s *Server) handle(req *http.Request, body []byte, call Call, matched match) reply {
 	who, refused := s.authenticate(req.Header)
+	if request, gits := asSmart(req); gits {
+		if refused != nil {
+			return login("Invalid username or token. Password authentication is not supported for Git operations.")
+		}
+		return request.serve(&context{server: s, req: req, body: body, who: who})
+	}
 	if refused != nil {
 		return *refused
 	}

@@ -70,6 +70,9 @@ func (s *Server) authenticate(header http.Header) (Identity, *reply) {
 	if token == "" {
 		return Identity{}, nil
 	}
+	if secret := password(token); secret != "" {
+		token = secret
+	}
 	for _, scheme := range []string{"Bearer ", "token ", "bearer ", "Token "} {
 		token = strings.TrimPrefix(token, scheme)
 	}

@@ -14,7 +14,8 @@ type obj = map[string]any
 type reply struct {
 	status int
 	header http.Header
-	body   any // nil: no body
+	body   any    // nil: no body
+	raw    []byte // instead of a body: what is no JSON
 }
 
 // answer is a reply as bytes.
@@ -60,6 +61,7 @@ func (r reply) encode() answer {
 		out.header[name] = values
 	}
 	if r.body == nil {
+		out.data = r.raw
 		return out
 	}
 	data, err := json.Marshal(r.body)

@@ -86,6 +86,10 @@ func routes() []route {
 
 // findRoute finds the operation of a request. The paths of Enterprise Server (/api/v3, /api/graphql) work as well.
 func (s *Server) findRoute(req *http.Request, body []byte) match {
+	if request, gits := asSmart(req); gits {
+		operation, writing := request.operation(req, body)
+		return match{operation: operation, writing: writing}
+	}
 	path := strings.TrimPrefix(req.URL.EscapedPath(), "/api/v3")
 	if isGraphQL(req) {
 		operation, writing := describeQuery(body)
