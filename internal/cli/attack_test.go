@@ -3,6 +3,7 @@ package cli_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -352,8 +353,15 @@ func (m *meanwhile) RoundTrip(r *http.Request) (*http.Response, error) {
 			m.do()
 		})
 	}
+	asked := ""
+	if r.GetBody != nil {
+		if body, err := r.GetBody(); err == nil {
+			text, _ := io.ReadAll(body)
+			asked = string(text)
+		}
+	}
 	res, err := m.next.RoundTrip(r)
-	if strings.Contains(r.URL.Path, "/pawl/ledger") {
+	if strings.Contains(asked, "ref-prefix refs/pawl/ledger") {
 		m.first.Do(func() { close(m.read) })
 	}
 	return res, err

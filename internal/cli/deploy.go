@@ -183,6 +183,9 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, f f
 	}
 	if c.Message == "" || c.URL == "" || len(c.Changed) == 0 && !c.All || c.At.IsZero() {
 		found, err := f.Commit(ctx, c.SHA)
+		if errors.Is(err, forge.ErrNotFound) {
+			return nil, &exit{code: Usage, err: err, hint: "name the commit by all of its 40 characters, or a branch or a tag", topics: []topic{noCommitTopic}}
+		}
 		if err != nil {
 			return nil, &exit{code: Failure, err: err}
 		}

@@ -75,7 +75,7 @@ func (d *deployStage) wait(by time.Duration) { _ = d.sleep(d.Context(), by) }
 
 // transport is the way to all hosts of the stage.
 func (d *deployStage) transport() http.RoundTripper {
-	return hosts{"api.github.com": d.stage.github.RoundTripper(), "gitlab.example": d.gitlab.RoundTripper(), "": fake.Network{"index.docker.io": d.registry}}
+	return hosts{"api.github.com": d.stage.github.RoundTripper(), "github.com": d.stage.github.RoundTripper(), "gitlab.example": d.gitlab.RoundTripper(), "": fake.Network{"index.docker.io": d.registry}}
 }
 
 // hosts sends requests by their host, all others to the one without a name.
@@ -369,7 +369,7 @@ type jitter struct {
 }
 
 func (j jitter) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Host != "api.github.com" {
+	if !toGitHub(req) {
 		return j.next.RoundTrip(req)
 	}
 	n := rand.New(rand.NewPCG(j.seed, uint64(len(req.URL.Path)*31+int(req.Method[0])))).IntN(10)

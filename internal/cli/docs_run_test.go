@@ -44,7 +44,7 @@ func newTour(t *testing.T) *tour {
 	for i, name := range []string{"dev", "prod"} {
 		tour.labs = append(tour.labs, lab.Create("org/"+name, gitlab.Settings{ID: int64(19 + i), Triggers: []string{"t-" + name}, Readers: []string{"r-" + name}}))
 	}
-	tour.hosts = hosts{"api.github.com": hub.RoundTripper(), "gitlab.example": lab.RoundTripper(), "": fake.Network{"index.docker.io": registry}}
+	tour.hosts = hosts{"api.github.com": hub.RoundTripper(), "github.com": hub.RoundTripper(), "gitlab.example": lab.RoundTripper(), "": fake.Network{"index.docker.io": registry}}
 	if _, err := tour.repo.Push("main", "alice", map[string][]byte{"README.md": []byte("a profile\n")}, "start"); err != nil {
 		t.Fatal(err)
 	}

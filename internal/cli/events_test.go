@@ -68,7 +68,7 @@ func newMailbox(t *testing.T, events int) *mailbox {
 }
 
 func (m *mailbox) network() http.RoundTripper {
-	return hostsOf{"api.github.com": m.github.RoundTripper(), "events.example": fake.Network{"events.example": m.receiver}}
+	return hostsOf{"api.github.com": m.github.RoundTripper(), "github.com": m.github.RoundTripper(), "events.example": fake.Network{"events.example": m.receiver}}
 }
 
 // hostsOf sends requests to one server for each host.

@@ -123,7 +123,7 @@ type everywhere struct {
 
 // RoundTrip lets GitHub answer for itself, but for the releases of other repositories.
 func (w everywhere) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.URL.Host == "api.github.com" && !strings.HasSuffix(r.URL.Path, "/releases") {
+	if r.URL.Host == "github.com" || r.URL.Host == "api.github.com" && !strings.HasSuffix(r.URL.Path, "/releases") {
 		return w.github.RoundTrip(r)
 	}
 	return w.network.RoundTrip(r)

@@ -23,12 +23,15 @@ func TestRunRefusedByRules(t *testing.T) {
 		topic        string
 		merged, pull bool
 	}{
-		"signatures on the base": {settings: green, config: onlyCI, arrange: func(s *stage) { s.repo.Protect("main", signed) },
-			exit: 3, says: "refused (commits-unsigned): GitHub does not merge it: Commits must have verified signatures.", hint: "GitHub App", topic: "merge-commits-unsigned", pull: true},
-		"signatures on the base, auto-merge": {settings: withAutoMerge(green), config: onlyCI, arrange: func(s *stage) { s.repo.Protect("main", signed) },
-			exit: 3, says: "Commits must have verified signatures", hint: "GitHub App", topic: "merge-commits-unsigned", pull: true},
-		"signatures on our branch": {config: noChecks, arrange: func(s *stage) { s.repo.Guard("refs/heads/pawl/", github.NameRule{Signed: true}) },
-			exit: 1, says: "Commits must have verified signatures", hint: "GitHub App", topic: "merge-commits-unsigned"},
+		"signatures on the base": {settings: green, config: onlyCI, arrange: func(s *stage) { executable(s); s.repo.Protect("main", signed) },
+			exit: 3, says: "refused (commits-unsigned): GitHub does not merge it: Commits must have verified signatures.", hint: "plain files", topic: "merge-commits-unsigned", pull: true},
+		"signatures on the base, auto-merge": {settings: withAutoMerge(green), config: onlyCI, arrange: func(s *stage) { executable(s); s.repo.Protect("main", signed) },
+			exit: 3, says: "Commits must have verified signatures", hint: "plain files", topic: "merge-commits-unsigned", pull: true},
+		"signatures on our branch": {config: noChecks, arrange: func(s *stage) {
+			executable(s)
+			s.repo.Guard("refs/heads/pawl/", github.NameRule{Signed: true})
+		},
+			exit: 1, says: "Commits must have verified signatures", hint: "plain files", topic: "merge-commits-unsigned"},
 		"creating our branch": {config: noChecks, arrange: func(s *stage) { s.repo.Guard("refs/heads/pawl/", github.NameRule{Create: true}) },
 			exit: 1, says: "creations being restricted", hint: "forge: {branch: NAME}", topic: "ref-guarded"},
 		"creating the ledger": {config: noChecks, arrange: func(s *stage) { s.repo.Guard("refs/pawl/", github.NameRule{Create: true}) },
@@ -69,5 +72,28 @@ func TestRunRefusedByRules(t *testing.T) {
 				t.Error("it stays armed")
 			}
 		})
+	}
+}
+
+// executable makes the file of values one that GitHub cannot commit, and therefore not sign.
+func executable(s *stage) {
+	s.Helper()
+	s.must(s.repo.Chmod("main", "alice", map[string]string{"values.yaml": "100755"}))
+}
+
+// TestRunIsSigned shows that whoever the token stands for, rules that want signatures take what pawl commits.
+func TestRunIsSigned(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, checks(github.Check{Name: "ci", Conclusion: "success"}), onlyCI)
+	s.repo.Protect("main", github.Protection{Checks: []string{"ci"}, Signed: true, Ruleset: true})
+	s.repo.Guard("refs/heads/", github.NameRule{Signed: true})
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	if s.run(0); s.value("a") != "v1.1.0" {
+		t.Errorf("a is %s", s.value("a"))
+	}
+	for ref := range s.repo.Refs() {
+		if strings.Contains(ref, "scratch") {
+			t.Errorf("%s is left", ref)
+		}
 	}
 }

@@ -144,7 +144,7 @@ func (s *stage) pawl(env map[string]string, args ...string) (code int, stdout, s
 type router struct{ github, others http.RoundTripper }
 
 func (r router) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Host == "api.github.com" {
+	if toGitHub(req) {
 		return r.github.RoundTrip(req)
 	}
 	return r.others.RoundTrip(req)

@@ -97,6 +97,9 @@ type wire struct {
 	calls  int
 }
 
+// toGitHub reports whether a request goes to GitHub: to its API, or to where it speaks git.
+func toGitHub(r *http.Request) bool { return r.URL.Host == "api.github.com" || r.URL.Host == "github.com" }
+
 // RoundTrip looks at a request, and at the token that goes along.
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	body := ""
@@ -110,12 +113,12 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body = io.NopCloser(strings.NewReader(body))
 	}
 	header := r.Header.Clone()
-	if r.URL.Host == "api.github.com" {
+	if toGitHub(r) {
 		header.Del("Authorization")
 	}
 	w.secret("a request to "+r.URL.Host, r.Method+" "+r.URL.String()+" "+body+fmt.Sprint(header))
 	res, err := w.next.RoundTrip(r)
-	if err != nil || r.URL.Host != "api.github.com" {
+	if err != nil || !toGitHub(r) {
 		return res, err
 	}
 	w.mu.Lock()

@@ -225,11 +225,7 @@ func (c *context) commitChanges(r *Repo, ref string, in branchCommit) (string, *
 		if err != nil {
 			return "", unprocessableQuery("contents of " + addition.Path + " are not valid Base64")
 		}
-		mode := modeFile
-		if old, exists := r.store.find(parent.tree, addition.Path); exists && !old.isTree() {
-			mode = old.mode
-		}
-		changes = append(changes, entry{mode, addition.Path, r.store.put("blob", data)})
+		changes = append(changes, entry{modeFile, addition.Path, r.store.put("blob", data)}) // whatever mode was there
 	}
 	for _, deletion := range in.FileChanges.Deletions {
 		if _, exists := r.store.find(parent.tree, deletion.Path); !exists {
@@ -248,10 +244,10 @@ func (c *context) commitChanges(r *Repo, ref string, in branchCommit) (string, *
 	if err != nil {
 		return "", unprocessableQuery(err.Error())
 	}
+	r.store.signed[sha] = true
 	if refused := r.guard(ref, sha, c.who); refused != "" {
 		return "", unprocessableQuery(refused)
 	}
-	r.store.signed[sha] = true
 	r.setRef(ref, sha, c.who)
 	return sha, nil
 }

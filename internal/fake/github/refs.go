@@ -189,11 +189,21 @@ func (r *Repo) nameRefused(ref, sha string, who Identity) string {
 			return violation("Cannot update this protected ref.")
 		case sha == "" && rule.Delete:
 			return violation("Cannot delete this protected ref.")
-		case sha != "" && rule.Signed && !r.store.signed[sha]:
+		case sha != "" && rule.Signed && !r.store.signed[sha] && !r.onABranch(sha):
 			return violation("Commits must have verified signatures.")
 		}
 	}
 	return ""
+}
+
+// onABranch reports whether a commit is nothing new: rules on commits are about those that a push brings.
+func (r *Repo) onABranch(sha string) bool {
+	for ref, id := range r.refs {
+		if isBranch(ref) && r.store.contains(id, sha) {
+			return true
+		}
+	}
+	return false
 }
 
 // violation is how rulesets say no.

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -136,7 +134,7 @@ func (c *Client) fail(doing string, err error) error {
 		}
 	case errors.As(err, &no):
 		reason := repository.ReasonOf(err)
-		e.Status, e.Message = cmp.Or(no.Status, statuses[reason]), c.config.HTTP.Line(spoken(no))
+		e.Status, e.Message = cmp.Or(no.Status, statuses[reason]), c.config.HTTP.Line(no.Spoken())
 		e.Hint, e.Obstacle = c.gitAdvice(reason), obstacles[reason]
 	case errors.As(err, &strange):
 		e.Hint = "something else than Gitea's API may be answering: check the proxy and forge.url, and run again"
@@ -149,20 +147,6 @@ func (c *Client) fail(doing string, err error) error {
 // statuses are those of HTTP for reasons that git says in words.
 var statuses = map[repository.Reason]int{
 	repository.BadToken: http.StatusUnauthorized, repository.NotAllowed: http.StatusForbidden, repository.NotFound: http.StatusNotFound,
-}
-
-// spoken is what the other side said: to people, each line once, or else to the program.
-func spoken(no *remote.RefusedError) string {
-	var lines []string
-	for line := range strings.Lines(no.Said) {
-		for strings.HasPrefix(line, "error: ") {
-			line = strings.TrimPrefix(line, "error: ")
-		}
-		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
-	}
-	return cmp.Or(strings.Join(lines, "; "), no.Message)
 }
 
 // obstacles are the reasons of git that a person has to do something about.

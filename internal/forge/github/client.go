@@ -22,6 +22,8 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/repository"
+	"github.com/pawl-cd/pawl/internal/git/remote"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
@@ -81,16 +83,12 @@ type Client struct {
 	calls       atomic.Int64
 	writes      atomic.Int64
 	mu          sync.Mutex
-	trees       map[string]tree
-	tops        map[string]tree // what lies at the top of a commit's tree
-	blobs       map[string][]byte
-	roots       map[string]string          // the tree of a commit
-	made        map[string]bool            // branches that did not exist before, so that no pull request can be open for them
 	theirs      map[string]forge.PullState // open pull requests of others, by the branch with a name of ours that they come from
-	pushed      map[string]bool            // commits that are known as pushed by us
-	seen        map[string]seen            // the ledger of each ref as it was last seen
 	opened      Repository
 	clock       *httpx.Clock
+	git         *repository.Repository
+	remote      *remote.Remote
+	web         *url.URL // for people, and for git
 }
 
 // New returns a client that has not asked anything yet.
@@ -112,13 +110,12 @@ func New(c Config) (*Client, error) {
 		return nil, err
 	}
 	c.HTTP.Learn(c.Token)
-	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, trees: map[string]tree{}, tops: map[string]tree{},
-		blobs: map[string][]byte{}, roots: map[string]string{}, made: map[string]bool{},
-		theirs: map[string]forge.PullState{}, pushed: map[string]bool{}, seen: map[string]seen{}, clock: httpx.NewClock(c.Now)}
+	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, theirs: map[string]forge.PullState{}, clock: httpx.NewClock(c.Now), web: gitHost(api)}
 	client.api = gh.NewClient(client.httpClient(api, c.HTTP.Transport(api.Host)))
 	client.api.BaseURL = api
 	client.graph = client.httpClient(graph, c.HTTP.Transport(graph.Host))
 	client.graphReads = client.httpClient(graph, c.HTTP.Transport(graph.Host).Repeating())
+	client.speakGit(client.web)
 	return client, nil
 }
 
@@ -182,7 +179,8 @@ func (c *Client) Writes() int { return int(c.writes.Load()) }
 // count counts a call, once however often it has to be repeated. The method of those of GraphQL tells nothing; query looks at their text.
 func (c *Client) count(req *http.Request) {
 	c.calls.Add(1)
-	if req.Method != http.MethodGet && req.Method != http.MethodHead && req.URL.String() != c.graphURL {
+	reads := req.Method == http.MethodGet || req.Method == http.MethodHead || strings.HasSuffix(req.URL.Path, "/git-upload-pack")
+	if !reads && req.URL.String() != c.graphURL {
 		c.writes.Add(1)
 	}
 }

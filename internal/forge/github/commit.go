@@ -1,157 +1,144 @@
 package github
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
-	"fmt"
-	"unicode/utf8"
-
-	gh "github.com/google/go-github/v60/github"
-	"golang.org/x/sync/errgroup"
+	"slices"
+	"strings"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/repository"
+	"github.com/pawl-cd/pawl/internal/git/remote"
 )
 
-// maxInline is how many bytes of a file are sent inside the request for a tree; a larger one is sent as a blob first.
-const maxInline = 1 << 20
+// scratchAttempts bounds how often a commit is tried on the scratch branch while other runs use it too.
+const scratchAttempts = 6
 
-// MakeCommit writes a commit on the base with the files changed, and returns its SHA. No ref moves yet. Each file's Before
-// must be what the base holds (nil: no such file), its mode stays; a nil After removes it. The author is the token's
-// user. It is ErrNoChange when the base already holds the files.
-func (c *Client) MakeCommit(ctx context.Context, base string, files []change.File, message string) (string, error) {
-	doing := "committing on " + base
-	known, err := c.tree(ctx, base)
+// scratch is the branch on which GitHub makes a commit before ours moves to it: GitHub only appends, and a branch of a pull
+// request that equals its base for a moment closes it for good. It exists for the length of two requests; what a killed
+// run left there is taken over.
+func (c *Client) scratch() string { return "pawl-scratch/" + c.config.Branch }
+
+// sign has GitHub make the commit, which it signs (https://docs.github.com/graphql/reference/mutations#createcommitonbranch).
+// The answer is no commit where GitHub cannot make it: it knows one mode of files. The tree has to come out as it was planned.
+func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha string, also []remote.Update, err error) {
+	there, err := c.git.Entries(ctx, w.Base)
 	if err != nil {
-		return "", c.fail(doing, readContents, err)
+		return "", nil, err
 	}
-	entries, err := changed(known, files)
-	if err != nil {
-		return "", fmt.Errorf("%s: %w", doing, err)
+	special := func(f change.File) bool {
+		return f.After != nil && there[f.Path].Mode != "" && there[f.Path].Mode != "100644"
 	}
-	if len(entries) == 0 {
-		return "", fmt.Errorf("%s: %w", doing, ErrNoChange)
+	if slices.ContainsFunc(w.Files, special) {
+		return "", nil, nil
 	}
-	sha, err := c.commit(ctx, base, entries, message)
-	return sha, c.fail(doing, writeContents, err)
-}
-
-// written is one file of a new tree: its bytes, or the blob that already holds them, or nothing when it is gone.
-type written struct {
-	path, mode, sha string
-	data            []byte
-	gone            bool
-}
-
-// changed returns what has to be written, after a look at what is there.
-func changed(known tree, files []change.File) ([]written, error) {
-	var entries []written
-	for _, f := range files {
-		old, exists := known[f.Path]
-		switch {
-		case exists && !old.Regular():
-			return nil, fmt.Errorf("%s is a link or a submodule", f.Path)
-		case exists && f.Before == nil, !exists && f.Before != nil, exists && blobSHA(f.Before) != old.SHA:
-			return nil, fmt.Errorf("%s is not what the plan was made from", f.Path)
-		case f.Before == nil && f.After == nil, f.Before != nil && f.After != nil && bytes.Equal(f.Before, f.After):
-			continue
+	ref := "refs/heads/" + c.scratch()
+	drop := func(sha string) []remote.Update { return []remote.Update{{Ref: ref, Old: sha}} }
+	at := ""
+	for attempt := range scratchAttempts {
+		sha, cause := c.commitOn(ctx, w, tree, at)
+		if cause == nil {
+			return sha, drop(sha), nil
 		}
-		if !exists {
-			old.Mode = "100644"
+		if _, barred := barrierOf(refusal(cause)); barred {
+			return "", nil, c.refRefused("committing on "+c.scratch(), ref, cause)
 		}
-		entries = append(entries, written{path: f.Path, mode: old.Mode, data: f.After, gone: f.After == nil})
-	}
-	return entries, nil
-}
-
-// commit writes blobs, tree and commit on one parent.
-func (c *Client) commit(ctx context.Context, parent string, files []written, message string) (string, error) {
-	root, err := c.root(ctx, parent)
-	if err != nil {
-		return "", err
-	}
-	entries, err := c.treeEntries(ctx, files)
-	if err != nil {
-		return "", err
-	}
-	made, _, err := c.api.Git.CreateTree(ctx, c.owner, c.name, root, entries)
-	if err == nil {
-		err = lacks(made.GetSHA() == "", "tree")
-	}
-	if err != nil {
-		return "", err
-	}
-	return c.createCommit(ctx, made, []*gh.Commit{{SHA: &parent}}, message)
-}
-
-// root returns the id of a commit's tree.
-func (c *Client) root(ctx context.Context, commit string) (string, error) {
-	c.mu.Lock()
-	sha := c.roots[commit]
-	c.mu.Unlock()
-	if sha != "" {
-		return sha, nil
-	}
-	found, _, err := c.api.Git.GetCommit(ctx, c.owner, c.name, commit)
-	if err == nil {
-		err = lacks(found.GetTree().GetSHA() == "", "commit")
-	}
-	if err != nil {
-		return "", err
-	}
-	c.rooted(commit, found.GetTree().GetSHA())
-	return found.GetTree().GetSHA(), nil
-}
-
-// rooted remembers the tree of a commit.
-func (c *Client) rooted(commit, tree string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.roots[commit] = tree
-}
-
-func (c *Client) createCommit(ctx context.Context, made *gh.Tree, parents []*gh.Commit, message string) (string, error) {
-	commit, _, err := c.api.Git.CreateCommit(ctx, c.owner, c.name, &gh.Commit{Message: &message, Tree: made, Parents: parents}, nil)
-	if err != nil {
-		return "", err
-	}
-	return commit.GetSHA(), lacks(commit.GetSHA() == "", "commit")
-}
-
-// treeEntries sends what cannot be part of the request for the tree.
-func (c *Client) treeEntries(ctx context.Context, files []written) ([]*gh.TreeEntry, error) {
-	entries := make([]*gh.TreeEntry, len(files))
-	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(parallel)
-	room := maxInline
-	for i, f := range files {
-		entries[i] = &gh.TreeEntry{Path: &f.path, Mode: &f.mode, Type: gh.String("blob")}
-		switch {
-		case f.gone:
-		case f.sha != "":
-			entries[i].SHA = gh.String(f.sha)
-		case len(f.data) <= room && utf8.Valid(f.data) && !bytes.Contains(f.data, []byte{0}):
-			room -= len(f.data)
-			entries[i].Content = gh.String(string(f.data))
-			c.remember(blobSHA(f.data), bytes.Clone(f.data))
-		default:
-			group.Go(func() error { return c.createBlob(ctx, f.data, entries[i]) })
+		refs, err := c.remote.Refs(ctx, ref)
+		if err != nil {
+			return "", nil, cause
+		}
+		now := refs.IDs[ref]
+		if now != "" && now != w.Base {
+			made, _, err := c.git.Commit(ctx, now)
+			if err == nil && made.Tree == tree && slices.Equal(made.Parents, []string{w.Base}) && forge.SameText(made.Message, w.Message) {
+				return now, drop(now), nil // the answer got lost, or another run is at the same
+			}
+		}
+		if now == at && !vague(cause) && !stale(cause) && attempt > 0 {
+			return "", nil, cause
+		}
+		at = now
+		if err := c.pause(ctx, attempt); err != nil {
+			return "", nil, err
 		}
 	}
-	return entries, group.Wait()
+	return "", nil, forge.ErrMoved
 }
 
-func (c *Client) createBlob(ctx context.Context, data []byte, into *gh.TreeEntry) error {
-	blob, _, err := c.api.Git.CreateBlob(ctx, c.owner, c.name, &gh.Blob{
-		Content: gh.String(base64.StdEncoding.EncodeToString(data)), Encoding: gh.String("base64"),
-	})
-	if err == nil {
-		err = lacks(blob.GetSHA() != blobSHA(data), "blob of that content")
-	}
+// stale reports that GitHub found the branch elsewhere.
+func stale(err error) bool {
+	said := refusal(err)
+	return said != nil && said.Kind == "STALE_DATA"
+}
+
+// commitOn puts the scratch branch, which is at a commit or nowhere, on the base, and commits there, in one request.
+func (c *Client) commitOn(ctx context.Context, w repository.Work, tree, at string) (string, error) {
+	me, err := c.repository(ctx)
 	if err != nil {
-		return err
+		return "", err
 	}
-	into.SHA = blob.SHA
-	c.remember(blob.GetSHA(), bytes.Clone(data))
-	return nil
+	headline, body, _ := strings.Cut(w.Message, "\n")
+	additions, deletions := []any{}, []any{}
+	for _, f := range w.Files {
+		if f.After == nil {
+			deletions = append(deletions, map[string]any{"path": f.Path})
+		} else {
+			additions = append(additions, map[string]any{"path": f.Path, "contents": base64.StdEncoding.EncodeToString(f.After)})
+		}
+	}
+	variables := map[string]any{"commit": map[string]any{
+		"branch":          map[string]any{"repositoryNameWithOwner": me.Name, "branchName": c.scratch()},
+		"expectedHeadOid": w.Base, "message": map[string]any{"headline": headline, "body": strings.TrimLeft(body, "\n")},
+		"fileChanges": map[string]any{"additions": additions, "deletions": deletions},
+	}}
+	text := `mutation($commit:CreateCommitOnBranchInput!){createCommitOnBranch(input:$commit){commit{oid tree{oid}}}}`
+	if at != w.Base {
+		if at == "" {
+			at = nowhere
+		}
+		text = `mutation($scratch:UpdateRefsInput!,$commit:CreateCommitOnBranchInput!){updateRefs(input:$scratch){clientMutationId}
+createCommitOnBranch(input:$commit){commit{oid tree{oid}}}}`
+		variables["scratch"] = map[string]any{"repositoryId": me.ID, "refUpdates": []any{
+			map[string]any{"name": "refs/heads/" + c.scratch(), "beforeOid": at, "afterOid": w.Base, "force": true}}}
+	}
+	var out struct {
+		CreateCommitOnBranch *struct {
+			Commit *struct {
+				Oid  string
+				Tree struct{ Oid string }
+			}
+		}
+	}
+	if _, err := c.query(ctx, text, variables, &out); err != nil {
+		return "", err
+	}
+	made := out.CreateCommitOnBranch
+	if made == nil || made.Commit == nil || made.Commit.Oid == "" || made.Commit.Tree.Oid != tree {
+		return "", &odd{"commit with the files that were planned"}
+	}
+	return made.Commit.Oid, nil
+}
+
+// nowhere is what a ref points to that does not exist.
+const nowhere = "0000000000000000000000000000000000000000"
+
+// somethingWrong begins GitHub's text for a mutation that failed, whatever the reason.
+const somethingWrong = "Something went wrong while executing your query."
+
+// vague reports that GitHub does not say why a ref was not moved: a lost race looks so, and a rule or a time-out may.
+func vague(err error) bool {
+	said := refusal(err)
+	return said == nil || said.Status >= 500 || saysAny(said, somethingWrong, "reference cannot be updated", "reference update failed")
+}
+
+// refRefused describes the failure to move a ref.
+func (c *Client) refRefused(doing, ref string, cause error) error {
+	err := c.fail(doing, writeContents, cause)
+	if refused, known := asError(err); known {
+		if b, found := barrierOf(refusal(cause)); found {
+			refused.Hint = c.refHint(ref, b)
+		}
+	}
+	return err
 }

@@ -9,7 +9,10 @@ import (
 
 	gh "github.com/google/go-github/v60/github"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/git"
+	"github.com/pawl-cd/pawl/internal/git/remote"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
@@ -17,8 +20,6 @@ import (
 var (
 	// ErrForeign: somebody else pushed to the branch, which is theirs now.
 	ErrForeign = errors.New("somebody else pushed to the branch")
-	// ErrNoChange: the files are already what they should become.
-	ErrNoChange = errors.New("nothing would change")
 )
 
 // The permissions of a token, in the words of a workflow's `permissions`.
@@ -48,7 +49,7 @@ type Error struct {
 
 // Is reports that a refusal is a forge.ErrNotFound.
 func (e *Error) Is(target error) bool {
-	return target == forge.ErrNotFound && (e.Status == http.StatusNotFound || e.Status == http.StatusUnprocessableEntity)
+	return target == forge.ErrNotFound && e.Status == http.StatusNotFound
 }
 
 // Error returns the step and what went wrong with it.
@@ -56,8 +57,11 @@ func (e *Error) Error() string {
 	if e.Message == "" && e.Status > 0 {
 		return fmt.Sprintf("%s: github: %s (%d)", e.Doing, http.StatusText(e.Status), e.Status)
 	}
-	if e.Message != "" {
+	if e.Message != "" && e.Status > 0 {
 		return fmt.Sprintf("%s: github: %s (%d)", e.Doing, e.Message, e.Status)
+	}
+	if e.Message != "" {
+		return fmt.Sprintf("%s: github: %s", e.Doing, e.Message)
 	}
 	return fmt.Sprintf("%s: %v", e.Doing, e.Err)
 }
@@ -76,8 +80,8 @@ func (c *Client) fail(doing, permission string, err error) error {
 	if err == nil {
 		return nil
 	}
-	var known *Error
-	if errors.As(err, &known) && known.Doing != "" {
+	var ref *change.RefError
+	if _, known := asError(err); known || errors.As(err, &ref) || errors.Is(err, forge.ErrMoved) || errors.Is(err, forge.ErrNotFound) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	e := &Error{Doing: doing, Err: err}
@@ -88,6 +92,9 @@ func (c *Client) fail(doing, permission string, err error) error {
 			e.Err = fmt.Errorf("%w: %w", forge.ErrNoToken, e.Err)
 		}
 		e.Hint = c.advice(e.Status, permission)
+		if e.Status > 0 && e.Status < 300 {
+			e.Hint = oddHint
+		}
 		if b, found := barrierOf(response); found {
 			e.Obstacle, e.Hint = b.obstacle, b.hint
 		} else if saysAny(response, "exactly 40 characters") {
@@ -100,7 +107,7 @@ func (c *Client) fail(doing, permission string, err error) error {
 		return e
 	}
 	e.Err = undecodable(httpx.Clean(err))
-	if errors.Is(e.Err, httpx.ErrMalformed) {
+	if errors.Is(e.Err, httpx.ErrMalformed) || errors.Is(err, git.ErrMalformed) || errors.Is(err, git.ErrMissing) {
 		e.Hint = oddHint
 	}
 	var low *httpx.Error
@@ -108,6 +115,12 @@ func (c *Client) fail(doing, permission string, err error) error {
 		e.Status, e.Hint = low.Status, low.Advice()
 	}
 	return e
+}
+
+// asError finds the step that failed.
+func asError(err error) (*Error, bool) {
+	var known *Error
+	return known, errors.As(err, &known) && known.Doing != ""
 }
 
 func contextError(err error) error {
@@ -156,6 +169,10 @@ func refusal(err error) *answered {
 	var plain *answered
 	if errors.As(err, &plain) {
 		return plain
+	}
+	var no *remote.RefusedError
+	if errors.As(err, &no) {
+		return &answered{Status: no.Status, Message: no.Spoken()}
 	}
 	var rest *gh.ErrorResponse
 	if errors.As(err, &rest) && rest.Response != nil {

@@ -29,7 +29,7 @@ func barriers() []barrier {
 		{forge.Archived, []string{"was archived so is read-only", "repository is archived"}, change.RepoArchived, false,
 			"the repository takes no changes: unarchive it, or stop the runs"},
 		{forge.Unsigned, []string{"verified signature", "must be signed"}, change.Unsigned, false,
-			"use the token of a GitHub App, or the workflow's own GITHUB_TOKEN: GitHub signs what they commit; " + bypass},
+			"GitHub signs what pawl commits, but for executable files, which it cannot commit: make them plain files (mode 100644); " + bypass},
 		{forge.Unapproved, []string{"approving review", "code owner review", "review is required", "changes have been requested",
 			"changes were requested", "conversation must be resolved", "conversations must be resolved"},
 			change.ApprovalNeeded, true, "let a person with write access approve it, " + bypass},

@@ -128,7 +128,8 @@ func (c *Client) openAnonymously(ctx context.Context) (Repository, error) {
 	if found.Base == "" {
 		found.Base = r.GetDefaultBranch()
 	}
-	found.BaseSHA, err = c.Ref(ctx, "refs/heads/"+found.Base)
+	tips, err := c.git.Tips(ctx)
+	found.BaseSHA = tips.BaseSHA
 	return found, err
 }
 

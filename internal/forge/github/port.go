@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
-	"github.com/pawl-cd/pawl/internal/ledger"
 )
 
 // What a run asks of a forge, in the order in which it does: Client is a forge.Forge.
@@ -35,49 +33,19 @@ func (c *Client) distinct(r Repository) error {
 	return nil
 }
 
-// Read reads files of a commit.
-func (c *Client) Read(ctx context.Context, commit string, paths []string) (forge.Reader, error) {
-	return c.ReadFiles(ctx, commit, paths)
-}
-
-// Differs compares files with a commit by their git object names.
-func (c *Client) Differs(ctx context.Context, commit string, files map[string][]byte, counts func(path string) bool) ([]string, error) {
-	if len(files) == 0 {
-		return nil, nil
-	}
-	tree, err := c.ReadTree(ctx, commit)
-	if err != nil {
-		return nil, err
-	}
-	var differ []string
-	for _, path := range slices.Sorted(maps.Keys(files)) {
-		entry, there := tree[path]
-		if there != (files[path] != nil) || there && entry.SHA != blobSHA(files[path]) {
-			differ = append(differ, path)
-		}
-	}
-	for path := range tree {
-		if _, known := files[path]; !known && counts(path) {
-			differ = append(differ, path)
-		}
-	}
-	slices.Sort(differ)
-	return differ, nil
-}
-
 // Propose publishes the branch and brings the pull request up to date. People are asked to look at one that was just opened,
 // once: who was taken off stays off, and that they cannot be asked holds nothing up.
 func (c *Client) Propose(ctx context.Context, set change.Set, text forge.PullText) (forge.Pull, error) {
-	c.Know(text.Heads...)
-	var first []string
-	if text.Branch != "" {
-		first = append(first, text.Branch)
-	}
-	head, err := c.Publish(ctx, set.Base, set.Files, c.clean(text.Message.String()), first...)
+	c.git.Know(text.Heads...)
+	head, err := c.publish(ctx, set, c.clean(text.Message.String()), text.Branch)
 	if err != nil {
 		return forge.Pull{}, err
 	}
-	pull, made, err := c.PutPull(ctx, head.Branch, Text{Title: c.clean(text.Title), Body: c.clean(text.Body), Labels: text.Labels, Base: set.Base})
+	said := Text{Title: c.clean(text.Title), Body: c.clean(text.Body), Labels: text.Labels, New: head.Made}
+	if !head.Changed {
+		said.Base = set.Base
+	}
+	pull, made, err := c.PutPull(ctx, head.Branch, said)
 	if err != nil {
 		return forge.Pull{}, err
 	}
@@ -92,10 +60,7 @@ func (c *Client) Propose(ctx context.Context, set change.Set, text forge.PullTex
 	case head.Changed:
 		done = "updated"
 	}
-	out := forge.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Created: pull.Created, Done: done, Foreign: head.Foreign}
-	for _, p := range head.Others {
-		out.Others = append(out.Others, forge.OtherPull{Number: p.Number, URL: p.URL, Branch: p.Branch, Author: p.Author})
-	}
+	out := forge.Pull{Number: pull.Number, URL: pull.URL, Branch: head.Branch, HeadSHA: head.SHA, Created: pull.Created, Done: done, Foreign: head.Foreign, Others: head.others}
 	return out, nil
 }
 
@@ -159,32 +124,4 @@ func (c *Client) Withdraw(ctx context.Context) ([]forge.PullState, error) {
 		closed = append(closed, p)
 	}
 	return closed, nil
-}
-
-// distinctRefs opens the repository when nobody has, and refuses refs that are not distinct: nothing is written to the
-// ledger's before.
-func (c *Client) distinctRefs(ctx context.Context) error {
-	r, err := c.repository(ctx)
-	if err != nil {
-		return err
-	}
-	return c.distinct(r)
-}
-
-// Ledger reads the ledger.
-func (c *Client) Ledger(ctx context.Context) (ledger.Ledger, error) {
-	if err := c.distinctRefs(ctx); err != nil {
-		return ledger.Ledger{}, err
-	}
-	l, _, err := c.LoadLedger(ctx, c.config.Ledger)
-	return l, err
-}
-
-// Record adds to the ledger.
-func (c *Client) Record(ctx context.Context, next ledger.Transition) error {
-	if err := c.distinctRefs(ctx); err != nil {
-		return err
-	}
-	_, err := c.UpdateLedger(ctx, c.config.Ledger, next)
-	return err
 }

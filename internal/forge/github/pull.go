@@ -14,6 +14,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/git/remote"
 )
 
 // Text is what a pull request says.
@@ -21,20 +22,22 @@ type Text struct {
 	Title, Body string
 	// Labels are worn besides those of the configuration.
 	Labels []string
-	// Base is the commit that the branch was made on: a pull request is opened while the base is there. Empty is any.
+	// Base is the commit that the branch was made on before: a pull request is opened while the base is there. Empty is any.
 	Base string
+	// New reports that the branch was made a moment ago and cannot have a pull request yet.
+	New bool
 }
 
 // FindOpen returns our open pull requests into the base, the newest first: made by our user, from a branch of ours in
 // this very repository. Titles and bodies prove nothing and are not looked at. Only branches that exist can have one.
 func (c *Client) FindOpen(ctx context.Context) ([]forge.PullState, error) {
 	const doing = "looking for the open pull request"
-	existing, err := c.branches(ctx, c.config.Branch)
+	tips, err := c.git.Tips(ctx)
 	if err != nil {
 		return nil, c.fail(doing, readContents, err)
 	}
 	var all []forge.PullState
-	for _, branch := range slices.Sorted(maps.Keys(existing)) {
+	for _, branch := range slices.Sorted(maps.Keys(tips.Branches)) {
 		if !change.OwnBranch(c.config.Branch, branch) {
 			continue
 		}
@@ -131,7 +134,7 @@ func (c *Client) from(ctx context.Context, branch, state string, page int) (foun
 		c.theirs[branch] = theirs
 	}
 	for _, p := range found {
-		c.pushed[p.HeadSHA] = true
+		c.git.Know(p.HeadSHA)
 	}
 	slices.SortStableFunc(found, func(a, b forge.PullState) int { return b.Number - a.Number })
 	return found, res.NextPage != 0, nil
@@ -178,7 +181,7 @@ func pull(p *gh.PullRequest, self change.Identity) forge.PullState {
 // reports whether it is new.
 func (c *Client) PutPull(ctx context.Context, branch string, text Text) (p forge.PullState, made bool, err error) {
 	found := false
-	if !c.isNew(branch) {
+	if !text.New {
 		if p, found, err = c.openOf(ctx, branch); err != nil {
 			return forge.PullState{}, false, err
 		}
@@ -197,15 +200,6 @@ func (c *Client) PutPull(ctx context.Context, branch string, text Text) (p forge
 		return p, made, err
 	}
 	return p, made, c.label(ctx, &p, slices.Concat(c.config.Labels, text.Labels))
-}
-
-// isNew reports, once, whether a branch was made a moment ago and cannot have a pull request yet.
-func (c *Client) isNew(branch string) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	made := c.made[branch]
-	delete(c.made, branch)
-	return made
 }
 
 func (c *Client) openOf(ctx context.Context, branch string) (forge.PullState, bool, error) {
@@ -317,7 +311,11 @@ func (c *Client) Close(ctx context.Context, p forge.PullState) (forge.PullState,
 		return p, c.fail(doing, writePulls, err)
 	}
 	p.Withdrawn, p.At = true, closed.GetClosedAt().UTC()
-	return p, c.DeleteRef(ctx, "refs/heads/"+p.Branch, p.HeadSHA)
+	err = c.git.Push(ctx, nil, remote.Update{Ref: "refs/heads/" + p.Branch, Old: p.HeadSHA})
+	if err != nil {
+		err = c.refRefused("deleting "+p.Branch, "refs/heads/"+p.Branch, err)
+	}
+	return p, err
 }
 
 // stillOurs reports with an error that a pull request's branch moved, or holds commits of somebody else.
@@ -326,15 +324,15 @@ func (c *Client) stillOurs(ctx context.Context, p forge.PullState) error {
 	if err != nil {
 		return err
 	}
-	tip, err := c.Ref(ctx, "refs/heads/"+p.Branch)
-	switch {
+	tips, err := c.git.Tips(ctx)
+	switch tip := tips.Branches[p.Branch]; {
 	case err != nil || tip == "":
 		return err
 	case tip != p.HeadSHA:
 		return forge.ErrMoved
 	}
-	whose, err := c.inspect(ctx, repository.BaseSHA, tip, nil, "")
-	if err == nil && whose == foreign {
+	d, err := c.compare(ctx, repository.BaseSHA, p.HeadSHA)
+	if err == nil && !d.by(repository.Self) {
 		return ErrForeign
 	}
 	return err

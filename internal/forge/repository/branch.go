@@ -34,6 +34,9 @@ type Work struct {
 	Taken   func(branch string) bool
 	Mine    func(ctx context.Context, branch string, commits []git.Commit) (bool, error)
 	Guarded func(ctx context.Context, branch string) (bool, error)
+	// Commit makes the commit at the forge, so that the forge signs it, instead of here; nil, or an answer without a commit,
+	// leaves it to this side. It is told the id of the tree that the commit has to have. Its updates go along with the branch's.
+	Commit func(ctx context.Context, w Work, tree string) (sha string, also []remote.Update, err error)
 }
 
 // Head is the branch that holds the work.
@@ -146,18 +149,44 @@ func (r *Repository) write(ctx context.Context, w Work, head Head, tip string) (
 	if err := r.load(ctx, w.Base); err != nil {
 		return Head{}, err
 	}
-	made, sha, err := r.commit(w)
+	made, tree, err := r.build(w)
 	if err != nil {
 		return Head{}, err
 	}
+	sha, updates := "", []remote.Update(nil)
+	if w.Commit != nil {
+		if sha, updates, err = w.Commit(ctx, w, tree); err != nil {
+			return Head{}, err
+		}
+	}
+	if sha != "" { // everything that it needs is there
+		r.add(made)
+		made = nil
+	} else {
+		sha = r.commit(made, w, tree)
+	}
 	head.SHA, head.Changed, head.Made = sha, true, tip == ""
 	r.Know(sha)
-	return head, r.Push(ctx, made, remote.Update{Ref: heads + head.Branch, Old: tip, New: sha})
+	err = r.Push(ctx, made, append(updates, remote.Update{Ref: heads + head.Branch, Old: tip, New: sha})...)
+	if err == nil && head.Made {
+		err = r.stillBase(ctx, w.Base)
+	}
+	return head, err
 }
 
-// commit makes the objects of the work's commit. Each file's Before must be what the base holds (nil: no such file), its
+// stillBase is forge.ErrMoved when the base is no longer at a commit: a pull request is opened next, and another run may have
+// merged the same meanwhile.
+func (r *Repository) stillBase(ctx context.Context, base string) error {
+	tips, err := r.Tips(ctx)
+	if err == nil && tips.BaseSHA != base {
+		return fmt.Errorf("the base is at %q: %w", tips.BaseSHA, forge.ErrMoved)
+	}
+	return err
+}
+
+// build makes the tree of the work's commit. Each file's Before must be what the base holds (nil: no such file), its
 // mode stays; a nil After removes it.
-func (r *Repository) commit(w Work) (git.Objects, string, error) {
+func (r *Repository) build(w Work) (git.Objects, string, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	base, err := r.objects.Commit(w.Base)
@@ -193,8 +222,17 @@ func (r *Repository) commit(w Work) (git.Objects, string, error) {
 		return nil, "", ErrNoChange
 	}
 	maps.Copy(made, blobs)
+	return made, root, nil
+}
+
+// commit adds the commit of a tree.
+func (r *Repository) commit(to git.Objects, w Work, tree string) string {
 	by := w.By
 	by.At = r.config.Now()
-	sha := made.Add(git.Commit{Tree: root, Parents: []string{w.Base}, Author: by, Committer: by, Message: w.Message}.Object())
-	return made, sha, nil
+	return to.Add(git.Commit{Tree: tree, Parents: []string{w.Base}, Author: by, Committer: by, Message: w.Message}.Object())
+}
+
+// Entries are the files of a commit by path.
+func (r *Repository) Entries(ctx context.Context, commit string) (map[string]git.Entry, error) {
+	return r.tree(ctx, commit)
 }

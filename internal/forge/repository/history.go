@@ -140,44 +140,45 @@ func (r *Repository) Diff(ctx context.Context, base, head string) (Diff, error) 
 	if history.MergeBase == "" {
 		return Diff{}, errors.New("the branch has no commit in common with its base")
 	}
-	before, err := r.tree(ctx, history.MergeBase)
-	if err != nil {
-		return Diff{}, err
-	}
-	after, err := r.tree(ctx, head)
-	if err != nil {
-		return Diff{}, err
-	}
 	d := Diff{History: history}
-	return d, r.fill(ctx, &d, before, after)
+	d.Files, d.Irregular, err = r.Changes(ctx, history.MergeBase, head)
+	return d, err
 }
 
-// fill adds the files that differ, reading what is not known yet.
-func (r *Repository) fill(ctx context.Context, d *Diff, before, after map[string]git.Entry) error {
+// Changes are the files of which two commits differ, in order; irregular are paths of which more than the bytes do.
+func (r *Repository) Changes(ctx context.Context, from, to string) (files []change.File, irregular []string, err error) {
+	before, err := r.tree(ctx, from)
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := r.tree(ctx, to)
+	if err != nil {
+		return nil, nil, err
+	}
 	var ids []string
 	for i, path := range differing(before, after) {
 		old, now := before[path], after[path]
 		switch {
 		case i >= maxFiles, now.ID == "", !now.Regular(), old.ID != "" && old.Mode != now.Mode:
-			d.Irregular = append(d.Irregular, path)
+			irregular = append(irregular, path)
 			continue
 		case old.ID != "":
 			ids = append(ids, old.ID)
 		}
 		ids = append(ids, now.ID)
-		d.Files = append(d.Files, change.File{Path: path})
+		files = append(files, change.File{Path: path})
 	}
 	blobs, err := r.blobs(ctx, ids)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	for i, f := range d.Files {
+	for i, f := range files {
 		if old := before[f.Path]; old.ID != "" {
-			d.Files[i].Before = blobs[old.ID]
+			files[i].Before = blobs[old.ID]
 		}
-		d.Files[i].After = blobs[after[f.Path].ID]
+		files[i].After = blobs[after[f.Path].ID]
 	}
-	return nil
+	return files, irregular, nil
 }
 
 // differing returns the paths of which the trees disagree, in order.

@@ -56,7 +56,7 @@ func (r *Repository) read(ctx context.Context) (seen, error) {
 
 // snapshot reads the files of a ledger from the top of a commit's tree; what lies beside them is not read.
 func (r *Repository) snapshot(ctx context.Context, commit string) (string, ledger.Snapshot, error) {
-	if err := r.load(ctx, commit); err != nil {
+	if err := r.loadAll(ctx, commit); err != nil {
 		return "", nil, err
 	}
 	root, top, err := r.top(commit)

@@ -114,13 +114,22 @@ func (r *Repository) tree(ctx context.Context, commit string) (map[string]git.En
 
 // load makes a commit and all its trees known.
 func (r *Repository) load(ctx context.Context, commit string) error {
+	return r.fetch(ctx, commit, "blob:none")
+}
+
+// loadAll makes the files' bytes known as well: those of a ledger are few.
+func (r *Repository) loadAll(ctx context.Context, commit string) error {
+	return r.fetch(ctx, commit, "")
+}
+
+func (r *Repository) fetch(ctx context.Context, commit, filter string) error {
 	r.mu.Lock()
 	known := r.whole[commit]
 	r.mu.Unlock()
 	if known {
 		return nil
 	}
-	objects, err := r.config.Remote.Fetch(ctx, remote.Want{IDs: []string{commit}, Depth: 1, Filter: "blob:none"})
+	objects, err := r.config.Remote.Fetch(ctx, remote.Want{IDs: []string{commit}, Depth: 1, Filter: filter})
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,14 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync/atomic"
 
@@ -72,6 +74,20 @@ func (e *RefusedError) Texts() string {
 		texts = append(texts, reason)
 	}
 	return strings.Join(texts, "\n")
+}
+
+// Spoken is what was said to people, each line once, or else to the program.
+func (e *RefusedError) Spoken() string {
+	var lines []string
+	for line := range strings.Lines(e.Said) {
+		for strings.HasPrefix(line, "error: ") {
+			line = strings.TrimPrefix(line, "error: ")
+		}
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	return cmp.Or(strings.Join(lines, "; "), e.Message)
 }
 
 // Refs are the refs of a repository, by their full names.
