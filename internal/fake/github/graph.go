@@ -160,6 +160,7 @@ func (r *Repo) commitNode(id string) *node {
 		"id": plain(nodeID("C", r.id, id)), "oid": plain(id), "message": plain(c.message), "messageHeadline": plain(headline(c.message)),
 		"messageBody": plain(bodyOf(c.message)), "url": plain(r.web("/commit/" + id)), "commitUrl": plain(r.web("/commit/" + id)),
 		"committedDate": plain(stamp(c.committer.when)), "authoredDate": plain(stamp(c.author.when)), "signature": plain(signature),
+		"tree":              plain(&node{"Tree", map[string]resolver{"id": plain(nodeID("T", r.id, c.tree)), "oid": plain(c.tree)}}),
 		"statusCheckRollup": lazy(func() any { return r.rollup(id) }),
 		"parents":           plain(connection("CommitConnection", r.commitNodes(c.parents))),
 	}}

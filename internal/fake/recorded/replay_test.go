@@ -23,8 +23,6 @@ func performed() map[int]func(*player) {
 		p.want(errors.Is(err, forge.ErrMoved), "%v", err)
 	})
 	return map[int]func(*player){
-		1: ref, 2: ref, 3: matching, 4: matching, 5: matching, 6: matching,
-		9: tree, 10: commit, 11: commit, 12: commit, 13: commit, 14: commit, 15: blob, 78: commit, 79: commit,
 		16: comparison, 17: comparison, 18: comparison,
 		20: demands("build (3.10)"), 21: demands(), 22: demands(), 23: demands(), 54: demands(), 55: demands(),
 		24: func(p *player) {
@@ -65,11 +63,9 @@ func performed() map[int]func(*player) {
 		87: func(p *player) {
 			p.viewer("user-1", 1)
 			p.replay("POST", "#updateRefs(")
-			p.on("GET", "/git/ref/", 200, `{"ref":"refs/pawl/ledger","object":{"sha":"`+head+`"}}`)
-			err := p.client().ForwardRef(ctx, "refs/pawl/ledger", tip, "3333333333333333333333333333333333333333")
-			p.want(errors.Is(err, forge.ErrMoved), "%v", err)
+			_, err := p.client().Propose(ctx, change.Set{Base: tip, Files: edits()}, forge.PullText{Message: change.Message{Subject: "m", Body: "b"}, Title: "t"})
+			p.want(errors.Is(err, forge.ErrMoved) && p.slept > 0, "%v", err)
 		},
-		96: raced,
 		99: triggers(deploy.Refused, ""), 101: triggers(deploy.Accepted, "created"), 102: triggers(deploy.Accepted, "pending"),
 		103: follows("failed"), 104: follows("success"),
 		43: images("", "latest"), 44: refusedImage("404"), 45: digest, 46: digest,
@@ -91,17 +87,12 @@ func shapes() map[int]func(*player) {
 		}
 	}
 	return map[int]func(*player){
-		7: accepted, 77: accepted, 8: func(p *player) {
-			p.with(p.all[1], "GET", "/git/ref/").body = `{"ref":"refs/heads/x","object":{"sha":"` + tip + `"}}`
-			p.want(written(p) == nil, "an empty answer is not looked into")
-		},
 		34: func(p *player) {
 			p.on("PATCH", "/repositories/515436299", 200, p.all[28].Text())
 			p.want(revises(p) == nil, "the redirect is not followed")
 		},
-		62: func(p *player) { p.want(written(p) != nil, "a list counts as a ref") }, 63: says("Label does not exist"), 64: releaseHeaders, 65: releaseHeaders,
-		66: says("There are merge conflicts"), 67: says("Only organization repositories"), 68: says("Bad credentials", "renew MERGE_TOKEN"), 69: says("Resource not accessible", "contents: write"),
-		76: says("exactly 40 characters", "all of its 40 characters"), 94: raced, 95: says("Reference cannot be updated", "guards refs/heads/x"),
+		62: func(p *player) { p.want(written(p) != nil, "a list counts as a pull request") }, 63: says("Label does not exist"), 64: releaseHeaders, 65: releaseHeaders,
+		66: says("There are merge conflicts"), 67: says("Only organization repositories"), 68: says("Bad credentials", "renew MERGE_TOKEN"), 69: says("Resource not accessible", "pull-requests: write"),
 		81: graph("not mergeable"), 82: graph("unarchive"), 83: graph("already exists"), 84: graph("No commits between"),
 		85: func(p *player) {
 			p.replay("POST", "/graphql")
@@ -112,6 +103,10 @@ func shapes() map[int]func(*player) {
 		119: refusedImage("401"),
 	}
 }
+
+// unused are the exchanges of what the program no longer asks the API for: refs, trees, blobs and commits are read and written
+// by git's own protocol.
+var unused = []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 76, 77, 78, 79, 94, 95, 96}
 
 // TestReplay puts every recorded exchange through the program's own clients.
 func TestReplay(t *testing.T) {
@@ -125,6 +120,8 @@ func TestReplay(t *testing.T) {
 			do, own = other[n], false
 		}
 		switch {
+		case do == nil && slices.Contains(unused, n):
+			continue
 		case do == nil:
 			t.Errorf("exchange %d is not replayed: %s", n, all[n].Note)
 			continue
@@ -142,7 +139,8 @@ func TestReplay(t *testing.T) {
 	slices.Sort(shaped)
 	t.Logf("%d exchanges of the program's own operations: %v", len(numbers), numbers)
 	t.Logf("%d as shapes of answers: %v", len(shaped), shaped)
-	if len(numbers)+len(shaped) != len(all) || len(numbers) < 80 {
-		t.Errorf("%d and %d of %d exchanges", len(numbers), len(shaped), len(all))
+	t.Logf("%d of refs, trees, blobs and commits, which are git's: %v", len(unused), unused)
+	if len(numbers)+len(shaped)+len(unused) != len(all) || len(numbers) < 65 {
+		t.Errorf("%d, %d and %d of %d exchanges", len(numbers), len(shaped), len(unused), len(all))
 	}
 }

@@ -3,19 +3,21 @@ package recorded_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha1"
 	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/fake/gitserver"
 	"github.com/pawl-cd/pawl/internal/fake/recorded"
 	"github.com/pawl-cd/pawl/internal/forge/github"
+	"github.com/pawl-cd/pawl/internal/git"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
@@ -55,6 +57,8 @@ type player struct {
 	rules []*rule
 	seen  []string // METHOD PATH BODY
 	slept time.Duration
+	// branches are those that the repository has beside main.
+	branches []string
 }
 
 // on answers requests with JSON.
@@ -82,6 +86,10 @@ func (p *player) RoundTrip(req *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.seen = append(p.seen, req.Method+" "+req.URL.RequestURI()+" "+string(body))
+	if service := path.Base(req.URL.Path); strings.HasPrefix(service, "git-") {
+		return &http.Response{StatusCode: http.StatusOK, Header: http.Header{"Content-Type": {"application/x-" + service + "-result"}}, Request: req,
+			Body: io.NopCloser(bytes.NewReader(p.git(req.URL.Path, body)))}, nil
+	}
 	for _, r := range p.rules {
 		at := req.URL.Path
 		if strings.Contains(r.path, "?") {
@@ -135,8 +143,6 @@ func (p *player) repository() string {
 	}
 	return "owner-1/repo"
 }
-
-const tip = "1111111111111111111111111111111111111111"
 
 // viewer is the answer that opens a repository, as a user.
 func (p *player) viewer(login string, id int) {
@@ -203,22 +209,42 @@ func (p *player) state(base, head string) {
 		p.repository(), base, head))
 }
 
-// trees answers for every commit with the same tree: none, or the files given as path, blob.
-func (p *player) trees(files ...string) {
-	var entries []string
-	for i := 0; i+1 < len(files); i += 2 {
-		entries = append(entries, fmt.Sprintf(`{"path":%q,"mode":"100644","type":"blob","sha":%q}`, files[i], files[i+1]))
-	}
-	p.on("GET", "/git/trees/", 200, fmt.Sprintf(`{"sha":%q,"tree":[%s],"truncated":false}`, tip, strings.Join(entries, ",")))
-}
+// fileName is of the one file that the base holds, empty, and that an edit fills.
+const fileName = "values.yaml"
 
-// file is one that every tree of an operation holds, and an edit of it.
-const (
-	emptyBlob = "e69de29bb2d1d6434b8b29ae775ad8c2e48c5391"
-	fileName  = "values.yaml"
+// The repository of an operation, as git has it: tip is the base, head has the edit.
+var (
+	objects = git.Objects{}
+	tip     = made("", "")
+	head    = made("a: 1\n", tip)
 )
 
-var editedBlob = fmt.Sprintf("%x", sha1.Sum([]byte("blob 5\x00a: 1\n")))
+// made is a commit whose file holds a text.
+func made(text, parent string) string {
+	by := git.Person{Name: "user-1", Email: "user-1@example.com"}
+	c := git.Commit{Tree: objects.Add(git.Tree{fileName: {Mode: "100644", ID: objects.Add(git.Blob([]byte(text)))}}.Object()), Author: by, Committer: by, Message: "m"}
+	if parent != "" {
+		c.Parents = []string{parent}
+	}
+	return objects.Add(c.Object())
+}
+
+// git answers by git's own protocol: main is at tip, and so is every branch that is named.
+func (p *player) git(path string, body []byte) []byte {
+	refs := map[string]string{"refs/heads/main": tip}
+	for _, name := range p.branches {
+		refs["refs/heads/"+name] = tip
+	}
+	if !strings.HasSuffix(path, "/git-upload-pack") {
+		push, err := gitserver.ParsePush(body)
+		p.must(err)
+		return push.Report("", nil, "")
+	}
+	return gitserver.Repository{Refs: refs, Head: "refs/heads/main", Object: func(id string) (git.Object, bool) {
+		one, found := objects[id]
+		return one, found
+	}}.UploadPack(body)
+}
 
 func edits() []change.File {
 	return []change.File{{Path: fileName, Before: []byte{}, After: []byte("a: 1\n")}}

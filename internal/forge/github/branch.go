@@ -41,7 +41,7 @@ func (c *Client) publish(ctx context.Context, set change.Set, message, first str
 			if len(commits) == 0 {
 				return true, nil
 			}
-			d, err := c.compare(ctx, set.Base, commits[len(commits)-1].ID)
+			d, err := c.Compare(ctx, set.Base, commits[len(commits)-1].ID)
 			return d.by(me.Self), err
 		},
 		Guarded: func(ctx context.Context, branch string) (bool, error) {

@@ -34,7 +34,7 @@ func (c *Client) checkRuns(ctx context.Context, sha string) ([]change.Check, err
 	var found []change.Check
 	options := &gh.ListCheckRunsOptions{Filter: gh.String("latest"), ListOptions: gh.ListOptions{PerPage: pageSize}}
 	for range maxPages {
-		page, res, err := c.api.Checks.ListCheckRunsForRef(ctx, c.owner, c.name, sha, options)
+		page, res, err := c.api.Checks.ListCheckRunsForRef(ctx, c.owner, c.repo, sha, options)
 		if err == nil {
 			err = lacks(page == nil || page.CheckRuns == nil && (page.Total == nil || *page.Total > 0), "list of check runs")
 		}
@@ -56,7 +56,7 @@ func (c *Client) statuses(ctx context.Context, sha string) ([]change.Check, erro
 	var found []change.Check
 	options := &gh.ListOptions{PerPage: pageSize}
 	for range maxPages {
-		page, res, err := c.api.Repositories.GetCombinedStatus(ctx, c.owner, c.name, sha, options)
+		page, res, err := c.api.Repositories.GetCombinedStatus(ctx, c.owner, c.repo, sha, options)
 		if err == nil {
 			err = lacks(page.GetSHA() == "" || page.Statuses == nil && page.GetTotalCount() > 0, "list of statuses")
 		}

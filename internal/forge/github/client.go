@@ -75,7 +75,7 @@ type Config struct {
 // Client talks to one repository. It is safe for concurrent use; it remembers git objects, which never change.
 type Client struct {
 	config      Config
-	owner, name string
+	owner, repo string
 	api         *gh.Client
 	graph       *http.Client // of mutations
 	graphReads  *http.Client // of queries, which do no harm when they are repeated
@@ -110,7 +110,7 @@ func New(c Config) (*Client, error) {
 		return nil, err
 	}
 	c.HTTP.Learn(c.Token)
-	client := &Client{config: c, owner: owner, name: name, graphURL: c.GraphQL, theirs: map[string]forge.PullState{}, clock: httpx.NewClock(c.Now), web: gitHost(api)}
+	client := &Client{config: c, owner: owner, repo: name, graphURL: c.GraphQL, theirs: map[string]forge.PullState{}, clock: httpx.NewClock(c.Now), web: gitHost(api)}
 	client.api = gh.NewClient(client.httpClient(api, c.HTTP.Transport(api.Host)))
 	client.api.BaseURL = api
 	client.graph = client.httpClient(graph, c.HTTP.Transport(graph.Host))
@@ -190,7 +190,7 @@ func (c *Client) Branch() string { return c.config.Branch }
 
 // repoPath is a path of the API below the repository.
 func (c *Client) repoPath(format string, args ...any) string {
-	return fmt.Sprintf("repos/%s/%s", c.owner, c.name) + fmt.Sprintf(format, args...)
+	return fmt.Sprintf("repos/%s/%s", c.owner, c.repo) + fmt.Sprintf(format, args...)
 }
 
 // get reads one answer for which the library has no fitting call.

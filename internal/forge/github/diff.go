@@ -12,22 +12,29 @@ import (
 // webFlow is the user that GitHub commits as when it signs what was made through it.
 const webFlow = "web-flow"
 
-// diff is what a head has that the base has not.
+// Comparison is what GitHub says of what a head has that a base has not.
+type Comparison struct {
+	// MergeBase is the newest commit that both have; Commits are the head's own, the oldest first. One that GitHub does not
+	// list is nobody's.
+	MergeBase string
+	Commits   []change.Commit
+}
+
+// diff is that, with the files, which are git's.
 type diff struct {
-	mergeBase string
-	commits   []change.Commit
+	Comparison
 	files     []change.File
 	irregular []string
 }
 
 func (d diff) into(p change.PullRequest) change.PullRequest {
-	p.Commits, p.Files, p.Irregular = d.commits, d.files, d.irregular
+	p.Commits, p.Files, p.Irregular = d.Commits, d.files, d.irregular
 	return p
 }
 
 // by reports whether somebody stands for all commits.
-func (d diff) by(self change.Identity) bool {
-	for _, one := range d.commits {
+func (d Comparison) by(self change.Identity) bool {
+	for _, one := range d.Commits {
 		if !self.Is(one.Author) {
 			return false
 		}
@@ -40,7 +47,7 @@ func (c *Client) diff(ctx context.Context, base, head string) (diff, error) {
 	var d diff
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() (err error) {
-		d, err = c.compare(inner, base, head)
+		d.Comparison, err = c.Compare(inner, base, head)
 		return err
 	})
 	group.Go(func() error {
@@ -49,35 +56,35 @@ func (c *Client) diff(ctx context.Context, base, head string) (diff, error) {
 	})
 	err := group.Wait()
 	if err == nil {
-		d.files, d.irregular, err = c.git.Changes(ctx, d.mergeBase, head)
+		d.files, d.irregular, err = c.git.Changes(ctx, d.MergeBase, head)
 	}
 	return d, err
 }
 
-// compare reads the merge base and all commits, oldest first.
-func (c *Client) compare(ctx context.Context, base, head string) (diff, error) {
-	var d diff
+// Compare reads who stands for the commits that a head has and a base has not.
+func (c *Client) Compare(ctx context.Context, base, head string) (Comparison, error) {
+	var d Comparison
 	options := &gh.ListOptions{PerPage: pageSize}
 	total := 0
 	for range maxPages {
-		page, res, err := c.api.Repositories.CompareCommits(ctx, c.owner, c.name, base, head, options)
+		page, res, err := c.api.Repositories.CompareCommits(ctx, c.owner, c.repo, base, head, options)
 		if err == nil {
 			err = lacks(page.GetMergeBaseCommit().GetSHA() == "", "comparison")
 		}
 		if err != nil {
-			return diff{}, err
+			return Comparison{}, err
 		}
 		total = page.GetTotalCommits()
-		d.mergeBase = page.GetMergeBaseCommit().GetSHA()
+		d.MergeBase = page.GetMergeBaseCommit().GetSHA()
 		for _, one := range page.Commits {
-			d.commits = append(d.commits, change.Commit{SHA: one.GetSHA(), Author: responsible(one)})
+			d.Commits = append(d.Commits, change.Commit{SHA: one.GetSHA(), Author: responsible(one)})
 		}
 		if options.Page = res.NextPage; options.Page == 0 {
 			break
 		}
 	}
-	if len(d.commits) < total { // what GitHub does not list may be anybody's
-		d.commits = append(d.commits, change.Commit{})
+	if len(d.Commits) < total { // what GitHub does not list may be anybody's
+		d.Commits = append(d.Commits, change.Commit{})
 	}
 	return d, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/repository"
 	"github.com/pawl-cd/pawl/internal/git"
 	"github.com/pawl-cd/pawl/internal/git/remote"
 	"github.com/pawl-cd/pawl/internal/httpx"
@@ -81,7 +82,8 @@ func (c *Client) fail(doing, permission string, err error) error {
 		return nil
 	}
 	var ref *change.RefError
-	if _, known := asError(err); known || errors.As(err, &ref) || errors.Is(err, forge.ErrMoved) || errors.Is(err, forge.ErrNotFound) {
+	var broken *repository.LedgerError
+	if _, known := asError(err); known || errors.As(err, &ref) || errors.As(err, &broken) || errors.Is(err, forge.ErrMoved) || errors.Is(err, forge.ErrNotFound) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	e := &Error{Doing: doing, Err: err}
@@ -97,8 +99,6 @@ func (c *Client) fail(doing, permission string, err error) error {
 		}
 		if b, found := barrierOf(response); found {
 			e.Obstacle, e.Hint = b.obstacle, b.hint
-		} else if saysAny(response, "exactly 40 characters") {
-			e.Hint = "name the commit by all of its 40 characters, as GitHub shows them"
 		}
 		return e
 	}

@@ -93,9 +93,9 @@ func TestTokenStaysAtItsHost(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, _ = client.ReadTree(context.Background(), "x")
+	_, _ = client.Read(context.Background(), strings.Repeat("1", 40), nil)
 	_, _ = client.OpenRepository(context.Background())
-	_, _ = client.MakeCommit(context.Background(), "x", edits(), "m")
+	_ = client.Record(context.Background(), claims("c"))
 	if asked.Load() < 2 || sent.Load() < 2 || seen.Load() != 0 {
 		t.Errorf("sent %d times, and of %d requests the other host saw it in %d", sent.Load(), asked.Load(), seen.Load())
 	}
@@ -136,15 +136,15 @@ func TestRefusalsNameThePermission(t *testing.T) {
 		operation, advice string
 		do                func(w *world) error
 	}{
-		{"POST /git/trees", "contents: write", func(w *world) error {
-			_, err := w.client.MakeCommit(ctx, w.repo.Head("main"), edits(), "m")
+		{"git-receive-pack", "contents: write", func(w *world) error { return w.client.Record(ctx, claims("c")) }},
+		{"git-upload-pack fetch", "contents: read", func(w *world) error {
+			_, err := w.client.Read(ctx, w.repo.Head("main"), []string{file})
 			return err
 		}},
-		{"GET /git/trees/{tree_sha}", "contents: read", func(w *world) error {
-			_, err := w.client.ReadTree(ctx, w.repo.Head("main"))
+		{"git-upload-pack ls-refs", "contents: read", func(w *world) error {
+			_, err := w.client.Tip(ctx)
 			return err
 		}},
-		{"POST /git/refs", "contents: write", func(w *world) error { return w.client.CreateRef(ctx, "refs/heads/x", w.repo.Head("main")) }},
 		{"POST /pulls", "pull-requests: write", func(w *world) error {
 			w.push("pawl/update", "pawl-bot", map[string]string{file: after})
 			_, _, err := w.client.PutPull(ctx, "pawl/update", github.Text{Title: "t"})
@@ -183,7 +183,7 @@ func TestSecondaryRateLimitIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Settings{}, func(o *fake.Options) { o.WritesPerMin = 2 })
 	head, p := w.propose()
-	if got := w.repo.Head("pawl/update"); got != head.SHA || p.Number != 1 {
+	if got := w.repo.Head("pawl/update"); got != head.HeadSHA || p.Number != 1 {
 		t.Errorf("published %+v, proposed %+v", head, p)
 	}
 	if w.time.slept < time.Minute || w.time.slept > 5*time.Minute {
@@ -197,13 +197,14 @@ func TestRateLimitBeyondTheBudget(t *testing.T) {
 	ctx := context.Background()
 	var err error
 	for range 4 {
-		_, err = w.connect(token).ReadTree(ctx, w.repo.Head("main"))
+		_, err = w.connect(token).Checks(ctx, w.repo.Head("main"))
 	}
 	if err == nil || !strings.Contains(advice(err), "later") && !strings.Contains(advice(err), "again") {
 		t.Errorf("got %v, advice %q", err, advice(err))
 	}
 	for _, name := range []string{"a", "b", "c", "d"} { // writing is counted apart
-		err = w.connect(token).CreateRef(ctx, "refs/heads/"+name, w.repo.Head("main"))
+		w.push(name, "alice", map[string]string{"x": name})
+		_, _, err = w.connect(token).PutPull(ctx, name, github.Text{Title: name, New: true})
 	}
 	if err == nil || !strings.Contains(advice(err), "asks to wait 3600 s") || w.time.slept > 10*time.Minute {
 		t.Errorf("got %v, advice %q after %v", err, advice(err), w.time.slept)
@@ -237,12 +238,25 @@ func TestLastRequestOfTheHour(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sha := range []string{"x", "y"} {
-		if _, err := client.ReadTree(context.Background(), sha); err != nil {
-			t.Error(err)
+	for range 2 {
+		if _, err := client.OpenRepository(context.Background()); err == nil { // the answer is none
+			t.Error("opened")
 		}
 	}
 	if asked != 2 {
 		t.Errorf("asked %d times", asked)
 	}
+}
+
+func over(transport http.RoundTripper) *httpx.Client {
+	return httpx.New(httpx.Config{Transport: transport})
+}
+
+func mustNew(t *testing.T, c github.Config) *github.Client {
+	t.Helper()
+	client, err := github.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return client
 }

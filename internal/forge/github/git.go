@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"fmt"
@@ -42,10 +43,32 @@ func (c *Client) speakGit(host *url.URL) {
 		value = "Basic " + encoded
 	}
 	c.remote = remote.New(c.config.HTTP, host.JoinPath(c.config.Repository+".git"), func(next http.RoundTripper) http.RoundTripper {
-		return httpx.Authorize(c.clock.Listen(&retrying{client: c, next: next}), host, value)
+		return renamed{c, httpx.Authorize(c.clock.Listen(&retrying{client: c, next: next}), host, value)}
 	})
 	c.git = repository.New(repository.Config{Remote: c.remote, Base: c.config.Base, Branch: c.config.Branch, Ledger: c.config.Ledger, Seal: c.config.Seal,
 		Known: c.config.HTTP.Known, Now: c.now, Sleep: c.config.Sleep})
+}
+
+// renamed asks for the repository by the name that it has now: git's requests are not sent on as those of the API are.
+type renamed struct {
+	client *Client
+	next   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (n renamed) RoundTrip(req *http.Request) (*http.Response, error) {
+	if now := n.client.name(); now != n.client.config.Repository {
+		req = req.Clone(req.Context())
+		req.URL.Path = strings.Replace(req.URL.Path, "/"+n.client.config.Repository+".git/", "/"+now+".git/", 1)
+	}
+	return n.next.RoundTrip(req)
+}
+
+// name is OWNER/NAME of the repository, as GitHub spells it where that is known.
+func (c *Client) name() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return cmp.Or(c.opened.Name, c.config.Repository)
 }
 
 // now is the time at GitHub where it is known.
@@ -104,7 +127,7 @@ func (c *Client) Commit(ctx context.Context, name string) (forge.Commit, error) 
 }
 
 func (c *Client) commit(one git.Commit) forge.Commit {
-	return forge.Commit{SHA: one.ID, URL: c.web.JoinPath(c.config.Repository, "commit", one.ID).String(), Message: one.Message, At: one.Committer.At}
+	return forge.Commit{SHA: one.ID, URL: c.web.JoinPath(c.name(), "commit", one.ID).String(), Message: one.Message, At: one.Committer.At}
 }
 
 // OwnCommits are the commits in the history of one whose messages have trailers of ours, the newest first.

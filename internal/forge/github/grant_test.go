@@ -56,10 +56,10 @@ func TestNoMergeWithoutAGrant(t *testing.T) {
 				head, _ := w.propose()
 				w.repo.Protect("main", c.protect)
 				if c.green {
-					green("ci")(w, head.SHA)
+					green("ci")(w, head.HeadSHA)
 				}
 				since, authority := len(w.fake.Calls()), w.authority(w.repo.Head("main"), named("ci"), time.Hour)
-				_, err := w.client.Merge(context.Background(), forge.Order{Number: 1, Head: head.SHA, Method: "squash", Wait: 5 * time.Minute,
+				_, err := w.client.Merge(context.Background(), forge.Order{Number: 1, Head: head.HeadSHA, Method: "squash", Wait: 5 * time.Minute,
 					Authority: func(ctx context.Context, q forge.State) (forge.Answer, error) {
 						ask := func(q forge.State) forge.Answer {
 							answer, err := authority(ctx, q)

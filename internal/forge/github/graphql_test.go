@@ -54,7 +54,7 @@ func TestDequeuedAllTheSame(t *testing.T) {
 	w := newWorld(t, fake.Settings{AutoMerge: true}, nil)
 	w.repo.Protect("main", fake.Protection{Checks: []string{"ci"}, Queue: true, Ruleset: true, Build: time.Hour})
 	head, p := w.propose()
-	green("ci")(w, head.SHA)
+	green("ci")(w, head.HeadSHA)
 	order := forge.Order{Number: p.Number, Method: "squash", Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)}
 	_, err := w.client.Merge(context.Background(), order)
 	w.must(err)
@@ -63,7 +63,7 @@ func TestDequeuedAllTheSame(t *testing.T) {
 	}
 	done := `{"data":{"dequeuePullRequest":null},"errors":[{"type":"UNPROCESSABLE","path":["dequeuePullRequest"],"message":"Failed to remove pull request from merge queue"}]}`
 	w.fake.Inject(fake.Fault{Status: 200, Message: done, Apply: true, Match: func(c fake.Call) bool { return c.Operation == dequeue }})
-	w.repo.SetCheck(head.SHA, fake.Check{Name: "ci", Conclusion: "failure"})
+	w.repo.SetCheck(head.HeadSHA, fake.Check{Name: "ci", Conclusion: "failure"})
 	result, err := w.client.Merge(context.Background(), order)
 	if shown, _ := w.repo.Pull(p.Number); err != nil || result.Outcome != forge.Refused || shown.Queued {
 		t.Errorf("it ends with %+v, %v; queued %t", result, err, shown.Queued)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/git"
 )
 
 // authority asks the real rules about the edit on the given base.
@@ -283,11 +285,13 @@ func TestHeadThatShowsLate(t *testing.T) {
 		w := newWorld(t, fake.Settings{}, nil)
 		ctx, base := context.Background(), w.repo.Head("main")
 		old, _ := w.propose()
-		next, err := w.client.MakeCommit(ctx, base, edits(), "Bump a, later")
+		me, err := w.client.Open(ctx)
 		w.must(err)
+		ours := git.Person{Name: "pawl-bot", Email: fmt.Sprintf("%d+pawl-bot@users.noreply.github.com", me.Self.ID)}
+		next := w.next(token, "later", old.HeadSHA, base, ours, ours)
 		w.time.each = func() {
 			if late {
-				w.must(w.client.ReplaceRef(ctx, "refs/heads/pawl/update", old.SHA, next))
+				w.must(w.repo.SetBranch("pawl/update", next))
 			}
 		}
 		if !late {
@@ -298,7 +302,7 @@ func TestHeadThatShowsLate(t *testing.T) {
 		result, err := w.client.Merge(ctx, forge.Order{Number: 1, Method: "squash", Head: next,
 			Authority: func(ctx context.Context, q forge.State) (forge.Answer, error) {
 				asked++
-				if late && q.Pull.HeadSHA == old.SHA {
+				if late && q.Pull.HeadSHA == old.HeadSHA {
 					t.Error("asked about the old head")
 				}
 				return authority(ctx, q)
@@ -325,7 +329,7 @@ func TestMergedWithAnotherHead(t *testing.T) {
 			_, err := w.repo.Merge(1, "pawl-bot", "squash")
 			w.must(err)
 		}
-		result, err := w.client.Merge(context.Background(), forge.Order{Number: 1, Method: "squash", Head: head.SHA, Wait: time.Hour, Authority: w.authority(base, named("ci"), time.Hour)})
+		result, err := w.client.Merge(context.Background(), forge.Order{Number: 1, Method: "squash", Head: head.HeadSHA, Wait: time.Hour, Authority: w.authority(base, named("ci"), time.Hour)})
 		w.must(err)
 		if result.Outcome != want || same != (result.SHA == w.repo.Head("main")) {
 			t.Errorf("the same head: %t, ended %+v", same, result)
@@ -359,12 +363,12 @@ func (test mergeCase) run(t *testing.T) {
 	base, limit := w.repo.Head("main"), max(test.wait, 10*time.Minute)
 	w.repo.Protect("main", test.protect)
 	if test.arrange != nil {
-		test.arrange(w, head.SHA)
+		test.arrange(w, head.HeadSHA)
 	}
 	due := w.time.now().Add(30 * time.Second)
 	w.time.each = func() {
 		if test.later != nil && !w.time.now().Before(due) {
-			test.later(w, head.SHA)
+			test.later(w, head.HeadSHA)
 			test.later = nil
 		}
 	}
@@ -375,7 +379,7 @@ func (test mergeCase) run(t *testing.T) {
 		test.method = "squash"
 	}
 	since := len(w.fake.Calls())
-	result, err := w.client.Merge(context.Background(), forge.Order{Number: 1, Head: head.SHA, Method: test.method, Wait: test.wait,
+	result, err := w.client.Merge(context.Background(), forge.Order{Number: 1, Head: head.HeadSHA, Method: test.method, Wait: test.wait,
 		Message: change.Message{Subject: "Bump a", Body: "why"}, Authority: w.authority(base, test.need, limit)})
 	w.must(err)
 	test.check(w, result, since)
@@ -409,7 +413,7 @@ func TestWaitingReadsTheDiffOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Settings{}, nil)
 	head, _ := w.propose()
-	w.repo.SetCheck(head.SHA, fake.Check{Name: "ci"})
+	w.repo.SetCheck(head.HeadSHA, fake.Check{Name: "ci"})
 	since := len(w.fake.Calls())
 	result, err := w.client.Merge(context.Background(), forge.Order{Number: 1, Method: "squash", Wait: 5 * time.Minute,
 		Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)})
@@ -431,14 +435,14 @@ func TestHappyPathIsShort(t *testing.T) {
 	ctx := context.Background()
 	repository, err := w.client.OpenRepository(ctx)
 	w.must(err)
-	_, err = w.client.ReadFiles(ctx, repository.BaseSHA, []string{file})
+	_, err = w.client.Read(ctx, repository.BaseSHA, []string{file})
 	w.must(err)
 	w.propose()
 	plan := w.authority(repository.BaseSHA, change.Requirement{Mode: change.RequireNone}, 0)
 	before := w.client.Calls()
 	_, err = w.client.Merge(ctx, forge.Order{Number: 1, Method: "squash", Authority: plan})
 	w.must(err)
-	if total := w.client.Calls(); total > 20 || w.fake.Writes() != 6 {
+	if total := w.client.Calls(); total > 18 || w.fake.Writes() != 5 {
 		t.Errorf("%d calls, %d of them for the merge, %d write:\n%+v", total, total-before, w.fake.Writes(), w.fake.Calls())
 	}
 }
@@ -471,7 +475,7 @@ func TestNoGrantMergesNothing(t *testing.T) {
 			w := newWorld(t, fake.Settings{AutoMerge: true}, nil)
 			w.repo.Protect("main", fake.Protection{Checks: []string{"ci"}})
 			head, _ := w.propose()
-			green("ci")(w, head.SHA)
+			green("ci")(w, head.HeadSHA)
 			since := len(w.fake.Calls())
 			result, err := w.client.Merge(context.Background(), forge.Order{Number: 1, Method: "squash", Wait: time.Minute,
 				Authority: func(context.Context, forge.State) (forge.Answer, error) { return answer, nil }})

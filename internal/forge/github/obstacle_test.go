@@ -33,8 +33,8 @@ func sayings() []saying {
 		return saying{text, 405, forge.Pending, code, hint, 100}
 	}
 	return []saying{
-		refused(rules+"Commits must have verified signatures.\n\n", change.Unsigned, "GitHub App"),
-		refused("Commits must have verified signatures.", change.Unsigned, "GitHub App"),
+		refused(rules+"Commits must have verified signatures.\n\n", change.Unsigned, "plain files"),
+		refused("Commits must have verified signatures.", change.Unsigned, "plain files"),
 		refused("Pull Request is still a draft", change.IsDraft, "ready for review"),
 		refused(rules+"This branch must not contain merge commits.\n\n", change.RuleBroken, "rule"),
 		refused(rules+"Cannot update this protected ref.\n\n", change.RuleBroken, "rule"),
@@ -105,9 +105,9 @@ func TestWhatGitHubSaysToAutoMerge(t *testing.T) {
 			head, p := w.propose()
 			once(enable, fake.Fault{Times: 1000, Status: 200, Message: fmt.Sprintf(
 				`{"data":{"enablePullRequestAutoMerge":null},"errors":[{"type":"UNPROCESSABLE","path":["enablePullRequestAutoMerge"],"message":%q}]}`, text)})(w, "")
-			w.repo.SetCheck(head.SHA, fake.Check{Name: "ci"})
+			w.repo.SetCheck(head.HeadSHA, fake.Check{Name: "ci"})
 			if !late {
-				w.time.each = func() { green("ci")(w, head.SHA) }
+				w.time.each = func() { green("ci")(w, head.HeadSHA) }
 			}
 			result, err := w.client.Merge(context.Background(), forge.Order{Number: p.Number, Method: "squash", Wait: 3 * time.Minute,
 				Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)})
@@ -129,7 +129,7 @@ func TestGuardedRefs(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	publish := func(w *world, c *github.Client) error {
-		_, err := c.Publish(ctx, w.repo.Head("main"), edits(), "Bump c\n")
+		_, err := w.publish(c, w.repo.Head("main"), edits(), "Bump c\n")
 		return err
 	}
 	for name, c := range map[string]struct {
@@ -144,22 +144,22 @@ func TestGuardedRefs(t *testing.T) {
 			w.propose()
 			w.repo.Guard("refs/heads/pawl/", fake.NameRule{Update: true})
 		}, publish, token, forge.RefIsGuarded, "forge: {branch"},
-		"signatures on the branch": {func(w *world) { w.repo.Guard("refs/heads/", fake.NameRule{Signed: true}) }, publish, token, forge.Unsigned, "GitHub App"},
+		"signatures on the branch": {func(w *world) {
+			_, err := w.repo.Chmod("main", "alice", map[string]string{file: "100755"})
+			w.must(err)
+			w.repo.Guard("refs/heads/", fake.NameRule{Signed: true})
+		}, publish, token, forge.Unsigned, "plain files"},
 		"deleting the branch": {func(w *world) { w.repo.Guard("refs/heads/pawl/", fake.NameRule{Delete: true}) }, func(w *world, c *github.Client) error {
-			w.push("pawl/x", "alice", map[string]string{"a": "1"})
-			return c.DeleteRef(ctx, "refs/heads/pawl/x", w.repo.Head("pawl/x"))
+			_, p := w.propose()
+			_, err := c.Close(ctx, p)
+			return err
 		}, token, forge.RefIsGuarded, "rule"},
 		"creating the ledger": {func(w *world) { w.repo.Guard("refs/pawl/", fake.NameRule{Create: true}) }, func(_ *world, c *github.Client) error {
-			_, err := c.UpdateLedger(ctx, ledgerRef, claims("c"))
-			return err
+			return c.Record(ctx, claims("c"))
 		}, token, forge.RefIsGuarded, "ledger: refs/heads/pawl-ledger"},
 		"an archived repository": {func(w *world) { w.repo.Configure(func(s *fake.Settings) { s.Archived = true }) }, publish, token, forge.Archived, "unarchive"},
 		"actions": {func(w *world) { w.repo.Configure(func(s *fake.Settings) { s.NoActionsPulls = true }) }, func(w *world, c *github.Client) error {
-			if err := publish(w, c); err != nil {
-				return err
-			}
-			_, _, err := c.PutPull(ctx, "pawl/update", github.Text{Title: "Bump c", Body: "b"})
-			return err
+			return publish(w, c)
 		}, "workflow", forge.ActionsMayNot, "MERGE_TOKEN"},
 	} {
 		w := newWorld(t, fake.Settings{}, nil)
@@ -186,9 +186,13 @@ func TestRulesOfTheBase(t *testing.T) {
 				change.ApprovalNeeded: {Checks: []string{"ci"}, Reviews: 1, Ruleset: ruleset},
 			} {
 				w := newWorld(t, fake.Settings{AutoMerge: auto}, nil)
+				if code == change.Unsigned { // GitHub cannot commit such a file, and so does not sign
+					_, err := w.repo.Chmod("main", "alice", map[string]string{file: "100755"})
+					w.must(err)
+				}
 				w.repo.Protect("main", protection)
 				head, p := w.propose()
-				w.time.each = func() { green("ci")(w, head.SHA) }
+				w.time.each = func() { green("ci")(w, head.HeadSHA) }
 				result, err := w.client.Merge(context.Background(), forge.Order{Number: p.Number, Method: "squash", Wait: 5 * time.Minute,
 					Authority: w.authority(w.repo.Head("main"), named("ci"), time.Hour)})
 				w.must(err)

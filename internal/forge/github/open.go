@@ -90,7 +90,7 @@ func (c *Client) openAsViewer(ctx context.Context) (Repository, error) {
 			Ref *target
 		}
 	}
-	variables := map[string]any{"owner": c.owner, "name": c.name}
+	variables := map[string]any{"owner": c.owner, "name": c.repo}
 	declare, named := "", ""
 	if c.config.Base != "" {
 		variables["base"] = "refs/heads/" + c.config.Base
@@ -117,7 +117,7 @@ repository(owner:$owner,name:$name){`+settingsFields+` defaultBranchRef{name tar
 }
 
 func (c *Client) openAnonymously(ctx context.Context) (Repository, error) {
-	r, _, err := c.api.Repositories.Get(ctx, c.owner, c.name)
+	r, _, err := c.api.Repositories.Get(ctx, c.owner, c.repo)
 	if err == nil {
 		err = lacks(r.GetFullName() == "" || r.GetDefaultBranch() == "", "repository")
 	}

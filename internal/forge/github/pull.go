@@ -70,7 +70,7 @@ func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]forge.PullStat
 	group.SetLimit(parallel)
 	for i, number := range numbers {
 		group.Go(func() error {
-			p, _, err := c.api.PullRequests.Get(inner, c.owner, c.name, number)
+			p, _, err := c.api.PullRequests.Get(inner, c.owner, c.repo, number)
 			if saidNo(err, http.StatusNotFound) {
 				return nil
 			}
@@ -106,7 +106,7 @@ func (c *Client) from(ctx context.Context, branch, state string, page int) (foun
 		return nil, false, err
 	}
 	owner, _, _ := strings.Cut(repository.Name, "/") // as it is called now
-	listed, res, err := c.api.PullRequests.List(ctx, c.owner, c.name, &gh.PullRequestListOptions{
+	listed, res, err := c.api.PullRequests.List(ctx, c.owner, c.repo, &gh.PullRequestListOptions{
 		State: state, Head: owner + ":" + branch, Sort: "updated", Direction: "desc", ListOptions: gh.ListOptions{Page: page, PerPage: pageSize},
 	})
 	if err == nil {
@@ -217,7 +217,7 @@ func (c *Client) create(ctx context.Context, branch string, text Text) (forge.Pu
 	if err != nil {
 		return forge.PullState{}, false, err
 	}
-	p, _, cause := c.api.PullRequests.Create(ctx, c.owner, c.name, &gh.NewPullRequest{
+	p, _, cause := c.api.PullRequests.Create(ctx, c.owner, c.repo, &gh.NewPullRequest{
 		Title: &text.Title, Body: &text.Body, Head: &branch, Base: &repository.Base,
 	})
 	if cause == nil {
@@ -241,7 +241,7 @@ func (c *Client) update(ctx context.Context, p forge.PullState, text Text) (forg
 	if forge.SameLine(p.Title, text.Title) && forge.SameText(p.Body, text.Body) {
 		return p, nil
 	}
-	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{Title: &text.Title, Body: &text.Body})
+	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.repo, p.Number, &gh.PullRequest{Title: &text.Title, Body: &text.Body})
 	p.Title, p.Body = text.Title, text.Body
 	return p, c.fail(fmt.Sprintf("updating pull request %d", p.Number), writePulls, err)
 }
@@ -251,7 +251,7 @@ func (c *Client) label(ctx context.Context, p *forge.PullState, wanted []string)
 	if len(missing) == 0 {
 		return nil
 	}
-	_, _, err := c.api.Issues.AddLabelsToIssue(ctx, c.owner, c.name, p.Number, missing)
+	_, _, err := c.api.Issues.AddLabelsToIssue(ctx, c.owner, c.repo, p.Number, missing)
 	if err == nil {
 		p.Labels = append(p.Labels, missing...)
 	}
@@ -271,7 +271,7 @@ func (c *Client) AskReviewers(ctx context.Context, number int, names []string) e
 			request.Reviewers = append(request.Reviewers, name)
 		}
 	}
-	_, _, err := c.api.PullRequests.RequestReviewers(ctx, c.owner, c.name, number, request)
+	_, _, err := c.api.PullRequests.RequestReviewers(ctx, c.owner, c.repo, number, request)
 	err = c.fail(fmt.Sprintf("asking for reviews of pull request %d", number), writePulls, err)
 	if refused := (*Error)(nil); errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity {
 		refused.Hint = "correct change.reviewers in .pawl.yaml: each has to be a collaborator, and not pawl's own user; for a team the token has to see the organization"
@@ -284,7 +284,7 @@ func (c *Client) Assign(ctx context.Context, number int, names []string) error {
 	if len(names) == 0 {
 		return nil
 	}
-	issue, _, err := c.api.Issues.AddAssignees(ctx, c.owner, c.name, number, names)
+	issue, _, err := c.api.Issues.AddAssignees(ctx, c.owner, c.repo, number, names)
 	doing := fmt.Sprintf("assigning pull request %d", number)
 	if err != nil {
 		return c.fail(doing, writePulls, err)
@@ -306,7 +306,7 @@ func (c *Client) Close(ctx context.Context, p forge.PullState) (forge.PullState,
 		return p, c.fail(doing, readContents, err)
 	}
 	body := forge.Withdrawn(p.Body)
-	closed, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.name, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
+	closed, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.repo, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
 	if err != nil {
 		return p, c.fail(doing, writePulls, err)
 	}
@@ -331,7 +331,7 @@ func (c *Client) stillOurs(ctx context.Context, p forge.PullState) error {
 	case tip != p.HeadSHA:
 		return forge.ErrMoved
 	}
-	d, err := c.compare(ctx, repository.BaseSHA, p.HeadSHA)
+	d, err := c.Compare(ctx, repository.BaseSHA, p.HeadSHA)
 	if err == nil && !d.by(repository.Self) {
 		return ErrForeign
 	}
@@ -345,7 +345,7 @@ func (c *Client) CommentOnce(ctx context.Context, number int, body string) (wrot
 	if err != nil || said {
 		return false, c.fail(doing, readPulls, err)
 	}
-	_, _, err = c.api.Issues.CreateComment(ctx, c.owner, c.name, number, &gh.IssueComment{Body: &body})
+	_, _, err = c.api.Issues.CreateComment(ctx, c.owner, c.repo, number, &gh.IssueComment{Body: &body})
 	return err == nil, c.fail(doing, writePulls, err)
 }
 
@@ -356,7 +356,7 @@ func (c *Client) said(ctx context.Context, number int, body string) (bool, error
 	}
 	options := &gh.IssueListCommentsOptions{ListOptions: gh.ListOptions{PerPage: pageSize}}
 	for range maxPages {
-		page, res, err := c.api.Issues.ListComments(ctx, c.owner, c.name, number, options)
+		page, res, err := c.api.Issues.ListComments(ctx, c.owner, c.repo, number, options)
 		if err == nil {
 			err = lacks(page == nil, "list of comments")
 		}

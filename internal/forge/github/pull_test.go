@@ -56,9 +56,7 @@ func TestProposeLosesARace(t *testing.T) {
 		w.must(err)
 	})
 	w = newWorld(t, fake.Settings{}, func(o *fake.Options) { o.Before = func(c fake.Call) { open(w, c); merge(w, c) } })
-	head, err := w.client.Publish(context.Background(), w.repo.Head("main"), edits(), "Bump a\n")
-	w.must(err)
-	if _, _, err := w.client.PutPull(context.Background(), head.Branch, github.Text{Title: "Bump a"}); !errors.Is(err, forge.ErrMoved) {
+	if _, err := w.publish(w.client, w.repo.Head("main"), edits(), "Bump a\n"); !errors.Is(err, forge.ErrMoved) {
 		t.Errorf("another run opened the pull request and merged it: %v", err)
 	}
 }

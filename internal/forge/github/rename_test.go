@@ -17,15 +17,15 @@ func TestRenamedRepository(t *testing.T) {
 	w := newWorld(t, fake.Settings{}, nil)
 	w.repo.Rename("renamed")
 	head, p := w.propose()
-	if _, err := w.client.UpdateLedger(ctx, ledgerRef, claims("c1")); err != nil {
+	if err := w.client.Record(ctx, claims("c1")); err != nil {
 		t.Error(err)
 	}
-	again, err := w.client.Publish(ctx, w.repo.Head("main"), edits(), "Bump a\n\nwhy\n\nPawl-Chain: x\n")
-	if err != nil || again.Changed || again.SHA != head.SHA {
+	again, err := w.publish(w.client, w.repo.Head("main"), edits(), "Bump a\n\nwhy\n\nPawl-Chain: x\n")
+	if err != nil || again.Done != "unchanged" || again.HeadSHA != head.HeadSHA {
 		t.Errorf("published again as %+v, %v", again, err)
 	}
 	authority := w.authority(w.repo.Head("main"), change.Requirement{Mode: change.RequireNone}, time.Hour)
-	result, err := w.client.Merge(ctx, forge.Order{Number: p.Number, Head: head.SHA, Method: "squash",
+	result, err := w.client.Merge(ctx, forge.Order{Number: p.Number, Head: head.HeadSHA, Method: "squash",
 		Authority: func(ctx context.Context, q forge.State) (forge.Answer, error) {
 			q.Pull.BaseRepo, q.Pull.HeadRepo = "acme/profile", "acme/profile" // the rules of this test know the former name
 			return authority(ctx, q)

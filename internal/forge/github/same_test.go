@@ -5,7 +5,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pawl-cd/pawl/internal/change"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/github"
 )
 
@@ -14,21 +16,17 @@ func TestWhatComesBackChanged(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Settings{}, nil)
 	ctx, base := context.Background(), w.repo.Head("main")
-	const message = "\n Bump a\r\n\r\nwhy \t\n\n"
 	text := github.Text{Title: " Bump a ", Body: "line\n\n| a | b |\n", Labels: []string{" Wanted ", "DEPENDENCIES"}}
-	head, err := w.client.Publish(ctx, base, edits(), message)
-	w.must(err)
-	p, _, err := w.client.PutPull(ctx, head.Branch, text)
+	said := forge.PullText{Message: change.Message{Subject: " Bump a", Body: "why \t\n"}, Title: text.Title, Body: text.Body, Labels: text.Labels}
+	p, err := w.client.Propose(ctx, change.Set{Base: base, Files: edits()}, said)
 	w.must(err)
 	for name, comes := range map[string]string{"as sent": text.Body, "with CRLF": strings.ReplaceAll(text.Body, "\n", "\r\n"), "cut": strings.TrimSpace(text.Body)} {
 		title := strings.TrimSpace(text.Title)
 		w.must(w.repo.Edit(p.Number, &title, &comes))
 		before := w.fake.Writes()
-		again, err := w.client.Publish(ctx, base, edits(), message)
+		again, err := w.client.Propose(ctx, change.Set{Base: base, Files: edits()}, said)
 		w.must(err)
-		_, _, err = w.client.PutPull(ctx, head.Branch, text)
-		w.must(err)
-		if again.Changed || again.SHA != head.SHA || w.fake.Writes() != before {
+		if again.Done != "unchanged" || again.HeadSHA != p.HeadSHA || w.fake.Writes() != before {
 			t.Errorf("%s: it is written again: %+v, %q", name, again, w.writes(0))
 		}
 	}

@@ -37,7 +37,7 @@ labels(first:100){nodes{name}} autoMergeRequest{enabledBy` + actorFields + `} is
 
 func (c *Client) state(ctx context.Context, number int) (state, error) {
 	var out struct{ Repository state }
-	variables := map[string]any{"owner": c.owner, "name": c.name, "number": number}
+	variables := map[string]any{"owner": c.owner, "name": c.repo, "number": number}
 	if _, err := c.query(ctx, stateQuery, variables, &out); err != nil {
 		return state{}, err
 	}

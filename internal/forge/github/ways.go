@@ -33,7 +33,7 @@ func (m *merge) direct(ctx context.Context, s state, grant change.Grant) (*forge
 	if err := m.before(ctx, false); err != nil {
 		return nil, err
 	}
-	done, res, err := m.api.PullRequests.Merge(ctx, m.owner, m.name, m.order.Number, m.order.Message.Body, &gh.PullRequestOptions{
+	done, res, err := m.api.PullRequests.Merge(ctx, m.owner, m.repo, m.order.Number, m.order.Message.Body, &gh.PullRequestOptions{
 		CommitTitle: m.order.Message.Subject, SHA: grant.Head(), MergeMethod: m.order.Method,
 	})
 	if err != nil {

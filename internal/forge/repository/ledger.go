@@ -29,6 +29,15 @@ type seen struct {
 	tree   string
 }
 
+// LedgerError is for files of the ledger that cannot be read.
+type LedgerError struct{ Err error }
+
+// Error says which file, and why.
+func (e *LedgerError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *LedgerError) Unwrap() error { return e.Err }
+
 // Ledger reads the ledger; it is empty when its ref does not exist yet.
 func (r *Repository) Ledger(ctx context.Context) (ledger.Ledger, error) {
 	s, err := r.read(ctx)
@@ -48,7 +57,7 @@ func (r *Repository) read(ctx context.Context) (seen, error) {
 		}
 	}
 	if s.ledger, err = ledger.DecodeSealed(snapshot, r.config.Seal); err != nil {
-		return seen{}, err
+		return seen{}, &LedgerError{err}
 	}
 	r.see(s)
 	return s, nil
