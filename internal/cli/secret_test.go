@@ -98,7 +98,9 @@ type wire struct {
 }
 
 // toGitHub reports whether a request goes to GitHub: to its API, or to where it speaks git.
-func toGitHub(r *http.Request) bool { return r.URL.Host == "api.github.com" || r.URL.Host == "github.com" }
+func toGitHub(r *http.Request) bool {
+	return r.URL.Host == "api.github.com" || r.URL.Host == "github.com"
+}
 
 // RoundTrip looks at a request, and at the token that goes along.
 func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {

@@ -407,3 +407,52 @@ func TestGitHost(t *testing.T) {
 		}
 	}
 }
+
+// TestLedgerRacers has twenty runs write at once: nobody's claim is lost, and none is written over.
+func TestLedgerRacers(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, fake.Settings{}, nil)
+	var racers sync.WaitGroup
+	for i := range 20 {
+		racers.Go(func() {
+			if err := w.connect(token).Record(ctx, claims(fmt.Sprint("c", i))); err != nil {
+				t.Errorf("racer %d: %v", i, err)
+			}
+		})
+	}
+	racers.Wait()
+	l, err := w.connect(token).Ledger(ctx)
+	w.must(err)
+	if len(l.Claims) != 20 || len(w.repo.Log(ledgerRef)) != 20 {
+		t.Errorf("%d claims in %d commits", len(l.Claims), len(w.repo.Log(ledgerRef)))
+	}
+}
+
+// TestLedgerOf20000Files has somebody put files beside the ledger, at its top and in folders: they are not lost, and the
+// ledger costs as many calls as before.
+func TestLedgerOf20000Files(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	w := newWorld(t, fake.Settings{}, nil)
+	cost := func(commit string) int {
+		client := w.connect(token, func(c *github.Config) { c.Ledger = "refs/heads/pawl-ledger" })
+		w.must(client.Record(ctx, claims(commit)))
+		return client.Calls()
+	}
+	cost("c1")
+	before := cost("c2")
+	files := map[string]string{}
+	for i := range 10_000 {
+		files[fmt.Sprintf("junk-%05d.json", i)], files[fmt.Sprintf("folder-%05d/x.json", i)] = "{}", fmt.Sprint(i)
+	}
+	w.push("pawl-ledger", "alice", files)
+	if after := cost("c3"); after != before {
+		t.Errorf("%d calls, %d before", after, before)
+	}
+	for _, name := range []string{"junk-00007.json", "folder-09999/x.json", "claims.json"} {
+		if text, found := w.repo.File("pawl-ledger", name); !found {
+			t.Errorf("%s is lost: %q", name, text)
+		}
+	}
+}
