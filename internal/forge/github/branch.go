@@ -29,7 +29,7 @@ func (c *Client) publish(ctx context.Context, set change.Set, message, first str
 	}
 	var h head
 	h.Head, err = c.git.Publish(ctx, repository.Work{Base: set.Base, Files: set.Files, Message: message, By: me.person(), First: []string{first},
-		Commit: c.sign,
+		Commit: c.sign, Settled: c.settled,
 		Taken: func(branch string) bool {
 			p, found := c.theirPull(branch)
 			if found {
@@ -53,6 +53,13 @@ func (c *Client) publish(ctx context.Context, set change.Set, message, first str
 		err = c.refRefused(doing, "refs/heads/"+h.Branch, err)
 	}
 	return h, err
+}
+
+// settled reports that a commit was the head of a pull request of ours that is merged.
+func (c *Client) settled(commit string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.merged[commit]
 }
 
 // pause waits a moment, longer each time.

@@ -83,6 +83,7 @@ type Client struct {
 	calls       atomic.Int64
 	writes      atomic.Int64
 	mu          sync.Mutex
+	merged      map[string]bool            // heads of pull requests of ours that are merged
 	theirs      map[string]forge.PullState // open pull requests of others, by the branch with a name of ours that they come from
 	opened      Repository
 	clock       *httpx.Clock
@@ -110,7 +111,7 @@ func New(c Config) (*Client, error) {
 		return nil, err
 	}
 	c.HTTP.Learn(c.Token)
-	client := &Client{config: c, owner: owner, repo: name, graphURL: c.GraphQL, theirs: map[string]forge.PullState{}, clock: httpx.NewClock(c.Now), web: gitHost(api)}
+	client := &Client{config: c, owner: owner, repo: name, graphURL: c.GraphQL, theirs: map[string]forge.PullState{}, merged: map[string]bool{}, clock: httpx.NewClock(c.Now), web: gitHost(api)}
 	client.api = gh.NewClient(client.httpClient(api, c.HTTP.Transport(api.Host)))
 	client.api.BaseURL = api
 	client.graph = client.httpClient(graph, c.HTTP.Transport(graph.Host))

@@ -443,14 +443,14 @@ func TestLedgerOf20000Files(t *testing.T) {
 	cost("c1")
 	before := cost("c2")
 	files := map[string]string{}
-	for i := range 10_000 {
-		files[fmt.Sprintf("junk-%05d.json", i)], files[fmt.Sprintf("folder-%05d/x.json", i)] = "{}", fmt.Sprint(i)
+	for i := range 20_000 {
+		files[fmt.Sprintf("junk-%05d.json", i)], files[fmt.Sprintf("folder-%02d/x.json", i%50)] = "{}", fmt.Sprint(i)
 	}
 	w.push("pawl-ledger", "alice", files)
 	if after := cost("c3"); after != before {
 		t.Errorf("%d calls, %d before", after, before)
 	}
-	for _, name := range []string{"junk-00007.json", "folder-09999/x.json", "claims.json"} {
+	for _, name := range []string{"junk-00007.json", "folder-49/x.json", "claims.json"} {
 		if text, found := w.repo.File("pawl-ledger", name); !found {
 			t.Errorf("%s is lost: %q", name, text)
 		}

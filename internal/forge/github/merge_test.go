@@ -442,7 +442,7 @@ func TestHappyPathIsShort(t *testing.T) {
 	before := w.client.Calls()
 	_, err = w.client.Merge(ctx, forge.Order{Number: 1, Method: "squash", Authority: plan})
 	w.must(err)
-	if total := w.client.Calls(); total > 18 || w.fake.Writes() != 5 {
+	if total := w.client.Calls(); total > 20 || w.fake.Writes() != 5 {
 		t.Errorf("%d calls, %d of them for the merge, %d write:\n%+v", total, total-before, w.fake.Writes(), w.fake.Calls())
 	}
 }

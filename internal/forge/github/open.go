@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/pawl-cd/pawl/internal/change"
 )
 
@@ -64,8 +66,19 @@ func (c *Client) OpenRepository(ctx context.Context) (Repository, error) {
 	if c.config.Token == "" {
 		open = c.openAnonymously
 	}
-	found, err := open(ctx)
-	if err != nil {
+	var found Repository
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() (err error) {
+		found, err = open(inner)
+		return err
+	})
+	if c.name() == c.config.Repository { // else git does not know it by that name before GitHub has said the new one
+		group.Go(func() error {
+			_ = c.git.Begin(inner) // what is wrong with the repository, the API says better; else the ledger is listed when it is read
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return Repository{}, c.fail("opening "+c.config.Repository, readContents, err)
 	}
 	if found.BaseSHA == "" {

@@ -135,6 +135,9 @@ func (c *Client) from(ctx context.Context, branch, state string, page int) (foun
 	}
 	for _, p := range found {
 		c.git.Know(p.HeadSHA)
+		if p.Merged {
+			c.merged[p.HeadSHA] = true
+		}
 	}
 	slices.SortStableFunc(found, func(a, b forge.PullState) int { return b.Number - a.Number })
 	return found, res.NextPage != 0, nil

@@ -34,6 +34,9 @@ type Work struct {
 	Taken   func(branch string) bool
 	Mine    func(ctx context.Context, branch string, commits []git.Commit) (bool, error)
 	Guarded func(ctx context.Context, branch string) (bool, error)
+	// Settled reports that a commit was the head of a pull request of ours that is merged: a branch that still stands there has
+	// served, whatever it holds. It may be nil.
+	Settled func(commit string) bool
 	// Commit makes the commit at the forge, so that the forge signs it, instead of here; nil, or an answer without a commit,
 	// leaves it to this side. It is told the id of the tree that the commit has to have. Its updates go along with the branch's.
 	Commit func(ctx context.Context, w Work, tree string) (sha string, also []remote.Update, err error)
@@ -113,6 +116,9 @@ func (r *Repository) inspect(ctx context.Context, w Work, branch, tip string) (o
 	}
 	if tip == "" {
 		return absent, nil
+	}
+	if w.Settled != nil && w.Settled(tip) {
+		return ours, nil
 	}
 	d, err := r.Diff(ctx, w.Base, tip)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -45,11 +46,33 @@ func (r *Repository) Ledger(ctx context.Context) (ledger.Ledger, error) {
 }
 
 func (r *Repository) read(ctx context.Context) (seen, error) {
-	tips, err := r.Tips(ctx)
-	if err != nil {
-		return seen{}, err
+	r.mu.Lock()
+	listed := r.listed
+	r.listed = nil
+	r.mu.Unlock()
+	if listed == nil {
+		tips, err := r.Tips(ctx)
+		if err != nil {
+			return seen{}, err
+		}
+		listed = &tips
 	}
-	s := seen{commit: tips.Ledger}
+	return r.readAt(ctx, *listed)
+}
+
+// Begin lists the refs for whoever opens the repository: the ledger that is read next is the one that was there then.
+func (r *Repository) Begin(ctx context.Context) error {
+	tips, err := r.Tips(ctx)
+	if err == nil {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.listed = &tips
+	}
+	return err
+}
+
+func (r *Repository) readAt(ctx context.Context, tips Tips) (s seen, err error) {
+	s.commit = tips.Ledger
 	snapshot := ledger.Snapshot{}
 	if s.commit != "" {
 		if s.tree, snapshot, err = r.snapshot(ctx, s.commit); err != nil {
@@ -65,7 +88,11 @@ func (r *Repository) read(ctx context.Context) (seen, error) {
 
 // snapshot reads the files of a ledger from the top of a commit's tree; what lies beside them is not read.
 func (r *Repository) snapshot(ctx context.Context, commit string) (string, ledger.Snapshot, error) {
-	if err := r.loadAll(ctx, commit); err != nil {
+	filter := "" // everything, in one request: nobody else keeps files there
+	if strings.HasPrefix(r.config.Ledger, heads) {
+		filter = "blob:none"
+	}
+	if err := r.fetch(ctx, commit, filter); err != nil {
 		return "", nil, err
 	}
 	root, top, err := r.top(commit)

@@ -47,6 +47,7 @@ type Repository struct {
 	between map[string]History // by both ends
 	pushed  map[string]bool    // commits that are known as pushed by us
 	last    *seen              // the ledger as it was last seen
+	listed  *Tips              // the refs as a run began, until the ledger is read
 }
 
 // New returns a repository of which nothing was asked yet.
@@ -115,11 +116,6 @@ func (r *Repository) tree(ctx context.Context, commit string) (map[string]git.En
 // load makes a commit and all its trees known.
 func (r *Repository) load(ctx context.Context, commit string) error {
 	return r.fetch(ctx, commit, "blob:none")
-}
-
-// loadAll makes the files' bytes known as well: those of a ledger are few.
-func (r *Repository) loadAll(ctx context.Context, commit string) error {
-	return r.fetch(ctx, commit, "")
 }
 
 func (r *Repository) fetch(ctx context.Context, commit, filter string) error {
