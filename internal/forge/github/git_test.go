@@ -132,6 +132,25 @@ func TestScratch(t *testing.T) {
 	}
 }
 
+// TestScratchForbidden has rules that keep pawl from the scratch branch: it pushes its commit itself, and leaves nothing behind.
+func TestScratchForbidden(t *testing.T) {
+	t.Parallel()
+	for name, rule := range map[string]fake.NameRule{"creating": {Create: true}, "moving": {Update: true}} {
+		w := newWorld(t, fake.Settings{}, nil)
+		if rule.Update { // the one of a run that died
+			w.push("pawl-scratch/pawl/update", "pawl-bot", map[string]string{"x": "y"})
+		}
+		w.repo.Guard("refs/heads/pawl-scratch/", rule)
+		head, err := w.publish(w.client, w.repo.Head("main"), edits(), "Bump a\n\nwhy\n")
+		if text, _ := w.repo.File("pawl/update", file); err != nil || string(text) != after || w.repo.Head("pawl/update") != head.HeadSHA {
+			t.Errorf("%s: %v, the branch holds %q", name, err, text)
+		}
+		if at := w.repo.Head("pawl-scratch/pawl/update"); at != "" {
+			t.Errorf("%s: scratch is left at %s", name, at)
+		}
+	}
+}
+
 // TestScratchBetrayed lets GitHub answer with a commit that holds something else: it is not taken.
 func TestScratchBetrayed(t *testing.T) {
 	t.Parallel()

@@ -26,7 +26,7 @@ func barriers() []barrier {
 		{forge.ActionsMayNot, []string{"actions is not permitted to create"}, change.RuleBroken, false,
 			"allow it (Settings > Actions > General > Allow GitHub Actions to create and approve pull requests), " +
 				"or set MERGE_TOKEN to a token of its own"},
-		{forge.Archived, []string{"was archived so is read-only", "repository is archived"}, change.RepoArchived, false,
+		{forge.Archived, []string{"archived so is read-only", "archived so it is read-only", "repository is archived"}, change.RepoArchived, false,
 			"the repository takes no changes: unarchive it, or stop the runs"},
 		{forge.Unsigned, []string{"verified signature", "must be signed"}, change.Unsigned, false,
 			"GitHub signs what pawl commits, but for executable files, which it cannot commit: make them plain files (mode 100644); " + bypass},
