@@ -28,6 +28,9 @@ func (m *mailbox) RoundTrip(r *http.Request) (*http.Response, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	host := r.URL.Scheme + "://" + r.URL.Host
+	if r.URL.Host == "github.com" && strings.HasSuffix(r.URL.Path, "/git-upload-pack") {
+		host = "https://api.github.com" // the same GitHub, where it speaks git
+	}
 	if r.Header.Get("Authorization") == "" {
 		host += " without a token"
 	}
