@@ -48,6 +48,9 @@ func Withdrawn(body string) string {
 
 // CommitURL is the page of a commit, next to that of a pull request; empty for a page that is none.
 func CommitURL(pull, sha string) string {
+	if project, _, found := strings.Cut(pull, "/-/merge_requests/"); found {
+		return project + "/-/commit/" + sha
+	}
 	for _, between := range []string{"/pull/", "/pulls/"} {
 		if at := strings.LastIndex(pull, between); at >= 0 {
 			return pull[:at] + "/commit/" + sha

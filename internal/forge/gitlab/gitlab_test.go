@@ -1,0 +1,102 @@
+package gitlab_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/fake/gitlab/merging"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/conformance"
+	"github.com/pawl-cd/pawl/internal/forge/gitlab"
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+// world is a project of the fake GitLab.
+type world struct {
+	*merging.Server
+	t *testing.T
+}
+
+func newWorld(t *testing.T) world {
+	t.Helper()
+	w := world{merging.Serve(t, "bot", "alice", "ci"), t}
+	w.Server.Server.Commit("refs/heads/main", conformance.Files)
+	return w
+}
+
+// Client is the client of a new run.
+func (w world) Client(token ...string) forge.Forge {
+	return w.connect(append(token, "bot-token")[0], nil)
+}
+
+func (w world) connect(token string, change func(*gitlab.Config)) *gitlab.Client {
+	w.t.Helper()
+	config := gitlab.Config{HTTP: httpx.New(httpx.Config{Timeout: 30 * time.Second}), URL: w.Address, Repository: merging.Path, Token: token,
+		Branch: conformance.Branch, Ledger: conformance.Ledger, Poll: 20 * time.Millisecond}
+	if change != nil {
+		change(&config)
+	}
+	c, err := gitlab.New(config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
+// Push is a person's.
+func (w world) Push(branch string, files map[string]string) string {
+	if _, err := w.Look(branch); err != nil {
+		w.Git("branch", branch, "main")
+	}
+	return w.Server.Server.Commit("refs/heads/"+branch, files)
+}
+
+// Close is alice's.
+func (w world) Close(number int) {
+	w.Change(number, func(r *merging.Request) { r.State, r.Closer, r.Closed = "closed", w.User("alice"), time.Now() })
+}
+
+// Label is alice's.
+func (w world) Label(number int, label string) {
+	w.Change(number, func(r *merging.Request) { r.Labels = append(r.Labels, label) })
+}
+
+// Protect demands pipelines that succeed, for GitLab knows no required jobs.
+func (w world) Protect(...string) { w.Set(func(s *merging.Settings) { s.MustSucceed = true }) }
+
+// Status is another system's.
+func (w world) Status(commit, name, state string) {
+	if state == "failure" {
+		state = "failed"
+	}
+	w.Server.Status("ci", commit, name, state)
+}
+
+// Open counts the open merge requests.
+func (w world) Open() int {
+	n := 0
+	for _, r := range w.Requests() {
+		if r.State == "opened" {
+			n++
+		}
+	}
+	return n
+}
+
+// Commits are those on main.
+func (w world) Commits() [][]string {
+	var all [][]string
+	for _, id := range strings.Fields(w.Git("log", "--first-parent", "--format=%H", "main")) {
+		all = append(all, strings.Fields(w.Git("diff-tree", "--root", "-r", "--no-commit-id", "--name-only", "-m", "--first-parent", id)))
+	}
+	return all
+}
+
+// Settle has nothing to wait for: what comes late comes after looks.
+func (world) Settle() {}
+
+func TestPromises(t *testing.T) {
+	t.Parallel()
+	conformance.Promises(t, func(t *testing.T) conformance.World { return newWorld(t) })
+}
