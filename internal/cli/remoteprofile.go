@@ -1,10 +1,12 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,7 +28,7 @@ type remoteProfile struct {
 func (p *remoteProfile) flags(cmd *cobra.Command, says string) {
 	f := cmd.Flags()
 	f.StringVar(&p.repository, "repository", "", "the profile as `OWNER/NAME` or as its address, where it is not checked out"+says)
-	f.StringVar(&p.forge, "forge", "", "the `kind` of forge that --repository is at: github or gitea; what .pawl.yaml here says, else that of the address, else github")
+	f.StringVar(&p.forge, "forge", "", "the `kind` of forge that --repository is at: github, gitea or gitlab; what .pawl.yaml here says, else that of the address, else github")
 }
 
 // find is where the profile is, as .pawl.yaml would say it. A token goes to that forge: what is not certain is refused.
@@ -35,13 +37,15 @@ func (p *remoteProfile) find(s *session) (config.Forge, error) {
 	if err != nil {
 		return config.Forge{}, err
 	}
-	if p.forge != "" && p.forge != "github" && p.forge != "gitea" {
-		return config.Forge{}, usage(fmt.Errorf("--forge: want github or gitea, have %q", p.forge))
+	if p.forge != "" && p.forge != "github" && p.forge != "gitea" && p.forge != "gitlab" {
+		return config.Forge{}, usage(fmt.Errorf("--forge: want github, gitea or gitlab, have %q", p.forge))
 	}
 	if strings.Contains(p.repository, "://") {
 		return p.addressed(s, here)
 	}
-	if owner, name, ok := strings.Cut(p.repository, "/"); !ok || owner == "" || name == "" || strings.Contains(name, "/") {
+	parts := strings.Split(p.repository, "/")
+	nested := len(parts) > 2 && cmp.Or(p.forge, here.Kind) != "gitlab" // whose groups may be
+	if len(parts) < 2 || slices.Contains(parts, "") || nested {
 		return config.Forge{}, usage(fmt.Errorf("--repository: want OWNER/NAME or the address of a repository, have %q", p.repository))
 	}
 	at := config.Forge{Kind: p.forge, Repository: p.repository}
@@ -49,9 +53,13 @@ func (p *remoteProfile) find(s *session) (config.Forge, error) {
 	case p.forge == "github":
 	case here.Kind != "" && (p.forge == "" || p.forge == here.Kind):
 		at.Kind, at.URL = here.Kind, here.URL
-	case p.forge == "" && s.env("GITEA_ACTIONS") == "true":
+	case p.forge == "" && (s.env("GITEA_ACTIONS") == "true" || s.env("GITLAB_CI") == "true"):
+		own := "gitea"
+		if s.env("GITLAB_CI") == "true" {
+			own = "gitlab"
+		}
 		return config.Forge{}, &exit{code: Usage, err: fmt.Errorf("--repository: it is not said which forge %s is at", p.repository),
-			hint: "add --forge gitea for this job's own, or --forge github"}
+			hint: "add --forge " + own + " for this job's own, or --forge github"}
 	}
 	if at.Kind == "gitea" && at.URL == "" && s.env("GITEA_ACTIONS") != "true" {
 		return config.Forge{}, &exit{code: Usage, err: fmt.Errorf("--repository: it is not said which gitea %s is at", p.repository),
@@ -69,6 +77,11 @@ func (p *remoteProfile) addressed(s *session, here config.Forge) (config.Forge, 
 	parts := strings.Split(strings.Trim(strings.TrimSuffix(strings.TrimRight(u.Path, "/"), ".git"), "/"), "/")
 	if len(parts) < 2 {
 		return config.Forge{}, usage(fmt.Errorf("--repository: want the address of a repository, as https://git.example.com/OWNER/NAME, have %q", p.repository))
+	}
+	host := *u
+	host.Path, host.RawPath = "", ""
+	if under := strings.TrimRight(here.URL, "/"); p.forge == "gitlab" || p.forge == "" && (here.Kind == "gitlab" && strings.HasPrefix(p.repository, under+"/") || sameAddress(host.String(), "https://gitlab.com")) {
+		return p.atGitLab(s, host.String(), strings.Join(parts, "/"), here), nil
 	}
 	last := len(parts) - 2
 	at := config.Forge{Kind: p.forge, Repository: parts[last] + "/" + parts[last+1]}
@@ -88,12 +101,23 @@ func (p *remoteProfile) addressed(s *session, here config.Forge) (config.Forge, 
 	case at.Kind == "" && s.env("GITEA_ACTIONS") == "true" && sameAddress(base, s.env("GITHUB_SERVER_URL")):
 		at.Kind = "gitea"
 	case at.Kind == "":
-		return config.Forge{}, &exit{code: Usage, err: fmt.Errorf("--repository: it is not said what %s is", u.Host), hint: "add --forge gitea"}
+		return config.Forge{}, &exit{code: Usage, err: fmt.Errorf("--repository: it is not said what %s is", u.Host), hint: "add --forge gitea or --forge gitlab"}
 	}
 	if at.Kind != "github" {
 		at.URL = base
 	}
 	return at, nil
+}
+
+// atGitLab is a project of a GitLab by its path at a host: below the instance that is known there, if one is, else all of the path.
+func (p *remoteProfile) atGitLab(s *session, host, path string, here config.Forge) config.Forge {
+	for _, known := range []string{here.URL, s.env("CI_SERVER_URL")} {
+		known = strings.TrimRight(known, "/")
+		if below, ok := strings.CutPrefix(host+"/"+path, known+"/"); known != "" && ok {
+			return config.Forge{Kind: "gitlab", URL: known, Repository: below}
+		}
+	}
+	return config.Forge{Kind: "gitlab", URL: host, Repository: path}
 }
 
 // sameAddress reports whether two addresses are of one server and path.

@@ -17,7 +17,9 @@ func (c *checker) forge(f *forgeBlock) Forge {
 	if f == nil {
 		f = &forgeBlock{}
 	}
-	if owner, name, ok := strings.Cut(f.Repository.Value, "/"); f.Repository.Set() && (!ok || owner == "" || name == "" || strings.Contains(name, "/")) {
+	parts := strings.Split(f.Repository.Value, "/")
+	nested := len(parts) > 2 && f.Kind.Value != "gitlab" // whose groups may be
+	if f.Repository.Set() && (len(parts) < 2 || slices.Contains(parts, "") || nested) {
 		c.errorf(f.Repository, "write owner/repository", "want a repository, have %s", strictyaml.Quote(f.Repository.Value))
 	}
 	address, err := url.Parse(f.URL.Value)

@@ -47,8 +47,8 @@ type gateBlock struct {
 }
 
 type forgeBlock struct {
-	Kind       strictyaml.Text   `yaml:"kind" enum:"github,gitea" doc:"The forge; gitea is Forgejo as well. That of the job when absent and the job's repository is the profile, else github."`
-	URL        strictyaml.Text   `yaml:"url" doc:"The address of a gitea; that of the job when absent."`
+	Kind       strictyaml.Text   `yaml:"kind" enum:"github,gitea,gitlab" doc:"The forge; gitea is Forgejo as well. That of the job when absent and the job's repository is the profile, else github."`
+	URL        strictyaml.Text   `yaml:"url" doc:"The address of a gitea or a gitlab; that of the job when absent, else https://gitlab.com for a gitlab."`
 	Repository strictyaml.Text   `yaml:"repository" doc:"owner/repository; $GITHUB_REPOSITORY when absent."`
 	Base       strictyaml.Text   `yaml:"base" doc:"The branch to update; the default branch when absent."`
 	Branch     strictyaml.Text   `yaml:"branch" doc:"The branch of the pull request; pawl/update when absent."`

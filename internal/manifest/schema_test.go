@@ -324,7 +324,7 @@ func TestSchemaRefusesWhatIsRefused(t *testing.T) {
 		"env: [null]\n",
 		"secrets: {A: [h]}\n",
 		"policy: {downgrade: up}\n",
-		"forge: {kind: gitlab}\n",
+		"forge: {kind: bitbucket}\n",
 		"forge: {token: X}\n",
 		"merge: on\n",
 		"merge: {method: fast}\n",

@@ -6,11 +6,12 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/pawl-cd/pawl/internal/deploy/gitlab"
+	deploy "github.com/pawl-cd/pawl/internal/deploy/gitlab"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/gitea"
 	"github.com/pawl-cd/pawl/internal/forge/github"
+	"github.com/pawl-cd/pawl/internal/forge/gitlab"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
@@ -19,6 +20,7 @@ import (
 const (
 	kindGitHub = "github"
 	kindGitea  = "gitea"
+	kindGitLab = "gitlab"
 )
 
 // forgeKind is the kind of the profile's forge: the configured one, else that of the job whose own repository the profile is,
@@ -30,6 +32,9 @@ func (w Wire) forgeKind() string {
 		return w.Config.Forge.Kind
 	case own && w.inGitea():
 		return kindGitea
+	case w.inGitLab() && w.env("CI_PROJECT_PATH") != "" && (w.Config.Forge.Repository == "" && w.env("GITHUB_REPOSITORY") == "" ||
+		strings.EqualFold(w.Config.Forge.Repository, w.env("CI_PROJECT_PATH"))):
+		return kindGitLab
 	default:
 		return kindGitHub
 	}
@@ -38,8 +43,18 @@ func (w Wire) forgeKind() string {
 // inGitea reports whether this is a job of Gitea's or Forgejo's, whose variables have the names of GitHub's.
 func (w Wire) inGitea() bool { return w.env("GITEA_ACTIONS") == "true" }
 
-// forgeURL is the address of a gitea: the configured one, else that of the job.
+// inGitLab reports whether this is a job of GitLab's.
+func (w Wire) inGitLab() bool { return w.env("GITLAB_CI") == "true" }
+
+// forgeURL is the address of a gitea or a gitlab: the configured one, else that of the job, else gitlab.com.
 func (w Wire) forgeURL() string {
+	if w.forgeKind() == kindGitLab {
+		own := ""
+		if w.inGitLab() {
+			own = w.env("CI_SERVER_URL")
+		}
+		return cmp.Or(w.Config.Forge.URL, own, "https://gitlab.com")
+	}
 	if w.Config.Forge.URL == "" && w.inGitea() {
 		return w.env("GITHUB_SERVER_URL")
 	}
@@ -51,6 +66,8 @@ func (w Wire) ForgeAPI() string {
 	switch {
 	case w.forgeKind() == kindGitea:
 		return strings.TrimRight(w.forgeURL(), "/") + "/api/v1"
+	case w.forgeKind() == kindGitLab:
+		return strings.TrimRight(w.forgeURL(), "/") + "/api/v4"
 	case w.inGitea(): // then the variable names that of Gitea
 		return ""
 	default:
@@ -58,10 +75,14 @@ func (w Wire) ForgeAPI() string {
 	}
 }
 
-// ForgeToken is the one token that does everything: MERGE_TOKEN, else the job's own, if the job runs at the forge.
+// ForgeToken is the one token that does everything: MERGE_TOKEN, else the job's own, if the job runs at the forge. That of a
+// job of GitLab's opens and merges nothing, so it is none.
 func (w Wire) ForgeToken() string {
 	if token := w.env("MERGE_TOKEN"); token != "" {
 		return token
+	}
+	if w.forgeKind() == kindGitLab {
+		return ""
 	}
 	if (w.forgeKind() == kindGitea) != w.inGitea() || w.inGitea() && placeOf(w.forgeURL()) != placeOf(w.env("GITHUB_SERVER_URL")) {
 		return ""
@@ -73,6 +94,7 @@ func (w Wire) ForgeToken() string {
 var forges = map[string]func(w Wire, client *httpx.Client, repository string) (forge.Forge, error){
 	kindGitHub: Wire.gitHub,
 	kindGitea:  Wire.gitea,
+	kindGitLab: Wire.gitLab,
 }
 
 // Forge returns the configured forge.
@@ -117,6 +139,15 @@ func (w Wire) gitea(client *httpx.Client, repository string) (forge.Forge, error
 	})
 }
 
+// gitLab is the client of GitLab.
+func (w Wire) gitLab(client *httpx.Client, repository string) (forge.Forge, error) {
+	return gitlab.New(gitlab.Config{
+		HTTP: client, URL: w.forgeURL(), Repository: repository, Token: w.ForgeToken(),
+		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: w.labels(),
+		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text, Warn: w.warn,
+	})
+}
+
 // labels are what pull requests wear.
 func (w Wire) labels() []string { return slices.Concat(w.Config.Forge.Labels, w.Config.Change.Labels) }
 
@@ -124,8 +155,8 @@ func (w Wire) labels() []string { return slices.Concat(w.Config.Forge.Labels, w.
 func (w Wire) warn(err error) { w.Say(slog.LevelWarn, err.Error(), fault.Hint(err)) }
 
 // Triggerer fires and follows the pipelines of GitLab.
-func (w Wire) Triggerer(client *httpx.Client) *gitlab.Client {
-	return gitlab.New(gitlab.Config{HTTP: client, Token: w.env, Now: w.Now, Sleep: w.Sleep})
+func (w Wire) Triggerer(client *httpx.Client) *deploy.Client {
+	return deploy.New(deploy.Config{HTTP: client, Token: w.env, Now: w.Now, Sleep: w.Sleep})
 }
 
 // ledgerKey is what the ledger is sealed with; the zero key where none is configured, or set.

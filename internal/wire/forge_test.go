@@ -13,6 +13,7 @@ func TestForgeOfTheJob(t *testing.T) {
 	enterprise := map[string]string{"GITHUB_REPOSITORY": "org/profile", "GITHUB_TOKEN": "job", "GITHUB_API_URL": "https://ghe.example/api/v3"}
 	gitea := map[string]string{"GITHUB_ACTIONS": "true", "GITEA_ACTIONS": "true", "GITHUB_REPOSITORY": "org/profile", "GITHUB_TOKEN": "job",
 		"GITHUB_API_URL": "https://git.example/api/v1", "GITHUB_SERVER_URL": "https://git.example/"}
+	gitLab := map[string]string{"GITLAB_CI": "true", "CI_PROJECT_PATH": "org/team/profile", "CI_SERVER_URL": "https://gl.example/sub", "CI_JOB_TOKEN": "job"}
 	with := func(env map[string]string, token string) map[string]string {
 		all := map[string]string{"MERGE_TOKEN": token}
 		for name, value := range env {
@@ -37,6 +38,15 @@ func TestForgeOfTheJob(t *testing.T) {
 			bound: "https://other.example"},
 		"Gitea by hand": {forge: config.Forge{Kind: "gitea", URL: "https://git.example/sub"}, env: with(nil, "mine"), kind: "gitea",
 			api: "https://git.example/sub/api/v1", token: "mine", bound: "https://git.example"},
+		"GitLab's own job":          {env: with(gitLab, "mine"), kind: "gitlab", api: "https://gl.example/sub/api/v4", token: "mine", bound: "https://gl.example"},
+		"GitLab's own job, a token": {env: gitLab, kind: "gitlab", api: "https://gl.example/sub/api/v4", bound: "https://gl.example"},
+		"GitLab's own job, named": {forge: config.Forge{Kind: "gitlab", Repository: "ORG/team/Profile"}, env: gitLab, kind: "gitlab", api: "https://gl.example/sub/api/v4",
+			bound: "https://gl.example"},
+		"a job at GitLab for GitHub": {forge: config.Forge{Repository: "org/other"}, env: with(gitLab, "mine"), kind: "github", token: "mine", bound: "https://api.github.com"},
+		"GitLab by hand": {forge: config.Forge{Kind: "gitlab", Repository: "org/team/profile"}, env: with(nil, "mine"), kind: "gitlab", api: "https://gitlab.com/api/v4",
+			token: "mine", bound: "https://gitlab.com"},
+		"a job at GitHub for GitLab": {forge: config.Forge{Kind: "gitlab", URL: "https://gl.example"}, env: gitHub, kind: "gitlab", api: "https://gl.example/api/v4",
+			bound: "https://gl.example"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -44,7 +54,7 @@ func TestForgeOfTheJob(t *testing.T) {
 			if w.forgeKind() != c.kind || w.ForgeAPI() != c.api || w.ForgeToken() != c.token {
 				t.Errorf("it is %s at %q with the token %q, want %s at %q with %q", w.forgeKind(), w.ForgeAPI(), w.ForgeToken(), c.kind, c.api, c.token)
 			}
-			for _, place := range []string{"https://api.github.com", "https://ghe.example", "https://git.example", "https://other.example", "https://evil.example"} {
+			for _, place := range []string{"https://api.github.com", "https://ghe.example", "https://git.example", "https://other.example", "https://gl.example", "https://gitlab.com", "https://evil.example"} {
 				if want := place == c.bound || name == "an enterprise's" && place == "https://api.github.com"; w.Bound("MERGE_TOKEN", place) != want {
 					t.Errorf("MERGE_TOKEN may go to %s: %t", place, !want)
 				}

@@ -29,11 +29,21 @@ func (w Wire) EventSource() string {
 	if w.Config.Events.Source != "" || repository == "" {
 		return w.Config.Events.Source
 	}
+	if w.forgeKind() == kindGitLab {
+		return strings.TrimRight(w.forgeURL(), "/") + "/" + repository
+	}
 	return cmp.Or(w.env("GITHUB_SERVER_URL"), "https://github.com") + "/" + repository
 }
 
-// Repository is the profile's at the forge, as OWNER/NAME.
+// Repository is the profile's at the forge, as OWNER/NAME; at GitLab the groups may be nested.
 func (w Wire) Repository() string {
+	if w.forgeKind() == kindGitLab {
+		own := ""
+		if w.inGitLab() {
+			own = w.env("CI_PROJECT_PATH")
+		}
+		return cmp.Or(w.Config.Forge.Repository, own)
+	}
 	return cmp.Or(w.Config.Forge.Repository, w.env("GITHUB_REPOSITORY"))
 }
 

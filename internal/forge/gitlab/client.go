@@ -3,7 +3,8 @@
 //
 // It promises what forge.Forge says. A merge is sent by this client, with the head that the grant is for, once that head's
 // own pipeline is seen; GitLab's auto-merge is never used, for it merges what no pipeline has validated. No claim is taken
-// before a merge, as at Gitea: GitLab merges only the named head of an open merge request, and locks it meanwhile. No text
+// before a merge, as at Gitea: GitLab merges only the named head of an open merge request, and by its source locks that
+// meanwhile, which no live server has shown us yet. No text
 // that is written there begins a line with a slash, which GitLab would carry out.
 package gitlab
 

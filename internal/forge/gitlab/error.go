@@ -167,7 +167,7 @@ func (c *Client) fail(doing string, err error) error {
 		}
 	case errors.As(err, &no):
 		reason := repository.ReasonOf(err)
-		e.Status, e.Message = cmp.Or(no.Status, gitStatuses[reason]), c.config.HTTP.Line(spoken(no))
+		e.Status, e.Message = cmp.Or(no.Status, gitStatuses[reason]), c.config.HTTP.Line(no.Spoken())
 		e.Hint, e.Obstacle = c.gitAdvice(reason), obstacles[reason]
 	case errors.As(err, &strange):
 		e.Hint = "something else than GitLab's API may be answering: check the proxy and forge.url, and run again"
@@ -180,20 +180,6 @@ func (c *Client) fail(doing string, err error) error {
 // gitStatuses are those of HTTP for reasons that git says in words.
 var gitStatuses = map[repository.Reason]int{
 	repository.BadToken: http.StatusUnauthorized, repository.NotAllowed: http.StatusForbidden, repository.NotFound: http.StatusNotFound,
-}
-
-// spoken is what the other side said: to people, each line once, or else to the program.
-func spoken(no *remote.RefusedError) string {
-	var lines []string
-	for line := range strings.Lines(no.Said) {
-		for strings.HasPrefix(line, "error: ") {
-			line = strings.TrimPrefix(line, "error: ")
-		}
-		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
-	}
-	return cmp.Or(strings.Join(lines, "; "), no.Message)
 }
 
 // obstacles are the reasons of git that a person has to do something about.
@@ -223,8 +209,6 @@ func (c *Client) advice(a *answered) string {
 		return "give the token's user the role Developer, or a higher one, in " + name
 	case a.Status == http.StatusNotFound:
 		return name + " does not exist, or the token's user cannot see it"
-	case strings.Contains(a.Message, "archived"):
-		return archived
 	}
 	return ""
 }

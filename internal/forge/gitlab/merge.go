@@ -95,14 +95,14 @@ func (m *merge) end(outcome forge.Outcome, detail, hint string) *forge.Merge {
 	return &forge.Merge{Outcome: outcome, Decision: m.decision, Detail: detail, Hint: hint}
 }
 
-// again looks again soon, for a minute; then it ends as it says.
-func (m *merge) again(detail string, outcome forge.Outcome) (*forge.Merge, error) {
+// again looks again soon, for a minute; then it is left pending.
+func (m *merge) again(detail string) (*forge.Merge, error) {
 	m.detail = detail
 	if m.odd.IsZero() {
 		m.odd = m.config.Now()
 	}
 	if m.config.Now().Sub(m.odd) >= settle {
-		return m.end(outcome, detail, "run again"), nil
+		return m.end(forge.Pending, detail, "run again"), nil
 	}
 	return nil, nil
 }
@@ -116,11 +116,11 @@ func (m *merge) step(ctx context.Context) (*forge.Merge, error) {
 	case p.merged():
 		return m.merged(p), nil
 	case p.State == "locked":
-		return m.again("GitLab is merging it", forge.Pending)
+		return m.again("GitLab is merging it")
 	case !p.open():
 		return m.closed(p), nil
 	case m.lags(p.SHA):
-		return m.again("GitLab does not show its new head yet", forge.Pending)
+		return m.again("GitLab does not show its new head yet")
 	}
 	if p.SHA != m.head {
 		m.head, m.since = p.SHA, m.config.Now()
@@ -161,7 +161,7 @@ func (m *merge) decide(ctx context.Context, p pull, grant change.Grant) (*forge.
 	case ready:
 		return m.send(ctx, grant)
 	case lookAgain:
-		return m.again(what.detail, forge.Pending)
+		return m.again(what.detail)
 	case rebuild:
 		return m.end(forge.Rebuild, what.detail, "run again"), nil
 	}
@@ -195,7 +195,7 @@ func (m *merge) overtaken(ctx context.Context) (*forge.Merge, error) {
 	case p.merged():
 		return m.merged(p), nil
 	case p.State == "locked":
-		return m.again("GitLab is merging it", forge.Pending)
+		return m.again("GitLab is merging it")
 	}
 	return m.end(forge.Rebuild, m.decision.Detail, m.decision.Hint), nil
 }
@@ -296,7 +296,7 @@ func (m *merge) send(ctx context.Context, grant change.Grant) (*forge.Merge, err
 	case p.complete() == nil && p.merged():
 		return m.merged(p), nil
 	}
-	return m.again("what became of the request to merge is not seen yet", forge.Pending)
+	return m.again("what became of the request to merge is not seen yet")
 }
 
 // notMerged says what a refusal means. What became of the merge request is read afterwards, whatever the answer was.
@@ -306,7 +306,7 @@ func (m *merge) notMerged(ctx context.Context, err error) (*forge.Merge, error) 
 		if ctx.Err() != nil {
 			return nil, err
 		}
-		return m.again("the answer to the request to merge got lost", forge.Pending)
+		return m.again("the answer to the request to merge got lost")
 	}
 	switch a.Status {
 	case http.StatusUnauthorized: // the same as for a token that is none
@@ -315,7 +315,7 @@ func (m *merge) notMerged(ctx context.Context, err error) (*forge.Merge, error) 
 		}
 		return m.mayNot(), nil
 	case http.StatusConflict:
-		return m.again("its head was moved", forge.Pending)
+		return m.again("its head was moved")
 	case http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusUnprocessableEntity:
 	default:
 		return nil, err
@@ -326,7 +326,7 @@ func (m *merge) notMerged(ctx context.Context, err error) (*forge.Merge, error) 
 	case failure != nil:
 		return nil, failure
 	case !p.open() || p.State == "locked" || m.refusals < maxRefusals:
-		return m.again("GitLab did not merge it: "+a.Message, forge.Pending)
+		return m.again("GitLab did not merge it: " + a.Message)
 	case strings.Contains(p.Error, "fast-forward") || strings.Contains(p.Error, "has been updated"):
 		return m.end(forge.Rebuild, p.Error, "run again"), nil
 	}

@@ -19,7 +19,7 @@ var (
 )
 
 // safeText is a description or comment in which no line begins with a slash; what it shows stays the same.
-func safeText(text string) string { return slashes().ReplaceAllString(text, `$1$2\/`) }
+func safeText(text string) string { return slashes().ReplaceAllString(text, `${1}${2}\/`) }
 
 // safeTitle is a title that makes no draft.
 func safeTitle(title string) string {
@@ -31,5 +31,5 @@ func safeTitle(title string) string {
 
 // safeMessage is a commit's message that makes no draft and keeps no pipeline from running.
 func safeMessage(message string) string {
-	return skips().ReplaceAllString(safeTitle(message), "[$1$2_ci]")
+	return skips().ReplaceAllString(safeTitle(message), "[${1}${2}_ci]")
 }

@@ -204,7 +204,7 @@ func (s *Server) touch(r *Request) {
 
 // git runs git in the repository; unlike Git it may fail.
 func (s *Server) git(args ...string) (string, error) {
-	cmd := exec.Command("git", append([]string{"-C", s.Dir, "-c", "user.name=GitLab", "-c", "user.email=noreply@gitlab.example"}, args...)...)
+	cmd := exec.CommandContext(s.t.Context(), "git", append([]string{"-C", s.Dir, "-c", "user.name=GitLab", "-c", "user.email=noreply@gitlab.example"}, args...)...)
 	out, err := cmd.Output()
 	return strings.TrimSpace(string(out)), err
 }
@@ -305,7 +305,8 @@ func (s *Server) status(r *Request, look bool) string {
 	if s.settings.MustSucceed {
 		var head *Pipeline
 		for _, p := range s.pipelines {
-			if p.SHA == r.SHA {
+			merged, _ := s.git("rev-parse", "-q", "--verify", p.SHA+"^2") // of a pipeline of merged results
+			if p.SHA == r.SHA || merged == r.SHA {
 				head = p
 			}
 		}

@@ -1,0 +1,143 @@
+package cli_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/cli"
+	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/gitlab"
+	"github.com/pawl-cd/pawl/internal/fake/gitlab/merging"
+	"github.com/pawl-cd/pawl/internal/httpx"
+)
+
+// gitLabStage is a profile at a GitLab, and the project that it deploys to.
+type gitLabStage struct {
+	*testing.T
+	server   *merging.Server
+	root     string
+	registry *fake.Registry
+	lab      *gitlab.Server
+	project  *gitlab.Project
+}
+
+func newGitLabStage(t *testing.T, more string) *gitLabStage {
+	t.Helper()
+	s := &gitLabStage{T: t, server: merging.Serve(t, "bot", "alice"), root: t.TempDir(), lab: gitlab.New(gitlab.Options{Now: time.Now})}
+	s.project = s.lab.Create("group/env", gitlab.Settings{Triggers: []string{"trigger"}, Readers: []string{"reader"}})
+	tags := map[string][]string{}
+	files := map[string]string{"values.yaml": "apps:\n"}
+	for _, app := range []string{"a", "b"} {
+		tags["org/"+app] = []string{"v1.0.0"}
+		files["values.yaml"] += "  " + app + ": v1.0.0\n"
+		files["manifests/"+app+".yaml"] = fmt.Sprintf("sources: {image: {kind: dockerimage, spec: {image: org/%s, versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.%[1]s}}}\n", app)
+	}
+	s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: tags})
+	files[".pawl.yaml"] = fmt.Sprintf("forge: {kind: gitlab, url: '%s', repository: %s, labels: [dependencies]}\n%sdeploy: {projects: [{name: env, url: '%s', secret: TRIGGER, api: READER}]}\n",
+		s.server.Address, merging.Path, more, s.project.TriggerPathURL())
+	s.server.Commit("refs/heads/main", files)
+	for name, text := range files {
+		file := filepath.Join(s.root, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+// run is the whole job.
+func (s *gitLabStage) run(want int, args ...string) string {
+	s.Helper()
+	at, err := url.Parse(s.server.Address)
+	if err != nil {
+		s.Fatal(err)
+	}
+	env := map[string]string{"MERGE_TOKEN": "bot-token", "TRIGGER": "trigger", "READER": "reader"}
+	var out strings.Builder
+	code := cli.Run(s.Context(), append([]string{"run", "--root", s.root}, args...), cli.System{
+		Out: &out, Err: &out, Now: time.Now, Sleep: httpx.Sleep,
+		Transport: hosts{at.Host: http.DefaultTransport, "gitlab.example": s.lab.RoundTripper(), "": fake.Network{"index.docker.io": s.registry}},
+		Env:       func(name string) (string, bool) { v, ok := env[name]; return v, ok },
+	})
+	if code != want || strings.Contains(out.String(), "bot-token") {
+		s.Fatalf("exit code %d, want %d: %s", code, want, out.String())
+	}
+	return out.String()
+}
+
+// values are those of a and b on the base.
+func (s *gitLabStage) values() string {
+	return strings.Join(strings.Fields(s.server.Git("show", "main:values.yaml"))[1:], " ")
+}
+
+// states are those of all merge requests.
+func (s *gitLabStage) states() string {
+	var all []string
+	for _, r := range s.server.Requests() {
+		all = append(all, r.State)
+	}
+	return strings.Join(all, " ")
+}
+
+// TestGitLabStory is the job at a GitLab: a version appears, is proposed, merged, deployed, and a person's no stands.
+func TestGitLabStory(t *testing.T) {
+	t.Parallel()
+	s := newGitLabStage(t, "merge: {require: none}\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.run(0)
+	if s.values() != "a: v1.1.0 b: v1.0.0" || s.states() != "merged" || len(s.project.Pipelines()) != 1 {
+		t.Fatalf("%s, %s, %d pipelines", s.values(), s.states(), len(s.project.Pipelines()))
+	}
+	if told, want := s.project.Pipelines()[0].Variables["CD_COMMIT_URL"], s.server.Address+"/"+merging.Path+"/-/commit/"+s.server.Git("rev-parse", "main"); told != want {
+		t.Errorf("the pipeline is told of %s, want %s", told, want)
+	}
+	if r := s.server.Requests()[0]; r.Author.Name != "bot" || r.Merger.Name != "bot" || fmt.Sprint(r.Labels) != "[dependencies]" || r.Armed {
+		t.Errorf("the merge request is %+v", r)
+	}
+	s.run(0) // nothing to do
+	if s.states() != "merged" || len(s.project.Pipelines()) != 1 {
+		t.Errorf("a run without anything to do did something: %s", s.states())
+	}
+
+	s.registry.SetTags("org/b", "v1.0.0", "v1.1.0") // a person says no
+	s.run(0, "--no-merge")
+	s.server.Change(2, func(r *merging.Request) { r.State, r.Closer, r.Closed = "closed", s.server.User("alice"), time.Now() })
+	if s.run(0); s.values() != "a: v1.1.0 b: v1.0.0" || s.states() != "merged closed" {
+		t.Errorf("a person's no is overruled: %s, %s", s.values(), s.states())
+	}
+	s.registry.SetTags("org/b", "v1.0.0", "v1.1.0", "v1.2.0") // and something newer appears
+	if s.run(0); s.values() != "a: v1.1.0 b: v1.2.0" || s.states() != "merged closed merged" || len(s.project.Pipelines()) != 2 {
+		t.Errorf("%s, %s, %d pipelines", s.values(), s.states(), len(s.project.Pipelines()))
+	}
+}
+
+// TestGitLabPipelines merges only what a pipeline of that very commit has validated, where the project demands one.
+func TestGitLabPipelines(t *testing.T) {
+	t.Parallel()
+	s := newGitLabStage(t, "merge: {wait: 3s}\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	if said := s.run(3); !strings.Contains(said, "require") || s.states() != "opened" {
+		t.Errorf("without any demand it is %s: %s", s.states(), said)
+	}
+	s.server.Set(func(x *merging.Settings) { x.MustSucceed = true })
+	of := func(status string) {
+		s.server.Run(s.server.Requests()[0].SHA, "refs/merge-requests/1/head", "merge_request_event", status)
+	}
+	for _, status := range []string{"running", "failed"} {
+		of(status)
+		if said := s.run(3); s.states() != "opened" || !strings.Contains(said, "gitlab/pipeline") {
+			t.Errorf("a pipeline that is %s: %s: %s", status, s.states(), said)
+		}
+	}
+	of("success")
+	if s.run(0); s.values() != "a: v1.1.0 b: v1.0.0" || s.states() != "merged" || len(s.project.Pipelines()) != 1 {
+		t.Errorf("%s, %s, %d pipelines", s.values(), s.states(), len(s.project.Pipelines()))
+	}
+}
