@@ -205,7 +205,7 @@ func mistakes() []mistake {
 		{"no token", nil, func(s *site) { delete(s.env, "MERGE_TOKEN") }, "run", 4, `no token is set`, `set MERGE_TOKEN .*--dry-run`, "no-token"},
 		{"no token where one is needed", nil, func(s *site) {
 			delete(s.env, "MERGE_TOKEN")
-			s.hub.Inject(github.Fault{Status: 401})
+			s.hub.Inject(github.Fault{Status: 401, Times: 9})
 		}, "run --dry-run", 1, `401`, `^no token is set and the host wants one: set MERGE_TOKEN`, "no-token"},
 		{"an event from somebody else", config("events: {source: 'https://a.example'}\n"), func(s *site) {
 			s.write("event.json", `{"context":{"specversion":"0.5.1","id":"1","source":"https://evil.example","type":"dev.cdevents.artifact.published.0.3.0","timestamp":"2026-03-01T08:30:00Z"},"subject":{"id":"pkg:oci/app@sha256%3Aab?tag=v1","content":{}}}`)
