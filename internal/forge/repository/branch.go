@@ -174,7 +174,10 @@ func (r *Repository) write(ctx context.Context, w Work, head Head, tip string) (
 	head.SHA, head.Changed, head.Made = sha, true, tip == ""
 	r.Know(sha)
 	err = r.Push(ctx, made, append(updates, remote.Update{Ref: heads + head.Branch, Old: tip, New: sha})...)
-	if err == nil && head.Made {
+	switch {
+	case err != nil && len(updates) > 0: // what was made beside the branch goes too, unless somebody else is at it by now
+		_ = r.config.Remote.Push(ctx, nil, updates...)
+	case err == nil && head.Made:
 		err = r.stillBase(ctx, w.Base)
 	}
 	return head, err
