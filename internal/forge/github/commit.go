@@ -3,6 +3,7 @@ package github
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"slices"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/repository"
 	"github.com/pawl-cd/pawl/internal/git/remote"
+	"github.com/pawl-cd/pawl/internal/httpx"
 )
 
 // scratchAttempts bounds how often a commit is tried on the scratch branch while other runs use it too.
@@ -22,7 +24,7 @@ func (c *Client) scratch() string { return "pawl-scratch/" + c.config.Branch }
 
 // sign has GitHub make the commit, which it signs (https://docs.github.com/graphql/reference/mutations#createcommitonbranch).
 // The answer is no commit where GitHub cannot make it: it knows one mode of files, and a rule may keep the scratch branch
-// away. The tree has to come out as it was planned.
+// away, or it fails and does not say why. The tree has to come out as it was planned.
 func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha string, also []remote.Update, err error) {
 	there, err := c.git.Entries(ctx, w.Base)
 	if err != nil {
@@ -35,12 +37,21 @@ func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha 
 		return "", nil, nil
 	}
 	ref := "refs/heads/" + c.scratch()
-	drop := func(sha string) []remote.Update { return []remote.Update{{Ref: ref, Old: sha}} }
-	at := ""
+	drop := func(sha string) []remote.Update {
+		if sha == "" {
+			return nil
+		}
+		return []remote.Update{{Ref: ref, Old: sha}}
+	}
+	at, moved := "", false
 	for attempt := range scratchAttempts {
 		sha, cause := c.commitOn(ctx, w, tree, at)
-		if cause == nil {
+		var later *httpx.Error
+		switch {
+		case cause == nil:
 			return sha, drop(sha), nil
+		case errors.As(cause, &later) && later.Wait > 0: // GitHub wants to be left alone
+			return "", nil, cause
 		}
 		refs, err := c.remote.Refs(ctx, ref)
 		if err != nil {
@@ -48,9 +59,6 @@ func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha 
 		}
 		now := refs.IDs[ref]
 		if _, barred := barrierOf(refusal(cause)); barred { // what stands in the way of our branch too, its push will tell
-			if now == "" {
-				return "", nil, nil
-			}
 			return "", drop(now), nil
 		}
 		if now != "" && now != w.Base {
@@ -59,7 +67,9 @@ func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha 
 				return now, drop(now), nil // the answer got lost, or another run is at the same
 			}
 		}
-		if now == at && !vague(cause) && !stale(cause) && attempt > 0 {
+		var strange *odd
+		told := errors.As(cause, &strange) || !vague(cause) && !stale(cause)
+		if moved = now != at; !moved && told && attempt > 0 {
 			return "", nil, cause
 		}
 		at = now
@@ -67,7 +77,10 @@ func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha 
 			return "", nil, err
 		}
 	}
-	return "", nil, forge.ErrMoved
+	if moved {
+		return "", nil, forge.ErrMoved
+	}
+	return "", drop(at), nil // nobody is at it, and GitHub does not say why it fails: the run is worth more than the signature
 }
 
 // stale reports that GitHub found the branch elsewhere.

@@ -119,6 +119,9 @@ func TestScratch(t *testing.T) {
 			once("mutation updateRefs createCommitOnBranch", fake.Fault{Status: 200, Message: `{"data":{"updateRefs":null,"createCommitOnBranch":null},"errors":[{"path":["updateRefs"],"message":"Something went wrong while executing your query."}]}`})(w, "")
 		},
 		"a lost answer twice": func(w *world) { lost(w); lost(w) },
+		"GitHub's doubt for good, which costs the signature": func(w *world) {
+			once("mutation updateRefs createCommitOnBranch", fake.Fault{Times: 99, Status: 200, Message: `{"data":{"updateRefs":null,"createCommitOnBranch":null},"errors":[{"path":["updateRefs"],"message":"Something went wrong while executing your query."}]}`})(w, "")
+		},
 	} {
 		w := newWorld(t, fake.Settings{}, nil)
 		arrange(w)
