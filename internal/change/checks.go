@@ -1,6 +1,9 @@
 package change
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // askChecks asks whether every required check is successful on the head. A check that failed outweighs one that is
 // absent, and that one a pending one; a check of another head counts for nothing, an optional one neither.
@@ -39,7 +42,7 @@ func askChecks(head string, checks Checks) Decision {
 
 // missing says what an absent check means: wait for it, with a hint when no check reports at all, and refuse in the end.
 func missing(name string, reported bool, checks Checks) Decision {
-	const token = "a pull request made with the workflow's own GITHUB_TOKEN starts no checks: set MERGE_TOKEN"
+	token := cmp.Or(checks.Silent, "a pull request made with the workflow's own GITHUB_TOKEN starts no checks: set MERGE_TOKEN")
 	detail := fmt.Sprintf("required check %q has not reported on this head", name)
 	switch {
 	case checks.Waited >= checks.Limit:

@@ -103,6 +103,8 @@ type Checks struct {
 	Enforced []string
 	// Waited is how long the head has been waited for, Limit how long a check may be absent.
 	Waited, Limit time.Duration
+	// Silent is what a person can do about a check that does not report; empty where the token of a workflow may be the reason.
+	Silent string
 }
 
 // View is what the ledger and the manifests say at the time of the merge.

@@ -41,6 +41,12 @@ func (s *session) misplaced(uses []config.Use) []strictyaml.Problem {
 func (s *session) elsewhere(use config.Use, first map[string]config.Use) (message, hint string) {
 	const own = "make a token for that host alone, and name its variable"
 	host := hostOf(use.To)
+	if use.Variable == "MERGE_TOKEN" && s.config.Forge.Kind != "" && s.config.Forge.Kind != "github" {
+		if s.wire().Bound(use.Variable, use.To) {
+			return "", ""
+		}
+		return fmt.Sprintf("%s: the token %s is not for %s: it belongs to %s", use.Setting, use.Variable, host, hostOf(s.wire().ForgePage())), own
+	}
 	if ofGitHub(use.Variable) {
 		if s.toGitHub(use.To) {
 			return "", ""

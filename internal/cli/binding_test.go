@@ -94,3 +94,30 @@ func (n noNetwork) RoundTrip(r *http.Request) (*http.Response, error) {
 	n.t.Errorf("%s %s is sent", r.Method, r.URL)
 	return nil, errors.New("there is no network")
 }
+
+// TestTokenOfAnotherForge lets the token of a profile at a GitLab or a Gitea go to that host, which may be the one that deploys, and
+// names it where it may not go.
+func TestTokenOfAnotherForge(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"gitlab", "gitea"} {
+		for host, want := range map[string]string{"gitlab.example": "", "evil.example": "the token MERGE_TOKEN is not for evil.example: it belongs to gitlab.example"} {
+			root := t.TempDir()
+			for file, text := range map[string]string{
+				".pawl.yaml": "forge: {kind: " + kind + ", url: 'https://gitlab.example', repository: acme/profile}\n" +
+					"deploy: {projects: [{name: dev, url: 'https://" + host + "/api/v4/projects/1/trigger/pipeline', secret: DEV, api: MERGE_TOKEN}]}\n",
+				"values.yaml":      "a: v1.0.0\n",
+				"manifests/a.yaml": "sources: {a: {kind: dockerimage, spec: {image: org/a, versionfilter: ^1.0.0}}}\ntargets: {a: {kind: yaml, spec: {file: values.yaml, key: $.a}}}\n",
+			} {
+				if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(root, file)), 0o755), os.WriteFile(filepath.Join(root, file), []byte(text), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			var out strings.Builder
+			code := cli.Run(t.Context(), []string{"validate", "--root", root}, cli.System{Out: &out, Err: &out, Now: time.Now,
+				Env: func(string) (string, bool) { return "", false }, Transport: noNetwork{t}})
+			if (code == 0) != (want == "") || !strings.Contains(out.String(), want) {
+				t.Errorf("%s, %s: exit code %d: %s", kind, host, code, out.String())
+			}
+		}
+	}
+}

@@ -256,7 +256,7 @@ func (o *brakeOptions) record(ctx context.Context, p brakedProfile, next ledger.
 		return said
 	}
 	if err != nil {
-		return &exit{code: Failure, err: fmt.Errorf("the ledger has it, but an open pull request may still be merged by GitHub: %w", err), hint: "look at the open pull request of pawl; the next run takes it up"}
+		return &exit{code: Failure, err: fmt.Errorf("the ledger has it, but an open pull request may still be merged by the forge: %w", err), hint: "look at the open pull request of pawl; the next run takes it up"}
 	}
 	if o.pausing {
 		return nil

@@ -68,6 +68,10 @@ func (o *brakeOptions) send(ctx context.Context, name string, args []string) err
 			return err // the workflow would say it too late
 		}
 	}
+	if !s.wire().HasWorkflows() {
+		return &exit{code: Usage, err: errors.New("--dispatch: a GitLab has no workflow that a brake could be sent to"),
+			hint: "pull it without --dispatch, with a token in MERGE_TOKEN that may push", topics: []topic{usageTopic}}
+	}
 	if o.dryRun {
 		return o.write(printableLines("dry run, nothing is sent: would start " + o.workflow + " with brake: " + string(text) + "\n"))
 	}
@@ -80,8 +84,8 @@ func (o *brakeOptions) send(ctx context.Context, name string, args []string) err
 
 // start asks for the profile's next run, and says which it is, or how to start it.
 func (o *brakeOptions) start(ctx context.Context, p brakedProfile) string {
-	byHand := "  hint: the next run does the rest: start it with pawl run, or by its workflow"
-	if o.noRun {
+	byHand := "  hint: the next run does the rest: start it with pawl run, or by its workflow or job"
+	if o.noRun || !p.session.wire().HasWorkflows() {
 		return byHand
 	}
 	run, err := o.dispatched(ctx, p.session, dispatch.Inputs{})

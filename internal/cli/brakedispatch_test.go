@@ -95,7 +95,7 @@ func TestBrakeByDispatchRefuses(t *testing.T) {
 func TestBrakeStartsARun(t *testing.T) {
 	t.Parallel()
 	s := newStage(t, github.Settings{}, noChecks)
-	s.says(s.brake(0, "hold", "a", "--reason", "x"), "pulled hold a: x (pawl-bot)", "hint: the next run does the rest: start it with pawl run, or by its workflow (it could not be started from here: ")
+	s.says(s.brake(0, "hold", "a", "--reason", "x"), "pulled hold a: x (pawl-bot)", "hint: the next run does the rest: start it with pawl run, or by its workflow or job (it could not be started from here: ")
 	s.repo.Workflow("docker-image.yaml", "image")
 	s.says(s.brake(0, "unhold", "a"), "lifted hold a", "started docker-image.yaml, which does the rest")
 	if all := s.repo.Dispatches(); len(all) != 1 || len(all[0].Inputs) != 0 || all[0].Ref != "main" {

@@ -55,19 +55,25 @@ func newGitLabStage(t *testing.T, more string) *gitLabStage {
 // run is the whole job.
 func (s *gitLabStage) run(want int, args ...string) string {
 	s.Helper()
+	return s.pawl(want, append([]string{"run", "--root", s.root}, args...)...)
+}
+
+// pawl is a command.
+func (s *gitLabStage) pawl(want int, args ...string) string {
+	s.Helper()
 	at, err := url.Parse(s.server.Address)
 	if err != nil {
 		s.Fatal(err)
 	}
 	env := map[string]string{"MERGE_TOKEN": "bot-token", "TRIGGER": "trigger", "READER": "reader"}
 	var out strings.Builder
-	code := cli.Run(s.Context(), append([]string{"run", "--root", s.root}, args...), cli.System{
+	code := cli.Run(s.Context(), args, cli.System{
 		Out: &out, Err: &out, Now: time.Now, Sleep: httpx.Sleep,
 		Transport: hosts{at.Host: http.DefaultTransport, "gitlab.example": s.lab.RoundTripper(), "": fake.Network{"index.docker.io": s.registry}},
 		Env:       func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 	})
 	if code != want || strings.Contains(out.String(), "bot-token") {
-		s.Fatalf("exit code %d, want %d: %s", code, want, out.String())
+		s.Fatalf("%s: exit code %d, want %d: %s", args, code, want, out.String())
 	}
 	return out.String()
 }
@@ -132,12 +138,53 @@ func TestGitLabPipelines(t *testing.T) {
 	}
 	for _, status := range []string{"running", "failed"} {
 		of(status)
-		if said := s.run(3); s.states() != "opened" || !strings.Contains(said, "gitlab/pipeline") {
+		if said := s.run(3); s.states() != "opened" || !strings.Contains(said, "gitlab/pipeline") || strings.Contains(said, "GITHUB_TOKEN") {
 			t.Errorf("a pipeline that is %s: %s: %s", status, s.states(), said)
 		}
 	}
 	of("success")
 	if s.run(0); s.values() != "a: v1.1.0 b: v1.0.0" || s.states() != "merged" || len(s.project.Pipelines()) != 1 {
 		t.Errorf("%s, %s, %d pipelines", s.values(), s.states(), len(s.project.Pipelines()))
+	}
+}
+
+// TestGitLabBrakes pulls and lifts brakes of a profile at a GitLab, in a checkout and without one. No workflow of GitHub's is asked
+// for, and none is named.
+func TestGitLabBrakes(t *testing.T) {
+	t.Parallel()
+	s := newGitLabStage(t, "merge: {require: none}\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	there := []string{"--forge", "gitlab", "--repository", s.server.Address + "/" + merging.Path}
+	said := s.pawl(0, "hold", "a", "--reason", "wait", "--root", s.root)
+	if strings.Contains(said, "github") || strings.Contains(said, "404") || !strings.Contains(said, "start it with pawl run") {
+		t.Errorf("the brake says %s", said)
+	}
+	if said := s.pawl(cli.Usage, "hold", "a", "--reason", "wait", "--dispatch", "--root", s.root); !strings.Contains(said, "has no workflow") || !strings.Contains(said, "without --dispatch") {
+		t.Errorf("what cannot be sent says %s", said)
+	}
+	if s.run(0); s.values() != "a: v1.0.0 b: v1.0.0" {
+		t.Errorf("the brake does not hold: %s", s.values())
+	}
+	if said := s.pawl(0, append([]string{"status"}, there...)...); !strings.Contains(said, "hold") || !strings.Contains(said, "wait") {
+		t.Errorf("status says %s", said)
+	}
+	s.pawl(0, append([]string{"unhold", "a"}, there...)...)
+	if s.run(0); s.values() != "a: v1.1.0 b: v1.0.0" {
+		t.Errorf("a lifted brake holds: %s", s.values())
+	}
+}
+
+// TestGitLabEvents tells of the profile by its own address, not by one at GitHub.
+func TestGitLabEvents(t *testing.T) {
+	t.Parallel()
+	s := newGitLabStage(t, "merge: {require: none}\nevents: {sinks: [{type: file, path: events.jsonl}]}\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.run(0)
+	told, err := os.ReadFile(filepath.Join(s.root, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(told), "github.com/group") || strings.Contains(string(told), `"source":"https://github.com"`) || !strings.Contains(string(told), s.server.Address+"/"+merging.Path) {
+		t.Errorf("the events are %s", told)
 	}
 }

@@ -117,6 +117,9 @@ func (g *globals) runName(flag string) string {
 	if id := env("GITHUB_RUN_ID"); id != "" {
 		return id + "-" + env("GITHUB_RUN_ATTEMPT")
 	}
+	if id := env("CI_JOB_ID"); id != "" && env("GITLAB_CI") == "true" {
+		return id // another attempt is another job
+	}
 	return local
 }
 

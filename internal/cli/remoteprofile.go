@@ -28,7 +28,7 @@ type remoteProfile struct {
 func (p *remoteProfile) flags(cmd *cobra.Command, says string) {
 	f := cmd.Flags()
 	f.StringVar(&p.repository, "repository", "", "the profile as `OWNER/NAME` or as its address, where it is not checked out"+says)
-	f.StringVar(&p.forge, "forge", "", "the `kind` of forge that --repository is at: github, gitea or gitlab; what .pawl.yaml here says, else that of the address, else github")
+	f.StringVar(&p.forge, "forge", "", "the `kind` of forge that --repository is at: github, gitea or gitlab; without it that of the address or of .pawl.yaml here, else github")
 }
 
 // find is where the profile is, as .pawl.yaml would say it. A token goes to that forge: what is not certain is refused.
@@ -45,7 +45,11 @@ func (p *remoteProfile) find(s *session) (config.Forge, error) {
 	}
 	parts := strings.Split(p.repository, "/")
 	nested := len(parts) > 2 && cmp.Or(p.forge, here.Kind) != "gitlab" // whose groups may be
-	if len(parts) < 2 || slices.Contains(parts, "") || nested {
+	if nested && !slices.Contains(parts, "") {
+		return config.Forge{}, &exit{code: Usage, err: fmt.Errorf("--repository: want OWNER/NAME or the address of a repository, have %q", p.repository),
+			hint: "groups in groups are GitLab's: add --forge gitlab", topics: []topic{usageTopic}}
+	}
+	if len(parts) < 2 || slices.Contains(parts, "") {
 		return config.Forge{}, usage(fmt.Errorf("--repository: want OWNER/NAME or the address of a repository, have %q", p.repository))
 	}
 	at := config.Forge{Kind: p.forge, Repository: p.repository}

@@ -79,7 +79,7 @@ func TestWhereARemoteProfileIs(t *testing.T) {
 		{name: "an address below that gitlab", config: "version: 1\nforge: {kind: gitlab, url: 'https://gl.example/sub'}\n", args: []string{"https://gl.example/sub/org/profile"}, host: "https://gl.example"},
 		{name: "a job of a gitlab", env: map[string]string{"GITLAB_CI": "true", "CI_SERVER_URL": "https://gl.example"}, args: []string{"org/profile"}, says: "add --forge gitlab for this job's own"},
 		{name: "a job of a gitlab, by name", env: map[string]string{"GITLAB_CI": "true", "CI_SERVER_URL": "https://gl.example"}, args: []string{"org/profile", "--forge", "gitlab"}, host: "https://gl.example"},
-		{name: "groups are GitLab's", args: []string{"org/team/profile"}, says: "OWNER/NAME"},
+		{name: "groups are GitLab's", args: []string{"org/team/profile"}, says: "add --forge gitlab"},
 		{name: "a kind that is none", args: []string{"org/profile", "--forge", "gitae"}, says: "want github, gitea or gitlab"},
 		{name: "no repository", args: []string{"profile"}, says: "OWNER/NAME"},
 		{name: "a password in the address", args: []string{"https://me:hunter2@git.example/org/profile", "--forge", "gitea"}, says: "without credentials"},

@@ -84,10 +84,7 @@ func (s *session) story(of runInfo) (*story, error) {
 // about is what all events of a run have in common.
 func (s *session) about(of runInfo) event.About {
 	repository := s.wire().Repository()
-	server := s.env("GITHUB_SERVER_URL")
-	if server == "" {
-		server = "https://github.com"
-	}
+	server := s.wire().ForgePage()
 	a := event.About{
 		Source: s.wire().EventSource(), Run: s.g.runName(of.runID), Pipeline: s.env("GITHUB_WORKFLOW"), Trigger: of.incoming.ID, Dispatched: of.dispatched,
 		Chain: of.incoming.Chain, Forge: server, Repository: repository, RepositoryURL: server + "/" + repository, TraceParent: s.env("TRACEPARENT"),
@@ -95,6 +92,8 @@ func (s *session) about(of runInfo) event.About {
 	}
 	if id := s.env("GITHUB_RUN_ID"); id != "" {
 		a.URI = a.RepositoryURL + "/actions/runs/" + id
+	} else if s.env("GITLAB_CI") == "true" {
+		a.URI = s.env("CI_JOB_URL")
 	}
 	if a.Run == local {
 		host, _ := os.Hostname() // without a name the time has to do

@@ -40,6 +40,8 @@ type State struct {
 	// Enforced are the checks that the repository itself requires; Waited is how long the head has been waited for.
 	Enforced []string
 	Waited   time.Duration
+	// Silent is what a person can do about a check that does not report, empty where the forge knows nothing better than the rules.
+	Silent string
 }
 
 // Answer is what change.Authorize says of merging now and change.MayArm of letting the forge merge later.

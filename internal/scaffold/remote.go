@@ -69,7 +69,7 @@ func (t *tree) remote() (at forge, base string) {
 	case at.gitea() && !gitHub:
 		at.url = address(urls[name], m[1])
 	case !gitHub:
-		t.note("forge", "the remote %s is at %s; pawl run opens pull requests at GitHub, and at a Gitea or Forgejo, which a folder .gitea or .forgejo shows; pawl plan and pawl apply work anywhere", name, m[1])
+		t.note("forge", "the remote %s is at %s; pawl run opens pull requests at GitHub, at a Gitea or Forgejo, which a folder .gitea or .forgejo shows, and at a GitLab with `forge: {kind: gitlab}`; pawl plan and pawl apply work anywhere", name, m[1])
 		return at, base
 	}
 	at.repository = m[2] + "/" + m[3]

@@ -79,14 +79,14 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 	for _, d := range s.drafts {
 		p.Files = append(p.Files, d.file())
 	}
-	if !p.Empty {
+	if !p.Empty && !s.atGitLab {
 		files, err := s.workflows(opt)
 		if err != nil {
 			return Proposal{}, err
 		}
 		p.Files = append(p.Files, files...)
 	}
-	if update := s.chain.updatePath(); update != s.at.image() && update != "" && !p.Empty {
+	if update := s.chain.updatePath(); update != s.at.image() && update != "" && !p.Empty && !s.atGitLab {
 		p.Next = append(p.Next, "upstream builds: pawl dispatch --workflow "+path.Base(update)+"; docker-image.yaml is not the workflow that updates here")
 	}
 	p.Found, p.Missing = s.found(), append(s.missing(), t.notes...)
@@ -112,6 +112,8 @@ type survey struct {
 	repositoryFrom, baseFrom string
 	// gitElsewhere reports that .git is a file, as in a linked worktree or a submodule.
 	gitElsewhere bool
+	// atGitLab reports that the configuration in force names a GitLab, which has no workflows.
+	atGitLab bool
 	// merges reports that the configuration in force says when to merge.
 	merges bool
 	// sinks are the receivers of events in the configuration in force, ledgerKey its variable with the ledger's key, and guarded
@@ -197,6 +199,9 @@ func (s survey) workflowNotes() []Note {
 	var all []Note
 	update, push := s.chain.updatePath(), s.chain.deployPath()
 	empty := s.existing.count+len(s.drafts) == 0
+	if s.atGitLab {
+		return append(all, Note{"the job that updates", "pawl init writes none for GitLab yet: take the one of " + pages + "profile-on-gitlab.md"})
+	}
 	switch {
 	case empty && len(s.chain.updaters)+len(s.chain.running) == 0:
 		all = append(all, Note{"the workflow that updates", "there is none yet, and none is written before there is a manifest"})

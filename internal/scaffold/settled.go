@@ -49,6 +49,7 @@ func (s *survey) settle(c config.Config) {
 	if branch.MatchString(c.Forge.Base) {
 		s.base, s.baseFrom = c.Forge.Base, config.FileName
 	}
+	s.atGitLab = c.Forge.Kind == "gitlab"
 	s.merges, s.sinks = decided(c), c.Events.Sinks
 	s.ledgerKey, s.guarded = c.LedgerKey, c.SecretVariables()
 	for _, name := range c.Env {

@@ -61,6 +61,21 @@ func (w Wire) forgeURL() string {
 	return w.Config.Forge.URL
 }
 
+// ForgePage is the address of the profile's forge for people.
+func (w Wire) ForgePage() string {
+	switch {
+	case w.forgeKind() != kindGitHub:
+		return strings.TrimRight(w.forgeURL(), "/")
+	case w.inGitea(): // then the variable names that of Gitea
+		return "https://github.com"
+	default:
+		return cmp.Or(w.env("GITHUB_SERVER_URL"), "https://github.com")
+	}
+}
+
+// HasWorkflows reports whether the profile's forge has workflows that may be started from outside.
+func (w Wire) HasWorkflows() bool { return w.forgeKind() != kindGitLab }
+
 // ForgeAPI is the address of the API of the profile's forge, empty for GitHub's own: where ForgeToken belongs.
 func (w Wire) ForgeAPI() string {
 	switch {

@@ -65,3 +65,28 @@ func TestForgeOfTheJob(t *testing.T) {
 		})
 	}
 }
+
+// TestForgePage is where people find the profile, which events are told of.
+func TestForgePage(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		forge config.Forge
+		env   map[string]string
+		want  string
+	}{
+		"by hand":                       {forge: config.Forge{Repository: "org/p"}, want: "https://github.com/org/p"},
+		"a job of an enterprise's":      {env: map[string]string{"GITHUB_REPOSITORY": "org/p", "GITHUB_SERVER_URL": "https://ghe.example"}, want: "https://ghe.example/org/p"},
+		"Gitea by hand":                 {forge: config.Forge{Kind: "gitea", URL: "https://git.example/sub/", Repository: "org/p"}, want: "https://git.example/sub/org/p"},
+		"a job of GitHub's for a Gitea": {forge: config.Forge{Kind: "gitea", URL: "https://git.example", Repository: "org/p"}, env: map[string]string{"GITHUB_SERVER_URL": "https://github.com"}, want: "https://git.example/org/p"},
+		"a job of Gitea's":              {env: map[string]string{"GITEA_ACTIONS": "true", "GITHUB_REPOSITORY": "org/p", "GITHUB_SERVER_URL": "https://git.example"}, want: "https://git.example/org/p"},
+		"a job of Gitea's for a GitHub": {forge: config.Forge{Kind: "github", Repository: "org/p"}, env: map[string]string{"GITEA_ACTIONS": "true", "GITHUB_SERVER_URL": "https://git.example"}, want: "https://github.com/org/p"},
+		"GitLab by hand":                {forge: config.Forge{Kind: "gitlab", Repository: "org/team/p"}, want: "https://gitlab.com/org/team/p"},
+		"a job of GitLab's":             {env: map[string]string{"GITLAB_CI": "true", "CI_PROJECT_PATH": "org/team/p", "CI_SERVER_URL": "https://gl.example"}, want: "https://gl.example/org/team/p"},
+		"nobody knows which repository": {want: ""},
+	} {
+		w := Wire{Config: config.Config{Forge: c.forge}, Env: func(name string) (string, bool) { v, ok := c.env[name]; return v, ok }}
+		if got := w.EventSource(); got != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+}

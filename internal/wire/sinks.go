@@ -29,10 +29,7 @@ func (w Wire) EventSource() string {
 	if w.Config.Events.Source != "" || repository == "" {
 		return w.Config.Events.Source
 	}
-	if w.forgeKind() == kindGitLab {
-		return strings.TrimRight(w.forgeURL(), "/") + "/" + repository
-	}
-	return cmp.Or(w.env("GITHUB_SERVER_URL"), "https://github.com") + "/" + repository
+	return w.ForgePage() + "/" + repository
 }
 
 // Repository is the profile's at the forge, as OWNER/NAME; at GitLab the groups may be nested.

@@ -244,7 +244,8 @@ func (m *merge) ask(ctx context.Context, p pull) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	q := forge.State{Pull: m.asChange(p, d), Checks: checks, BaseSHA: tips.BaseSHA, Enforced: m.me.enforced(), Waited: m.config.Now().Sub(m.since)}
+	q := forge.State{Pull: m.asChange(p, d), Checks: checks, BaseSHA: tips.BaseSHA, Enforced: m.me.enforced(), Waited: m.config.Now().Sub(m.since),
+		Silent: "see which jobs the rules of .gitlab-ci.yml let run for merge requests, and whether they may be skipped"}
 	answer, err := m.order.Authority(ctx, q)
 	m.decision = answer.Now
 	return err
