@@ -31,12 +31,7 @@ type Server struct {
 // Serve makes a bare repository, with more arguments for git init, and serves it until the test ends.
 func Serve(t testing.TB, initial ...string) *Server {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("git is not installed")
-		}
-		t.Skip("git is not installed")
-	}
+	Need(t)
 	s := &Server{t: t, Dir: filepath.Join(t.TempDir(), "profile.git")}
 	s.run("", append(append([]string{"init", "-q", "--bare", "-b", "main"}, initial...), s.Dir)...)
 	s.Git("config", "http.receivepack", "true")
@@ -53,6 +48,17 @@ func Serve(t testing.TB, initial ...string) *Server {
 	t.Cleanup(web.Close)
 	s.URL, _ = url.Parse(web.URL + "/profile.git")
 	return s
+}
+
+// Need skips a test that wants git itself where there is none; in CI it fails.
+func Need(t testing.TB) {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("git is not installed")
+		}
+		t.Skip("git is not installed")
+	}
 }
 
 func gitPath(t testing.TB) string {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pawl-cd/pawl/internal/fake/githttp"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	object "github.com/pawl-cd/pawl/internal/git"
 	"github.com/pawl-cd/pawl/internal/git/remote"
@@ -28,12 +29,7 @@ type gitWorld struct {
 
 func newGitWorld(t *testing.T) *gitWorld {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("git is not installed")
-		}
-		t.Skip("git is not installed")
-	}
+	githttp.Need(t)
 	s := github.New(github.Options{Identities: map[string]github.Identity{"token": {Login: "bot"}, "reader": {Login: "reader", ReadOnly: true}}})
 	w := &gitWorld{T: t, server: s, repo: s.Create("acme/profile", github.Settings{}), web: httptest.NewServer(s)}
 	t.Cleanup(w.web.Close)

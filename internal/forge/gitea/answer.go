@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/forge/rest"
 )
 
 // step is what an answer to the request to merge means for what comes next.
@@ -63,14 +64,14 @@ func answers() []struct {
 		{405, "wont sign", meaning{failed, change.Unsigned, "the base requires signed commits, and the server cannot sign",
 			"give the instance a signing key, or do not require signed commits"}},
 		{405, "not allowed an allowed merge style", meaning{failed, "", "the repository does not allow the way of merging", "set `merge: {method: METHOD}` to one that it allows"}},
-		{423, "", meaning{refuse, change.RepoArchived, "the repository is archived", archived}},
+		{423, "", meaning{refuse, change.RepoArchived, "the repository is archived", rest.Archived}},
 		{404, "", meaning{lookAgain, "", "the server does not find it open", ""}},
 		{500, "", meaning{lookAgain, "", "the server failed", ""}},
 	}
 }
 
 // meaningOf says what a refusal means. One without a known text shows what the server says, and waits.
-func meaningOf(a *answered) (meaning, bool) {
+func meaningOf(a *rest.Refusal) (meaning, bool) {
 	text := strings.ToLower(a.Message)
 	for _, one := range answers() {
 		if (a.Status == one.status || one.status == http.StatusInternalServerError && a.Status > one.status) && strings.Contains(text, one.says) {

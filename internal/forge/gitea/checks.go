@@ -32,7 +32,7 @@ func (c *Client) checks(ctx context.Context, sha string) ([]change.Check, error)
 			Statuses []status `json:"statuses"`
 			SHA      string   `json:"sha"`
 		}
-		res, err := c.call(ctx, http.MethodGet, c.path("/commits/%s/status?limit=%d&page=%d", sha, p.pageSize, page), nil, &out)
+		res, err := c.Call(ctx, http.MethodGet, c.path("/commits/%s/status?limit=%d&page=%d", sha, p.pageSize, page), nil, &out)
 		if err != nil {
 			return nil, err
 		}

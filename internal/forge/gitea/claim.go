@@ -32,7 +32,7 @@ func (c *Client) claim(ctx context.Context, number int, head string) (bool, erro
 		return false, err
 	}
 	by := me.by()
-	by.At = c.now()
+	by.At = c.Now()
 	tree := git.Tree{}.Object()
 	commit := git.Commit{Tree: tree.ID(), Author: by, Committer: by, Message: fmt.Sprintf("Merge pull request %d at %s\n\n%d\n", number, head, c.config.Now().UnixNano())}
 	objects := git.Objects{tree.ID(): tree}
@@ -54,7 +54,7 @@ func (c *Client) stands(held git.Commit) bool {
 	c.mu.Lock()
 	own := c.claims
 	c.mu.Unlock()
-	return held.ID != "" && held.ID != own && c.now().Before(held.Committer.At.Add(claimFor))
+	return held.ID != "" && held.ID != own && c.Now().Before(held.Committer.At.Add(claimFor))
 }
 
 // idle waits until no other run is merging: what a pull request or the base look like meanwhile is neither the old nor the

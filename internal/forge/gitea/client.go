@@ -8,23 +8,18 @@
 package gitea
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
+	"regexp"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/repository"
+	"github.com/pawl-cd/pawl/internal/forge/rest"
 	"github.com/pawl-cd/pawl/internal/git"
 	"github.com/pawl-cd/pawl/internal/git/remote"
 	"github.com/pawl-cd/pawl/internal/httpx"
@@ -68,15 +63,11 @@ type Config struct {
 
 // Client talks to one repository. It is safe for concurrent use.
 type Client struct {
+	*rest.Client
+	*repository.Port
 	config Config
 	git    *repository.Repository
 	remote *remote.Remote
-	once   *http.Client // for requests that do harm when they are sent twice
-	api    *http.Client // for all others, which are repeated
-	base   *url.URL
-	clock  *httpx.Clock
-	calls  atomic.Int64
-	writes atomic.Int64
 
 	mu     sync.Mutex
 	opened profile
@@ -94,24 +85,30 @@ func New(c Config) (*Client, error) {
 	if err := change.CheckBranch(c.Branch); err != nil {
 		return nil, fmt.Errorf("configuring the forge: %w", err)
 	}
-	base, err := url.Parse(c.URL)
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil {
-		return nil, errors.New("configuring the forge: the address of the instance is no http(s) URL without credentials")
+	client := &Client{config: c, theirs: map[string]forge.OtherPull{}}
+	var err error
+	client.Client, err = rest.New(rest.Config{HTTP: c.HTTP, URL: c.URL, API: "api/v1", Name: "Gitea", Token: c.Token, Scheme: "token", User: "pawl", Clean: c.Clean, Now: c.Now,
+		Advise: rest.Advice{Repository: c.Repository, Branch: c.Branch, Ledger: c.Ledger, Scope: "write:repository",
+			BadToken: "the token is unknown or expired: renew MERGE_TOKEN (the token of a job ends with its job)",
+			Write:    "give the token's user write access to " + c.Repository, Lacks: lackedScope,
+			Archived: func(r *rest.Refusal) bool { return r.Status == http.StatusLocked }}})
+	if err != nil {
+		return nil, err
 	}
-	c.HTTP.Learn(c.Token)
-	client := &Client{config: c, base: base, clock: httpx.NewClock(c.Now), theirs: map[string]forge.OtherPull{}}
-	client.once = &http.Client{Transport: client.layers("token ", c.HTTP.Transport(base.Host)), CheckRedirect: stay}
-	client.api = &http.Client{Transport: client.layers("token ", c.HTTP.Transport(base.Host).Repeating()), CheckRedirect: stay}
-	client.remote = remote.New(c.HTTP, base.JoinPath(c.Repository+".git"), func(next http.RoundTripper) http.RoundTripper {
-		return client.layers("Basic ", next)
-	})
+	client.remote = client.Remote(c.Repository)
 	client.git = repository.New(repository.Config{Remote: client.remote, Base: c.Base, Branch: c.Branch, Ledger: c.Ledger, Seal: c.Seal,
-		Known: c.HTTP.Known, Now: client.now, Sleep: c.Sleep})
+		Known: c.HTTP.Known, Now: client.Now, Sleep: c.Sleep})
+	client.Port = client.git.Port(repository.Words{Name: func() string { return c.Repository },
+		Fail: func(doing string, _ bool, err error) error { return client.Fail(doing, err) },
+		Page: func(commit string) string { return client.Base.JoinPath(c.Repository, "commit", commit).String() },
+		Self: func(ctx context.Context) (git.Person, error) {
+			me, err := client.profile(ctx)
+			return me.by(), err
+		}})
 	return client, nil
 }
 
 func withDefaults(c Config) Config {
-	c.URL = strings.TrimSuffix(strings.TrimRight(c.URL, "/"), "/api/v1")
 	if c.Branch == "" {
 		c.Branch = change.DefaultBranch
 	}
@@ -133,106 +130,9 @@ func withDefaults(c Config) Config {
 	return c
 }
 
-// stay follows no redirect: one that is followed would turn a request that writes into one that reads.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// layers counts requests, keeps secrets out of texts, reads the clock, and adds the token for the instance alone.
-func (c *Client) layers(scheme string, next http.RoundTripper) http.RoundTripper {
-	value := ""
-	switch {
-	case c.config.Token == "":
-	case scheme == "Basic ":
-		value = scheme + base64.StdEncoding.EncodeToString([]byte("pawl:"+c.config.Token))
-		c.config.HTTP.Learn(strings.TrimPrefix(value, scheme))
-	default:
-		value = scheme + c.config.Token
-	}
-	return counted{c, httpx.WithoutSecrets(httpx.Authorize(c.clock.Listen(next), c.base, value), c.config.HTTP.Clean)}
-}
-
-// counted counts each call once, however often it is repeated.
-type counted struct {
-	client *Client
-	next   http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (c counted) RoundTrip(req *http.Request) (*http.Response, error) {
-	c.client.calls.Add(1)
-	if req.Method != http.MethodGet && !strings.HasSuffix(req.URL.Path, "/git-upload-pack") {
-		c.client.writes.Add(1)
-	}
-	return c.next.RoundTrip(req)
-}
-
-// Calls returns how many calls were made so far; one that had to be repeated counts once.
-func (c *Client) Calls() int { return int(c.calls.Load()) }
-
-// Writes returns how many of them asked the server to change something.
-func (c *Client) Writes() int { return int(c.writes.Load()) }
-
-// Time is the time at the server, as of its last answer; zero when it has said none.
-func (c *Client) Time() time.Time { return c.clock.Time() }
-
-// now is the server's time where it is known.
-func (c *Client) now() time.Time {
-	if t := c.clock.Time(); !t.IsZero() {
-		return t
-	}
-	return c.config.Now()
-}
-
 // path is a path of the API below the repository.
 func (c *Client) path(format string, args ...any) string {
 	return "repos/" + c.config.Repository + fmt.Sprintf(format, args...)
-}
-
-// call sends a request, again where its failure may pass, and decodes the answer; an answer that is no success is an
-// *answered. Nearly all requests may be sent twice: they read, or say how something shall be.
-func (c *Client) call(ctx context.Context, method, path string, body, into any) (*http.Response, error) {
-	return c.send(ctx, c.api, method, path, body, into)
-}
-
-// send is call by one of the ways.
-func (c *Client) send(ctx context.Context, by *http.Client, method, path string, body, into any) (*http.Response, error) {
-	var data io.Reader = http.NoBody
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		data = bytes.NewReader(text)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base.JoinPath("api/v1").String()+"/"+path, data)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	res, err := by.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }() // the body is in memory
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode >= http.StatusMultipleChoices {
-		return nil, refusal(res, text)
-	}
-	if into == nil {
-		return res, nil
-	}
-	if json.Unmarshal(text, into) != nil {
-		return nil, &odd{"JSON of the kind that Gitea sends"}
-	}
-	return res, nil
-}
-
-func (c *Client) get(ctx context.Context, path string, into any) error {
-	_, err := c.call(ctx, http.MethodGet, path, nil, into)
-	return err
 }
 
 // list reads all pages of a listing; the server says how long they are.
@@ -248,7 +148,7 @@ func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	var all []T
 	for page := 1; page <= maxPages; page++ {
 		var part []T
-		if err := c.get(ctx, fmt.Sprintf("%s%slimit=%d&page=%d", path, separator, p.pageSize, page), &part); err != nil {
+		if err := c.Get(ctx, fmt.Sprintf("%s%slimit=%d&page=%d", path, separator, p.pageSize, page), &part); err != nil {
 			return nil, err
 		}
 		if all = append(all, part...); len(part) < p.pageSize {
@@ -260,3 +160,13 @@ func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 
 // by is who our commits are by.
 func (p profile) by() git.Person { return git.Person{Name: p.Self.Login, Email: p.email} }
+
+// scopes finds the permissions that a token lacks.
+var scopes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`required=\[([a-z:,]+)\]`) })
+
+func lackedScope(r *rest.Refusal) string {
+	if found := scopes().FindStringSubmatch(r.Message); found != nil {
+		return found[1]
+	}
+	return ""
+}

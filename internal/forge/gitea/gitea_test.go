@@ -171,9 +171,9 @@ func TestCareless(t *testing.T) {
 			"the_ledger_is_compare-and-swap"},
 		{"the server's own merging", "merge.go", `"delete_branch_after_merge": false,`, `"delete_branch_after_merge": false, "merge_when_checks_succeed": true,`, "a_merge_lands_once"},
 		{"arming while it waits", "merge.go", "	case !granted:\n		return m.wait(ctx)", `	case !granted:
-		_, _ = m.call(ctx, http.MethodPost, m.path("/pulls/%d/merge", m.order.Number), map[string]any{"Do": m.order.Method, "merge_when_checks_succeed": true}, nil)
+		_, _ = m.Call(ctx, http.MethodPost, m.path("/pulls/%d/merge", m.order.Number), map[string]any{"Do": m.order.Method, "merge_when_checks_succeed": true}, nil)
 		return m.wait(ctx)`, "nothing_is_left_armed"},
-		{"a branch that is deleted", "pull.go", "	return closed, closed.complete()", `	_, _ = c.call(ctx, http.MethodDelete, c.path("/branches/%s", p.Head.Label), nil, nil)
+		{"a branch that is deleted", "pull.go", "	return closed, closed.complete()", `	_, _ = c.Call(ctx, http.MethodDelete, c.path("/branches/%s", p.Head.Label), nil, nil)
 	return closed, closed.complete()`, "one_proposal"},
 		{"no claim", "claim.go", "	me, err := c.profile(ctx)\n	if err != nil {\n		return false, err\n	}\n	held", "	me, err := c.profile(ctx)\n	if err == nil {\n		return true, err\n	}\n	held", "a_merge_lands_once"},
 		{"one page of statuses", "checks.go", `l.Is("next")`, `false`, "all_checks_are_read"},

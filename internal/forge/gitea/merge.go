@@ -15,6 +15,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/repository"
+	"github.com/pawl-cd/pawl/internal/forge/rest"
 )
 
 const (
@@ -49,7 +50,7 @@ func (c *Client) Merge(ctx context.Context, order forge.Order) (forge.Merge, err
 	doing := fmt.Sprintf("merging pull request %d", order.Number)
 	me, err := c.profile(ctx)
 	if err != nil {
-		return forge.Merge{Outcome: forge.Failed}, c.fail(doing, err)
+		return forge.Merge{Outcome: forge.Failed}, c.Fail(doing, err)
 	}
 	order.Message = change.Message{Subject: c.config.Clean(order.Message.Subject), Body: c.config.Clean(order.Message.Body)}
 	m := &merge{Client: c, me: me, order: order, began: c.config.Now()}
@@ -59,7 +60,7 @@ func (c *Client) Merge(ctx context.Context, order forge.Order) (forge.Merge, err
 	}
 	if err != nil {
 		result.Outcome = forge.Failed
-		return result, c.fail(doing, err)
+		return result, c.Fail(doing, err)
 	}
 	return result, nil
 }
@@ -349,7 +350,7 @@ func (m *merge) send(ctx context.Context, grant change.Grant) (*forge.Merge, err
 		}
 	}
 	m.sent = m.config.Now()
-	res, err := m.Client.send(ctx, m.once, http.MethodPost, m.path("/pulls/%d/merge", m.order.Number), map[string]any{
+	res, err := m.Once(ctx, http.MethodPost, m.path("/pulls/%d/merge", m.order.Number), map[string]any{
 		"Do": m.order.Method, "head_commit_id": grant.Head(), "delete_branch_after_merge": false,
 		"merge_title_field": m.order.Message.Subject, "merge_message_field": m.order.Message.Body,
 	}, nil)
@@ -389,7 +390,7 @@ func (m *merge) letGo(ctx context.Context) error {
 
 // notMerged says what a refusal means.
 func (m *merge) notMerged(ctx context.Context, err error) (*forge.Merge, error) {
-	a := said(err)
+	a := rest.Said(err)
 	if a == nil {
 		if ctx.Err() != nil {
 			return nil, err
@@ -427,8 +428,8 @@ func (m *merge) notMerged(ctx context.Context, err error) (*forge.Merge, error) 
 
 // unschedule takes back what somebody told the server: to merge it when checks succeed, whatever is pushed meanwhile.
 func (m *merge) unschedule(ctx context.Context) (*forge.Merge, error) {
-	_, err := m.call(ctx, http.MethodDelete, m.path("/pulls/%d/merge", m.order.Number), nil, nil)
-	if err != nil && !saidNo(err, http.StatusNotFound) {
+	_, err := m.Call(ctx, http.MethodDelete, m.path("/pulls/%d/merge", m.order.Number), nil, nil)
+	if err != nil && !rest.SaidNo(err, http.StatusNotFound) {
 		return nil, err
 	}
 	return m.again("it was scheduled to merge by itself, which was taken back", forge.Failed)

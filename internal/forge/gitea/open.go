@@ -13,6 +13,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/repository"
+	"github.com/pawl-cd/pawl/internal/forge/rest"
 )
 
 // profile is what a run has to know before it begins.
@@ -48,10 +49,10 @@ func (c *Client) Open(ctx context.Context) (forge.Profile, error) {
 	doing := "opening " + c.config.Repository
 	p, err := c.open(ctx)
 	if err != nil {
-		return forge.Profile{}, c.fail(doing, err)
+		return forge.Profile{}, c.Fail(doing, err)
 	}
 	if p.BaseSHA == "" {
-		return forge.Profile{}, &Error{Doing: doing, Status: http.StatusNotFound, Message: "there is no branch " + p.Base,
+		return forge.Profile{}, &rest.Error{Forge: "gitea", Doing: doing, Status: http.StatusNotFound, Message: "there is no branch " + p.Base,
 			Hint: "name the branch that is updated: `forge: {base: NAME}`"}
 	}
 	return p.Profile, nil
@@ -68,13 +69,13 @@ func (c *Client) open(ctx context.Context) (profile, error) {
 	})
 	var self user
 	if c.config.Token != "" {
-		group.Go(func() error { return c.get(inner, "user", &self) })
+		group.Go(func() error { return c.Get(inner, "user", &self) })
 	}
 	group.Go(func() error {
 		var settings struct {
 			Max int `json:"max_response_items"`
 		}
-		err := c.get(inner, "settings/api", &settings)
+		err := c.Get(inner, "settings/api", &settings)
 		p.pageSize = maxPage
 		if settings.Max > 0 {
 			p.pageSize = min(maxPage, settings.Max)
@@ -85,12 +86,12 @@ func (c *Client) open(ctx context.Context) (profile, error) {
 		return profile{}, err
 	}
 	if c.config.Token != "" && self.Login == "" {
-		return profile{}, &odd{"user"}
+		return profile{}, rest.Lacks(true, "user")
 	}
 	if err := c.noticed(ctx, &p, tips.BaseSHA); err != nil {
 		return profile{}, err
 	}
-	p.Self, p.email = self.identity(), cmp.Or(self.Email, self.Login+"@noreply."+c.base.Hostname())
+	p.Self, p.email = self.identity(), cmp.Or(self.Email, self.Login+"@noreply."+c.Base.Hostname())
 	p.Base, p.BaseSHA = tips.Base, tips.BaseSHA
 	if err := c.distinct(p, tips.Default); err != nil {
 		return profile{}, err
@@ -111,12 +112,12 @@ func (c *Client) readRepository(ctx context.Context, p *profile) error {
 		Empty    bool   `json:"empty"`
 		Pulls    bool   `json:"has_pull_requests"`
 	}
-	if err := c.get(ctx, c.path(""), &r); err != nil {
+	if err := c.Get(ctx, c.path(""), &r); err != nil {
 		return err
 	}
 	p.id, p.Repository, p.empty, p.pulls = r.ID, r.FullName, r.Empty, r.Pulls
 	p.allows["squash"], p.allows["merge"], p.allows["rebase"] = r.Squash, r.Merge, r.Rebase
-	return lacks(r.ID == 0 || r.FullName == "", "repository")
+	return rest.Lacks(r.ID == 0 || r.FullName == "", "repository")
 }
 
 // noticed waits while the server calls a repository empty that has a base: a push is answered before it is digested, and
@@ -134,7 +135,7 @@ func (c *Client) noticed(ctx context.Context, p *profile, base string) error {
 		}
 	}
 	if !p.pulls {
-		return &Error{Doing: "opening " + p.Repository, Message: "the repository has its pull requests turned off", Hint: "turn them on in its settings"}
+		return &rest.Error{Forge: "gitea", Doing: "opening " + p.Repository, Message: "the repository has its pull requests turned off", Hint: "turn them on in its settings"}
 	}
 	return nil
 }
@@ -174,11 +175,11 @@ type branch struct {
 func (c *Client) branch(ctx context.Context, name string) (branch, error) {
 	for range 50 {
 		var b branch
-		err := c.get(ctx, c.path("/branches/%s", segments(name)), &b)
+		err := c.Get(ctx, c.path("/branches/%s", segments(name)), &b)
 		switch {
 		case err == nil:
-			return b, lacks(b.Name != name, "branch")
-		case !saidNo(err, http.StatusNotFound):
+			return b, rest.Lacks(b.Name != name, "branch")
+		case !rest.SaidNo(err, http.StatusNotFound):
 			return branch{}, err
 		}
 		if err := c.config.Sleep(ctx, 200*time.Millisecond); err != nil {

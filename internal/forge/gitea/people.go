@@ -109,7 +109,7 @@ func (c *Client) commentOnce(ctx context.Context, number int, body string) error
 		User *user  `json:"user"`
 		Body string `json:"body"`
 	}
-	if err := c.get(ctx, c.path("/issues/%d/comments", number), &comments); err != nil {
+	if err := c.Get(ctx, c.path("/issues/%d/comments", number), &comments); err != nil {
 		return err
 	}
 	for _, one := range comments {
@@ -117,7 +117,7 @@ func (c *Client) commentOnce(ctx context.Context, number int, body string) error
 			return nil
 		}
 	}
-	_, err = c.send(ctx, c.once, http.MethodPost, c.path("/issues/%d/comments", number), map[string]any{"body": body}, nil)
+	_, err = c.Once(ctx, http.MethodPost, c.path("/issues/%d/comments", number), map[string]any{"body": body}, nil)
 	return err
 }
 
@@ -132,7 +132,7 @@ func (c *Client) ask(ctx context.Context, number int) {
 		}
 	}
 	if len(people)+len(teams) > 0 {
-		_, err := c.call(ctx, http.MethodPost, c.path("/pulls/%d/requested_reviewers", number), map[string]any{"reviewers": people, "team_reviewers": teams}, nil)
+		_, err := c.Call(ctx, http.MethodPost, c.path("/pulls/%d/requested_reviewers", number), map[string]any{"reviewers": people, "team_reviewers": teams}, nil)
 		c.warn(fmt.Sprintf("asking for reviews of pull request %d", number), err)
 	}
 	if len(c.config.Assignees) > 0 {
@@ -142,6 +142,6 @@ func (c *Client) ask(ctx context.Context, number int) {
 
 func (c *Client) warn(doing string, err error) {
 	if err != nil && c.config.Warn != nil {
-		c.config.Warn(c.fail(doing, err))
+		c.config.Warn(c.Fail(doing, err))
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/rest"
 )
 
 // pull is a pull request as the server shows it.
@@ -78,7 +79,7 @@ func (c *Client) ours(p pull, me profile) bool { return c.from(p, me) && me.Self
 
 // complete is an error when the server left out what every pull request has.
 func (p pull) complete() error {
-	return lacks(p.Number == 0 || p.State != "open" && p.State != "closed" || p.Head.SHA == "" || p.User == nil, "pull request")
+	return rest.Lacks(p.Number == 0 || p.State != "open" && p.State != "closed" || p.Head.SHA == "" || p.User == nil, "pull request")
 }
 
 // state is a pull request in the words of the port.
@@ -98,7 +99,7 @@ func (p pull) state(self change.Identity) forge.PullState {
 // pull reads one.
 func (c *Client) pull(ctx context.Context, number int) (pull, error) {
 	var p pull
-	err := c.get(ctx, c.path("/pulls/%d", number), &p)
+	err := c.Get(ctx, c.path("/pulls/%d", number), &p)
 	if err == nil {
 		err = p.complete()
 	}
@@ -144,24 +145,24 @@ func (c *Client) Recent(ctx context.Context, page int) ([]forge.PullState, bool,
 	const doing = "looking for earlier pull requests"
 	me, err := c.profile(ctx)
 	if err != nil {
-		return nil, false, c.fail(doing, err)
+		return nil, false, c.Fail(doing, err)
 	}
 	var all []pull
 	path := c.path("/pulls?state=all&sort=recentupdate&poster=%s&limit=%d&page=%d", url.QueryEscape(me.Self.Login), me.pageSize, page)
-	if err := c.get(ctx, path, &all); err != nil {
-		return nil, false, c.fail(doing, err)
+	if err := c.Get(ctx, path, &all); err != nil {
+		return nil, false, c.Fail(doing, err)
 	}
 	var ours []forge.PullState
 	for _, p := range all {
 		if err := p.complete(); err != nil {
-			return nil, false, c.fail(doing, err)
+			return nil, false, c.Fail(doing, err)
 		}
 		if !c.ours(p, me) {
 			continue
 		}
 		s, err := c.settled(ctx, p, me)
 		if err != nil {
-			return nil, false, c.fail(doing, err)
+			return nil, false, c.Fail(doing, err)
 		}
 		c.git.Know(p.Head.SHA)
 		ours = append(ours, s)
@@ -191,7 +192,7 @@ func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]forge.PullStat
 	var found []forge.PullState
 	for _, number := range numbers {
 		p, err := c.pull(ctx, number)
-		if saidNo(err, http.StatusNotFound) {
+		if rest.SaidNo(err, http.StatusNotFound) {
 			continue
 		}
 		var s forge.PullState
@@ -199,7 +200,7 @@ func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]forge.PullStat
 			s, err = c.settled(ctx, p, me)
 		}
 		if err != nil {
-			return nil, c.fail(fmt.Sprintf("reading pull request %d", number), err)
+			return nil, c.Fail(fmt.Sprintf("reading pull request %d", number), err)
 		}
 		if c.ours(p, me) || !p.open() {
 			found = append(found, s)
@@ -251,7 +252,7 @@ func (c *Client) create(ctx context.Context, branch string, text forge.PullText)
 	}
 	for attempt := 1; ; attempt++ {
 		var p pull
-		_, cause := c.send(ctx, c.once, http.MethodPost, c.path("/pulls"), map[string]any{"title": text.Title, "body": text.Body, "head": branch, "base": me.Base}, &p)
+		_, cause := c.Once(ctx, http.MethodPost, c.path("/pulls"), map[string]any{"title": text.Title, "body": text.Body, "head": branch, "base": me.Base}, &p)
 		if cause == nil {
 			cause = p.complete()
 		}
@@ -261,9 +262,9 @@ func (c *Client) create(ctx context.Context, branch string, text forge.PullText)
 			return pull{}, false, err
 		case found:
 			return first, cause == nil && first.Number == p.Number, nil
-		case saidNo(cause, http.StatusNotFound) || saidNo(cause, http.StatusConflict) || cause == nil:
+		case rest.SaidNo(cause, http.StatusNotFound) || rest.SaidNo(cause, http.StatusConflict) || cause == nil:
 			return pull{}, false, forge.ErrMoved // another run merged or closed it, or the branch is gone
-		case attempt == createAttempts || said(cause) != nil && said(cause).Status < http.StatusInternalServerError:
+		case attempt == createAttempts || rest.Said(cause) != nil && rest.Said(cause).Status < http.StatusInternalServerError:
 			return pull{}, false, cause
 		}
 		if err := c.config.Sleep(ctx, time.Duration(attempt)*time.Second); err != nil {
@@ -286,11 +287,11 @@ func (c *Client) update(ctx context.Context, p *pull, text forge.PullText) error
 
 func (c *Client) patch(ctx context.Context, number int, fields map[string]any, into *pull) error {
 	var out pull
-	_, err := c.call(ctx, http.MethodPatch, c.path("/pulls/%d", number), fields, &out)
+	_, err := c.Call(ctx, http.MethodPatch, c.path("/pulls/%d", number), fields, &out)
 	if into != nil {
 		*into = out
 	}
-	if saidNo(err, http.StatusConflict) || saidNo(err, http.StatusPreconditionFailed) { // somebody else changed, merged or closed it
+	if rest.SaidNo(err, http.StatusConflict) || rest.SaidNo(err, http.StatusPreconditionFailed) { // somebody else changed, merged or closed it
 		return forge.ErrMoved
 	}
 	return err
@@ -311,7 +312,7 @@ func (c *Client) label(ctx context.Context, p *pull, wanted []string) error {
 		at := slices.IndexFunc(known, func(l label) bool { return strings.EqualFold(l.Name, name) })
 		if at < 0 {
 			var made label
-			if _, err := c.send(ctx, c.once, http.MethodPost, c.path("/labels"), map[string]any{"name": name, "color": "#6f42c1"}, &made); err != nil {
+			if _, err := c.Once(ctx, http.MethodPost, c.path("/labels"), map[string]any{"name": name, "color": "#6f42c1"}, &made); err != nil {
 				return err
 			}
 			known, at = append(known, made), len(known)
@@ -319,7 +320,7 @@ func (c *Client) label(ctx context.Context, p *pull, wanted []string) error {
 		ids = append(ids, known[at].ID)
 		p.Labels = append(p.Labels, known[at])
 	}
-	_, err = c.call(ctx, http.MethodPost, c.path("/issues/%d/labels", p.Number), map[string]any{"labels": ids}, nil)
+	_, err = c.Call(ctx, http.MethodPost, c.path("/issues/%d/labels", p.Number), map[string]any{"labels": ids}, nil)
 	return err
 }
 

@@ -74,6 +74,7 @@ type Config struct {
 
 // Client talks to one repository. It is safe for concurrent use; it remembers git objects, which never change.
 type Client struct {
+	*repository.Port
 	config      Config
 	owner, repo string
 	api         *gh.Client

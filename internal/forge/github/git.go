@@ -47,6 +47,21 @@ func (c *Client) speakGit(host *url.URL) {
 	})
 	c.git = repository.New(repository.Config{Remote: c.remote, Base: c.config.Base, Branch: c.config.Branch, Ledger: c.config.Ledger, Seal: c.config.Seal,
 		Known: c.config.HTTP.Known, Now: c.now, Sleep: c.config.Sleep})
+	c.Port = c.git.Port(repository.Words{Name: c.name,
+		Page: func(commit string) string { return c.web.JoinPath(c.name(), "commit", commit).String() },
+		Fail: func(doing string, writes bool, err error) error {
+			if writes {
+				return c.fail(doing, writeContents, err)
+			}
+			return c.fail(doing, readContents, err)
+		},
+		Self: func(ctx context.Context) (git.Person, error) {
+			me, err := c.repository(ctx)
+			if err == nil {
+				err = c.distinct(me) // nothing is written to the ledger before
+			}
+			return me.person(), err
+		}})
 }
 
 // renamed asks for the repository by the name that it has now: git's requests are not sent on as those of the API are.
@@ -82,30 +97,6 @@ func (c *Client) now() time.Time {
 // Time is the time at GitHub, as of its last answer; zero when it has said none.
 func (c *Client) Time() time.Time { return c.clock.Time() }
 
-// Read reads files of a commit.
-func (c *Client) Read(ctx context.Context, commit string, paths []string) (forge.Reader, error) {
-	files, err := c.git.Read(ctx, commit, paths)
-	return files, c.fail("reading files of "+commit, readContents, err)
-}
-
-// Differs compares files with a commit by their git object names.
-func (c *Client) Differs(ctx context.Context, commit string, files map[string][]byte, counts func(path string) bool) ([]string, error) {
-	differ, err := c.git.Differs(ctx, commit, files, counts)
-	return differ, c.fail("reading the tree of "+commit, readContents, err)
-}
-
-// Tip reads the newest commit of the base branch.
-func (c *Client) Tip(ctx context.Context) (string, error) {
-	tips, err := c.git.Tips(ctx)
-	return tips.BaseSHA, c.fail("reading the base branch", readContents, err)
-}
-
-// Behind counts the commits that tip has and a commit lacks; false when the commit is not in the history of tip.
-func (c *Client) Behind(ctx context.Context, tip, commit string) (int, bool, error) {
-	n, found, err := c.git.Behind(ctx, tip, commit)
-	return n, found, c.fail("comparing "+commit+" with the base branch", readContents, err)
-}
-
 // short is a name of a commit that is not a full one.
 var short = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9a-f]{7,39}$`) })
 
@@ -117,27 +108,7 @@ func (c *Client) Commit(ctx context.Context, name string) (forge.Commit, error) 
 			name = whole.SHA
 		}
 	}
-	found, changed, err := c.git.Commit(ctx, name)
-	if err != nil {
-		return forge.Commit{}, c.fail("reading commit "+name, readContents, err)
-	}
-	one := c.commit(found)
-	one.Changed = changed
-	return one, nil
-}
-
-func (c *Client) commit(one git.Commit) forge.Commit {
-	return forge.Commit{SHA: one.ID, URL: c.web.JoinPath(c.name(), "commit", one.ID).String(), Message: one.Message, At: one.Committer.At}
-}
-
-// OwnCommits are the commits in the history of one whose messages have trailers of ours, the newest first.
-func (c *Client) OwnCommits(ctx context.Context, tip string) ([]forge.Commit, error) {
-	commits, err := c.git.OwnCommits(ctx, tip)
-	var ours []forge.Commit
-	for _, one := range commits {
-		ours = append(ours, c.commit(one))
-	}
-	return ours, c.fail("reading the history of "+c.config.Repository, readContents, err)
+	return c.Port.Commit(ctx, name)
 }
 
 // MergedDiff returns the digest of what a merged pull request changed, as change.DiffDigest makes it, and whether all of
@@ -155,39 +126,13 @@ func (c *Client) MergedDiff(ctx context.Context, p forge.PullState) (diff string
 	return change.DiffDigest(d.files, d.irregular), d.by(me.Self), nil
 }
 
-// Ledger reads the ledger.
-func (c *Client) Ledger(ctx context.Context) (ledger.Ledger, error) {
-	if err := c.distinctRefs(ctx); err != nil {
-		return ledger.Ledger{}, err
-	}
-	l, err := c.git.Ledger(ctx)
-	return l, c.fail("reading the ledger at "+c.config.Ledger, readContents, err)
-}
-
 // Record adds to the ledger.
 func (c *Client) Record(ctx context.Context, next ledger.Transition) error {
-	if err := c.distinctRefs(ctx); err != nil {
-		return err
-	}
-	me, err := c.repository(ctx)
-	if err != nil {
-		return err
-	}
-	err = c.fail("writing the ledger at "+c.config.Ledger, writeContents, c.git.Record(ctx, next, me.person()))
+	err := c.Port.Record(ctx, next)
 	if refused, known := asError(err); known && (refused.Message != "" && refused.Status == 0 || refused.Status == http.StatusForbidden) {
 		refused.Hint = joined(refused.Hint, "a rule of the repository may refuse this ref: set `ledger: refs/heads/pawl-ledger`")
 	}
 	return err
-}
-
-// distinctRefs opens the repository when nobody has, and refuses refs that are not distinct: nothing is written to the
-// ledger's before.
-func (c *Client) distinctRefs(ctx context.Context) error {
-	r, err := c.repository(ctx)
-	if err != nil {
-		return err
-	}
-	return c.distinct(r)
 }
 
 // person is who our commits are by: the address is one that GitHub gives to everybody.

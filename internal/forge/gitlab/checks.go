@@ -78,7 +78,7 @@ func (c *Client) validates(ctx context.Context, one pipeline, head, base string)
 	var commit struct {
 		Parents []string `json:"parent_ids"`
 	}
-	if err := c.get(ctx, c.path("/repository/commits/%s", one.SHA), &commit); err != nil {
+	if err := c.Get(ctx, c.path("/repository/commits/%s", one.SHA), &commit); err != nil {
 		return false, err
 	}
 	return len(commit.Parents) == 2 && commit.Parents[1] == head && commit.Parents[0] == base, nil

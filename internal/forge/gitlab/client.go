@@ -9,26 +9,20 @@
 package gitlab
 
 import (
-	"bytes"
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/repository"
+	"github.com/pawl-cd/pawl/internal/forge/rest"
 	"github.com/pawl-cd/pawl/internal/git"
-	"github.com/pawl-cd/pawl/internal/git/remote"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/ledger"
 )
@@ -72,15 +66,10 @@ type Config struct {
 
 // Client talks to one repository. It is safe for concurrent use.
 type Client struct {
+	*rest.Client
+	*repository.Port
 	config Config
 	git    *repository.Repository
-	remote *remote.Remote
-	once   *http.Client // for requests that do harm when they are sent twice
-	api    *http.Client // for all others, which are repeated
-	base   *url.URL
-	clock  *httpx.Clock
-	calls  atomic.Int64
-	writes atomic.Int64
 
 	mu     sync.Mutex
 	opened profile
@@ -96,19 +85,25 @@ func New(c Config) (*Client, error) {
 	if err := change.CheckBranch(c.Branch); err != nil {
 		return nil, fmt.Errorf("configuring the forge: %w", err)
 	}
-	base, err := url.Parse(c.URL)
-	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" || base.User != nil {
-		return nil, errors.New("configuring the forge: the address of the instance is no http(s) URL without credentials")
+	client := &Client{config: c, theirs: map[string]forge.OtherPull{}}
+	var err error
+	client.Client, err = rest.New(rest.Config{HTTP: c.HTTP, URL: c.URL, API: "api/v4", Name: "GitLab", Token: c.Token, Scheme: "Bearer", User: "oauth2", Clean: c.Clean, Now: c.Now,
+		Advise: rest.Advice{Repository: c.Repository, Branch: c.Branch, Ledger: c.Ledger, Scope: "write_repository",
+			BadToken: "the token is unknown, revoked or expired: renew MERGE_TOKEN (CI_JOB_TOKEN cannot open merge requests)",
+			Write:    "give the token's user the role Developer, or a higher one, in " + c.Repository, Lacks: lackedScope,
+			Archived: func(r *rest.Refusal) bool { return strings.Contains(r.Message, "archived") }}})
+	if err != nil {
+		return nil, err
 	}
-	c.HTTP.Learn(c.Token)
-	client := &Client{config: c, base: base, clock: httpx.NewClock(c.Now), theirs: map[string]forge.OtherPull{}}
-	client.once = &http.Client{Transport: client.layers("Bearer ", c.HTTP.Transport(base.Host)), CheckRedirect: stay}
-	client.api = &http.Client{Transport: client.layers("Bearer ", c.HTTP.Transport(base.Host).Repeating()), CheckRedirect: stay}
-	client.remote = remote.New(c.HTTP, base.JoinPath(c.Repository+".git"), func(next http.RoundTripper) http.RoundTripper {
-		return client.layers("Basic ", next)
-	})
-	client.git = repository.New(repository.Config{Remote: client.remote, Base: c.Base, Branch: c.Branch, Ledger: c.Ledger, Seal: c.Seal,
-		Known: c.HTTP.Known, Now: client.now, Sleep: c.Sleep})
+	client.git = repository.New(repository.Config{Remote: client.Remote(c.Repository), Base: c.Base, Branch: c.Branch, Ledger: c.Ledger, Seal: c.Seal,
+		Known: c.HTTP.Known, Now: client.Now, Sleep: c.Sleep})
+	client.Port = client.git.Port(repository.Words{Name: func() string { return c.Repository },
+		Fail: func(doing string, _ bool, err error) error { return client.Fail(doing, err) },
+		Page: func(commit string) string { return client.Base.JoinPath(c.Repository, "-", "commit", commit).String() },
+		Self: func(ctx context.Context) (git.Person, error) {
+			me, err := client.profile(ctx)
+			return me.by(), err
+		}})
 	return client, nil
 }
 
@@ -119,7 +114,6 @@ func isPath(text string) bool {
 }
 
 func withDefaults(c Config) Config {
-	c.URL = strings.TrimSuffix(strings.TrimRight(c.URL, "/"), "/api/v4")
 	if c.Branch == "" {
 		c.Branch = change.DefaultBranch
 	}
@@ -141,106 +135,9 @@ func withDefaults(c Config) Config {
 	return c
 }
 
-// stay follows no redirect: one that is followed would turn a request that writes into one that reads.
-func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-
-// layers counts requests, keeps secrets out of texts, reads the clock, and adds the token for the instance alone.
-func (c *Client) layers(scheme string, next http.RoundTripper) http.RoundTripper {
-	value := ""
-	switch {
-	case c.config.Token == "":
-	case scheme == "Basic ":
-		value = scheme + base64.StdEncoding.EncodeToString([]byte("oauth2:"+c.config.Token))
-		c.config.HTTP.Learn(strings.TrimPrefix(value, scheme))
-	default:
-		value = scheme + c.config.Token
-	}
-	return counted{c, httpx.WithoutSecrets(httpx.Authorize(c.clock.Listen(next), c.base, value), c.config.HTTP.Clean)}
-}
-
-// counted counts each call once, however often it is repeated.
-type counted struct {
-	client *Client
-	next   http.RoundTripper
-}
-
-// RoundTrip implements http.RoundTripper.
-func (c counted) RoundTrip(req *http.Request) (*http.Response, error) {
-	c.client.calls.Add(1)
-	if req.Method != http.MethodGet && !strings.HasSuffix(req.URL.Path, "/git-upload-pack") {
-		c.client.writes.Add(1)
-	}
-	return c.next.RoundTrip(req)
-}
-
-// Calls returns how many calls were made so far; one that had to be repeated counts once.
-func (c *Client) Calls() int { return int(c.calls.Load()) }
-
-// Writes returns how many of them asked the server to change something.
-func (c *Client) Writes() int { return int(c.writes.Load()) }
-
-// Time is the time at the server, as of its last answer; zero when it has said none.
-func (c *Client) Time() time.Time { return c.clock.Time() }
-
-// now is the server's time where it is known.
-func (c *Client) now() time.Time {
-	if t := c.clock.Time(); !t.IsZero() {
-		return t
-	}
-	return c.config.Now()
-}
-
 // path is a path of the API below the repository.
 func (c *Client) path(format string, args ...any) string {
 	return "projects/" + url.PathEscape(c.config.Repository) + fmt.Sprintf(format, args...)
-}
-
-// call sends a request, again where its failure may pass, and decodes the answer; an answer that is no success is an
-// *answered. Nearly all requests may be sent twice: they read, or say how something shall be.
-func (c *Client) call(ctx context.Context, method, path string, body, into any) (*http.Response, error) {
-	return c.send(ctx, c.api, method, path, body, into)
-}
-
-// send is call by one of the ways.
-func (c *Client) send(ctx context.Context, by *http.Client, method, path string, body, into any) (*http.Response, error) {
-	var data io.Reader = http.NoBody
-	if body != nil {
-		text, err := json.Marshal(body)
-		if err != nil {
-			return nil, err
-		}
-		data = bytes.NewReader(text)
-	}
-	req, err := http.NewRequestWithContext(ctx, method, strings.TrimRight(c.base.String(), "/")+"/api/v4/"+path, data)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set("Accept", "application/json")
-	res, err := by.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = res.Body.Close() }() // the body is in memory
-	text, err := io.ReadAll(res.Body)
-	if err != nil {
-		return nil, err
-	}
-	if res.StatusCode >= http.StatusMultipleChoices {
-		return nil, refusal(res, text)
-	}
-	if into == nil {
-		return res, nil
-	}
-	if json.Unmarshal(text, into) != nil {
-		return nil, &odd{"JSON of the kind that GitLab sends"}
-	}
-	return res, nil
-}
-
-func (c *Client) get(ctx context.Context, path string, into any) error {
-	_, err := c.call(ctx, http.MethodGet, path, nil, into)
-	return err
 }
 
 // list reads all pages of a listing, as far as the server says that there is a next one.
@@ -252,7 +149,7 @@ func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 	var all []T
 	for page, n := "1", 0; n < maxPages; n++ {
 		var part []T
-		res, err := c.call(ctx, http.MethodGet, fmt.Sprintf("%s%sper_page=%d&page=%s", path, separator, pageSize, url.QueryEscape(page)), nil, &part)
+		res, err := c.Call(ctx, http.MethodGet, fmt.Sprintf("%s%sper_page=%d&page=%s", path, separator, pageSize, url.QueryEscape(page)), nil, &part)
 		if err != nil {
 			return nil, err
 		}
@@ -266,3 +163,11 @@ func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 
 // by is who our commits are by.
 func (p profile) by() git.Person { return git.Person{Name: p.Self.Login, Email: p.email} }
+
+// lackedScope is the scope that a refusal misses: the API wants all of it.
+func lackedScope(r *rest.Refusal) string {
+	if r.Scope != "" || strings.Contains(r.Message, "higher privileges") {
+		return "api"
+	}
+	return ""
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/repository"
+	"github.com/pawl-cd/pawl/internal/forge/rest"
 )
 
 // settle is how long the server may take for what it does beside its answers: noticing a push, computing mergeability,
@@ -44,12 +45,12 @@ func (c *Client) Merge(ctx context.Context, order forge.Order) (forge.Merge, err
 	doing := fmt.Sprintf("merging merge request %d", order.Number)
 	me, err := c.profile(ctx)
 	if err != nil {
-		return forge.Merge{Outcome: forge.Failed}, c.fail(doing, err)
+		return forge.Merge{Outcome: forge.Failed}, c.Fail(doing, err)
 	}
 	m := &merge{Client: c, me: me, order: order, began: c.config.Now()}
 	result, err := m.run(ctx)
 	if err != nil {
-		return forge.Merge{Outcome: forge.Failed}, c.fail(doing, err)
+		return forge.Merge{Outcome: forge.Failed}, c.Fail(doing, err)
 	}
 	return result, nil
 }
@@ -287,7 +288,7 @@ func (m *merge) send(ctx context.Context, grant change.Grant) (*forge.Merge, err
 	}
 	message := safeMessage(m.config.Clean(m.order.Message.String()))
 	var p pull
-	_, err := m.Client.send(ctx, m.once, http.MethodPut, m.path("/merge_requests/%d/merge", m.order.Number), map[string]any{
+	_, err := m.Once(ctx, http.MethodPut, m.path("/merge_requests/%d/merge", m.order.Number), map[string]any{
 		"sha": grant.Head(), "squash": m.order.Method == "squash", "should_remove_source_branch": false,
 		"merge_commit_message": message, "squash_commit_message": message,
 	}, &p)
@@ -302,7 +303,7 @@ func (m *merge) send(ctx context.Context, grant change.Grant) (*forge.Merge, err
 
 // notMerged says what a refusal means. What became of the merge request is read afterwards, whatever the answer was.
 func (m *merge) notMerged(ctx context.Context, err error) (*forge.Merge, error) {
-	a := said(err)
+	a := rest.Said(err)
 	if a == nil || a.Status >= http.StatusInternalServerError {
 		if ctx.Err() != nil {
 			return nil, err
@@ -311,7 +312,7 @@ func (m *merge) notMerged(ctx context.Context, err error) (*forge.Merge, error) 
 	}
 	switch a.Status {
 	case http.StatusUnauthorized: // the same as for a token that is none
-		if err := m.get(ctx, "user", &user{}); err != nil {
+		if err := m.Get(ctx, "user", &user{}); err != nil {
 			return nil, err
 		}
 		return m.mayNot(), nil

@@ -11,6 +11,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/repository"
+	"github.com/pawl-cd/pawl/internal/forge/rest"
 )
 
 // profile is what a run has to know before it begins.
@@ -66,10 +67,10 @@ func (c *Client) Open(ctx context.Context) (forge.Profile, error) {
 	doing := "opening " + c.config.Repository
 	p, err := c.open(ctx)
 	if err != nil {
-		return forge.Profile{}, c.fail(doing, err)
+		return forge.Profile{}, c.Fail(doing, err)
 	}
 	if p.BaseSHA == "" {
-		return forge.Profile{}, &Error{Doing: doing, Status: http.StatusNotFound, Message: "there is no branch " + p.Base,
+		return forge.Profile{}, &rest.Error{Forge: "gitlab", Doing: doing, Status: http.StatusNotFound, Message: "there is no branch " + p.Base,
 			Hint: "name the branch that is updated: `forge: {base: NAME}`"}
 	}
 	return p.Profile, nil
@@ -80,27 +81,27 @@ func (c *Client) open(ctx context.Context) (profile, error) {
 	var tips repository.Tips
 	var self user
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return c.get(inner, c.path(""), &p.project) })
+	group.Go(func() error { return c.Get(inner, c.path(""), &p.project) })
 	group.Go(func() (err error) {
 		tips, err = c.git.Tips(inner)
 		return err
 	})
 	if c.config.Token != "" {
-		group.Go(func() error { return c.get(inner, "user", &self) })
+		group.Go(func() error { return c.Get(inner, "user", &self) })
 	}
 	if err := group.Wait(); err != nil {
 		return profile{}, err
 	}
-	if err := lacks(p.ID == 0 || p.Path == "" || c.config.Token != "" && self.Login == "", "project or user"); err != nil {
+	if err := rest.Lacks(p.ID == 0 || p.Path == "" || c.config.Token != "" && self.Login == "", "project or user"); err != nil {
 		return profile{}, err
 	}
 	switch {
 	case p.Archived:
-		return profile{}, &Error{Doing: "opening " + p.Path, Message: "the project is archived", Hint: archived, Obstacle: forge.Archived}
+		return profile{}, &rest.Error{Forge: "gitlab", Doing: "opening " + p.Path, Message: "the project is archived", Hint: rest.Archived, Obstacle: forge.Archived}
 	case p.Merging == "disabled":
-		return profile{}, &Error{Doing: "opening " + p.Path, Message: "the project has its merge requests turned off", Hint: "turn them on in its settings"}
+		return profile{}, &rest.Error{Forge: "gitlab", Doing: "opening " + p.Path, Message: "the project has its merge requests turned off", Hint: "turn them on in its settings"}
 	}
-	p.Self, p.email = self.identity(), cmp.Or(self.CommitEmail, self.Email, self.Login+"@noreply."+c.base.Hostname())
+	p.Self, p.email = self.identity(), cmp.Or(self.CommitEmail, self.Email, self.Login+"@noreply."+c.Base.Hostname())
 	p.Repository, p.Base, p.BaseSHA = p.Path, tips.Base, tips.BaseSHA
 	for _, base := range []string{p.Base, tips.Default} {
 		if err := (change.Refs{Base: base, Branch: c.config.Branch, Ledger: c.config.Ledger}).Check(); err != nil {
@@ -130,9 +131,9 @@ func (c *Client) protected(ctx context.Context, name string) (bool, error) {
 		Name      string `json:"name"`
 		Protected bool   `json:"protected"`
 	}
-	err := c.get(ctx, c.path("/repository/branches/%s", url.PathEscape(name)), &b)
+	err := c.Get(ctx, c.path("/repository/branches/%s", url.PathEscape(name)), &b)
 	if err == nil {
-		err = lacks(b.Name != name, "branch")
+		err = rest.Lacks(b.Name != name, "branch")
 	}
 	return b.Protected, err
 }

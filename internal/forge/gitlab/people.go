@@ -61,7 +61,7 @@ func (c *Client) commentOnce(ctx context.Context, number int, body string) error
 			return nil
 		}
 	}
-	_, err = c.send(ctx, c.once, http.MethodPost, c.path("/merge_requests/%d/notes", number), map[string]any{"body": body}, nil)
+	_, err = c.Once(ctx, http.MethodPost, c.path("/merge_requests/%d/notes", number), map[string]any{"body": body}, nil)
 	return err
 }
 
@@ -71,7 +71,7 @@ func (c *Client) ask(ctx context.Context, number int) {
 		var ids []int64
 		for _, name := range names {
 			var found []user
-			err := c.get(ctx, "users?username="+url.QueryEscape(name), &found)
+			err := c.Get(ctx, "users?username="+url.QueryEscape(name), &found)
 			if err == nil && len(found) == 0 {
 				err = fmt.Errorf("there is no user %s", name)
 			}
@@ -89,6 +89,6 @@ func (c *Client) ask(ctx context.Context, number int) {
 
 func (c *Client) warn(doing string, err error) {
 	if err != nil && c.config.Warn != nil {
-		c.config.Warn(c.fail(doing, err))
+		c.config.Warn(c.Fail(doing, err))
 	}
 }

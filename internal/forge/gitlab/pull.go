@@ -11,6 +11,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/forge/rest"
 )
 
 // pull is a merge request as the server shows it. SHA is the head that the server has noticed, which may be an older one
@@ -84,7 +85,7 @@ func (c *Client) ours(p pull, me profile) bool {
 // complete is an error when the server left out what every merge request has.
 func (p pull) complete() error {
 	known := slices.Contains([]string{"opened", "closed", "merged", "locked"}, p.State)
-	return lacks(p.Number == 0 || !known || p.SHA == "" || p.Author == nil, "merge request")
+	return rest.Lacks(p.Number == 0 || !known || p.SHA == "" || p.Author == nil, "merge request")
 }
 
 // state is a merge request in the words of the port.
@@ -107,7 +108,7 @@ func (p pull) state(self change.Identity) forge.PullState {
 // pull reads one. Only this shows what keeps it from being merged: a list may be hours old.
 func (c *Client) pull(ctx context.Context, number int) (pull, error) {
 	var p pull
-	err := c.get(ctx, c.path("/merge_requests/%d", number), &p)
+	err := c.Get(ctx, c.path("/merge_requests/%d", number), &p)
 	if err == nil {
 		err = p.complete()
 	}
@@ -149,17 +150,17 @@ func (c *Client) Recent(ctx context.Context, page int) ([]forge.PullState, bool,
 	const doing = "looking for earlier merge requests"
 	me, err := c.profile(ctx)
 	if err != nil {
-		return nil, false, c.fail(doing, err)
+		return nil, false, c.Fail(doing, err)
 	}
 	var all []pull
-	res, err := c.call(ctx, http.MethodGet, c.path("/merge_requests?state=all&order_by=updated_at&sort=desc&author_id=%d&per_page=50&page=%d", me.Self.ID, page), nil, &all)
+	res, err := c.Call(ctx, http.MethodGet, c.path("/merge_requests?state=all&order_by=updated_at&sort=desc&author_id=%d&per_page=50&page=%d", me.Self.ID, page), nil, &all)
 	if err != nil {
-		return nil, false, c.fail(doing, err)
+		return nil, false, c.Fail(doing, err)
 	}
 	var ours []forge.PullState
 	for _, p := range all {
 		if err := p.complete(); err != nil {
-			return nil, false, c.fail(doing, err)
+			return nil, false, c.Fail(doing, err)
 		}
 		if c.ours(p, me) {
 			ours = append(ours, p.state(me.Self))
@@ -177,16 +178,16 @@ func (c *Client) Numbered(ctx context.Context, numbers ...int) ([]forge.PullStat
 	}
 	tips, err := c.git.Tips(ctx)
 	if err != nil {
-		return nil, c.fail("reading the branches", err)
+		return nil, c.Fail("reading the branches", err)
 	}
 	var found []forge.PullState
 	for _, number := range numbers {
 		p, err := c.pull(ctx, number)
-		if saidNo(err, http.StatusNotFound) {
+		if rest.SaidNo(err, http.StatusNotFound) {
 			continue
 		}
 		if err != nil {
-			return nil, c.fail(fmt.Sprintf("reading merge request %d", number), err)
+			return nil, c.Fail(fmt.Sprintf("reading merge request %d", number), err)
 		}
 		if tip := tips.Branches[p.Branch]; p.open() && tip != "" {
 			p.SHA = tip // the server notices a push late
@@ -244,7 +245,7 @@ func (c *Client) create(ctx context.Context, branch string, text forge.PullText,
 		"labels": forge.MissingLabels(nil, labels), "remove_source_branch": false}
 	for attempt := 1; ; attempt++ {
 		var p pull
-		_, cause := c.send(ctx, c.once, http.MethodPost, c.path("/merge_requests"), fields, &p)
+		_, cause := c.Once(ctx, http.MethodPost, c.path("/merge_requests"), fields, &p)
 		if cause == nil {
 			cause = p.complete()
 		}
@@ -255,9 +256,9 @@ func (c *Client) create(ctx context.Context, branch string, text forge.PullText,
 			return pull{}, false, err
 		case found:
 			return first, cause == nil && first.Number == p.Number, nil
-		case saidNo(cause, http.StatusConflict) && !taken || cause == nil:
+		case rest.SaidNo(cause, http.StatusConflict) && !taken || cause == nil:
 			return pull{}, false, forge.ErrMoved // another run merged or closed it
-		case attempt == createAttempts || said(cause) != nil && said(cause).Status < http.StatusInternalServerError:
+		case attempt == createAttempts || rest.Said(cause) != nil && rest.Said(cause).Status < http.StatusInternalServerError:
 			return pull{}, false, cause
 		}
 		if err := c.config.Sleep(ctx, time.Duration(attempt)*time.Second); err != nil {
@@ -269,7 +270,7 @@ func (c *Client) create(ctx context.Context, branch string, text forge.PullText,
 // update changes fields of a merge request.
 func (c *Client) update(ctx context.Context, number int, fields map[string]any, into *pull) error {
 	var out pull
-	if _, err := c.call(ctx, http.MethodPut, c.path("/merge_requests/%d", number), fields, &out); err != nil {
+	if _, err := c.Call(ctx, http.MethodPut, c.path("/merge_requests/%d", number), fields, &out); err != nil {
 		return err
 	}
 	if into != nil {
