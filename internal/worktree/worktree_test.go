@@ -259,29 +259,46 @@ func TestSweepOfAKilledApply(t *testing.T) {
 		fmt.Sprintf(".values.yaml.pawl-new-%d", living): "x", fmt.Sprintf(".mine.yaml.pawl-new-%d", dead): "x"})
 }
 
-// TestSaveBetweenCompareAndRename has somebody save the file as soon as the new content begins to be written: it stays.
+// TestSaveBetweenCompareAndRename has somebody save the file as soon as the new content begins to be written: it stays. Who
+// is too late tries again.
 func TestSaveBetweenCompareAndRename(t *testing.T) {
 	t.Parallel()
 	tree, dir := open(t)
 	file, temp := filepath.Join(dir, "values.yaml"), filepath.Join(dir, temporary("values.yaml"))
-	saved := make(chan error, 1)
-	go func() {
-		for t.Context().Err() == nil {
-			if _, err := os.Lstat(temp); err == nil {
-				saved <- os.WriteFile(file, []byte("a: mine\n"), 0o644)
-				return
+	after := bytes.Repeat([]byte("a: 2\n"), worktree.MaxSize/5) // it takes a while to write
+	for range 100 {
+		write(t, file, "a: 1\n")
+		watches, over, saved := make(chan bool), make(chan bool), make(chan error)
+		go func() {
+			close(watches)
+			for {
+				if _, err := os.Lstat(temp); err == nil {
+					saved <- os.WriteFile(file, []byte("a: mine\n"), 0o644)
+					return
+				}
+				select {
+				case <-over:
+					saved <- os.ErrNotExist
+					return
+				default:
+				}
 			}
+		}()
+		<-watches
+		err := tree.ReplaceFile("values.yaml", []byte("a: 1\n"), after)
+		close(over)
+		switch failed := <-saved; {
+		case failed != nil && !errors.Is(failed, os.ErrNotExist):
+			t.Fatal(failed)
+		case err == nil:
+			continue // the new content was not seen, or the save came too late
+		case !strings.Contains(err.Error(), "changed while"):
+			t.Errorf("error %v", err)
 		}
-		saved <- errors.New("the new content was never seen")
-	}()
-	err := tree.ReplaceFile("values.yaml", []byte("a: 1\n"), bytes.Repeat([]byte("a: 2\n"), worktree.MaxSize/5)) // it takes a while to write
-	if failed := <-saved; failed != nil {
-		t.Fatal(failed)
+		holds(t, dir, map[string]string{"values.yaml": "a: mine\n"})
+		return
 	}
-	if err == nil || !strings.Contains(err.Error(), "changed while") {
-		t.Errorf("error %v", err)
-	}
-	holds(t, dir, map[string]string{"values.yaml": "a: mine\n"})
+	t.Error("the new content was never seen")
 }
 
 // TestApplyAsRootKeepsTheOwner replaces somebody else's file.
