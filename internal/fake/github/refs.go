@@ -189,6 +189,8 @@ func (r *Repo) nameRefused(ref, sha string, who Identity) string {
 			return violation("Cannot update this protected ref.")
 		case sha == "" && rule.Delete:
 			return violation("Cannot delete this protected ref.")
+		case old != "" && sha != "" && rule.Force && !r.store.contains(sha, old):
+			return violation("Cannot force-push to this branch")
 		case sha != "" && rule.Signed && !r.store.signed[sha] && !r.onABranch(sha):
 			return violation("Commits must have verified signatures.")
 		}

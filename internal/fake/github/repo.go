@@ -30,7 +30,7 @@ type Protection struct {
 }
 
 // NameRule is a ruleset on the names of refs.
-type NameRule struct{ Create, Update, Delete, Signed bool }
+type NameRule struct{ Create, Update, Delete, Force, Signed bool }
 
 // Guard sets the rule for all refs whose full names begin with a text.
 func (r *Repo) Guard(prefix string, rule NameRule) {

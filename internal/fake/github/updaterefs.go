@@ -57,6 +57,8 @@ func (r *Repo) refuseUpdate(update refUpdate, who Identity) *queryError {
 		return unprocessableQuery(update.Name + " is not a valid ref name.")
 	case update.BeforeOid != "" && strings.TrimPrefix(update.BeforeOid, nowhere) != old:
 		return somethingWrong()
+	case after != "" && old == "" && r.clashes(update.Name):
+		return somethingWrong()
 	case after == "" && old == "":
 		return unprocessableQuery("Reference does not exist")
 	case after == "":

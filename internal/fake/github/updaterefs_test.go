@@ -28,6 +28,7 @@ func TestUpdateRefsCompares(t *testing.T) {
 		{name: "not forced", ref: ref, before: "side", after: "other", want: "not a fast forward"},
 		{name: "gone already", ref: "refs/heads/absent", after: zero, want: "does not exist"},
 		{name: "no object", ref: ref, before: "side", after: strings.Repeat("1", 40), force: true, want: "Object does not exist"},
+		{name: "a ref in the place of its folder", ref: ref + "/x", before: zero, after: "main", want: "Something went wrong while executing your query"},
 		{name: "no name", ref: "side", before: "side", after: "main", force: true, want: "not a valid ref name"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
