@@ -9,6 +9,9 @@ import (
 // DefaultBranch is the branch of the pull request when the configuration names none.
 const DefaultBranch = "pawl/update"
 
+// ScratchPrefix begins the names of branches that exist for a moment only, while a commit is made: nobody else's may.
+const ScratchPrefix = "pawl-scratch/"
+
 // CheckBranch reports what makes a text unfit as the name of a branch, by the rules of
 // https://git-scm.com/docs/git-check-ref-format with --branch.
 func CheckBranch(name string) error {

@@ -47,6 +47,9 @@ func (r Refs) Check() error {
 		} else if err != nil {
 			return &RefError{c.key, err.Error(), c.hint}
 		}
+		if scratch(c.name) {
+			return &RefError{c.key, shown(c.name) + " is below " + ScratchPrefix + ", where pawl makes and deletes branches of its own", "choose a name that is not below " + ScratchPrefix}
+		}
 	}
 	if err := r.checkLedger(); err != nil {
 		return err
@@ -74,6 +77,8 @@ func (r Refs) checkLedger() error {
 		return nil
 	case !branch:
 		return &RefError{"ledger", shown(r.Ledger) + " is no full name of a ref", hint}
+	case scratch(name):
+		return &RefError{"ledger", shown(r.Ledger) + " is below " + ScratchPrefix + ", where pawl makes and deletes branches of its own", hint}
 	case r.Base != "" && strings.EqualFold(name, r.Base):
 		return &RefError{"ledger", fmt.Sprintf("%q is the branch that is updated", name), hint}
 	case r.ours(name):
@@ -89,6 +94,9 @@ func shown(name string) string {
 	}
 	return strconv.Quote(name)
 }
+
+// scratch reports whether a branch's name is of those that exist for a moment only.
+func scratch(name string) bool { return strings.HasPrefix(strings.ToLower(name), ScratchPrefix) }
 
 // ours reports whether a name is the pull request's branch, or one that is made of it.
 func (r Refs) ours(name string) bool {
