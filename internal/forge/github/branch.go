@@ -24,6 +24,9 @@ type head struct {
 func (c *Client) publish(ctx context.Context, set change.Set, message, first string) (head, error) {
 	doing := "publishing " + c.config.Branch
 	me, err := c.repository(ctx)
+	if err == nil {
+		err = c.distinct(me) // nothing is committed before
+	}
 	if err != nil {
 		return head{}, c.fail(doing, readContents, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -19,12 +20,13 @@ const scratchAttempts = 6
 
 // scratch is the branch on which GitHub makes a commit before ours moves to it: GitHub only appends, and a branch of a pull
 // request that equals its base for a moment closes it for good. It exists for the length of two requests; what a killed
-// run left there is taken over.
-func (c *Client) scratch() string { return "pawl-scratch/" + c.config.Branch }
+// run left there is taken over, what somebody else keeps there is left alone.
+func (c *Client) scratch() string { return change.ScratchPrefix + c.config.Branch }
 
 // sign has GitHub make the commit, which it signs (https://docs.github.com/graphql/reference/mutations#createcommitonbranch).
-// The answer is no commit where GitHub cannot make it: it knows one mode of files, and a rule may keep the scratch branch
-// away, or it fails and does not say why. The tree has to come out as it was planned.
+// The answer is no commit where GitHub cannot make it, for whatever reason but that it wants to be left alone: the run is worth
+// more than the signature, and what stands in the way of the branch itself, its push will tell. One reason is known before: GitHub
+// knows one mode of files. The tree has to come out as it was planned.
 func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha string, also []remote.Update, err error) {
 	there, err := c.git.Entries(ctx, w.Base)
 	if err != nil {
@@ -44,13 +46,12 @@ func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha 
 		return []remote.Update{{Ref: ref, Old: sha}}
 	}
 	at, moved := "", false
+	var cause error
 	for attempt := range scratchAttempts {
-		sha, cause := c.commitOn(ctx, w, tree, at)
-		var later *httpx.Error
-		switch {
-		case cause == nil:
+		if sha, cause = c.commitOn(ctx, w, tree, at); cause == nil {
 			return sha, drop(sha), nil
-		case errors.As(cause, &later) && later.Wait > 0: // GitHub wants to be left alone
+		}
+		if later := (*httpx.Error)(nil); errors.As(cause, &later) && later.Wait > 0 { // GitHub wants to be left alone
 			return "", nil, cause
 		}
 		refs, err := c.remote.Refs(ctx, ref)
@@ -58,21 +59,26 @@ func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha 
 			return "", nil, cause
 		}
 		now := refs.IDs[ref]
-		if _, barred := barrierOf(refusal(cause)); barred { // what stands in the way of our branch too, its push will tell
-			return "", drop(now), nil
-		}
-		if now != "" && now != w.Base {
-			made, _, err := c.git.Commit(ctx, now)
-			if err == nil && made.Tree == tree && slices.Equal(made.Parents, []string{w.Base}) && forge.SameText(made.Message, w.Message) {
-				return now, drop(now), nil // the answer got lost, or another run is at the same
+		if moved = now != at; moved && now != "" && now != w.Base {
+			same, err := c.left(ctx, w, tree, now)
+			switch {
+			case err != nil:
+				c.unsigned(err)
+				return "", nil, nil
+			case same: // the answer got lost, or another run is at the same
+				return now, drop(now), nil
 			}
 		}
-		var strange *odd
-		told := errors.As(cause, &strange) || !vague(cause) && !stale(cause)
-		if moved = now != at; !moved && told && attempt > 0 {
-			return "", nil, cause
-		}
 		at = now
+		_, barred := barrierOf(refusal(cause))
+		var strange *odd
+		switch again := attempt > 0 && !moved; {
+		case again && errors.As(cause, &strange):
+			return "", nil, cause
+		case barred || again && !vague(cause) && !stale(cause):
+			c.unsigned(cause)
+			return "", drop(at), nil
+		}
 		if err := c.pause(ctx, attempt); err != nil {
 			return "", nil, err
 		}
@@ -80,7 +86,36 @@ func (c *Client) sign(ctx context.Context, w repository.Work, tree string) (sha 
 	if moved {
 		return "", nil, forge.ErrMoved
 	}
-	return "", drop(at), nil // nobody is at it, and GitHub does not say why it fails: the run is worth more than the signature
+	c.unsigned(cause) // nobody is at it, and GitHub does not say why it fails
+	return "", drop(at), nil
+}
+
+// errNotOurs is that somebody else is at the scratch branch.
+var errNotOurs = errors.New("the branch holds commits that are not pawl's: delete it")
+
+// left looks at what is on the scratch branch: whether it is the very commit that is wanted. It is an error when something there is
+// not ours, as far as GitHub says whose it is.
+func (c *Client) left(ctx context.Context, w repository.Work, tree, commit string) (same bool, err error) {
+	me, err := c.repository(ctx)
+	if err != nil {
+		return false, err
+	}
+	d, err := c.Compare(ctx, w.Base, commit)
+	if saidNo(err, http.StatusNotFound) || err == nil && !d.by(me.Self) { // there is nothing to compare it with
+		return false, errNotOurs
+	}
+	if err != nil {
+		return false, err
+	}
+	made, _, err := c.git.Commit(ctx, commit)
+	return err == nil && made.Tree == tree && slices.Equal(made.Parents, []string{w.Base}) && forge.SameText(made.Message, w.Message), nil
+}
+
+// unsigned tells why a commit has no signature.
+func (c *Client) unsigned(cause error) {
+	if c.config.Warn != nil {
+		c.config.Warn(c.fail("leaving the commit without a signature: committing on "+c.scratch(), writeContents, cause))
+	}
 }
 
 // stale reports that GitHub found the branch elsewhere.

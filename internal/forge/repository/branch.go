@@ -173,11 +173,15 @@ func (r *Repository) write(ctx context.Context, w Work, head Head, tip string) (
 	}
 	head.SHA, head.Changed, head.Made = sha, true, tip == ""
 	r.Know(sha)
-	err = r.Push(ctx, made, append(updates, remote.Update{Ref: heads + head.Branch, Old: tip, New: sha})...)
-	switch {
-	case err != nil && len(updates) > 0: // what was made beside the branch goes too, unless somebody else is at it by now
+	move := remote.Update{Ref: heads + head.Branch, Old: tip, New: sha}
+	err = r.Push(ctx, made, append(slices.Clone(updates), move)...)
+	if no := (*remote.RefusedError)(nil); len(updates) > 0 && errors.As(err, &no) && !errors.Is(err, forge.ErrMoved) {
+		err = r.Push(ctx, made, move) // a rule may keep what is beside the branch: then it stays; if it is the branch's, that is to be told
+	}
+	if err != nil && len(updates) > 0 { // what was made beside the branch goes too, unless somebody else is at it by now
 		_ = r.config.Remote.Push(ctx, nil, updates...)
-	case err == nil && head.Made:
+	}
+	if err == nil && head.Made {
 		err = r.stillBase(ctx, w.Base)
 	}
 	return head, err
