@@ -35,6 +35,9 @@ func barriers() []barrier {
 			change.ApprovalNeeded, true, "let a person with write access approve it, " + bypass},
 		{forge.RuleBroken, []string{"required status check", "code scanning", "deployment", "waiting on"}, change.RuleBroken, true,
 			"the repository itself waits for this: name its checks in merge.require, so that pawl waits as well"},
+		{forge.RuleBroken, []string{"create or update workflow"}, change.RuleBroken, false,
+			"to change a workflow the token needs `workflows: write` (a classic one the scope `workflow`), which GITHUB_TOKEN cannot have: " +
+				"set MERGE_TOKEN to one that has"},
 		{forge.RefIsGuarded, []string{"being restricted", "protected ref", "cannot force-push", "cannot delete this branch",
 			"locked branch", "branch name must"}, change.RuleBroken, false, "leave the name out of the rule, " + bypass},
 		{forge.RuleBroken, []string{"rule violations found", "protected branch", "changes must be made through a pull request",

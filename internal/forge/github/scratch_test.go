@@ -1,15 +1,19 @@
 package github_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/fake/gitserver"
 	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/git"
 )
@@ -189,5 +193,33 @@ func TestScratchWaits(t *testing.T) {
 				t.Errorf("%d at %s: %v, slept %v, wrote %v", status, want[i], err, w.time.slept, got)
 			}
 		}
+	}
+}
+
+// TestWorkflowNeedsAPermission has a target among the workflows: what GitHub says then, in the push, says what to do.
+func TestWorkflowNeedsAPermission(t *testing.T) {
+	t.Parallel()
+	const says = "refusing to allow a GitHub App to create or update workflow `.github/workflows/ci.yml` without `workflows` permission"
+	w := newWorld(t, fake.Settings{}, nil)
+	refused("FORBIDDEN", says)(w)
+	next := w.fake.RoundTripper()
+	refusing := roundTrip(func(req *http.Request) *http.Response {
+		if !strings.HasSuffix(req.URL.Path, "/git-receive-pack") {
+			res, err := next.RoundTrip(req)
+			w.must(err)
+			return res
+		}
+		body, err := io.ReadAll(req.Body)
+		w.must(err)
+		push, err := gitserver.ParsePush(body)
+		w.must(err)
+		res := answer(req, 200, "")
+		res.Header.Set("Content-Type", "application/x-git-receive-pack-result")
+		res.Body = io.NopCloser(bytes.NewReader(push.Report("", map[string]string{"refs/heads/pawl/update": says}, "")))
+		return res
+	})
+	_, err := w.publish(w.over(refusing, token), w.repo.Head("main"), edits(), "Bump a\n")
+	if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(advice(err), "MERGE_TOKEN") {
+		t.Errorf("%v, advice %q", err, advice(err))
 	}
 }
