@@ -97,3 +97,35 @@ func TestRunIsSigned(t *testing.T) {
 		}
 	}
 }
+
+// TestRunUnsigned has the configuration do without GitHub's signature: the commit is pawl's own in every other way the same.
+func TestRunUnsigned(t *testing.T) {
+	t.Parallel()
+	heads := map[bool]github.Commit{}
+	for _, unsigned := range []bool{false, true} {
+		config := onlyCI
+		if unsigned {
+			config += "change: {sign: false}\n"
+		}
+		s := newStage(t, checks(github.Check{Name: "ci", Conclusion: "success"}), config)
+		s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+		if s.run(0); s.value("a") != "v1.1.0" {
+			t.Errorf("a is %s", s.value("a"))
+		}
+		pull, _ := s.repo.Pull(1)
+		heads[unsigned] = s.repo.Log(pull.HeadSHA)[0]
+		for _, call := range s.github.Calls() {
+			if unsigned && strings.HasPrefix(call.Operation, "mutation") {
+				t.Errorf("asked for %s", call.Operation)
+			}
+		}
+	}
+	signed, plain := heads[false], heads[true]
+	text := func(c github.Commit) string { // without the chain's own name
+		before, after, _ := strings.Cut(c.Message, "\nPawl-Chain: ")
+		return before + "\nPawl-Chain: " + after[strings.IndexByte(after, '\n'):]
+	}
+	if !signed.Verified || plain.Verified || plain.Author != signed.Author || text(plain) != text(signed) {
+		t.Errorf("signed %+v\nplain %+v", signed, plain)
+	}
+}

@@ -61,7 +61,7 @@ func (c *checker) change(f *changeBlock) Change {
 		}
 	}
 	return Change{Words: change.Words{Title: words(f.Title, "title", false), Commit: words(f.Commit, "commit", true)},
-		Labels: texts(f.Labels), Reviewers: texts(f.Reviewers), Assignees: texts(f.Assignees)}
+		Labels: texts(f.Labels), Reviewers: texts(f.Reviewers), Assignees: texts(f.Assignees), Unsigned: f.Sign.Set() && !f.Sign.Value}
 }
 
 func (c *checker) merge(m *mergeBlock) Merge {

@@ -56,6 +56,8 @@ type Config struct {
 type Change struct {
 	Words                        change.Words
 	Labels, Reviewers, Assignees []string
+	// Unsigned keeps the forge from making, and so signing, the commit.
+	Unsigned bool
 }
 
 // Use is one place that the value of a variable is sent to, or signs what is sent.

@@ -61,6 +61,7 @@ type changeBlock struct {
 	Labels    []strictyaml.Text `yaml:"labels" doc:"Labels of the pull request, besides those of forge.labels."`
 	Reviewers []strictyaml.Text `yaml:"reviewers" doc:"Who is asked to review a pull request when it is opened; ORG/TEAM asks a team."`
 	Assignees []strictyaml.Text `yaml:"assignees" doc:"Who is assigned to a pull request when it is opened."`
+	Sign      strictyaml.Flag   `yaml:"sign" doc:"Whether GitHub makes the commit and signs it; false has pawl push one without a signature, as it does at other forges. True when absent."`
 }
 
 // mergeBlock is written as the word off, or as a map.

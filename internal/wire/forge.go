@@ -135,6 +135,7 @@ func (w Wire) gitHub(client *httpx.Client, repository string) (forge.Forge, erro
 		HTTP: client, API: w.ForgeAPI(), GraphQL: w.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: w.ForgeToken(),
 		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: w.labels(),
 		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text, Warn: w.warn,
+		Unsigned: w.Config.Change.Unsigned,
 	}
 	if w.inGitea() { // then this is none of GitHub's
 		c.GraphQL = ""

@@ -198,6 +198,7 @@ type Commit struct {
 	Parents                         []string
 	When                            time.Time
 	Files                           []string // changed against the first parent
+	Verified                        bool     // GitHub has signed it
 }
 
 // Log lists the commits of a branch, newest first.
@@ -210,7 +211,7 @@ func (r *Repo) Log(at string) []Commit {
 	}
 	var out []Commit
 	for _, c := range r.history(from, "") {
-		one := Commit{SHA: c.id, Author: c.author.name, Committer: c.committer.name, Message: c.message, Parents: c.parents, When: c.committer.when}
+		one := Commit{SHA: c.id, Author: c.author.name, Committer: c.committer.name, Message: c.message, Parents: c.parents, When: c.committer.when, Verified: r.store.signed[c.id]}
 		changes, _ := r.changesOf(c) // its trees are in the store
 		for _, change := range changes {
 			one.Files = append(one.Files, change.path)

@@ -32,7 +32,7 @@ func (c *Client) publish(ctx context.Context, set change.Set, message, first str
 	}
 	var h head
 	h.Head, err = c.git.Publish(ctx, repository.Work{Base: set.Base, Files: set.Files, Message: message, By: me.person(), First: []string{first},
-		Commit: c.sign, Settled: c.settled,
+		Commit: c.signer(), Settled: c.settled,
 		Taken: func(branch string) bool {
 			p, found := c.theirPull(branch)
 			if found {

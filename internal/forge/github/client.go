@@ -62,6 +62,8 @@ type Config struct {
 	Seal ledger.Key
 	// Labels are worn by every pull request that is made; Reviewers and Assignees are asked when it is opened.
 	Labels, Reviewers, Assignees []string
+	// Unsigned has the commit pushed as at any other forge, instead of made and signed by GitHub.
+	Unsigned bool
 	// Clean removes secrets from what others are told, Warn is told what went wrong beside the run; both may be nil.
 	Clean func(text string) string
 	Warn  func(err error)

@@ -23,6 +23,14 @@ const scratchAttempts = 6
 // run left there is taken over, what somebody else keeps there is left alone.
 func (c *Client) scratch() string { return change.ScratchPrefix + c.config.Branch }
 
+// signer is what makes the commit at GitHub, nil when nothing does.
+func (c *Client) signer() func(ctx context.Context, w repository.Work, tree string) (string, []remote.Update, error) {
+	if c.config.Unsigned {
+		return nil
+	}
+	return c.sign
+}
+
 // sign has GitHub make the commit, which it signs (https://docs.github.com/graphql/reference/mutations#createcommitonbranch).
 // The answer is no commit where GitHub cannot make it, for whatever reason but that it wants to be left alone: the run is worth
 // more than the signature, and what stands in the way of the branch itself, its push will tell. One reason is known before: GitHub

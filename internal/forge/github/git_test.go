@@ -85,7 +85,7 @@ func TestCommit(t *testing.T) {
 			t.Errorf("the refs are %v", w.repo.Refs())
 		}
 		signs := slices.ContainsFunc(w.writes(since), func(s string) bool { return strings.Contains(s, "createCommitOnBranch") })
-		if signs != (mode == "100644") {
+		if signs != (mode == "100644") || w.repo.Log(head.HeadSHA)[0].Verified != signs {
 			t.Errorf("%s: signed %t, by %v", mode, signs, w.writes(since))
 		}
 		p, _, err := w.client.Get(ctx, head.Number)

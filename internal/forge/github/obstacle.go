@@ -29,7 +29,8 @@ func barriers() []barrier {
 		{forge.Archived, []string{"archived so is read-only", "archived so it is read-only", "repository is archived"}, change.RepoArchived, false,
 			"the repository takes no changes: unarchive it, or stop the runs"},
 		{forge.Unsigned, []string{"verified signature", "must be signed"}, change.Unsigned, false,
-			"GitHub signs what pawl commits, but for executable files, which it cannot commit: make them plain files (mode 100644); " + bypass},
+			"GitHub signs what pawl commits, but not with `change: {sign: false}`, and no executable files, which it cannot commit: " +
+				"remove the setting, make them plain files (mode 100644), " + bypass},
 		{forge.Unapproved, []string{"approving review", "code owner review", "review is required", "changes have been requested",
 			"changes were requested", "conversation must be resolved", "conversations must be resolved"},
 			change.ApprovalNeeded, true, "let a person with write access approve it, " + bypass},

@@ -14,6 +14,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/change"
 	fake "github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/fake/gitserver"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/github"
 	"github.com/pawl-cd/pawl/internal/git"
 )
@@ -221,5 +222,38 @@ func TestWorkflowNeedsAPermission(t *testing.T) {
 	_, err := w.publish(w.over(refusing, token), w.repo.Head("main"), edits(), "Bump a\n")
 	if err == nil || !strings.Contains(err.Error(), says) || !strings.Contains(advice(err), "MERGE_TOKEN") {
 		t.Errorf("%v, advice %q", err, advice(err))
+	}
+}
+
+// TestUnsigned has pawl told to sign nothing: it pushes its commit itself, in one push and without a mutation of GraphQL, whatever is
+// on the scratch branch.
+func TestUnsigned(t *testing.T) {
+	t.Parallel()
+	const message = "Bump a\n\nwhy\n\nPawl-Chain: x\n"
+	w := newWorld(t, fake.Settings{}, nil)
+	client := w.connect(token, func(c *github.Config) { c.Unsigned = true })
+	theirs := w.push(scratch, "alice", map[string]string{"x": "y"})
+	for _, readme := range []string{"once\n", "moved\n"} {
+		base := w.push("main", "alice", map[string]string{"README.md": readme})
+		since := len(w.fake.Calls())
+		head, err := w.publish(client, base, edits(), message)
+		w.must(err)
+		pushes := func(s string) bool { return s == "git-receive-pack" }
+		wrote := w.writes(since)
+		if i := slices.IndexFunc(wrote, pushes); i != 0 || slices.ContainsFunc(wrote[1:], pushes) || strings.Contains(strings.Join(wrote, " "), "mutation") {
+			t.Errorf("wrote %v", wrote)
+		}
+		made := w.repo.Log("pawl/update")[0]
+		if made.SHA != head.HeadSHA || made.Verified || made.Author != "pawl-bot" || !slices.Equal(made.Parents, []string{base}) || !forge.SameText(made.Message, message) {
+			t.Errorf("made %+v", made)
+		}
+		if text, _ := w.repo.File(head.HeadSHA, file); string(text) != after || w.repo.Head(scratch) != theirs {
+			t.Errorf("the branch holds %q, scratch is at %s", text, w.repo.Head(scratch))
+		}
+	}
+	since := len(w.fake.Calls()) // what is there already stays, however it was made
+	head, err := w.publish(w.connect(token), w.repo.Head("main"), edits(), message)
+	if err != nil || head.Done != "unchanged" || len(w.writes(since)) != 0 {
+		t.Errorf("%+v, %v, wrote %v", head, err, w.writes(since))
 	}
 }
