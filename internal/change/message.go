@@ -76,6 +76,19 @@ type Trailers struct {
 	Seal int
 }
 
+// Unsealed is a commit's message without the counter of its seal, which every write to the ledger raises: one that was made a
+// write ago says the same otherwise.
+func Unsealed(message string) string {
+	var out strings.Builder
+	for line := range strings.Lines(message) {
+		if strings.HasPrefix(line, SealTrailer+": ") {
+			line = SealTrailer + ":\n"
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}
+
 // maxSeal bounds a counter: a larger one was not counted.
 const maxSeal = 1 << 40
 

@@ -320,6 +320,23 @@ func TestPublishLeavesPeopleAlone(t *testing.T) {
 	}
 }
 
+// TestPublishLeavesASealAlone has the ledger written between two runs: the branch stays, for every push starts its checks again. One
+// that bears no seal where there is to be one is replaced.
+func TestPublishLeavesASealAlone(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, fake.Settings{}, nil)
+	base, said := w.repo.Head("main"), "Bump a\n\nwhy\n\nPawl-Chain: x\n"
+	var heads []forge.Pull
+	for _, seal := range []string{"", "Pawl-Seal: 4\n", "Pawl-Seal: 5\n"} {
+		head, err := w.publish(w.connect(token), base, edits(), said+seal)
+		w.must(err)
+		heads = append(heads, head)
+	}
+	if heads[0].Done != "opened" || heads[1].Done != "updated" || heads[2].Done != "unchanged" || heads[2].HeadSHA != heads[1].HeadSHA {
+		t.Errorf("%+v", heads)
+	}
+}
+
 func TestPublishRebuildsOnTheNewBase(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, fake.Settings{}, nil)

@@ -127,7 +127,8 @@ func (r *Repository) inspect(ctx context.Context, w Work, branch, tip string) (o
 	if mine, err := w.Mine(ctx, branch, d.Commits); err != nil || !mine {
 		return foreign, err
 	}
-	if len(d.Commits) == 1 && d.MergeBase == w.Base && forge.SameText(d.Commits[0].Message, w.Message) && len(d.Irregular) == 0 && sameFiles(d.Files, w.Files) {
+	says := func(message string) bool { return forge.SameText(change.Unsealed(message), change.Unsealed(w.Message)) }
+	if len(d.Commits) == 1 && d.MergeBase == w.Base && says(d.Commits[0].Message) && len(d.Irregular) == 0 && sameFiles(d.Files, w.Files) {
 		return same, nil
 	}
 	if r.Knows(tip) {
