@@ -135,7 +135,9 @@ func Authorize(plan Set, pull PullRequest, checks Checks, view View, rules Rules
 
 // MayArm says whether the forge may be told to merge the pull request later by itself. Beyond everything that Authorize
 // asks, except for checks that have not reported yet, each required check must be enforced by the repository, for the
-// forge asks nobody else; where the configuration says that no check is required there is nothing to enforce.
+// forge asks nobody else; where the configuration says that no check is required there is nothing to enforce. Nothing that may
+// end before the forge merges is left to it: a window, the time before a freeze, what a gate let pass for this run. A queue is
+// entered with the latter, once nothing else is waited for.
 func MayArm(plan Set, pull PullRequest, checks Checks, view View, rules Rules) Decision {
 	d := Authorize(plan, pull, checks, view, rules)
 	switch {
@@ -144,6 +146,12 @@ func MayArm(plan Set, pull PullRequest, checks Checks, view View, rules Rules) D
 	case rules.NoArm:
 		return Decision{Verdict: Waiting, Code: ArmIsOff, Detail: "the configuration says `merge: {arm: false}`",
 			Hint: "let pawl wait with merge.wait, or remove `arm: false`"}
+	case rules.Calendar.Set():
+		return Decision{Verdict: Waiting, Code: ArmIsOff, Detail: "merge.windows and merge.freeze count when it is merged, and the forge asks neither",
+			Hint: "let pawl wait with merge.wait"}
+	case len(plan.Gates) > 0 && d.Verdict != Granted:
+		return Decision{Verdict: Waiting, Code: ArmIsOff, Detail: fmt.Sprintf("what gate %q let pass counts for this run, and the forge merges after it", plan.Gates[0].Reason),
+			Hint: "let pawl wait with merge.wait"}
 	case checks.Require.Mode == RequireNone:
 		return armed(pull, "no check is required")
 	}

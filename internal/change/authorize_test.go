@@ -232,6 +232,15 @@ func TestMayArm(t *testing.T) {
 		{"nothing required, nothing enforced", func(q *question) { q.checks.Enforced, q.checks.Require = nil, Requirement{Mode: RequireNone} }, Authorized, true},
 		{"arming is off", func(q *question) { q.rules.NoArm = true }, ArmIsOff, false},
 		{"arming is off and nothing is required", func(q *question) { q.rules.NoArm, q.checks.Require = true, Requirement{Mode: RequireNone} }, ArmIsOff, false},
+		{"a window", func(q *question) { q.rules.Calendar.Windows = []Window{{To: 24 * 60, Zone: time.UTC}} }, ArmIsOff, false},
+		{"a freeze of another year", func(q *question) { q.rules.Calendar.Freezes = []Freeze{{}} }, ArmIsOff, false},
+		{"a gate's pass, while checks are pending", func(q *question) {
+			q.plan.Gates, q.checks.Runs[0].Status = []Note{{Manifest: "a", Reason: "scan"}}, "queued"
+		}, ArmIsOff, false},
+		{"a gate's pass, while all is green", func(q *question) { q.plan.Gates = []Note{{Manifest: "a", Reason: "scan"}} }, Authorized, true},
+		{"a gate's pass, and a check that failed", func(q *question) {
+			q.plan.Gates, q.checks.Runs[0].Conclusion = []Note{{Manifest: "a", Reason: "scan"}}, "failure"
+		}, CheckFailed, false},
 		{"nothing required, something enforced", func(q *question) { q.checks.Require = Requirement{Mode: RequireNone} }, Authorized, true},
 	}
 	for _, tt := range tests {

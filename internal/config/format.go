@@ -73,7 +73,7 @@ type mergeBlock struct {
 type mergeMap struct {
 	Method  strictyaml.Text   `yaml:"method" enum:"squash,merge,rebase" doc:"How to merge; squash when absent."`
 	Wait    strictyaml.Text   `yaml:"wait" doc:"How long a run waits for the merge; 10m when absent."`
-	Arm     strictyaml.Flag   `yaml:"arm" doc:"Whether GitHub may be told to merge by itself, by auto-merge or merge queue; true when absent."`
+	Arm     strictyaml.Flag   `yaml:"arm" doc:"Whether GitHub may be told to merge by itself, by auto-merge or merge queue, where nothing that pawl asks may change before: no window, freeze or gate. True when absent."`
 	Windows []windowBlock     `yaml:"windows" doc:"When pull requests may be merged; at any time when absent."`
 	Freeze  []freezeBlock     `yaml:"freeze" doc:"Days on which nothing is merged."`
 	Max     strictyaml.Number `yaml:"max" doc:"How many values one pull request may change: with more it gets the label pawl/review and people decide, as over the first one of a profile; any number when absent."`

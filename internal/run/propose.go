@@ -178,7 +178,7 @@ func (r Runner) merge(ctx context.Context, profile forge.Profile, set change.Set
 			return forge.Answer{}, err
 		}
 		checks := change.Checks{Runs: s.Checks, Require: r.Require.Resolve(s.Enforced), Enforced: s.Enforced, Waited: s.Waited, Limit: r.Absent, Silent: s.Silent}
-		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm || r.Calendar.Set(), BrakesMoved: moved, TagMoved: tag, Calendar: r.Calendar, Now: r.now(), Max: r.Max}
+		rules := change.Rules{Self: profile.Self, Repository: profile.Repository, Branch: r.Branch, Base: profile.Base, BaseSHA: s.BaseSHA, Freeze: r.Freeze, NoArm: r.NoArm, BrakesMoved: moved, TagMoved: tag, Calendar: r.Calendar, Now: r.now(), Max: r.Max}
 		return forge.Answer{Now: change.Authorize(set, s.Pull, checks, view, rules), Later: change.MayArm(set, s.Pull, checks, view, rules)}, nil
 	}})
 	if early := r.early(ctx, before); err != nil || early != nil {
