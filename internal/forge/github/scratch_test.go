@@ -257,3 +257,40 @@ func TestUnsigned(t *testing.T) {
 		t.Errorf("%+v, %v, wrote %v", head, err, w.writes(since))
 	}
 }
+
+// TestScratchAnswers has each request that publishes answered in every wrong way, before and after it was carried out, once and for
+// long: this run or the next one ends with one signed commit and one pull request, and nothing is left beside.
+func TestScratchAnswers(t *testing.T) {
+	t.Parallel()
+	const message = "Bump a\n\nwhy\n\nPawl-Chain: x\n"
+	later := http.Header{"Retry-After": {"3"}}
+	faults := map[string]fake.Fault{
+		"lost": {}, "502": {Status: 502, Message: "bad"}, "503": {Status: 503, Message: "x", Header: later}, "429": {Status: 429, Message: "x"},
+		"403": {Status: 403, Message: "You have exceeded a secondary rate limit.", Header: later}, "empty": {Status: 200},
+		"null": {Status: 200, Message: `{"data":null}`}, "half": {Status: 200, Message: `{"data":{"updateRefs":{},"createCommitOnBranch":{"commit":null}}}`},
+		"a limit with 200": {Status: 200, Message: `{"data":{"updateRefs":{}},"errors":[{"type":"RATE_LIMIT","message":"secondary rate limit"}]}`},
+	}
+	for _, operation := range []string{"mutation updateRefs createCommitOnBranch", "git-receive-pack", "POST /pulls"} {
+		for name, f := range faults {
+			for i := range 4 {
+				f.Apply, f.Times = i%2 == 0, 1+i
+				w := newWorld(t, fake.Settings{}, nil)
+				once(operation, f)(w, "")
+				_, failed := w.publish(w.client, w.repo.Head("main"), edits(), message)
+				if failed != nil && operation == "git-receive-pack" && i < 3 { // four are as many as it tries
+					t.Errorf("%s at %s: %v", name, operation, failed)
+				}
+				w.fake.Heal()
+				head, err := w.publish(w.connect(token), w.repo.Head("main"), edits(), message)
+				w.must(err)
+				if failed == nil && head.Done != "unchanged" || head.Branch != "pawl/update" {
+					t.Errorf("%s at %s: the next run %+v", name, operation, head)
+				}
+				made := w.repo.Log("pawl/update")
+				if len(made) != 2 || !made[0].Verified || made[0].SHA != head.HeadSHA || len(w.repo.Pulls()) != 1 || w.repo.Head(scratch) != "" {
+					t.Errorf("%s at %s: %+v, scratch is at %q", name, operation, made, w.repo.Head(scratch))
+				}
+			}
+		}
+	}
+}

@@ -176,7 +176,7 @@ func (r *Repository) write(ctx context.Context, w Work, head Head, tip string) (
 	r.Know(sha)
 	move := remote.Update{Ref: heads + head.Branch, Old: tip, New: sha}
 	err = r.Push(ctx, made, append(slices.Clone(updates), move)...)
-	if no := (*remote.RefusedError)(nil); len(updates) > 0 && errors.As(err, &no) && !errors.Is(err, forge.ErrMoved) {
+	if no := (*remote.RefusedError)(nil); len(updates) > 0 && errors.As(err, &no) && no.Status == 0 { // refs were refused
 		err = r.Push(ctx, made, move) // a rule may keep what is beside the branch: then it stays; if it is the branch's, that is to be told
 	}
 	if err != nil && len(updates) > 0 { // what was made beside the branch goes too, unless somebody else is at it by now
