@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/gate"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/run"
@@ -345,5 +347,56 @@ func TestGatesFiles(t *testing.T) {
 	data, err := os.ReadFile(file)
 	if s.must(nil, err); string(data) != shown || !strings.Contains(shown, "levers.json") {
 		t.Errorf("the file holds %s, and shown is %s", data, shown)
+	}
+}
+
+// TestGatesAreNotArmed has checks that take five minutes, at a GitHub that would merge by itself: what a gate let pass for a run is
+// merged by that run, or by a later one that asked the gate again, and enters a queue once its checks are green.
+func TestGatesAreNotArmed(t *testing.T) {
+	t.Parallel()
+	slow := github.Check{Name: "ci", Conclusion: "success", After: 5 * time.Minute}
+	for name, c := range map[string]struct {
+		merge      string
+		protection github.Protection
+		by         string // empty: the run ends before
+	}{
+		"it waits":        {"merge: {wait: 20m}\n", github.Protection{Checks: []string{"ci"}}, "direct"},
+		"it does not":     {"merge: {wait: 0s}\n", github.Protection{Checks: []string{"ci"}}, ""},
+		"a queue":         {"merge: {wait: 20m}\n", github.Protection{Checks: []string{"ci"}, Queue: true, Build: time.Minute}, "queue"},
+		"it is not armed": {"merge: {wait: 20m, arm: false}\n", github.Protection{Checks: []string{"ci"}}, "direct"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStage(t, withAutoMerge(checks(slow)), strings.Replace(gated, noChecks, c.merge, 1))
+			s.repo.Protect("main", c.protection)
+			s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+			s.program("exit 0")
+			s.gates(0, nil)
+			calls := len(s.github.Calls())
+			code := 0
+			if c.by == "" {
+				code = cli.Partial
+			}
+			report := s.run(code, "--verdicts", s.verdicts())
+			for _, call := range s.github.Calls()[calls:] {
+				if strings.Contains(call.Operation, "enablePullRequestAutoMerge") {
+					t.Error("it is left to GitHub")
+				}
+			}
+			if c.by != "" {
+				if s.value("a") != "v1.1.0" || report.Merge.By != forge.Way(c.by) {
+					t.Errorf("a is %s: %+v", s.value("a"), report.Merge)
+				}
+				return
+			}
+			s.pass(10 * time.Minute)
+			s.github.Tick()
+			if s.value("a") != "v1.0.0" || s.pull(1).AutoMerge {
+				t.Errorf("a is %s, armed %t", s.value("a"), s.pull(1).AutoMerge)
+			}
+			if s.gates(0, nil); len(s.run(0, "--verdicts", s.verdicts()).Plan.Changes) != 1 || s.value("a") != "v1.1.0" {
+				t.Errorf("a is %s after the next run", s.value("a"))
+			}
+		})
 	}
 }
