@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"slices"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/manifest"
-	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
 // brakedProfile is a profile as a brake needs it: its forge, the ledger, and the manifests where they are known.
@@ -48,10 +46,7 @@ func (o *brakeOptions) profile(ctx context.Context) (brakedProfile, error) {
 	if err != nil {
 		return brakedProfile{}, err
 	}
-	p := brakedProfile{session: s, manifests: s.manifests, close: func() error { return nil }}
-	if s.tree != nil {
-		p.close = s.close
-	}
+	p := brakedProfile{session: s, manifests: s.manifests, close: s.close}
 	fail := func(err error) (brakedProfile, error) { return brakedProfile{}, errors.Join(err, p.close()) }
 	if s.wire().ForgeToken() == "" && !o.dryRun {
 		return fail(&exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run", topics: []topic{noTokenTopic}})
@@ -74,56 +69,11 @@ func (o *brakeOptions) profile(ctx context.Context) (brakedProfile, error) {
 	return p, nil
 }
 
-// session is that of the checkout, or one of a profile that is only at its forge.
+// session is that of the checkout, or one of a profile that is only at its forge, without its manifests.
 func (o *brakeOptions) session(ctx context.Context) (*session, error) {
 	if o.repository == "" {
 		return o.open()
 	}
-	s := &session{g: o.globals}
-	at, err := o.find(s)
-	if err != nil {
-		return nil, err
-	}
-	s.config, _ = config.Parse(config.FileName, nil)
-	s.settle(at)
-	f, err := s.forge(s.wire().Client())
-	if err != nil {
-		return nil, err
-	}
-	data, err := configAt(ctx, f)
-	if err != nil {
-		return nil, &exit{code: Failure, err: err}
-	}
-	s.learn(string(data))
-	if s.config, s.problems = config.Parse(config.FileName, data); strictyaml.Failed(s.problems) {
-		s.warnOfConfig()
-		return nil, &exit{code: Usage, topics: []topic{configurationTopic}}
-	}
-	if err := o.moved(at, s.config.Forge); err != nil {
-		return nil, err
-	}
-	s.settle(at)
-	return s, nil
-}
-
-// settle has the session's profile be at a place.
-func (s *session) settle(at config.Forge) {
-	s.config.Forge.Kind, s.config.Forge.URL, s.config.Forge.Repository = at.Kind, at.URL, at.Repository
-}
-
-// configAt is the configuration on the tip of the base branch, nil when there is none.
-func configAt(ctx context.Context, f forge.Forge) ([]byte, error) {
-	found, err := f.Open(ctx)
-	if err != nil {
-		return nil, err
-	}
-	files, err := f.Read(ctx, found.BaseSHA, []string{config.FileName})
-	if err != nil {
-		return nil, err
-	}
-	data, err := files.ReadFile(config.FileName)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	return data, err
+	s, _, err := o.readConfig(ctx, o.globals, func(path string) bool { return path == config.FileName })
+	return s, err
 }

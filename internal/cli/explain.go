@@ -17,6 +17,7 @@ import (
 
 type explainOptions struct {
 	*globals
+	at       remoteProfile
 	output   string
 	verdicts string
 }
@@ -28,17 +29,19 @@ func newExplain(g *globals) *cobra.Command {
 		Short: "Show every version of one manifest and why it is taken or not",
 		Long: `Explain asks the sources of one manifest and shows every version that they list, each with
 the rule that accepted or rejected it. NAME is the manifest's path without extension.`,
-		Example: `  pawl explain central-ledger`,
-		Args:    cobra.ExactArgs(1),
-		RunE:    func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
+		Example: `  pawl explain central-ledger
+  pawl explain central-ledger --repository acme/profile`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args[0]) },
 	}
 	addOutput(cmd, &o.output, "table", "json")
 	addVerdicts(cmd, &o.verdicts)
+	o.at.flags(cmd, "")
 	return cmd
 }
 
 func (o *explainOptions) run(ctx context.Context, name string) error {
-	s, err := o.open()
+	s, err := o.at.checkout(ctx, o.globals)
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 
 type planOptions struct {
 	*globals
+	at       remoteProfile
 	output   string
 	verdicts string
 	detailed bool
@@ -24,8 +25,10 @@ func newPlan(g *globals) *cobra.Command {
 		Use:   "plan",
 		Short: "Show what would change, and why",
 		Long: `Plan asks every source which versions exist and shows which values would change and why.
-It writes nothing and needs no token for public sources.`,
+It writes nothing and needs no token for public sources. With --repository it needs no checkout: it reads
+the tip of the base branch.`,
 		Example: `  pawl plan
+  pawl plan --repository acme/profile
   pawl plan --output diff | git apply
   pawl plan --detailed-exitcode`,
 		Args: cobra.NoArgs,
@@ -33,12 +36,13 @@ It writes nothing and needs no token for public sources.`,
 	}
 	addOutput(cmd, &o.output, "table", "json", "diff", "markdown")
 	addVerdicts(cmd, &o.verdicts)
+	o.at.flags(cmd, "")
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	return cmd
 }
 
 func (o *planOptions) run(ctx context.Context) error {
-	s, plan, err := o.plan(ctx, o.verdicts)
+	s, plan, err := o.plan(ctx, o.at, o.verdicts)
 	if err != nil {
 		return err
 	}
@@ -46,7 +50,7 @@ func (o *planOptions) run(ctx context.Context) error {
 	if err := o.render(o.output, plan); err != nil {
 		return &exit{code: Failure, err: err}
 	}
-	if o.output == "table" && len(plan.Changes) > 0 {
+	if o.output == "table" && len(plan.Changes) > 0 && s.tree != nil {
 		o.reporter().next("pawl apply writes them here, pawl run opens a pull request")
 	}
 	switch {
@@ -64,8 +68,8 @@ func addVerdicts(cmd *cobra.Command, file *string) {
 }
 
 // plan opens the profile and plans it, with the verdicts of a file where one is named; the caller closes the session.
-func (g *globals) plan(ctx context.Context, verdicts string) (*session, plan.Plan, error) {
-	s, err := g.open()
+func (g *globals) plan(ctx context.Context, at remoteProfile, verdicts string) (*session, plan.Plan, error) {
+	s, err := at.checkout(ctx, g)
 	if err != nil {
 		return nil, plan.Plan{}, err
 	}
@@ -109,7 +113,7 @@ Only the bytes of the changed values differ. It makes no commit and no pull requ
 }
 
 func (o *applyOptions) run(ctx context.Context) error {
-	s, made, err := o.plan(ctx, o.verdicts)
+	s, made, err := o.plan(ctx, remoteProfile{}, o.verdicts)
 	if err != nil {
 		return err
 	}

@@ -143,7 +143,7 @@ func (p *remoteProfile) here(s *session) (config.Forge, error) {
 	if err == nil {
 		defer tree.Close()
 	}
-	looking.tree = tree
+	looking.files = tree
 	file, data, err := looking.readConfig()
 	if err != nil && !errors.Is(err, fs.ErrNotExist) || err != nil && s.g.config != "" {
 		return config.Forge{}, &exit{code: Usage, err: err, topics: []topic{configurationTopic}}

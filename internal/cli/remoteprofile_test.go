@@ -85,7 +85,7 @@ func TestWhereARemoteProfileIs(t *testing.T) {
 		{name: "a password in the address", args: []string{"https://me:hunter2@git.example/org/profile", "--forge", "gitea"}, says: "without credentials"},
 		{name: "a host alone", args: []string{"https://git.example/profile", "--forge", "gitea"}, says: "want the address of a repository"},
 	} {
-		for _, command := range [][]string{{"status"}, {"quarantine", "org/api:1.4.2", "--reason", "broken"}, {"resume"}, {"hold", "a", "--reason", "x", "--dispatch"}} {
+		for _, command := range [][]string{{"status"}, {"plan"}, {"run"}, {"explain", "a"}, {"quarantine", "org/api:1.4.2", "--reason", "broken"}, {"resume"}, {"hold", "a", "--reason", "x", "--dispatch"}} {
 			t.Run(c.name+"/"+command[0], func(t *testing.T) {
 				t.Parallel()
 				root := t.TempDir()

@@ -32,6 +32,7 @@ const expiresSoon = 14 * 24 * time.Hour
 type runOptions struct {
 	*globals
 	inputs
+	at              remoteProfile
 	output          string
 	from            string
 	dryRun, noMerge bool
@@ -62,12 +63,14 @@ such a hint, a quarantined one is barred (and left, with --signature), a deleted
 PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an earlier run left.`,
 		Example: `  pawl run --dry-run
   pawl run --event published.json
+  pawl run --repository acme/profile
   pawl run --image org/app:v1.2.3 --upstream https://ci.example/build/7`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	addOutput(cmd, &o.output, "table", "json", "markdown")
 	f := cmd.Flags()
+	o.at.flags(cmd, "")
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print the plan and the pull request it would open")
 	f.BoolVar(&o.noMerge, "no-merge", false, "open or update the pull request and leave it")
 	f.StringVar(&o.from, "from", "base", "`where` manifests and configuration count: base (they have to be the same there) or root (as they are here)")
@@ -89,6 +92,9 @@ func (o *runOptions) run(ctx context.Context) error {
 	if o.from != "base" && o.from != "root" {
 		return usage(fmt.Errorf("--from: want base or root, have %q", o.from))
 	}
+	if o.from == "root" && o.at.repository != "" {
+		return usage(errors.New("--from: root is what is checked out, and --repository is not"))
+	}
 	if o.failOn != "any" && o.failOn != "new" {
 		return usage(fmt.Errorf("--fail-on: want any or new, have %q", o.failOn))
 	}
@@ -100,7 +106,7 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err != nil {
 		return &exit{code: Usage, err: err, topics: []topic{eventFileTopic}}
 	}
-	s, err := o.open()
+	s, err := o.at.checkout(ctx, o.globals)
 	if err != nil {
 		return err
 	}
@@ -187,21 +193,21 @@ func (s *session) own() (map[string][]byte, error) {
 		if _, ok := all[m.File]; ok {
 			continue
 		}
-		data, err := fs.ReadFile(s.tree.FS(), m.File)
+		data, err := fs.ReadFile(s.files.FS(), m.File)
 		if err != nil {
 			return nil, fmt.Errorf("reading manifest: %w", err)
 		}
 		all[m.File] = data
 	}
 	for _, name := range s.config.Values {
-		data, err := s.tree.ReadFile(name)
+		data, err := s.files.ReadFile(name)
 		if err != nil {
 			return nil, err
 		}
 		all[name] = data
 	}
-	if s.g.config == "" {
-		data, err := s.tree.ReadFile(config.FileName)
+	if s.g.config == "" || s.tree == nil {
+		data, err := s.files.ReadFile(config.FileName)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
 		}
@@ -248,6 +254,9 @@ func (o *runOptions) finish(job actions, report run.Report, err error) error {
 		return said
 	}
 	job.annotate("error", "pawl", err.Error())
+	if is[*run.StaleError](err) && o.at.repository != "" {
+		return &exit{code: Partial, err: err, hint: "somebody changed it during this run: run again"}
+	}
 	if is[*run.StaleError](err) || is[*change.RefError](err) {
 		return &exit{code: Usage, err: err}
 	}

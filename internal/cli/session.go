@@ -23,14 +23,24 @@ import (
 
 // session is a profile that was read, and the clients that its commands need.
 type session struct {
-	g         *globals
-	tree      *worktree.Tree
-	config    config.Config
+	g *globals
+	// files are the profile's: those of tree, unless it is not checked out.
+	files  files
+	tree   *worktree.Tree
+	config config.Config
+	// store remembers the git objects of a profile that is not checked out.
+	store     *wire.Store
 	manifests []manifest.Manifest
 	// projects are those to deploy, once they were resolved.
 	projects []deploy.Project
 	// problems are the warnings of the configuration.
 	problems []strictyaml.Problem
+}
+
+// files are where a profile is read: a directory, or a commit.
+type files interface {
+	ReadFile(name string) ([]byte, error)
+	FS() fs.FS
 }
 
 // open reads the configuration and the manifests. A bad configuration or the absence of any manifest ends the command;
@@ -40,14 +50,19 @@ func (g *globals) open() (*session, error) {
 	if err != nil {
 		return nil, &exit{code: Usage, err: err, hint: "name the profile's directory with --root", topics: []topic{noProfileTopic}}
 	}
-	s := &session{g: g, tree: tree}
+	s := &session{g: g, tree: tree, files: tree}
 	if err := s.load(); err != nil {
 		return nil, errors.Join(err, tree.Close())
 	}
 	return s, nil
 }
 
-func (s *session) close() error { return s.tree.Close() }
+func (s *session) close() error {
+	if s.tree == nil {
+		return nil
+	}
+	return s.tree.Close()
+}
 
 func (s *session) load() error {
 	file, data, err := s.readConfig()
@@ -63,11 +78,16 @@ func (s *session) load() error {
 		}
 		return &exit{code: Usage, topics: []topic{configurationTopic}}
 	}
+	return s.loadManifests()
+}
+
+// loadManifests reads the manifests, and the values that they look up.
+func (s *session) loadManifests() error {
 	values, err := s.values()
 	if err != nil {
 		return err
 	}
-	s.manifests, err = manifest.Load(attentive{s.tree.FS(), s.g.door}, s.g.manifests, manifest.Options{
+	s.manifests, err = manifest.Load(attentive{s.files.FS(), s.g.door}, s.g.manifests, manifest.Options{
 		Values:     values,
 		Repository: cmp.Or(s.config.Forge.Repository, s.env("GITHUB_REPOSITORY")),
 		Env:        s.g.sys.Env,
@@ -94,7 +114,7 @@ func (s *session) values() (manifest.Values, error) {
 	all := manifest.Values{}
 	var problems []strictyaml.Problem
 	for _, name := range s.config.Values {
-		data, err := s.tree.ReadFile(name)
+		data, err := s.files.ReadFile(name)
 		if err != nil {
 			return nil, &exit{code: Usage, err: fmt.Errorf("values: %w", err), hint: "name the files of values below the root", topics: []topic{configurationTopic}}
 		}
@@ -113,7 +133,7 @@ func (s *session) values() (manifest.Values, error) {
 // readConfig returns the configuration's name for messages and its content, nil when the file may be and is absent.
 func (s *session) readConfig() (string, []byte, error) {
 	if s.g.config == "" {
-		data, err := s.tree.ReadFile(config.FileName)
+		data, err := s.files.ReadFile(config.FileName)
 		if errors.Is(err, fs.ErrNotExist) {
 			return config.FileName, nil, nil
 		}
@@ -139,7 +159,7 @@ func (s *session) secrets() []string {
 // wire is what makes the clients.
 func (s *session) wire() wire.Wire {
 	return wire.Wire{
-		Config: s.config, Env: s.g.sys.Env, Root: s.g.root, Timeout: s.g.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(),
+		Config: s.config, Env: s.g.sys.Env, Root: s.g.root, Store: s.store, Timeout: s.g.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(),
 		Transport: s.g.sys.Transport, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep, Say: s.g.reporter().say, Caught: s.g.caught,
 	}
 }
@@ -167,7 +187,7 @@ func (s *session) env(name string) string {
 func (s *session) pipeline() (plan.Planner, *httpx.Client) {
 	client := s.wire().Client()
 	sources := s.sources(client)
-	return plan.Planner{Lister: s.lister(sources), Digester: sources, Platformer: sources, Files: s.tree, Now: s.g.sys.Now()}, client
+	return plan.Planner{Lister: s.lister(sources), Digester: sources, Platformer: sources, Files: s.files, Now: s.g.sys.Now()}, client
 }
 
 // lister shows a person at a terminal how far the sources are.

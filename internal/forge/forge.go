@@ -7,6 +7,7 @@ package forge
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
@@ -29,7 +30,9 @@ type Reader interface {
 type Forge interface {
 	// Open reads the tip of the base branch and who we are.
 	Open(ctx context.Context) (Profile, error)
-	// Read returns files of a commit; those that it does not have are absent.
+	// List returns all files of a commit by their paths: a link is one, and what is neither link nor file is irregular.
+	List(ctx context.Context, commit string) (map[string]fs.FileMode, error)
+	// Read returns files of a commit; those that it does not have are absent, and what is no file is an error when it is read.
 	Read(ctx context.Context, commit string, paths []string) (Reader, error)
 	// Differs returns the paths of files that a commit holds otherwise, or not at all, and of those that it holds besides and
 	// that count. Nil content means that there is no such file; without any file nothing differs.

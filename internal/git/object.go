@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path"
 	"slices"
 	"strconv"
@@ -78,6 +79,20 @@ const folderMode = "40000"
 
 // Regular reports whether the entry is a file whose bytes may be edited.
 func (e Entry) Regular() bool { return e.Mode == "100644" || e.Mode == "100755" }
+
+// FileMode is the entry's mode as package fs has it: a link is one, a submodule is irregular.
+func (e Entry) FileMode() fs.FileMode {
+	switch {
+	case e.Regular():
+		return 0o644
+	case e.Mode == folderMode:
+		return fs.ModeDir | 0o755
+	case e.Mode == "120000":
+		return fs.ModeSymlink | 0o777
+	default:
+		return fs.ModeIrregular
+	}
+}
 
 // Tree is a folder: its entries by their names.
 type Tree map[string]Entry

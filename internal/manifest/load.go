@@ -18,7 +18,7 @@ const (
 	maxDepth = 32
 )
 
-// defaultDirs are the manifests directories that are tried in order when none is named.
+// defaultDirs are what UsualDirs returns.
 var defaultDirs = [...]string{"manifests", ".updatecli", "updatecli.d", "updatecli/updatecli.d"}
 
 // ErrNone is returned when there is no manifest at all.
@@ -95,6 +95,9 @@ func whyNone(all []Manifest, others []string) string {
 
 // something reports whether there is a manifest, or a fault where one should be.
 func (m Manifest) something() bool { return len(m.Sources)+len(m.Targets) > 0 || !m.Valid() }
+
+// UsualDirs are the directories of manifests that are tried in order when none is named.
+func UsualDirs() []string { return defaultDirs[:] }
 
 // usualDir returns the first of the usual directories that has a manifest file or cannot be read, else the first that is
 // there.

@@ -133,7 +133,7 @@ func (w Wire) Forge(client *httpx.Client) (forge.Forge, error) {
 func (w Wire) gitHub(client *httpx.Client, repository string) (forge.Forge, error) {
 	c := github.Config{
 		HTTP: client, API: w.ForgeAPI(), GraphQL: w.env("GITHUB_GRAPHQL_URL"), Repository: repository, Token: w.ForgeToken(),
-		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: w.labels(),
+		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Store: w.Store, Labels: w.labels(),
 		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text, Warn: w.warn,
 		Unsigned: w.Config.Change.Unsigned,
 	}
@@ -150,7 +150,7 @@ func (w Wire) gitea(client *httpx.Client, repository string) (forge.Forge, error
 	}
 	return gitea.New(gitea.Config{
 		HTTP: client, URL: w.forgeURL(), Repository: repository, Token: w.ForgeToken(),
-		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: w.labels(),
+		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Store: w.Store, Labels: w.labels(),
 		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text, Warn: w.warn,
 	})
 }
@@ -159,7 +159,7 @@ func (w Wire) gitea(client *httpx.Client, repository string) (forge.Forge, error
 func (w Wire) gitLab(client *httpx.Client, repository string) (forge.Forge, error) {
 	return gitlab.New(gitlab.Config{
 		HTTP: client, URL: w.forgeURL(), Repository: repository, Token: w.ForgeToken(),
-		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Labels: w.labels(),
+		Base: w.Config.Forge.Base, Branch: w.Config.Forge.Branch, Ledger: w.Config.Ledger, Seal: w.ledgerKey(repository), Store: w.Store, Labels: w.labels(),
 		Reviewers: w.Config.Change.Reviewers, Assignees: w.Config.Change.Assignees, Now: w.Now, Sleep: w.Sleep, Clean: w.Redactor.Text, Warn: w.warn,
 	})
 }

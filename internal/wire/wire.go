@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/forge/repository"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/redact"
 	"github.com/pawl-cd/pawl/internal/source"
@@ -24,6 +25,8 @@ type Wire struct {
 	Env func(name string) (string, bool)
 	// Root is the profile's directory.
 	Root string
+	// Store is where git's objects are remembered by all clients of the profile's forge, nil for each its own.
+	Store *Store
 	// Timeout is for one request.
 	Timeout   time.Duration
 	UserAgent string
@@ -40,6 +43,12 @@ type Wire struct {
 	// Caught is deferred where a stranger's text is read: it makes an error of a panic.
 	Caught func(err *error)
 }
+
+// Store remembers the git objects of a profile's repository.
+type Store = repository.Store
+
+// NewStore returns a store that knows nothing yet.
+func NewStore() *Store { return repository.NewStore() }
 
 // Client is the one HTTP client of a process.
 func (w Wire) Client() *httpx.Client { return w.client(0) }

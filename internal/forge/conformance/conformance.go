@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
 	"sync"
@@ -166,8 +167,16 @@ func reading(t *testing.T, w World) {
 		t.Errorf("the profile is %+v", p)
 	}
 	holds(t, f, p.BaseSHA, nil)
-	if _, err := f.Read(t.Context(), p.BaseSHA, []string{"link"}); err == nil || !strings.Contains(err.Error(), "link") {
+	files := must[forge.Reader](t)(f.Read(t.Context(), p.BaseSHA, []string{"link", "b.yaml"}))
+	if _, err := files.ReadFile("link"); err == nil || !strings.Contains(err.Error(), "link: is a symbolic link") {
 		t.Errorf("a link: %v", err)
+	}
+	if data, err := files.ReadFile("b.yaml"); err != nil || len(data) == 0 {
+		t.Errorf("a file beside it: %q, %v", data, err)
+	}
+	modes := must[map[string]fs.FileMode](t)(f.List(t.Context(), p.BaseSHA))
+	if !modes["b.yaml"].IsRegular() || modes["link"].Type() != fs.ModeSymlink || modes["none"] != 0 || !modes["a/values.yaml"].IsRegular() {
+		t.Errorf("the files are %v", modes)
 	}
 	if f.Time().IsZero() || time.Since(f.Time()).Abs() > time.Hour {
 		t.Errorf("the forge's time is %v", f.Time())

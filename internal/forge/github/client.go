@@ -60,6 +60,8 @@ type Config struct {
 	Ledger string
 	// Seal is the key of the ledger, the zero one for none.
 	Seal ledger.Key
+	// Store is where git's objects are remembered, nil for a new one.
+	Store *repository.Store
 	// Labels are worn by every pull request that is made; Reviewers and Assignees are asked when it is opened.
 	Labels, Reviewers, Assignees []string
 	// Unsigned has the commit pushed as at any other forge, instead of made and signed by GitHub.

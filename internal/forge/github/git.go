@@ -45,7 +45,7 @@ func (c *Client) speakGit(host *url.URL) {
 	c.remote = remote.New(c.config.HTTP, host.JoinPath(c.config.Repository+".git"), func(next http.RoundTripper) http.RoundTripper {
 		return renamed{c, httpx.Authorize(c.clock.Listen(&retrying{client: c, next: next}), host, value)}
 	})
-	c.git = repository.New(repository.Config{Remote: c.remote, Base: c.config.Base, Branch: c.config.Branch, Ledger: c.config.Ledger, Seal: c.config.Seal,
+	c.git = repository.New(repository.Config{Remote: c.remote, Base: c.config.Base, Branch: c.config.Branch, Ledger: c.config.Ledger, Seal: c.config.Seal, Store: c.config.Store,
 		Known: c.config.HTTP.Known, Now: c.now, Sleep: c.config.Sleep})
 	c.Port = c.git.Port(repository.Words{Name: c.name,
 		Page: func(commit string) string { return c.web.JoinPath(c.name(), "commit", commit).String() },

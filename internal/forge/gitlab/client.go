@@ -52,6 +52,8 @@ type Config struct {
 	Ledger string
 	// Seal is the key of the ledger, the zero one for none.
 	Seal ledger.Key
+	// Store is where git's objects are remembered, nil for a new one.
+	Store *repository.Store
 	// Labels are worn by every pull request that is made; Reviewers and Assignees are asked when it is opened.
 	Labels, Reviewers, Assignees []string
 	// Clean removes secrets from what others are told, Warn is told what went wrong beside the run; both may be nil.
@@ -95,7 +97,7 @@ func New(c Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client.git = repository.New(repository.Config{Remote: client.Remote(c.Repository), Base: c.Base, Branch: c.Branch, Ledger: c.Ledger, Seal: c.Seal,
+	client.git = repository.New(repository.Config{Remote: client.Remote(c.Repository), Base: c.Base, Branch: c.Branch, Ledger: c.Ledger, Seal: c.Seal, Store: c.Store,
 		Known: c.HTTP.Known, Now: client.Now, Sleep: c.Sleep})
 	client.Port = client.git.Port(repository.Words{Name: func() string { return c.Repository },
 		Fail: func(doing string, _ bool, err error) error { return client.Fail(doing, err) },

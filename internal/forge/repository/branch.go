@@ -201,13 +201,13 @@ func (r *Repository) stillBase(ctx context.Context, base string) error {
 // build makes the tree of the work's commit. Each file's Before must be what the base holds (nil: no such file), its
 // mode stays; a nil After removes it.
 func (r *Repository) build(w Work) (git.Objects, string, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	base, err := r.objects.Commit(w.Base)
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
+	base, err := r.known.objects.Commit(w.Base)
 	if err != nil {
 		return nil, "", err
 	}
-	tree, err := r.objects.Files(base.Tree)
+	tree, err := r.known.objects.Files(base.Tree)
 	if err != nil {
 		return nil, "", err
 	}
@@ -228,7 +228,7 @@ func (r *Repository) build(w Work) (git.Objects, string, error) {
 		}
 		changes[f.Path] = git.Entry{Mode: old.Mode, ID: blobs.Add(git.Blob(f.After))}
 	}
-	root, made, err := r.objects.Edit(base.Tree, changes)
+	root, made, err := r.known.objects.Edit(base.Tree, changes)
 	if err != nil {
 		return nil, "", err
 	}

@@ -31,9 +31,9 @@ type History struct {
 // Between returns what head has that base has not.
 func (r *Repository) Between(ctx context.Context, base, head string) (History, error) {
 	key := base + " " + head
-	r.mu.Lock()
+	r.known.mu.Lock()
 	known, found := r.between[key]
-	r.mu.Unlock()
+	r.known.mu.Unlock()
 	if found {
 		return known, nil
 	}
@@ -48,8 +48,8 @@ func (r *Repository) Between(ctx context.Context, base, head string) (History, e
 	if len(h.Commits) > 0 {
 		h.MergeBase = boundary(h.Commits, base)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
 	r.between[key] = h
 	return h, nil
 }

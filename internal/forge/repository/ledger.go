@@ -46,10 +46,10 @@ func (r *Repository) Ledger(ctx context.Context) (ledger.Ledger, error) {
 }
 
 func (r *Repository) read(ctx context.Context) (seen, error) {
-	r.mu.Lock()
+	r.known.mu.Lock()
 	listed := r.listed
 	r.listed = nil
-	r.mu.Unlock()
+	r.known.mu.Unlock()
 	if listed == nil {
 		tips, err := r.Tips(ctx)
 		if err != nil {
@@ -64,8 +64,8 @@ func (r *Repository) read(ctx context.Context) (seen, error) {
 func (r *Repository) Begin(ctx context.Context) error {
 	tips, err := r.Tips(ctx)
 	if err == nil {
-		r.mu.Lock()
-		defer r.mu.Unlock()
+		r.known.mu.Lock()
+		defer r.known.mu.Unlock()
 		r.listed = &tips
 	}
 	return err
@@ -122,13 +122,13 @@ func (r *Repository) snapshot(ctx context.Context, commit string) (string, ledge
 }
 
 func (r *Repository) top(commit string) (string, git.Tree, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	c, err := r.objects.Commit(commit)
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
+	c, err := r.known.objects.Commit(commit)
 	if err != nil {
 		return "", nil, err
 	}
-	top, err := r.objects.Tree(c.Tree)
+	top, err := r.known.objects.Tree(c.Tree)
 	return c.Tree, top, err
 }
 
@@ -194,11 +194,11 @@ func (r *Repository) encode(s seen, l ledger.Ledger) (git.Objects, string, error
 	if snapshot, err = l.Resealed(snapshot); err != nil {
 		return nil, "", err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
 	top := git.Tree{}
 	if s.tree != "" {
-		if top, err = r.objects.Tree(s.tree); err != nil {
+		if top, err = r.known.objects.Tree(s.tree); err != nil {
 			return nil, "", err
 		}
 	}
@@ -218,14 +218,14 @@ func (r *Repository) encode(s seen, l ledger.Ledger) (git.Objects, string, error
 	if len(changes) == 0 {
 		return nil, s.tree, nil
 	}
-	root, made, err := r.objects.Edit(s.tree, changes)
+	root, made, err := r.known.objects.Edit(s.tree, changes)
 	maps.Copy(made, blobs)
 	return made, root, err
 }
 
 func (r *Repository) lastSeen() (seen, bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
 	if r.last == nil {
 		return seen{}, false
 	}
@@ -233,7 +233,7 @@ func (r *Repository) lastSeen() (seen, bool) {
 }
 
 func (r *Repository) see(s seen) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
 	r.last = &s
 }

@@ -2,6 +2,7 @@ package repository
 
 import (
 	"context"
+	"io/fs"
 
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/git"
@@ -27,6 +28,12 @@ type Words struct {
 
 // Port returns that part for the repository.
 func (r *Repository) Port(words Words) *Port { return &Port{r, words} }
+
+// List returns all files of a commit.
+func (p *Port) List(ctx context.Context, commit string) (map[string]fs.FileMode, error) {
+	all, err := p.git.List(ctx, commit)
+	return all, p.words.Fail("reading the tree of "+commit, false, err)
+}
 
 // Read reads files of a commit.
 func (p *Port) Read(ctx context.Context, commit string, paths []string) (forge.Reader, error) {

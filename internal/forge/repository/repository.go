@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/git"
 	"github.com/pawl-cd/pawl/internal/git/remote"
@@ -31,6 +32,8 @@ type Config struct {
 	Base, Branch, Ledger string
 	// Seal is the key of the ledger, the zero one for none.
 	Seal ledger.Key
+	// Store is where objects are remembered, nil for a new one.
+	Store *Store
 	// Known removes secrets from what is written to the ledger.
 	Known func(text string) string
 	// Now is the time of what is written, Sleep waits between attempts.
@@ -38,12 +41,20 @@ type Config struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-// Repository is one repository. It is safe for concurrent use; it remembers objects, which never change.
-type Repository struct {
-	config  Config
+// Store remembers the objects of one repository, which never change, for all who ask for it as the same user.
+type Store struct {
 	mu      sync.Mutex
 	objects git.Objects
-	whole   map[string]bool    // commits of which all trees are known
+	whole   map[string]bool // commits of which all trees are known
+}
+
+// NewStore returns a store that knows nothing yet.
+func NewStore() *Store { return &Store{objects: git.Objects{}, whole: map[string]bool{}} }
+
+// Repository is one repository. It is safe for concurrent use.
+type Repository struct {
+	config  Config
+	known   *Store             // its lock is that of what stands below too
 	between map[string]History // by both ends
 	pushed  map[string]bool    // commits that are known as pushed by us
 	last    *seen              // the ledger as it was last seen
@@ -52,7 +63,11 @@ type Repository struct {
 
 // New returns a repository of which nothing was asked yet.
 func New(c Config) *Repository {
-	return &Repository{config: c, objects: git.Objects{}, whole: map[string]bool{}, between: map[string]History{}, pushed: map[string]bool{}}
+	store := c.Store
+	if store == nil {
+		store = NewStore()
+	}
+	return &Repository{config: c, known: store, between: map[string]History{}, pushed: map[string]bool{}}
 }
 
 // Tips are where the refs are that matter to pawl.
@@ -94,9 +109,9 @@ func (r *Repository) Tips(ctx context.Context) (Tips, error) {
 
 // add remembers objects.
 func (r *Repository) add(objects git.Objects) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	maps.Copy(r.objects, objects)
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
+	maps.Copy(r.known.objects, objects)
 }
 
 // tree returns a commit's files by path, reading its trees when they are not known.
@@ -104,13 +119,13 @@ func (r *Repository) tree(ctx context.Context, commit string) (map[string]git.En
 	if err := r.load(ctx, commit); err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	c, err := r.objects.Commit(commit)
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
+	c, err := r.known.objects.Commit(commit)
 	if err != nil {
 		return nil, err
 	}
-	return r.objects.Files(c.Tree)
+	return r.known.objects.Files(c.Tree)
 }
 
 // load makes a commit and all its trees known.
@@ -119,9 +134,9 @@ func (r *Repository) load(ctx context.Context, commit string) error {
 }
 
 func (r *Repository) fetch(ctx context.Context, commit, filter string) error {
-	r.mu.Lock()
-	known := r.whole[commit]
-	r.mu.Unlock()
+	r.known.mu.Lock()
+	known := r.known.whole[commit]
+	r.known.mu.Unlock()
 	if known {
 		return nil
 	}
@@ -130,22 +145,22 @@ func (r *Repository) fetch(ctx context.Context, commit, filter string) error {
 		return err
 	}
 	r.add(objects)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.whole[commit] = true
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
+	r.known.whole[commit] = true
 	return nil
 }
 
 // blobs returns the bytes of blobs, reading those that are not known at once.
 func (r *Repository) blobs(ctx context.Context, ids []string) (map[string][]byte, error) {
-	r.mu.Lock()
+	r.known.mu.Lock()
 	var lacking []string
 	for _, id := range ids {
-		if _, known := r.objects[id]; !known && !slices.Contains(lacking, id) {
+		if _, known := r.known.objects[id]; !known && !slices.Contains(lacking, id) {
 			lacking = append(lacking, id)
 		}
 	}
-	r.mu.Unlock()
+	r.known.mu.Unlock()
 	if len(lacking) > 0 {
 		objects, err := r.config.Remote.Fetch(ctx, remote.Want{IDs: lacking})
 		if err != nil {
@@ -153,56 +168,91 @@ func (r *Repository) blobs(ctx context.Context, ids []string) (map[string][]byte
 		}
 		r.add(objects)
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
 	found := map[string][]byte{}
 	for _, id := range ids {
-		found[id] = r.objects[id].Data
+		found[id] = r.known.objects[id].Data
 	}
 	return found, nil
 }
 
 // Files are some files of one commit. It is read-only.
-type Files map[string][]byte
+type Files struct {
+	data map[string][]byte
+	// odd are those of them that are no files.
+	odd map[string]error
+}
 
 // ReadFile returns the bytes of a file, or an error that is fs.ErrNotExist for one that the commit does not have and
-// for one that was not asked for.
+// for one that was not asked for; a link or a submodule is an error of its own.
 func (f Files) ReadFile(name string) ([]byte, error) {
-	data, found := f[name]
+	if err := f.odd[name]; err != nil {
+		return nil, err
+	}
+	data, found := f.data[name]
 	if !found {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: fs.ErrNotExist}
 	}
 	return slices.Clone(data), nil
 }
 
-// Read reads files of a commit. One that does not exist is left out; a link or a submodule in the place of a file is an
-// error.
-func (r *Repository) Read(ctx context.Context, commit string, paths []string) (Files, error) {
+// List returns the files of a commit by their paths, as fs knows them: a link is one, and a submodule is irregular.
+func (r *Repository) List(ctx context.Context, commit string) (map[string]fs.FileMode, error) {
 	tree, err := r.tree(ctx, commit)
 	if err != nil {
 		return nil, err
 	}
-	var ids []string
-	for _, path := range paths {
-		e, found := tree[path]
-		if found && !e.Regular() {
-			return nil, fmt.Errorf("%s is a link or a submodule", path)
-		}
-		if found {
-			ids = append(ids, e.ID)
-		}
+	all := make(map[string]fs.FileMode, len(tree))
+	for path, e := range tree {
+		all[path] = e.FileMode()
 	}
-	blobs, err := r.blobs(ctx, ids)
+	return all, nil
+}
+
+// Read reads files of a commit. One that does not exist is left out; what is no file is an error of its own.
+func (r *Repository) Read(ctx context.Context, commit string, paths []string) (Files, error) {
+	tree, err := r.tree(ctx, commit)
 	if err != nil {
-		return nil, err
+		return Files{}, err
 	}
-	files := Files{}
+	files := Files{data: map[string][]byte{}, odd: map[string]error{}}
+	ids := map[string]string{}
 	for _, path := range paths {
-		if e, found := tree[path]; found {
-			files[path] = blobs[e.ID]
+		switch e, found := tree[path]; {
+		case found && e.Regular():
+			ids[path] = e.ID
+		case found && e.FileMode()&fs.ModeSymlink != 0:
+			files.odd[path] = fault.New("name the file that it points to", "%s: is a symbolic link", path)
+		case found:
+			files.odd[path] = fault.New("name a file of this repository", "%s: is a submodule", path)
+		default:
+			if link := linkAbove(tree, path); link != "" {
+				files.odd[path] = fault.New("name the file by its own path", "%s: lies behind a symbolic link: %s", path, link)
+			}
 		}
+	}
+	blobs, err := r.blobs(ctx, slices.Sorted(maps.Values(ids)))
+	if err != nil {
+		return Files{}, err
+	}
+	for path, id := range ids {
+		files.data[path] = blobs[id]
 	}
 	return files, nil
+}
+
+// linkAbove is the link on the way to a path, empty when there is none.
+func linkAbove(tree map[string]git.Entry, path string) string {
+	for i, c := range path {
+		if c != '/' {
+			continue
+		}
+		if e, found := tree[path[:i]]; found && e.FileMode()&fs.ModeSymlink != 0 {
+			return path[:i]
+		}
+	}
+	return ""
 }
 
 // Differs compares files with a commit by the names of their objects, as forge.Forge says.
@@ -276,8 +326,8 @@ func every[T any](all []T, holds func(T) bool) bool {
 
 // Know names commits that are known as pushed by us: a branch that is at one of them is ours.
 func (r *Repository) Know(commits ...string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
 	for _, c := range commits {
 		r.pushed[c] = true
 	}
@@ -285,8 +335,8 @@ func (r *Repository) Know(commits ...string) {
 
 // Knows reports whether a commit is known as pushed by us.
 func (r *Repository) Knows(commit string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.known.mu.Lock()
+	defer r.known.mu.Unlock()
 	return r.pushed[commit]
 }
 

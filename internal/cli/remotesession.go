@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+
+	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/manifest"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+	"github.com/pawl-cd/pawl/internal/wire"
+)
+
+// checkout is the session of a profile: of a checkout, or where a repository is named of the tip of its base branch.
+func (p *remoteProfile) checkout(ctx context.Context, g *globals) (*session, error) {
+	if p.repository == "" {
+		return g.open()
+	}
+	dirs := g.manifests
+	if len(dirs) == 0 {
+		dirs = manifest.UsualDirs()
+	}
+	s, at, err := p.readConfig(ctx, g, func(name string) bool {
+		return name == config.FileName || slices.ContainsFunc(dirs, func(dir string) bool { return manifest.IsManifest(path.Clean(dir), name) })
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := at.add(ctx, s, s.config.Values); err != nil {
+		return nil, err
+	}
+	if err := s.loadManifests(); err != nil {
+		return nil, err
+	}
+	var targets []string
+	for _, m := range s.manifests {
+		for _, t := range m.Targets {
+			targets = append(targets, t.File)
+		}
+	}
+	return s, at.add(ctx, s, targets)
+}
+
+// commit is where a profile was read.
+type commit struct {
+	forge forge.Forge
+	id    string
+}
+
+// add makes more files of the commit readable in a session.
+func (c commit) add(ctx context.Context, s *session, paths []string) error {
+	if len(paths) == 0 {
+		return nil
+	}
+	more, err := c.forge.Read(ctx, c.id, paths)
+	if err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	s.files = added{s.files, more}
+	return nil
+}
+
+// added are files with more of them.
+type added struct {
+	files
+	more forge.Reader
+}
+
+// ReadFile reads one of the others, else one of the first.
+func (a added) ReadFile(name string) ([]byte, error) {
+	data, err := a.more.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return a.files.ReadFile(name)
+	}
+	return data, err
+}
+
+// readConfig is a session with the configuration on the tip of the base branch, in which the files that are wanted can be read.
+func (p *remoteProfile) readConfig(ctx context.Context, g *globals, wanted func(path string) bool) (*session, commit, error) {
+	s := &session{g: g, store: wire.NewStore()}
+	at, err := p.find(s)
+	if err != nil {
+		return nil, commit{}, err
+	}
+	s.config, _ = config.Parse(config.FileName, nil)
+	s.settle(at)
+	for range 2 { // the configuration may name another base, and has to be the same there
+		base := s.config.Forge.Base
+		f, err := s.forge(s.wire().Client())
+		if err != nil {
+			return nil, commit{}, err
+		}
+		found, err := f.Open(ctx)
+		if err != nil {
+			return nil, commit{}, &exit{code: Failure, err: err}
+		}
+		tree, err := forge.ReadTree(ctx, f, found.BaseSHA, wanted)
+		if err != nil {
+			return nil, commit{}, &exit{code: Failure, err: err}
+		}
+		s.files = tree
+		if err := p.configure(s, at); err != nil {
+			return nil, commit{}, err
+		}
+		if b := s.config.Forge.Base; b == base || b == found.Base {
+			return s, commit{f, found.BaseSHA}, nil
+		}
+	}
+	return nil, commit{}, &exit{code: Usage, topics: []topic{configurationTopic},
+		err:  fmt.Errorf("%s on the default branch and on the branch %s name different branches as forge.base", config.FileName, s.config.Forge.Base),
+		hint: "let it say the same on both"}
+}
+
+// configure reads the configuration of a session that was read at a place.
+func (p *remoteProfile) configure(s *session, at config.Forge) error {
+	data, err := s.files.ReadFile(config.FileName)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return &exit{code: Failure, err: err}
+	}
+	s.config, s.problems = config.Parse(config.FileName, data)
+	says := s.config.Forge
+	s.settle(at)
+	s.learn(string(data))
+	s.problems = append(s.problems, s.misplaced(s.config.Uses)...)
+	if strictyaml.Failed(s.problems) {
+		for _, one := range s.problems {
+			s.g.reporter().problem(one)
+		}
+		return &exit{code: Usage, topics: []topic{configurationTopic}}
+	}
+	return p.moved(at, says)
+}
+
+// settle has the session's profile be at a place.
+func (s *session) settle(at config.Forge) {
+	s.config.Forge.Kind, s.config.Forge.URL, s.config.Forge.Repository = at.Kind, at.URL, at.Repository
+}
