@@ -26,6 +26,8 @@ type brakeOptions struct {
 	// dispatch sends the brake to the profile's workflow, which is the file of that name; noRun starts nothing afterwards.
 	dispatch, noRun bool
 	workflow        string
+	// fleet is the file of a fleet, for all of whose profiles it is meant.
+	fleet string
 	// pausing says that no run has anything to do.
 	pausing bool
 }
@@ -34,9 +36,15 @@ type brakeOptions struct {
 func (o *brakeOptions) command(use, short, long, example string, args cobra.PositionalArgs) *cobra.Command {
 	name, _, _ := strings.Cut(use, " ")
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: args,
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), name, args) }}
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.fleet != "" {
+				return o.overFleet(cmd, o.fleet, args)
+			}
+			return o.run(cmd.Context(), name, args)
+		}}
 	f := cmd.Flags()
 	o.flags(cmd, "; its configuration is read from its base branch")
+	f.StringVar(&o.fleet, "fleet", "", "do it for every profile of the `file` of a fleet")
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print what would be done")
 	f.BoolVar(&o.dispatch, "dispatch", false, "have the profile's workflow do it, for those who may start it and not write the ledger")
 	f.BoolVar(&o.noRun, "no-run", false, "do not start the profile's next run")

@@ -19,6 +19,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/redact"
+	"github.com/pawl-cd/pawl/internal/wire"
 )
 
 // System is what the process has from outside.
@@ -41,6 +42,8 @@ type System struct {
 	Transport http.RoundTripper
 	// ID returns a text that no other process has; nil is a random one.
 	ID func() string
+	// tenant is what a profile has that shares the process with others.
+	tenant *wire.Tenant
 }
 
 // OS returns the real process's System.
@@ -111,7 +114,7 @@ func newRoot(g *globals) *cobra.Command {
 	f.BoolVarP(&g.verbose, "verbose", "v", false, "say more: unchanged targets, each request")
 	f.DurationVar(&g.timeout, "timeout", 20*time.Second, "give up on one request after this `time`")
 	cmd.SetFlagErrorFunc(usageOfFlag)
-	cmd.AddCommand(newInit(g), newPlan(g), newApply(g), newExplain(g), newGates(g), newRun(g), newDeploy(g), newDispatch(g), newHistory(g), newValidate(g), newEvents(g), newQuarantine(g), newUnquarantine(g), newHold(g), newUnhold(g), newRollback(g), newPause(g), newResume(g), newStatus(g), newLedger(g), newDemo(g), newVersion(g))
+	cmd.AddCommand(newInit(g), newPlan(g), newApply(g), newExplain(g), newGates(g), newRun(g), newDeploy(g), newDispatch(g), newFleet(g), newHistory(g), newValidate(g), newEvents(g), newQuarantine(g), newUnquarantine(g), newHold(g), newUnhold(g), newRollback(g), newPause(g), newResume(g), newStatus(g), newLedger(g), newDemo(g), newVersion(g))
 	tellArguments(cmd)
 	cmd.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveDefault)
 	return cmd

@@ -20,6 +20,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/fake/gitlab"
+	"github.com/pawl-cd/pawl/internal/fleet"
 )
 
 // tour is a reader who goes through one page: its files are in root, and what its commands ask for is there.
@@ -214,10 +215,19 @@ func (r *tour) pawl(root string, words []string) (printed string, code int, err 
 			words = append(words, "--commit", r.repo.Head("main"))
 		}
 	}
+	if at := slices.Index(words, fleet.FileName); at > 0 || words[0] == "fleet" { // it is where the reader is
+		if err := r.push(); err != nil {
+			return "", 0, err
+		}
+		if at < 0 {
+			words, at = append(words, "--file", ""), len(words)+1
+		}
+		words[at] = filepath.Join(root, fleet.FileName)
+	}
 	if words[0] != "demo" {
 		words = append(words, "--root", root)
 	}
-	env := map[string]string{"GITHUB_REPOSITORY": "org/profile", "MERGE_TOKEN": canary, "GITHUB_TOKEN": canary, "GITHUB_ACTOR": "me",
+	env := map[string]string{"GITHUB_REPOSITORY": "org/profile", "MERGE_TOKEN": canary, "PROFILE_TOKEN": canary, "GITHUB_TOKEN": canary, "GITHUB_ACTOR": "me",
 		"TOKEN_DEV": "t-dev", "TOKEN_PROD": "t-prod", "READ_DEV": "r-dev", "PROJECTS": "[]"}
 	var all strings.Builder
 	code = cli.Run(r.t.Context(), words, cli.System{

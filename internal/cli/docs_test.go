@@ -22,6 +22,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/event/contract"
+	"github.com/pawl-cd/pawl/internal/fleet"
 	"github.com/pawl-cd/pawl/internal/manifest"
 )
 
@@ -242,6 +243,11 @@ func checkYAML(body string) error {
 	switch name := m[1]; {
 	case name == config.FileName:
 		if _, problems := config.Parse(name, []byte(body)); len(problems) > 0 {
+			return problems[0]
+		}
+		return nil
+	case name == fleet.FileName:
+		if _, problems := fleet.Parse(name, []byte(body)); len(problems) > 0 {
 			return problems[0]
 		}
 		return nil

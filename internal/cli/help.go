@@ -43,6 +43,7 @@ const (
 	differsTopic       topic = "manifests-differ"
 	targetsTopic       topic = "dispatch-targets"
 	gatesTopic         topic = "gates"
+	fleetTopic         topic = "fleet"
 	publishedTopic     topic = "nothing-published"
 
 	unauthorizedTopic topic = "unauthorized"

@@ -132,7 +132,7 @@ func sameAddress(a, b string) bool {
 // here is the forge that the configuration of this directory names; none where there is no configuration, or where the flags
 // say all.
 func (p *remoteProfile) here(s *session) (config.Forge, error) {
-	if p.forge != "" && strings.Contains(p.repository, "://") {
+	if s.g.sys.tenant != nil || p.forge != "" && strings.Contains(p.repository, "://") {
 		return config.Forge{}, nil
 	}
 	looking := &session{g: s.g}

@@ -132,6 +132,11 @@ func (p *remoteProfile) configure(s *session, at config.Forge) error {
 		}
 		return &exit{code: Usage, topics: []topic{configurationTopic}}
 	}
+	if t := s.g.sys.tenant; t != nil {
+		if err := t.Refused(s.config); err != nil {
+			return &exit{code: Usage, err: err, topics: []topic{configurationTopic}}
+		}
+	}
 	return p.moved(at, says)
 }
 

@@ -159,7 +159,7 @@ func (s *session) secrets() []string {
 // wire is what makes the clients.
 func (s *session) wire() wire.Wire {
 	return wire.Wire{
-		Config: s.config, Env: s.g.sys.Env, Root: s.g.root, Store: s.store, Timeout: s.g.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(),
+		Config: s.config, Env: s.g.sys.Env, Root: s.g.root, Store: s.store, Tenant: s.g.sys.tenant, Timeout: s.g.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(),
 		Transport: s.g.sys.Transport, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep, Say: s.g.reporter().say, Caught: s.g.caught,
 	}
 }

@@ -37,11 +37,17 @@ ledger knows. NAME is a manifest's path without extension, or a pattern: only th
   pawl status --repository acme/profile
   pawl status --output json`,
 		Args: cobra.ArbitraryArgs,
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.fleet != "" {
+				return o.overFleet(cmd, o.fleet, args)
+			}
+			return o.run(cmd.Context(), args)
+		},
 	}
 	addOutput(cmd, &o.output, "text", "json")
 	f := cmd.Flags()
 	o.flags(cmd, "")
+	f.StringVar(&o.fleet, "fleet", "", "show every profile of the `file` of a fleet; pawl fleet status shows them in short")
 	f.StringVar(&o.from, "from", "base", "`where` manifests and configuration count, as for pawl run: base or root")
 	f.StringVar(&o.verdicts, "verdicts", "", "the `file` that pawl gates wrote; without it no version is judged")
 	addPage(cmd, &o.page)

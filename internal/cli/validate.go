@@ -9,6 +9,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/deploy"
+	"github.com/pawl-cd/pawl/internal/fleet"
 	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/plan"
 	"github.com/pawl-cd/pawl/internal/policy"
@@ -33,7 +34,7 @@ with its place and a hint. It asks no registry. It exits 4 when there is an erro
 		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error { return o.run() },
 	}
-	cmd.Flags().StringVar(&o.schema, "schema", "", "print the JSON Schema of a `format` instead: manifest or config")
+	cmd.Flags().StringVar(&o.schema, "schema", "", "print the JSON Schema of a `format` instead: manifest, config or fleet")
 	cmd.Flags().Lookup("schema").NoOptDefVal = "manifest"
 	return cmd
 }
@@ -103,10 +104,10 @@ func (s *session) projectProblems() []strictyaml.Problem {
 }
 
 func (o *validateOptions) printSchema() error {
-	schemas := map[string]func() ([]byte, error){"manifest": manifest.Schema, "config": config.Schema}
+	schemas := map[string]func() ([]byte, error){"manifest": manifest.Schema, "config": config.Schema, "fleet": fleet.Schema}
 	schema, ok := schemas[o.schema]
 	if !ok {
-		return usage(fmt.Errorf("--schema: want manifest or config, have %q", o.schema))
+		return usage(fmt.Errorf("--schema: want manifest, config or fleet, have %q", o.schema))
 	}
 	text, err := schema()
 	if err != nil {

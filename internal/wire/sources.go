@@ -10,8 +10,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/authn"
-
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/plan"
@@ -25,6 +23,7 @@ import (
 // Sources hands each query to the client of its kind.
 type Sources struct {
 	wire     Wire
+	keys     keychain
 	registry *registry.Client
 	// clients are those that list, by kind.
 	clients map[source.Kind]plan.Lister
@@ -35,9 +34,9 @@ type Sources struct {
 
 // Sources returns the clients of all kinds of source; queries are all that will be asked.
 func (w Wire) Sources(client *httpx.Client, queries []source.Query) *Sources {
-	mirrors, keys := w.Config.Mirrors, keychain{authn.DefaultKeychain, w.Redactor}
+	mirrors, keys := w.Config.Mirrors, w.keys()
 	images := registry.New(registry.Config{HTTP: client, Mirrors: mirrors, Keychain: keys})
-	return &Sources{wire: w, timeout: w.sourceTimeout, registry: images, clients: map[source.Kind]plan.Lister{
+	return &Sources{wire: w, keys: keys, timeout: w.sourceTimeout, registry: images, clients: map[source.Kind]plan.Lister{
 		source.Image:         images,
 		source.HelmChart:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
 		source.GitHubRelease: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: w.token, Queries: queries}),
@@ -50,7 +49,12 @@ func (s *Sources) List(ctx context.Context, q source.Query) (listing source.List
 	defer s.wire.Caught(&err)
 	allowance := httpx.NewAllowance(s.timeout(q.Host))
 	s.left.Store(q, allowance)
-	listing, err = s.list(httpx.WithAllowance(ctx, allowance), q)
+	ctx = httpx.WithAllowance(ctx, allowance)
+	if s.wire.Tenant != nil {
+		listing, err = s.shared(ctx, q)
+	} else {
+		listing, err = s.list(ctx, q)
+	}
 	return s.innocent(q, listing), s.slow(q, err)
 }
 

@@ -27,6 +27,8 @@ type Wire struct {
 	Root string
 	// Store is where git's objects are remembered by all clients of the profile's forge, nil for each its own.
 	Store *Store
+	// Tenant is what the profile has where others share the process, nil where it is alone.
+	Tenant *Tenant
 	// Timeout is for one request.
 	Timeout   time.Duration
 	UserAgent string

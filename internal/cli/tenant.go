@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"sync"
+
+	"github.com/pawl-cd/pawl/internal/config"
+	"github.com/pawl-cd/pawl/internal/fleet"
+	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/wire"
+)
+
+// A profile of a fleet runs as a process of its own would, in a world in which nothing exists but what its entry names: a
+// System with its own environment, outputs that only the fleet reads, a door of its own, and the network that all share.
+
+// common are the variables that every profile sees: where GitHub is, and that everything is paused. None is a secret.
+var common = []string{"GITHUB_API_URL", "GITHUB_GRAPHQL_URL", "GITHUB_SERVER_URL", "PAWL_PAUSE"}
+
+// lookup is the environment of a profile.
+func lookup(sys System, p fleet.Profile) func(name string) (string, bool) {
+	theirs := ""
+	if value, _ := sys.Env("GITEA_ACTIONS"); value == "true" {
+		theirs = "GITHUB_" // the variables of a job of Gitea's name that
+	}
+	return func(name string) (string, bool) {
+		switch {
+		case name == "MERGE_TOKEN" && p.Token != "":
+			return sys.Env(p.Token)
+		case slices.Contains(p.Env, name):
+			return sys.Env(name)
+		case slices.Contains(common, name) && (theirs == "" || name == "PAWL_PAUSE"):
+			return sys.Env(name)
+		default:
+			return "", false
+		}
+	}
+}
+
+// environ lists it.
+func environ(sys System, p fleet.Profile) []string {
+	env, all := lookup(sys, p), []string(nil)
+	for _, name := range slices.Concat([]string{"MERGE_TOKEN"}, common, p.Env) {
+		if value, set := env(name); set {
+			all = append(all, name+"="+value)
+		}
+	}
+	return all
+}
+
+// system is the world of a profile.
+func (t *tenants) system(p fleet.Profile, out, errs io.Writer) System {
+	return System{
+		Out: out, Err: errs, Env: lookup(t.sys, p), Environ: func() []string { return environ(t.sys, p) }, Now: t.sys.Now, Sleep: t.sys.Sleep,
+		Transport: t.network, ID: t.sys.ID, tenant: &wire.Tenant{Docker: p.Docker, Listings: t.listings},
+	}
+}
+
+// shareNetwork returns a transport that keeps one set of connections for all profiles, and sends no host more requests at once
+// than one profile would.
+func shareNetwork(next http.RoundTripper) http.RoundTripper {
+	if next == nil {
+		next = httpx.NewTransport()
+	}
+	return &limited{next: next, hosts: map[string]chan struct{}{}}
+}
+
+type limited struct {
+	next  http.RoundTripper
+	mu    sync.Mutex
+	hosts map[string]chan struct{}
+}
+
+// RoundTrip sends a request as soon as its host has room.
+func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	l.mu.Lock()
+	room, known := l.hosts[r.URL.Host]
+	if !known {
+		room = make(chan struct{}, config.DefaultConcurrency)
+		l.hosts[r.URL.Host] = room
+	}
+	l.mu.Unlock()
+	select {
+	case room <- struct{}{}:
+		defer func() { <-room }()
+		return l.next.RoundTrip(r)
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
+}
