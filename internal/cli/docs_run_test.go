@@ -220,7 +220,7 @@ func (r *tour) pawl(root string, words []string) (printed string, code int, err 
 			return "", 0, err
 		}
 		if at < 0 {
-			words, at = append(words, "--file", ""), len(words)+1
+			words, at = append(words, "--fleet", ""), len(words)+1
 		}
 		words[at] = filepath.Join(root, fleet.FileName)
 	}

@@ -35,7 +35,7 @@ type fleetOptions struct {
 
 func (o *fleetOptions) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringVar(&o.file, "file", fleet.FileName, "the `file` that lists the profiles, or - for stdin")
+	f.StringVar(&o.file, "fleet", fleet.FileName, "the `file` that lists the profiles, or - for stdin")
 	f.StringVar(&o.shard, "shard", "", "take only the profiles of shard `I/N`, I from 0; N such processes take all of them")
 }
 
@@ -47,7 +47,7 @@ func (o *fleetOptions) load() (fleet.Fleet, fleet.Shard, error) {
 	}
 	data, err := o.read(o.file, maxFleetFile)
 	if err != nil {
-		return fleet.Fleet{}, shard, &exit{code: Usage, err: fmt.Errorf("reading the fleet: %w", err), hint: "name the file that lists the profiles with --file", topics: []topic{fleetTopic}}
+		return fleet.Fleet{}, shard, &exit{code: Usage, err: fmt.Errorf("reading the fleet: %w", err), hint: "name the file that lists the profiles with --fleet", topics: []topic{fleetTopic}}
 	}
 	all, problems := fleet.Parse(o.file, data)
 	for _, p := range problems {
@@ -96,7 +96,7 @@ func newFleetRun(g *globals) *cobra.Command {
 when one of them failed, was late or was refused, or when something of it did; with 4 when the file cannot be used. --shard splits the
 profiles among processes that know nothing of each other: two that take the same one race, and nothing happens twice.`,
 		Example: `  pawl fleet run --dry-run
-  pawl fleet run --file fleet.yaml --shard 0/3
+  pawl fleet run --fleet fleet.yaml --shard 0/3
   pawl fleet run --output json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },

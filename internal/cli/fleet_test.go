@@ -143,7 +143,7 @@ func (s *squadron) system(out, errs *bytes.Buffer) cli.System {
 func (s *squadron) pawl(args ...string) (code int, out, errs string) {
 	s.Helper()
 	var o, e bytes.Buffer
-	code = cli.Run(s.Context(), append(args, "--file", s.file), s.system(&o, &e))
+	code = cli.Run(s.Context(), append(args, "--fleet", s.file), s.system(&o, &e))
 	if text := o.String() + e.String(); strings.Contains(text, "c4nary") {
 		s.Errorf("%v: a secret was printed: %s", args, text)
 	}
