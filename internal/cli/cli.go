@@ -19,7 +19,6 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/redact"
-	"github.com/pawl-cd/pawl/internal/wire"
 )
 
 // System is what the process has from outside.
@@ -43,7 +42,7 @@ type System struct {
 	// ID returns a text that no other process has; nil is a random one.
 	ID func() string
 	// tenant is what a profile has that shares the process with others.
-	tenant *wire.Tenant
+	tenant *tenant
 }
 
 // OS returns the real process's System.

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -77,7 +78,7 @@ func newFleet(g *globals) *cobra.Command {
 variables, the token and the docker configuration that its entry names. Profiles whose credentials for a source are the same share
 its listing. One that fails, hangs or is hostile does not stop the others.`,
 	}
-	cmd.AddCommand(newFleetRun(g), newFleetStatus(g))
+	cmd.AddCommand(newFleetRun(g), newFleetList(g), newFleetStatus(g))
 	return cmd
 }
 
@@ -85,6 +86,8 @@ type fleetRunOptions struct {
 	fleetOptions
 	output          string
 	dryRun, noMerge bool
+	fresh           bool
+	snapshot        string
 }
 
 func newFleetRun(g *globals) *cobra.Command {
@@ -106,10 +109,15 @@ profiles among processes that know nothing of each other: two that take the same
 	f := cmd.Flags()
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: say what each profile would change")
 	f.BoolVar(&o.noMerge, "no-merge", false, "open or update the pull requests and leave them")
+	f.StringVar(&o.snapshot, "snapshot", "", "a `file` that knows what profiles say; a shard takes from it what sources list too, and without --shard it is written at the end")
+	f.BoolVar(&o.fresh, "fresh", false, "look at every profile in full, also at those that are quiet")
 	return cmd
 }
 
 func (o *fleetRunOptions) run(ctx context.Context) error {
+	if err := writable(theSnapshot, o.snapshot); err != nil {
+		return err
+	}
 	all, shard, err := o.load()
 	if err != nil {
 		return err
@@ -126,10 +134,19 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 	}
 	report := fleet.Report{Schema: fleet.ReportSchema, Started: o.sys.Now(), DryRun: o.dryRun, Shard: shard.String(), Profiles: make([]fleet.Result, len(all.Profiles))}
 	t := o.tenants(all)
+	if o.snapshot != "" {
+		if err := t.recall(o.snapshot, shard.Count == 0); err != nil {
+			return err
+		}
+	}
 	t.each(ctx, func(ctx context.Context, i int, p fleet.Profile) {
 		begun := o.sys.Now()
-		e := t.do(ctx, p, args)
+		of := task{args, &tenant{facts: t.facts[p.Name()], fresh: o.fresh}}
+		e := t.do(ctx, p, of)
 		result := e.result(p)
+		if !e.late {
+			t.learn(p, of.tenant, &result)
+		}
 		result.Seconds = o.sys.Now().Sub(begun).Seconds()
 		report.Profiles[i] = result
 	})
@@ -141,6 +158,11 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 	report.Sort()
 	if err := o.print(report); err != nil {
 		return &exit{code: Failure, err: err}
+	}
+	if o.snapshot != "" && shard.Count == 0 && !o.dryRun {
+		if err := t.keep(o.snapshot); err != nil {
+			return err
+		}
 	}
 	if report.Bad() {
 		return &exit{code: Partial, topics: []topic{fleetTopic}}
@@ -183,11 +205,29 @@ type tenants struct {
 	*fleetOptions
 	fleet    fleet.Fleet
 	listings *fleet.Listings
-	network  http.RoundTripper
+	// facts are what is known of the profiles by their names, before and after.
+	facts, learned map[string]*fleet.Facts
+	mu             sync.Mutex
+	// began is when the process began to list, listed when a snapshot did that was read.
+	began, listed time.Time
+	network       http.RoundTripper
 }
 
 func (o *fleetOptions) tenants(all fleet.Fleet) *tenants {
-	return &tenants{fleetOptions: o, fleet: all, listings: fleet.NewListings(), network: shareNetwork(o.sys.Transport)}
+	return &tenants{fleetOptions: o, fleet: all, listings: fleet.NewListings(), facts: map[string]*fleet.Facts{}, learned: map[string]*fleet.Facts{}, began: o.sys.Now(), network: shareNetwork(o.sys.Transport)}
+}
+
+// learn keeps what a run told of its profile.
+func (t *tenants) learn(p fleet.Profile, one *tenant, result *fleet.Result) {
+	if one.quiet {
+		result.State = fleet.Quiet
+	}
+	result.Calls += one.calls
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if one.facts != nil {
+		t.learned[p.Name()] = one.facts
+	}
 }
 
 // each does something for every profile, as many at once as the fleet allows, until its deadline.
@@ -218,7 +258,7 @@ type ending struct {
 const grace = 10 * time.Second
 
 // do runs a command for a profile, which sees nothing but what its entry names. What does not end in its time is left behind.
-func (t *tenants) do(ctx context.Context, p fleet.Profile, args []string) ending {
+func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	if value, set := t.sys.Env(p.Token); p.Token != "" && (!set || value == "") {
 		return ending{code: Usage, message: fmt.Sprintf("%s: the variable %s is not set", p.Place.Place(), p.Token), hint: "set it to the token of the profile's forge"}
 	}
@@ -227,11 +267,11 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, args []string) ending
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.fleet.Each)
 	defer cancel()
-	args = append(slices.Clone(args), "--log", "json", "--timeout", t.timeout.String(), "--forge", p.Kind, "--repository", p.Address())
+	args := append(slices.Clone(of.args), "--log", "json", "--timeout", t.timeout.String(), "--forge", p.Kind, "--repository", p.Address())
 	done := make(chan ending, 1)
 	go func() {
 		var out, errs strings.Builder
-		code := Run(ctx, args, t.system(p, &out, &errs))
+		code := Run(ctx, args, t.system(p, of, &out, &errs))
 		e := ending{code: code, out: out.String(), late: ctx.Err() != nil}
 		e.message, e.hint = firstError(errs.String())
 		done <- e

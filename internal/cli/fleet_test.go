@@ -37,19 +37,59 @@ type squadron struct {
 	repos []*github.Repo
 	// before sees each request, and may hold it up.
 	before func(r *http.Request) error
+	now    func() time.Time
+}
+
+// brake pulls a brake in one profile.
+func (s *squadron) brake(i int, args ...string) {
+	s.Helper()
+	var out, errs bytes.Buffer
+	s.env["MERGE_TOKEN"] = s.env[fmt.Sprintf("TOKEN_%d", i)]
+	defer delete(s.env, "MERGE_TOKEN")
+	if code := cli.Run(s.Context(), append(args, "--repository", fmt.Sprintf("org/p%d", i), "--no-run"), s.system(&out, &errs)); code != 0 {
+		s.Fatalf("%v: exit code %d: %s%s", args, code, &out, &errs)
+	}
+}
+
+// branch makes a branch at the base of a profile.
+func (s *squadron) branch(i int, name string) {
+	s.Helper()
+	if err := s.repo(i).SetBranch(name, s.repo(i).Head("main")); err != nil {
+		s.Fatal(err)
+	}
+}
+
+// unmark deletes the mark of a profile, or has it be at another commit.
+func (s *squadron) unmark(i int, at string) {
+	s.Helper()
+	for name := range s.repo(i).Refs() {
+		if strings.HasPrefix(name, "refs/pawl/quiet/") {
+			s.repo(i).DeleteRef(name)
+			if at != "" {
+				s.repo(i).SetRef(name, at)
+			}
+			return
+		}
+	}
+	s.Fatalf("org/p%d has no mark", i)
 }
 
 // newSquadron makes n profiles org/p0, org/p1 and so on, each with the token token-I-c4nary in TOKEN_I.
 func newSquadron(t *testing.T, n int, config string) *squadron {
 	t.Helper()
-	s := &squadron{T: t, env: map[string]string{"OPERATOR_SECRET": "operator-c4nary"}, file: filepath.Join(t.TempDir(), "fleet.yaml")}
+	return newSquadronAt(t, n, config, time.Now)
+}
+
+func newSquadronAt(t *testing.T, n int, config string, clock func() time.Time) *squadron {
+	t.Helper()
+	s := &squadron{T: t, now: clock, env: map[string]string{"OPERATOR_SECRET": "operator-c4nary"}, file: filepath.Join(t.TempDir(), "fleet.yaml")}
 	s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: map[string][]string{"org/a": {"v1.0.0"}, "org/b": {"v1.0.0"}, "org/c": {"v1.0.0"}}})
 	s.others = fake.Network{"index.docker.io": s.registry}
 	who := map[string]github.Identity{}
 	for i := range n {
 		who[fmt.Sprintf("token-%d-c4nary", i)] = github.Identity{Login: fmt.Sprintf("bot-%d", i)}
 	}
-	s.github = github.New(github.Options{Now: time.Now, Identities: who})
+	s.github = github.New(github.Options{Now: clock, Identities: who})
 	text := "version: 1\nprofiles:\n"
 	for i := range n {
 		name := fmt.Sprintf("org/p%d", i)
@@ -129,7 +169,7 @@ func (s *squadron) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (s *squadron) system(out, errs *bytes.Buffer) cli.System {
-	return cli.System{Out: out, Err: errs, Now: time.Now, Transport: s,
+	return cli.System{Out: out, Err: errs, Now: s.now, Transport: s,
 		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
 		Env:   func(name string) (string, bool) { value, ok := s.env[name]; return value, ok },
 		Environ: func() (all []string) {
@@ -199,12 +239,13 @@ func TestFleetRun(t *testing.T) {
 	if fmt.Sprint(report.Tally()) != "[{unchanged 8}]" || report.Listings != 3 || report.Uses != 3*n {
 		t.Errorf("nothing new: %+v", report)
 	}
-	if s.github.Writes() != 0 {
+	if s.github.Writes() != n { // a mark each
 		t.Errorf("nothing new wrote %d times", s.github.Writes())
 	}
+	before := s.github.Writes()
 	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
 	report, by := s.run(0, "--dry-run")
-	if fmt.Sprint(report.Tally()) != "[{planned 8}]" || s.github.Writes() != 0 || by["org/p3"].Summary != "a v1.0.0 -> v1.1.0" {
+	if fmt.Sprint(report.Tally()) != "[{planned 8}]" || s.github.Writes() != before || by["org/p3"].Summary != "a v1.0.0 -> v1.1.0" {
 		t.Errorf("a dry run: %+v, %d writes", report, s.github.Writes())
 	}
 	report, by = s.run(0)
@@ -217,11 +258,15 @@ func TestFleetRun(t *testing.T) {
 		}
 	}
 	writes := s.github.Writes()
-	if report, _ := s.run(0); fmt.Sprint(report.Tally()) != "[{unchanged 8}]" || s.github.Writes() != writes {
+	if report, _ := s.run(0); fmt.Sprint(report.Tally()) != "[{unchanged 8}]" || s.github.Writes() != writes+n {
 		t.Errorf("once more: %+v, wrote %d times", report, s.github.Writes()-writes)
 	}
+	writes = s.github.Writes()
+	if report, _ := s.run(0); fmt.Sprint(report.Tally()) != "[{quiet 8}]" || s.github.Writes() != writes {
+		t.Errorf("and once more: %+v, wrote %d times", report, s.github.Writes()-writes)
+	}
 	code, out, _ := s.pawl("fleet", "run")
-	if code != 0 || !strings.Contains(out, "org/p7   unchanged\n") || !strings.HasSuffix(out, "\n8 profiles: 8 unchanged; 3 sources listed for 24 uses\n") {
+	if code != 0 || !strings.Contains(out, "org/p7   quiet\n") || !strings.HasSuffix(out, "\n8 profiles: 8 quiet; 3 sources listed for 0 uses\n") {
 		t.Errorf("the table: exit code %d\n%s", code, out)
 	}
 }

@@ -37,7 +37,7 @@ func (g *globals) overFleet(cmd *cobra.Command, file string, args []string) erro
 	})
 	endings := make([]ending, len(all.Profiles))
 	t := o.tenants(all)
-	t.each(cmd.Context(), func(ctx context.Context, i int, p fleet.Profile) { endings[i] = t.do(ctx, p, words) })
+	t.each(cmd.Context(), func(ctx context.Context, i int, p fleet.Profile) { endings[i] = t.do(ctx, p, task{words, &tenant{}}) })
 	var b strings.Builder
 	codes := map[int]int{}
 	for i, e := range endings {
@@ -97,7 +97,7 @@ func (o *fleetStatusOptions) run(ctx context.Context) error {
 	s := fleet.Status{Schema: fleet.StatusSchema, At: o.sys.Now().UTC().Truncate(time.Second), Shard: shard.String(), Profiles: make([]fleet.Standing, len(all.Profiles))}
 	t := o.tenants(all)
 	t.each(ctx, func(ctx context.Context, i int, p fleet.Profile) {
-		e := t.do(ctx, p, []string{"status", "--output", "json"})
+		e := t.do(ctx, p, task{[]string{"status", "--output", "json"}, &tenant{}})
 		one := fleet.Standing{Profile: p.Name(), Forge: p.Kind, Detail: e.message, Hint: e.hint}
 		var read status.Status
 		if err := json.Unmarshal([]byte(e.out), &read); err == nil && e.code == OK {

@@ -88,15 +88,19 @@ func (p *remoteProfile) readConfig(ctx context.Context, g *globals, wanted func(
 	}
 	s.config, _ = config.Parse(config.FileName, nil)
 	s.settle(at)
-	for range 2 { // the configuration may name another base, and has to be the same there
+	for i := range 2 { // the configuration may name another base, and has to be the same there
 		base := s.config.Forge.Base
 		f, err := s.forge(s.wire().Client())
 		if err != nil {
 			return nil, commit{}, err
 		}
 		found, err := f.Open(ctx)
+		defer s.g.sys.tenant.count(f)
 		if err != nil {
 			return nil, commit{}, &exit{code: Failure, err: err}
+		}
+		if i == 0 {
+			s.first = found.BaseSHA
 		}
 		tree, err := forge.ReadTree(ctx, f, found.BaseSHA, wanted)
 		if err != nil {
@@ -107,6 +111,7 @@ func (p *remoteProfile) readConfig(ctx context.Context, g *globals, wanted func(
 			return nil, commit{}, err
 		}
 		if b := s.config.Forge.Base; b == base || b == found.Base {
+			s.commit = found.BaseSHA
 			return s, commit{f, found.BaseSHA}, nil
 		}
 	}
@@ -133,7 +138,7 @@ func (p *remoteProfile) configure(s *session, at config.Forge) error {
 		return &exit{code: Usage, topics: []topic{configurationTopic}}
 	}
 	if t := s.g.sys.tenant; t != nil {
-		if err := t.Refused(s.config); err != nil {
+		if err := t.wire.Refused(s.config); err != nil {
 			return &exit{code: Usage, err: err, topics: []topic{configurationTopic}}
 		}
 	}

@@ -106,12 +106,18 @@ func (o *runOptions) run(ctx context.Context) error {
 	if err != nil {
 		return &exit{code: Usage, err: err, topics: []topic{eventFileTopic}}
 	}
+	if o.asleep(ctx) {
+		return nil
+	}
 	s, err := o.at.checkout(ctx, o.globals)
 	if err != nil {
 		return err
 	}
 	defer s.close()
 	s.warn()
+	if o.dozing(ctx, s) {
+		return nil
+	}
 	if err := o.receive(s); err != nil {
 		return err
 	}
@@ -131,6 +137,9 @@ func (o *runOptions) run(ctx context.Context) error {
 	report, err := runner.Run(ctx, s.manifests)
 	missing := story.end(ctx, forge, &report, err)
 	report.Plan.Requests, report.Plan.Remaining = client.Requests(), client.Remaining() // the last writes included
+	if err == nil && missing == nil {
+		o.settleDown(ctx, s, forge, report)
+	}
 	report.Calls, report.Incoming = forge.Calls(), o.received()
 	if err := o.finish(job, report, err); err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/deploy"
@@ -28,8 +29,14 @@ type session struct {
 	files  files
 	tree   *worktree.Tree
 	config config.Config
-	// store remembers the git objects of a profile that is not checked out.
-	store     *wire.Store
+	// commit is where a profile was read that is not checked out; store remembers the git objects of a profile that is not checked out.
+	// first is the tip of the default branch then.
+	commit, first string
+	// time is the forge's when it was last looked at.
+	time  time.Time
+	store *wire.Store
+	// asked are the sources that the pipeline asks.
+	asked     *wire.Sources
 	manifests []manifest.Manifest
 	// projects are those to deploy, once they were resolved.
 	projects []deploy.Project
@@ -159,7 +166,7 @@ func (s *session) secrets() []string {
 // wire is what makes the clients.
 func (s *session) wire() wire.Wire {
 	return wire.Wire{
-		Config: s.config, Env: s.g.sys.Env, Root: s.g.root, Store: s.store, Tenant: s.g.sys.tenant, Timeout: s.g.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(),
+		Config: s.config, Env: s.g.sys.Env, Root: s.g.root, Store: s.store, Tenant: s.g.sys.tenant.wired(), Timeout: s.g.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: s.g.door, Log: s.g.logger(),
 		Transport: s.g.sys.Transport, Now: s.g.sys.Now, Sleep: s.g.sys.Sleep, Say: s.g.reporter().say, Caught: s.g.caught,
 	}
 }
@@ -187,6 +194,7 @@ func (s *session) env(name string) string {
 func (s *session) pipeline() (plan.Planner, *httpx.Client) {
 	client := s.wire().Client()
 	sources := s.sources(client)
+	s.asked = sources
 	return plan.Planner{Lister: s.lister(sources), Digester: sources, Platformer: sources, Files: s.files, Now: s.g.sys.Now()}, client
 }
 

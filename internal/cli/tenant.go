@@ -1,13 +1,16 @@
 package cli
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/fleet"
+	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/wire"
 )
@@ -50,11 +53,48 @@ func environ(sys System, p fleet.Profile) []string {
 }
 
 // system is the world of a profile.
-func (t *tenants) system(p fleet.Profile, out, errs io.Writer) System {
+func (t *tenants) system(p fleet.Profile, of task, out, errs io.Writer) System {
+	world := slices.Concat(environ(t.sys, p), []string{p.Docker, fmt.Sprint(slices.Contains(of.args, "--no-merge"))})
+	of.tenant.profile, of.tenant.wire, of.tenant.world = p, &wire.Tenant{Docker: p.Docker, Listings: t.listings}, strings.Join(world, "\x00")
 	return System{
 		Out: out, Err: errs, Env: lookup(t.sys, p), Environ: func() []string { return environ(t.sys, p) }, Now: t.sys.Now, Sleep: t.sys.Sleep,
-		Transport: t.network, ID: t.sys.ID, tenant: &wire.Tenant{Docker: p.Docker, Listings: t.listings},
+		Transport: t.network, ID: t.sys.ID, tenant: of.tenant,
 	}
+}
+
+// task is a command for a profile; tenant is told what is known of the profile, and tells what was learned.
+type task struct {
+	args   []string
+	tenant *tenant
+}
+
+// tenant is a profile that shares the process with others, and what it leaves behind for them.
+type tenant struct {
+	profile fleet.Profile
+	wire    *wire.Tenant
+	// world is all that its answer depends on beside the repository and the sources.
+	world string
+	// facts are what is known of it, nil for nothing; fresh has it be looked at even when it is quiet.
+	facts *fleet.Facts
+	fresh bool
+	// quiet says that it was quiet, calls how many requests that took.
+	quiet bool
+	calls int
+}
+
+// count adds what a client asked its forge.
+func (t *tenant) count(f forge.Forge) {
+	if t != nil {
+		t.calls += f.Calls()
+	}
+}
+
+// wired is what the clients need to know.
+func (t *tenant) wired() *wire.Tenant {
+	if t == nil {
+		return nil
+	}
+	return t.wire
 }
 
 // shareNetwork returns a transport that keeps one set of connections for all profiles, and sends no host more requests at once

@@ -40,9 +40,11 @@ const (
 	Merged State = "merged"
 	// Unchanged: there was nothing to do.
 	Unchanged State = "unchanged"
+	// Quiet: nothing has changed since there was nothing to do.
+	Quiet State = "quiet"
 )
 
-var states = []State{Failed, Late, Refused, Partial, Pending, Paused, Planned, Merged, Unchanged}
+var states = []State{Failed, Late, Refused, Partial, Pending, Paused, Planned, Merged, Unchanged, Quiet}
 
 // Bad reports whether a person has to look.
 func (s State) Bad() bool { return slices.Contains([]State{Failed, Late, Refused, Partial}, s) }

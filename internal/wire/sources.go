@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/fault"
@@ -24,19 +25,40 @@ import (
 type Sources struct {
 	wire     Wire
 	keys     keychain
+	queries  []source.Query
 	registry *registry.Client
 	// clients are those that list, by kind.
 	clients map[source.Kind]plan.Lister
 	// timeout is how long a source of a host may take; left is what remains of it to each source of the run.
 	timeout func(host string) time.Duration
 	left    sync.Map
+	// beyond says that something else than a listing was asked for.
+	beyond atomic.Bool
 }
+
+// Listed returns the queries that were listed, and whether nothing else was asked: no digest, no platforms.
+func (s *Sources) Listed() (queries []source.Query, only bool) {
+	s.left.Range(func(q, _ any) bool {
+		queries = append(queries, q.(source.Query))
+		return true
+	})
+	return distinct(queries), !s.beyond.Load()
+}
+
+// distinct are queries in their order, each once.
+func distinct(queries []source.Query) []source.Query {
+	slices.SortFunc(queries, func(a, b source.Query) int { return strings.Compare(fmt.Sprint(a), fmt.Sprint(b)) })
+	return slices.Compact(queries)
+}
+
+// Queries are those that were announced, in their order, each once.
+func (s *Sources) Queries() []source.Query { return distinct(slices.Clone(s.queries)) }
 
 // Sources returns the clients of all kinds of source; queries are all that will be asked.
 func (w Wire) Sources(client *httpx.Client, queries []source.Query) *Sources {
 	mirrors, keys := w.Config.Mirrors, w.keys()
 	images := registry.New(registry.Config{HTTP: client, Mirrors: mirrors, Keychain: keys})
-	return &Sources{wire: w, keys: keys, timeout: w.sourceTimeout, registry: images, clients: map[source.Kind]plan.Lister{
+	return &Sources{wire: w, keys: keys, queries: queries, timeout: w.sourceTimeout, registry: images, clients: map[source.Kind]plan.Lister{
 		source.Image:         images,
 		source.HelmChart:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
 		source.GitHubRelease: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: w.token, Queries: queries}),
@@ -78,6 +100,7 @@ func (s *Sources) innocent(q source.Query, listing source.Listing) source.Listin
 
 // Digest tells the digest of an image's tag within what the listing left of the source's time.
 func (s *Sources) Digest(ctx context.Context, q source.Query, tag string) (digest string, err error) {
+	s.beyond.Store(true)
 	defer s.wire.Caught(&err)
 	if left, ok := s.left.Load(q); ok {
 		ctx = httpx.WithAllowance(ctx, left.(*httpx.Allowance))
@@ -88,6 +111,7 @@ func (s *Sources) Digest(ctx context.Context, q source.Query, tag string) (diges
 
 // Platforms asks what a tag's image is built for.
 func (s *Sources) Platforms(ctx context.Context, q source.Query, tag string) ([]string, error) {
+	s.beyond.Store(true)
 	platforms, err := s.registry.Platforms(ctx, q, tag)
 	return platforms, s.slow(q, err)
 }

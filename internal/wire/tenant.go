@@ -25,6 +25,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/fleet"
+	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/source"
 )
 
@@ -103,18 +104,31 @@ func (d dockerDirectory) Resolve(target authn.Resource) (authn.Authenticator, er
 // shared lists a source once for all tenants for whom the answer is the same: who ask in the same place, with the same
 // credentials and patience. What anybody's credentials list is shown to nobody who has others.
 func (s *Sources) shared(ctx context.Context, q source.Query) (source.Listing, error) {
-	key, err := s.key(ctx, q)
+	key, private, err := s.key(ctx, q)
 	if err != nil { // who lists says what is wrong
 		return s.list(ctx, q)
 	}
-	return s.wire.Tenant.Listings.Get(ctx, key, func(ctx context.Context) (listing source.Listing, err error) {
-		defer s.wire.Caught(&err)
-		return s.list(ctx, q)
-	})
+	return s.wire.Tenant.Listings.Get(ctx, key, private, s.asking(q))
 }
 
-// key is all that a listing depends on.
-func (s *Sources) key(ctx context.Context, q source.Query) (fleet.Key, error) {
+// ListingDigest is the digest of what a tenant's source lists.
+func (s *Sources) ListingDigest(ctx context.Context, q source.Query) (sum [sha256.Size]byte, err error) {
+	key, private, err := s.key(ctx, q)
+	if err != nil {
+		return sum, err
+	}
+	return s.wire.Tenant.Listings.Digest(httpx.WithAllowance(ctx, httpx.NewAllowance(s.timeout(q.Host))), key, private, s.asking(q))
+}
+
+func (s *Sources) asking(q source.Query) func(context.Context) (source.Listing, error) {
+	return func(ctx context.Context) (listing source.Listing, err error) {
+		defer s.wire.Caught(&err)
+		return s.list(ctx, q)
+	}
+}
+
+// key is all that a listing depends on; private says that credentials are among it.
+func (s *Sources) key(ctx context.Context, q source.Query) (key fleet.Key, private bool, err error) {
 	base, _ := s.wire.Config.Mirrors.URL(q.Base)
 	on := struct {
 		Query   source.Query
@@ -128,21 +142,21 @@ func (s *Sources) key(ctx context.Context, q source.Query) (fleet.Key, error) {
 	if q.Token != "" {
 		on.Token = s.wire.token(q.Token, placeOf(base))
 	}
-	var err error
 	switch at, parsed := url.Parse(base); {
 	case q.OCI():
 		on.Mirror, _ = s.wire.Config.Mirrors.Registry(q.Host)
 		on.Logins, err = s.logins(ctx, cmp.Or(on.Mirror.Host, q.Host), path.Join(on.Mirror.Prefix, q.Repository()))
 	case parsed != nil:
-		return fleet.Key{}, parsed
+		return key, false, parsed
 	case q.Kind == source.HelmChart:
 		on.Logins, err = s.logins(ctx, at.Host, at.Path)
 	}
 	if err != nil {
-		return fleet.Key{}, err
+		return key, false, err
 	}
+	private = on.Token != "" || slices.ContainsFunc(on.Logins, func(one *authn.AuthConfig) bool { return *one != authn.AuthConfig{} })
 	text, err := json.Marshal(on)
-	return sha256.Sum256(text), err
+	return sha256.Sum256(text), private, err
 }
 
 // logins are the credentials that the tenant has at a host: for a place there, and for all of it.

@@ -3,6 +3,7 @@ package repository
 import (
 	"context"
 	"io/fs"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/git"
@@ -103,3 +104,22 @@ func (p *Port) Record(ctx context.Context, next ledger.Transition) error {
 	}
 	return p.words.Fail(doing, true, p.git.Record(ctx, next, me))
 }
+
+// Look tells where the refs are.
+func (p *Port) Look(ctx context.Context) (forge.Refs, error) {
+	seen, err := p.git.Look(ctx)
+	return seen, p.words.Fail("listing the refs of "+p.words.Name(), false, err)
+}
+
+// Marked reports whether a mark holds.
+func (p *Port) Marked(seen forge.Refs, digest string, now time.Time) bool {
+	return p.git.Marked(seen, digest, now)
+}
+
+// Mark leaves a mark in the place of those that were seen.
+func (p *Port) Mark(ctx context.Context, seen forge.Refs, digest string, until time.Time) error {
+	return p.words.Fail("marking the repository as quiet", true, p.git.Mark(ctx, seen, digest, until))
+}
+
+// Seen is the ledger as it was last read or written, and its commit.
+func (p *Port) Seen() (ledger.Ledger, string) { return p.git.Seen() }
