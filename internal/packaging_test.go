@@ -1,10 +1,6 @@
 package internal
 
 import (
-	"bytes"
-	"net/http"
-	"net/http/cgi"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,7 +141,7 @@ func TestCronJob(t *testing.T) {
 		t.Errorf("the pod has rights that it does not need: %+v", p)
 	}
 	all := slices.Concat(p.Init, p.Containers)
-	if len(all) != 2 {
+	if len(all) != 1 {
 		t.Fatalf("%d containers", len(all))
 	}
 	for _, c := range all {
@@ -164,11 +160,8 @@ func TestCronJob(t *testing.T) {
 			t.Errorf("%s does not take its token from a secret by the environment: %+v", c.Name, c)
 		}
 	}
-	if !imageDigest.MatchString(p.Init[0].Image) {
-		t.Errorf("%s is not named by its bytes", p.Init[0].Image)
-	}
 	run := p.Containers[0]
-	if !slices.Equal(run.Args, []string{"run", "--root=/profile"}) || len(run.Command) > 0 || run.Mounts[0].Path != "/profile" || !run.Mounts[0].ReadOnly {
+	if !slices.Equal(run.Args, []string{"run", "--repository=$(REPOSITORY)"}) || len(run.Command) > 0 || len(run.Mounts) > 0 {
 		t.Errorf("pawl runs as %v in %v", run.Args, run.Mounts)
 	}
 }
@@ -199,80 +192,22 @@ func TestCronJobNamesItsImageByDigest(t *testing.T) {
 			if err := os.WriteFile(file, []byte(c.digests), 0o644); err != nil {
 				t.Fatal(err)
 			}
-			out, err := exec.CommandContext(t.Context(), "bash", "../packaging/kubernetes/fill.sh", "1.2.3", file).Output()
-			want := strings.Replace(readText(t, "packaging/kubernetes/cronjob.yaml"), ":VERSION@sha256:DIGEST", ":1.2.3@sha256:"+digest, 1)
-			if !c.ok {
-				want = ""
-			}
-			if diff := cmp.Diff(want, string(out)); diff != "" || (err == nil) != c.ok {
-				t.Errorf("%v %s", err, diff)
+			for _, manifest := range []string{"cronjob.yaml", "fleet.yaml"} {
+				out, err := exec.CommandContext(t.Context(), "bash", "../packaging/kubernetes/fill.sh", "1.2.3", file, manifest).Output()
+				want := strings.Replace(readText(t, "packaging/kubernetes/"+manifest), ":VERSION@sha256:DIGEST", ":1.2.3@sha256:"+digest, 1)
+				if !c.ok {
+					want = ""
+				}
+				if diff := cmp.Diff(want, string(out)); diff != "" || (err == nil) != c.ok {
+					t.Errorf("%s: %v %s", manifest, err, diff)
+				}
 			}
 		})
 	}
-	const step = "bash packaging/kubernetes/fill.sh \"$VERSION\" dist/digests.txt > dist/cronjob.yaml\n          gh release upload \"v$VERSION\" dist/cronjob.yaml\n"
+	const step = "for manifest in cronjob.yaml fleet.yaml; do\n            bash packaging/kubernetes/fill.sh \"$VERSION\" dist/digests.txt \"$manifest\" > \"dist/$manifest\"\n            gh release upload \"v$VERSION\" \"dist/$manifest\"\n"
 	if !strings.Contains(readText(t, ".github/workflows/release.yaml"), step) || !strings.Contains(readText(t, ".goreleaser.yaml"), "docker_digest:\n  name_template: digests.txt\n") {
 		t.Error("the release does not fill the example")
 	}
-}
-
-// TestCronJobCheckout runs the first container's command against a server that wants the token.
-func TestCronJobCheckout(t *testing.T) {
-	t.Parallel()
-	const token = `t0k'en"$(id)`
-	origin, root := t.TempDir(), t.TempDir()
-	git(t, origin, nil, "git", "init", "-q", "--bare", "org/profile.git")
-	work := filepath.Join(origin, "work")
-	git(t, origin, nil, "git", "init", "-q", "-b", "main", work)
-	if err := os.WriteFile(filepath.Join(work, "values.yaml"), []byte("a: v1\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	git(t, work, nil, "git", "add", "values.yaml")
-	git(t, work, nil, "git", "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "-m", "start")
-	git(t, work, nil, "git", "push", "-q", filepath.Join(origin, "org/profile.git"), "main")
-	git(t, filepath.Join(origin, "org/profile.git"), nil, "git", "symbolic-ref", "HEAD", "refs/heads/main")
-	backend := &cgi.Handler{Path: strings.TrimSpace(git(t, origin, nil, "git", "--exec-path")) + "/git-http-backend",
-		Env: []string{"GIT_PROJECT_ROOT=" + origin, "GIT_HTTP_EXPORT_ALL=1"}}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if user, password, _ := r.BasicAuth(); user != "x-access-token" || password != token {
-			w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
-			w.WriteHeader(http.StatusUnauthorized)
-			return
-		}
-		backend.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-
-	c := cronJob(t).Init[0]
-	command := slices.Concat(c.Command, c.Args)
-	for i := range command {
-		command[i] = strings.NewReplacer("$(REPOSITORY)", "org/profile", "https://github.com", server.URL).Replace(command[i])
-		if command[i] == "/profile" {
-			command[i] = filepath.Join(root, "profile")
-		}
-	}
-	said := git(t, root, []string{"MERGE_TOKEN=" + token, "HOME=" + root}, command...)
-	if strings.Contains(said, token) {
-		t.Errorf("the token is shown: %s", said)
-	}
-	if text, err := os.ReadFile(filepath.Join(root, "profile/values.yaml")); err != nil || string(text) != "a: v1\n" {
-		t.Errorf("%q, %v", text, err)
-	}
-	if config, err := os.ReadFile(filepath.Join(root, "profile/.git/config")); err != nil || bytes.Contains(config, []byte("t0k")) {
-		t.Errorf("the checkout keeps the token: %s, %v", config, err)
-	}
-}
-
-// git runs a command with nothing of this machine's settings.
-func git(t *testing.T, dir string, env []string, command ...string) string {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
-	cmd.Dir = dir
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_TERMINAL_PROMPT=0"}, env...)
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%v: %v: %s", command, err, out)
-	}
-	return string(out)
 }
 
 // decode reads a YAML file of the repository.

@@ -256,6 +256,9 @@ func documented() map[string]rule {
 			permissions: map[string]map[string]string{"": {}, "run": {"contents": "write", "pull-requests": "write", "checks": "read", "statuses": "read"}},
 			queues:      true, triggers: []string{"schedule"},
 		},
+		"docs/fleet.md .github/workflows/fleet.yaml": {
+			permissions: map[string]map[string]string{"": {}, "fleet": {"contents": "read"}}, queues: true, triggers: []string{"schedule", "workflow_dispatch"},
+		},
 		"docs/github-actions.md .github/workflows/publish.yaml": {
 			permissions: map[string]map[string]string{"": {}, "tell": {}}, triggers: []string{"push"},
 		},
