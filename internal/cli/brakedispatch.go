@@ -63,6 +63,9 @@ func (o *brakeOptions) send(ctx context.Context, name string, args []string) err
 	if s.tree != nil {
 		defer s.close()
 	}
+	if err := s.writesNothing("a brake"); err != nil && !o.dryRun {
+		return err
+	}
 	if kind, pulls := pulled[name]; pulls && s.manifests != nil {
 		if _, err := o.levers(brakedProfile{manifests: s.manifests, now: o.sys.Now()}, kind, args); err != nil {
 			return err // the workflow would say it too late

@@ -48,6 +48,9 @@ func (o *brakeOptions) profile(ctx context.Context) (brakedProfile, error) {
 	}
 	p := brakedProfile{session: s, manifests: s.manifests, close: s.close}
 	fail := func(err error) (brakedProfile, error) { return brakedProfile{}, errors.Join(err, p.close()) }
+	if err := s.writesNothing("a brake"); err != nil && !o.dryRun {
+		return fail(err)
+	}
 	if s.wire().ForgeToken() == "" && !o.dryRun {
 		return fail(&exit{code: Usage, err: errors.New("no token is set"), hint: "set MERGE_TOKEN (contents and pull requests: write), or look first with --dry-run", topics: []topic{noTokenTopic}})
 	}

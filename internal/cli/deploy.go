@@ -77,6 +77,9 @@ func (o *deployOptions) run(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warn()
+	if err := s.writesNothing("pawl deploy"); err != nil {
+		return err
+	}
 	if err := o.choose(s); err != nil {
 		return err
 	}

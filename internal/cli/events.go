@@ -204,6 +204,9 @@ func (o *eventsOptions) flush(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warnOfConfig()
+	if err := s.writesNothing("pawl events flush"); err != nil {
+		return err
+	}
 	var done settledEvents
 	sender, err := s.sender(done.add)
 	if err != nil {

@@ -44,6 +44,7 @@ const (
 	targetsTopic       topic = "dispatch-targets"
 	gatesTopic         topic = "gates"
 	fleetTopic         topic = "fleet"
+	shadowTopic        topic = "shadow"
 	publishedTopic     topic = "nothing-published"
 
 	unauthorizedTopic topic = "unauthorized"

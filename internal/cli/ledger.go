@@ -56,6 +56,9 @@ func (o *acceptOptions) run(ctx context.Context) error {
 	}
 	defer s.close()
 	s.warn()
+	if err := s.writesNothing("pawl ledger accept"); err != nil && !o.dryRun {
+		return err
+	}
 	if err := s.keyed(); err != nil {
 		return err
 	}

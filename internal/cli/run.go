@@ -32,7 +32,8 @@ const expiresSoon = 14 * 24 * time.Hour
 type runOptions struct {
 	*globals
 	inputs
-	at              remoteProfile
+	at remoteProfile
+	shadowing
 	output          string
 	from            string
 	dryRun, noMerge bool
@@ -60,17 +61,23 @@ that consume what was merged. It needs a token: MERGE_TOKEN, else GITHUB_TOKEN. 
 --upstream say what an upstream build published; they are hints and come from the event in
 GITHUB_EVENT_PATH too. --event takes a CDEvent from a source of events.accept instead: a published image is
 such a hint, a quarantined one is barred (and left, with --signature), a deleted one is asked for, other types are ignored.
-PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an earlier run left.`,
+PAWL_PAUSE=reason plans and reports only, and turns off an auto-merge that an earlier run left. --shadow, or mode: shadow in
+.pawl.yaml, writes nothing but a line in the ledger for each value whose decision changed: pawl history --shadow compares them with
+what another bot did. --shadow-file FILE does that without a token.`,
 		Example: `  pawl run --dry-run
   pawl run --event published.json
   pawl run --repository acme/profile
   pawl run --image org/app:v1.2.3 --upstream https://ci.example/build/7`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.off = cmd.Flags().Changed("shadow") && !o.on
+			return o.run(cmd.Context())
+		},
 	}
 	addOutput(cmd, &o.output, "table", "json", "markdown")
 	f := cmd.Flags()
 	o.at.flags(cmd, "")
+	o.shadowing.flags(f)
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print the plan and the pull request it would open")
 	f.BoolVar(&o.noMerge, "no-merge", false, "open or update the pull request and leave it")
 	f.StringVar(&o.from, "from", "base", "`where` manifests and configuration count: base (they have to be the same there) or root (as they are here)")
@@ -120,6 +127,9 @@ func (o *runOptions) run(ctx context.Context) error {
 	}
 	if err := o.receive(s); err != nil {
 		return err
+	}
+	if o.asked(s) {
+		return o.shadow(ctx, s, job, o.hints(dispatched))
 	}
 	p, client := s.pipeline()
 	hints, cause := o.hints(dispatched), o.cause()
@@ -322,7 +332,7 @@ func (o *runOptions) outputs(job actions, report run.Report) error {
 
 // runLines say what became of the change.
 func runLines(report run.Report) []string {
-	var lines []string
+	lines := shadowLines(report.Shadow)
 	if report.Paused != "" {
 		lines = append(lines, "paused: "+report.Paused+": nothing is merged and nothing is fired")
 	}

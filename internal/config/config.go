@@ -22,6 +22,8 @@ const FileName = ".pawl.yaml"
 
 // Config is a profile's settings, checked.
 type Config struct {
+	// Shadow has pawl run record what it would do, and nothing else written at the forge.
+	Shadow bool
 	// Mirrors says where hosts are really asked.
 	Mirrors source.Mirrors
 	// Concurrency is the number of requests in flight by logical host; DefaultConcurrency for those not named.
@@ -185,6 +187,7 @@ func (c *checker) errorf(t strictyaml.Text, hint, format string, args ...any) {
 
 func (c *checker) config(f fileFormat) Config {
 	config := Config{
+		Shadow:      f.Mode.Value == "shadow",
 		Mirrors:     c.mirrors(f.Mirrors),
 		Concurrency: c.concurrency(f.Registries),
 		Timeouts:    c.timeouts(f.Registries),

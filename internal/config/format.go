@@ -11,6 +11,7 @@ import (
 
 type fileFormat struct {
 	Version    strictyaml.Text                 `yaml:"version" enum:"1" doc:"The format's version."`
+	Mode       strictyaml.Text                 `yaml:"mode" enum:"run,shadow" doc:"What pawl run does: run, the default, or shadow: it plans and records what it would do, beside the bot that does it today; nothing else is written at the forge."`
 	Mirrors    strictyaml.Map[strictyaml.Text] `yaml:"mirrors" doc:"Where to really ask, by registry host or by URL prefix."`
 	Registries strictyaml.Map[registryBlock]   `yaml:"registries" doc:"Limits by host."`
 	Env        []strictyaml.Text               `yaml:"env" doc:"Variables that manifests may read besides GITHUB_TOKEN and GITHUB_ACTOR."`

@@ -13,18 +13,21 @@ type Limits struct {
 	MaxClaims int
 	// MaxValues is how many written values are kept, default 20,000.
 	MaxValues int
+	// ShadowAge is how long decisions of shadow runs are kept once there are runs that write, default 92 days.
+	ShadowAge time.Duration
 	// Order tells when a veto is outgrown; without it no veto is.
 	Order Order
 }
 
 // Compact forgets what no longer matters: settled claims that are old or too many (oldest first), the oldest values
-// above the limit, and vetoes that are dead. A claim that is open is never forgotten, nor for its age one of the last
+// above the limit, vetoes that are dead, and what shadow runs decided long ago. A claim that is open is never forgotten, nor for its age one of the last
 // pipelines of a project, nor a veto that may still hold a version.
 func (l Ledger) Compact(now time.Time, limits Limits) Ledger {
 	limits = limits.withDefaults()
 	l.Vetoes = l.living(limits.Order)
 	l.Claims = compactClaims(l.Claims, now.Add(-limits.ClaimAge), limits.MaxClaims)
 	l.Values = newest(l.Values, limits.MaxValues, func(v Value) time.Time { return v.At }, func(Value) bool { return true })
+	l.Shadow = slices.DeleteFunc(slices.Clone(l.Shadow), func(d Decision) bool { return d.At.Before(now.Add(-limits.ShadowAge)) })
 	return l
 }
 
@@ -34,6 +37,9 @@ func (m Limits) withDefaults() Limits {
 	}
 	if m.MaxClaims <= 0 {
 		m.MaxClaims = 5_000
+	}
+	if m.ShadowAge <= 0 {
+		m.ShadowAge = 92 * 24 * time.Hour
 	}
 	if m.MaxValues <= 0 {
 		m.MaxValues = 20_000

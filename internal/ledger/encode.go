@@ -41,7 +41,7 @@ func IsLedger(paths []string) bool {
 
 // IsFile reports whether a path is that of a file of a ledger.
 func IsFile(path string) bool {
-	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, leversFile, seenFile, denialsFile, reportedFile, sealFile, acceptedFile, pendingFile}, path)
+	return slices.Contains([]string{claimsFile, valuesFile, vetoesFile, cursorsFile, pullsFile, leversFile, seenFile, denialsFile, reportedFile, sealFile, acceptedFile, pendingFile, ShadowFile}, path)
 }
 
 // rest is what this version does not know: whole files, and fields beside a file's list.
@@ -74,6 +74,7 @@ func Decode(s Snapshot) (Ledger, error) {
 		func() error { return readFile(&l, reportedFile, &l.Reported, compareReported) },
 		func() error { return readFile(&l, acceptedFile, &l.Accepted, compareAcceptances) },
 		func() error { return readPending(&l) },
+		func() error { return readShadow(&l) },
 	} {
 		if err := read(); err != nil {
 			return Ledger{}, err
@@ -101,6 +102,7 @@ func (l Ledger) Encode() (Snapshot, error) {
 		func() error { return writeFile(l, s, reportedFile, l.Reported, compareReported) },
 		func() error { return writeFile(l, s, acceptedFile, l.Accepted, compareAcceptances) },
 		func() error { return writePending(l, s) },
+		func() error { return writeShadow(l, s) },
 		func() error { return writeSeal(l, s) },
 	} {
 		if err := write(); err != nil {

@@ -18,7 +18,7 @@ import (
 // Schema is the version of the ledger's files; fields and files may be added within it.
 const Schema = "pawl.ledger/1"
 
-// Ledger is the whole state. The zero Ledger is an empty one. Its lists, Pending apart, are in the order of their keys, each key once.
+// Ledger is the whole state. The zero Ledger is an empty one. Its lists, Pending and Shadow apart, are in the order of their keys, each key once.
 type Ledger struct {
 	Claims  []Claim
 	Values  []Value
@@ -37,6 +37,8 @@ type Ledger struct {
 	Reported []Reported
 	// Pending are the events of runs that receivers have not got, the oldest first.
 	Pending []Pending
+	// Shadow is what shadow runs decided, the oldest first.
+	Shadow []Decision
 	// braked says that the ledger held a lever once, so that its format stays the later one.
 	braked bool
 	// seal is what it was sealed with, and is sealed with when it is written.

@@ -225,7 +225,7 @@ func (l Ledger) Since() time.Time {
 	return l.Accepted[len(l.Accepted)-1].At
 }
 
-// Empty reports that nothing is recorded beside what receivers of events have: there is no ledger yet, or it got lost.
+// Empty reports that nothing is recorded beside what receivers of events have and what shadow runs decided: there is no ledger yet, or it got lost.
 func (l Ledger) Empty() bool {
 	return len(l.Claims)+len(l.Values)+len(l.Vetoes)+len(l.Pulls)+len(l.Accepted) == 0
 }

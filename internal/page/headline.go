@@ -49,6 +49,8 @@ func proposed(r run.Report, updates string, counts map[policy.Outcome]int) (text
 		return "Nothing to update" + started(r.Deploy), ""
 	case r.Paused != "":
 		return updates + " planned, writing is paused", "wait"
+	case r.Shadow != nil:
+		return updates + " would be proposed (shadow)", ""
 	case r.DryRun:
 		return updates + " would be proposed", ""
 	case r.Merge != nil:
@@ -117,7 +119,10 @@ func deployed(r run.Report, failure Failure) (text, tone string) {
 // notes are what the headline has no room for.
 func notes(r run.Report) []string {
 	var all []string
-	if r.DryRun {
+	switch {
+	case r.Shadow != nil:
+		all = append(all, "This was a shadow run beside another bot: nothing was proposed, merged or deployed.")
+	case r.DryRun:
 		all = append(all, "This was a dry run: nothing was written.")
 	}
 	if r.Paused != "" {

@@ -12,9 +12,10 @@ type Standing struct {
 	Manifest, Target, File string
 	Document               int
 	Key                    string
-	// Now is the text in the file, Newest the version that the filter would choose if nothing held it back, empty when there is none.
-	Now, Newest string
-	Decision    policy.Decision
+	// Now is the text in the file, Newest the version that the filter would choose if nothing held it back, and Text what would be
+	// written for it; both are empty when there is none.
+	Now, Newest, Text string
+	Decision          policy.Decision
 	// Lever is the person's word that holds or moves it, the zero value when there is none. Since is when that was said, when a
 	// version that is too young was first seen, or when what stands there was written; zero when nobody knows.
 	Lever ledger.Lever
@@ -52,7 +53,9 @@ func (p Planner) lookAll(s *snapshot, jobs []*job) {
 				free.Barred, free.Policy.Hold = nil, nil
 				newest[text] = policy.Decide(free).Tag
 			}
-			v.standing.Newest = newest[text]
+			if v.standing.Newest = newest[text]; v.standing.Newest != "" {
+				v.standing.Text = j.written(s, v, v.standing.Newest)
+			}
 			p.since(s, j, v)
 		}
 	}

@@ -15,6 +15,8 @@ const ReportSchema = "pawl.report/1"
 type Report struct {
 	Schema string `json:"schema"`
 	DryRun bool   `json:"dryRun,omitempty"`
+	// Shadow is what a shadow run recorded; such a run is a dry run besides.
+	Shadow *Shadow `json:"shadow,omitempty"`
 	// Paused is why nothing was to be written.
 	Paused string `json:"paused,omitempty"`
 	// Incoming is the event that asked for the run.

@@ -142,14 +142,8 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	meter.done("read")
 	listed := r.Clock()
 	r.listed = &listed
-	if report.Plan, err = r.Plan(ctx, manifests); err != nil {
+	if report.Plan, err = r.planned(ctx, manifests); err != nil {
 		return false, err
-	}
-	if pressing := r.pressing(report.Plan); pressing != nil {
-		r.Pressing, r.Calendar, r.NoArm = pressing, change.Calendar{}, true
-		if report.Plan, err = r.Plan(ctx, manifests); err != nil {
-			return false, err
-		}
 	}
 	meter.done("plan")
 	report.Pull, report.Merge = nil, nil // those of a round that came to nothing
@@ -181,6 +175,20 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	}
 	defer meter.done("merge")
 	return r.merge(ctx, profile, set, pull, confirmed, manifests, report)
+}
+
+// planned is the plan of a round; where brakes press, of them alone, which are merged now.
+func (r *Runner) planned(ctx context.Context, manifests []manifest.Manifest) (plan.Plan, error) {
+	made, err := r.Plan(ctx, manifests)
+	if err != nil {
+		return made, err
+	}
+	pressing := r.pressing(made)
+	if pressing == nil {
+		return made, nil
+	}
+	r.Pressing, r.Calendar, r.NoArm = pressing, change.Calendar{}, true
+	return r.Plan(ctx, manifests)
 }
 
 // prepare learns what became of earlier pull requests, disarms those that must not merge by themselves, and makes the base's
