@@ -32,6 +32,9 @@ const (
 type historyOptions struct {
 	*globals
 	file, git string
+	// shadow compares with what shadow runs recorded, in the ledger or in a file.
+	shadow             bool
+	shadowFile, output string
 }
 
 func newHistory(g *globals) *cobra.Command {
@@ -45,18 +48,30 @@ func newHistory(g *globals) *cobra.Command {
 the time from publication to merge, and what failed; other files are left out with a warning. With --git it
 reads a repository as well, or alone: what the tracked values were in each commit that touched their files,
 whoever made it, and what the commits of pawl say. The profile is that directory's, unless --root names one.
-The page loads nothing and runs no script.`,
+The page loads nothing and runs no script. With --shadow it prints what the shadow runs of the ledger, or of
+--shadow-file, decided beside what was made of the same values by the commits of --git (default the root):
+a sentence, then what was not agreed, with -v everything; as JSON it is pawl.shadow/1.`,
 		Example: `  pawl history reports --file history.html
-  pawl history --git . > history.html`,
+  pawl history --git . > history.html
+  pawl history --shadow`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.git != "" && !cmd.Flags().Changed("root") {
 				o.root = o.git
 			}
+			if o.shadow || o.shadowFile != "" {
+				return o.compare(cmd.Context(), args)
+			}
+			if cmd.Flags().Changed("output") {
+				return usage(errors.New("--output: a page has one form; it is for --shadow"))
+			}
 			return o.run(cmd.Context(), args)
 		},
 	}
-	cmd.Flags().StringVar(&o.file, "file", "", "write the page to this `file` (default stdout)")
+	cmd.Flags().StringVar(&o.file, "file", "", "write the page or the comparison to this `file` (default stdout)")
 	cmd.Flags().StringVar(&o.git, "git", "", "the `directory` of a profile's repository, whose commits are read from HEAD")
+	cmd.Flags().BoolVar(&o.shadow, "shadow", false, "compare what shadow runs recorded in the ledger with what was made")
+	cmd.Flags().StringVar(&o.shadowFile, "shadow-file", "", "the same with what they recorded in this `file`")
+	addOutput(cmd, &o.output, "table", "json")
 	return cmd
 }
 

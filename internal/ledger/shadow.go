@@ -44,9 +44,11 @@ type watched struct {
 	place    Place
 }
 
-// Same reports whether two decisions of a value say the same; what stands there is not part of it.
-func (d Decision) Same(e Decision) bool {
-	return d.Want == e.Want && d.Held == e.Held && d.Outcome == e.Outcome && d.Reason == e.Reason
+// Same reports whether a later decision on a value says the same. That somebody else wrote the wanted text is no other decision;
+// that another text is to be replaced by it is one.
+func (d Decision) Same(later Decision) bool {
+	moved := later.Moves() && later.Now != d.Now
+	return d.Want == later.Want && d.Held == later.Held && d.Outcome == later.Outcome && d.Reason == later.Reason && !moved
 }
 
 // failed reports that there was no decision, because something failed.

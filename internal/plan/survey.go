@@ -12,8 +12,8 @@ type Standing struct {
 	Manifest, Target, File string
 	Document               int
 	Key                    string
-	// Now is the text in the file, Newest the version that the filter would choose if nothing held it back, and Text what would be
-	// written for it; both are empty when there is none.
+	// Now is the text in the file, Newest the version that the filter would choose if nothing held it back, empty when there is none,
+	// and Text what would be written for it, or for the lower version that is all that is left.
 	Now, Newest, Text string
 	Decision          policy.Decision
 	// Lever is the person's word that holds or moves it, the zero value when there is none. Since is when that was said, when a
@@ -45,17 +45,17 @@ func (p Planner) survey(jobs []*job) []Standing {
 // lookAll notes of the values of a source what only its listing tells.
 func (p Planner) lookAll(s *snapshot, jobs []*job) {
 	for _, j := range jobs {
-		newest := map[string]string{}
+		newest, written := map[string]string{}, map[string]string{}
 		for _, v := range j.values {
 			text := v.scalar.Value
 			if _, known := newest[text]; !known && s.err == nil && !j.target.Digest {
 				free := p.request(s, j, v)
 				free.Barred, free.Policy.Hold = nil, nil
 				newest[text] = policy.Decide(free).Tag
+				free.Policy.Downgrade = policy.Follow
+				written[text] = policy.Decide(free).Value
 			}
-			if v.standing.Newest = newest[text]; v.standing.Newest != "" {
-				v.standing.Text = j.written(s, v, v.standing.Newest)
-			}
+			v.standing.Newest, v.standing.Text = newest[text], written[text]
 			p.since(s, j, v)
 		}
 	}
