@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
@@ -219,5 +220,86 @@ func TestShadowInFile(t *testing.T) {
 	}
 	if n := len(s.github.Calls()); n != 0 {
 		t.Errorf("%d requests to the forge", n)
+	}
+}
+
+// TestShadowKeepsAges: a version that has to have an age is held back from when a shadow first saw it, and then decided for; the
+// sighting is written with the first decision. With a key the record stands in a sealed ledger.
+func TestShadowKeepsAges(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{"plain": "", "sealed": "ledger: {key: SEAL}\n"} {
+		s := newStage(t, github.Settings{}, aged+more)
+		env := map[string]string{"SEAL": "k3y of the seal"}
+		s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+		shadow := func(writes int, last string) {
+			t.Helper()
+			if got := s.wrote(func() {
+				if code, out, errs := s.pawl(env, "run", "--shadow"); code != cli.OK {
+					t.Errorf("%s: exit code %d: %s%s", name, code, out, errs)
+				}
+			}); len(got) != writes {
+				t.Errorf("%s: wrote %v", name, got)
+			}
+			if record := s.record(); !strings.Contains(record[len(record)-1], last) && !strings.Contains(record[0], last) {
+				t.Errorf("%s: %q is missing in %q", name, last, record)
+			}
+		}
+		shadow(1, `"now":"v1.0.0","held":"v1.1.0","outcome":"held","reason":"too-young"`)
+		s.pass(2 * time.Hour)
+		shadow(0, "")
+		s.pass(time.Hour)
+		shadow(1, `"now":"v1.0.0","want":"v1.1.0","reason":"newest-match"`)
+	}
+}
+
+// TestShadowOfABrokenSource: what cannot be decided is no decision. It is told as a failure, and goes again when it led to nothing.
+func TestShadowOfABrokenSource(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, github.Settings{}, noChecks)
+	s.run(cli.OK, "--shadow")
+	before := s.record()
+	s.pass(time.Hour)
+	delete(s.network, "index.docker.io")
+	if report := s.run(cli.Partial, "--shadow"); report.Shadow.Changed != 3 || !strings.Contains(s.record()[3], `"outcome":"failed","reason":"source-failed"`) {
+		t.Errorf("%+v %q", report.Shadow, s.record())
+	}
+	s.pass(time.Hour)
+	if got := s.wrote(func() { s.run(cli.Partial, "--shadow") }); got != nil {
+		t.Errorf("the same failure wrote %v", got)
+	}
+	s.network["index.docker.io"] = s.registry
+	s.pass(time.Hour)
+	s.run(cli.OK, "--shadow")
+	if diff := gocmp.Diff(before, s.record()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestShadowOnGitea: the same at a real Gitea, whose only new ref is the ledger's.
+func TestShadowOnGitea(t *testing.T) {
+	t.Parallel()
+	s := giteas(t)(t, []string{"a", "b"}, noChecks+"mode: shadow\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	run := func(says string) (writes []string) {
+		t.Helper()
+		over := roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.Method != http.MethodGet && !strings.HasSuffix(r.URL.Path, "/git-upload-pack") {
+				writes = append(writes, r.Method+" "+strings.TrimPrefix(r.URL.Path, "/"+s.repository+".git"))
+			}
+			return http.DefaultTransport.RoundTrip(r)
+		})
+		if code, printed := s.pawl(over, "run"); code != cli.OK || !strings.Contains(printed, says) {
+			t.Errorf("exit code %d: %s", code, printed)
+		}
+		return writes
+	}
+	if got := run("2 new decisions of 2 recorded in refs/pawl/ledger"); !slices.Equal(got, []string{"POST /git-receive-pack"}) {
+		t.Errorf("wrote %v", got)
+	}
+	if got := run("the decisions on 2 values are those of the last run"); got != nil {
+		t.Errorf("wrote %v", got)
+	}
+	if refs, pulls := s.list("/git/refs"), s.list("/pulls?state=all"); len(refs) != 2 || len(pulls) != 0 {
+		t.Errorf("refs %v, pull requests %v", refs, pulls)
 	}
 }
