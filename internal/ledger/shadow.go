@@ -153,6 +153,7 @@ func readShadow(l *Ledger) error {
 		}
 		l.Shadow = append(l.Shadow, d)
 	}
+	slices.SortStableFunc(l.Shadow, compareDecisions)
 	return nil
 }
 
