@@ -43,7 +43,9 @@ var allowed = map[string][]string{
 	"internal/deploy":     {},
 	"internal/event":      {"internal/source"},
 	"internal/redact":     {},
-	"internal/httpx":      {"internal/redact"},
+	"internal/trace":      {},
+	"internal/trace/otlp": {"internal/httpx", "internal/trace"},
+	"internal/httpx":      {"internal/redact", "internal/trace"},
 	"internal/worktree":   {},
 	"internal/strictyaml": {},
 	"internal/gate":       {"internal/source"},
@@ -66,7 +68,7 @@ var allowed = map[string][]string{
 
 	"internal/plan": {"internal/change", "internal/edit", "internal/gate", "internal/ledger", "internal/manifest", "internal/policy", "internal/source", "internal/strictyaml"},
 	"internal/run": {"internal/change", "internal/deploy", "internal/forge", "internal/gate", "internal/ledger", "internal/manifest", "internal/plan", "internal/policy",
-		"internal/source", "internal/strictyaml"},
+		"internal/source", "internal/strictyaml", "internal/trace"},
 	"internal/status": {"internal/forge", "internal/ledger", "internal/plan", "internal/policy"},
 	"internal/observe": {"internal/change", "internal/deploy", "internal/event", "internal/forge", "internal/ledger", "internal/plan", "internal/policy",
 		"internal/run", "internal/source"},
@@ -79,12 +81,12 @@ var allowed = map[string][]string{
 	"internal/wire": {"internal/config", "internal/deploy/gitlab", "internal/fleet", "internal/event/file", "internal/event/http", "internal/event/kafka", "internal/event/send",
 		"internal/forge", "internal/forge/gitea", "internal/forge/github", "internal/forge/gitlab", "internal/forge/repository", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source",
 		"internal/source/githubrelease",
-		"internal/source/gittag", "internal/source/helm", "internal/source/registry"},
+		"internal/source/gittag", "internal/source/helm", "internal/source/registry", "internal/trace", "internal/trace/otlp"},
 	// Of clients cli knows the errors of one, which help.go explains, and the one that dispatches, which reads no profile.
 	"internal/cli": {"internal/change", "internal/config", "internal/demo", "internal/deploy", "internal/deploy/gitlab", "internal/dispatch",
 		"internal/dispatch/github", "internal/event", "internal/event/contract", "internal/event/send", "internal/fleet", "internal/forge",
 		"internal/gate", "internal/gate/program", "internal/httpx", "internal/ledger", "internal/manifest", "internal/observe", "internal/page", "internal/past", "internal/plan", "internal/policy", "internal/redact", "internal/run",
-		"internal/scaffold", "internal/source", "internal/status", "internal/strictyaml", "internal/wire", "internal/worktree"},
+		"internal/scaffold", "internal/source", "internal/status", "internal/strictyaml", "internal/trace", "internal/wire", "internal/worktree"},
 
 	"packaging/share": {"internal/cli"},
 }
@@ -115,7 +117,7 @@ func ruled(pkg string) []string {
 var pure = []string{"internal/change", "internal/config", "internal/deploy", "internal/dispatch", "internal/edit",
 	"internal/event", "internal/event/contract", "internal/fault", "internal/gate", "internal/git",
 	"internal/ledger", "internal/manifest", "internal/past", "internal/policy", "internal/page", "internal/redact", "internal/scaffold", "internal/source",
-	"internal/strictyaml"}
+	"internal/strictyaml", "internal/trace"}
 
 // TestImports holds every package's imports, tests left out, against the rules.
 func TestImports(t *testing.T) {

@@ -57,7 +57,7 @@ func Run(ctx context.Context, args []string, sys System) (code int) {
 	g := newGlobals(sys)
 	defer func() {
 		if value := recover(); value != nil {
-			code = g.close(g.fail(value))
+			code = g.close(g.endTrace(g.fail(value)))
 		}
 	}()
 	root := newRoot(g)
@@ -68,7 +68,7 @@ func Run(ctx context.Context, args []string, sys System) (code int) {
 	if e, _ := errors.AsType[*exit](err); ctx.Err() != nil && (e == nil || e.code != Interrupted) {
 		err = &exit{code: Interrupted, err: errInterrupted}
 	}
-	return g.close(g.reporter().finish(err))
+	return g.close(g.endTrace(g.reporter().finish(err)))
 }
 
 // Command returns the command line for what describes it: man pages and completions.
@@ -86,6 +86,8 @@ type globals struct {
 	log       string
 	verbose   bool
 	timeout   time.Duration
+	// trace is that of the command, nil when nobody asks for one.
+	trace *traced
 }
 
 func newRoot(g *globals) *cobra.Command {
@@ -103,6 +105,7 @@ func newRoot(g *globals) *cobra.Command {
 			return err
 		}
 		g.renamed(cmd)
+		g.startTrace(cmd)
 		return nil
 	}
 	f := cmd.PersistentFlags()

@@ -14,8 +14,10 @@ const maxErrorBody = 64 << 10
 
 // attempt sends the request once and reads the whole answer within the timeout and what is left of the allowance, then
 // gives back the slot that it is called with.
-func (t *Transport) attempt(req *http.Request, number int) (*http.Response, *Error) {
+func (t *Transport) attempt(req *http.Request, number int) (answer *http.Response, failed *Error) {
 	defer t.host.release()
+	_, span := t.span(req, number)
+	defer func() { ended(span, answer, failed) }()
 	t.host.count()
 	allowance := allowanceOf(req.Context())
 	timeout, last := allowance.within(t.client.config.Timeout)

@@ -10,6 +10,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/deploy"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/trace"
 )
 
 // Triggerer fires the pipelines of projects and looks after them.
@@ -134,6 +135,8 @@ func (d *Deploy) Failed() bool { return d != nil && slices.ContainsFunc(d.Trigge
 // It goes on in turns: claim what is pending, send it, record the answers. What another run has claimed is waited for, and
 // taken over when that run is certainly not at it any more.
 func (d Deployment) Deploy(ctx context.Context, known ledger.Ledger, commits []forge.Commit, learned ledger.Transition) (*Deploy, error) {
+	ctx, span := trace.Start(ctx, "deploy", trace.Internal)
+	defer span.End()
 	t := newTurns(d, known, commits, learned)
 	for {
 		picked, err := t.claim(ctx)

@@ -130,7 +130,9 @@ func (r Runner) Run(ctx context.Context, manifests []manifest.Manifest) (Report,
 
 // round is one attempt on the base as it is now; again means that it moved.
 func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report *Report) (again bool, err error) {
-	begun, meter := r.Clock(), r.meter(report)
+	begun, meter := r.Clock(), r.meter(ctx, report)
+	defer func() { meter.left(err) }()
+	ctx = meter.next("read")
 	profile, err := r.Forge.Open(ctx)
 	if err != nil {
 		return false, err
@@ -140,12 +142,14 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 		return false, err
 	}
 	meter.done("read")
+	ctx = meter.next("plan")
 	listed := r.Clock()
 	r.listed = &listed
 	if report.Plan, err = r.planned(ctx, manifests); err != nil {
 		return false, err
 	}
 	meter.done("plan")
+	ctx = meter.next("propose")
 	report.Pull, report.Merge = nil, nil // those of a round that came to nothing
 	set := r.set(profile, report.Plan)
 	if report.Chain = ""; len(set.Updates) > 0 {
@@ -163,6 +167,7 @@ func (r Runner) round(ctx context.Context, manifests []manifest.Manifest, report
 	if err != nil {
 		return false, err
 	}
+	ctx = meter.next("merge")
 	confirmed := r.confirmed(report.Plan, manifests, begun)
 	if closed, waits := change.Closed(r.Calendar, r.now()); waits && pull.Number != 0 && !r.NoMerge {
 		report.Merge = &forge.Merge{Outcome: forge.Pending, Decision: closed, Detail: closed.Detail, Hint: closed.Hint}

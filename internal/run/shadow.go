@@ -33,8 +33,10 @@ func (r Runner) Shadow(ctx context.Context, manifests []manifest.Manifest) (Repo
 	return report, err
 }
 
-func (r Runner) shadow(ctx context.Context, manifests []manifest.Manifest, dry bool, report *Report) error {
-	meter := r.meter(report)
+func (r Runner) shadow(ctx context.Context, manifests []manifest.Manifest, dry bool, report *Report) (err error) {
+	meter := r.meter(ctx, report)
+	defer func() { meter.left(err) }()
+	ctx = meter.next("read")
 	profile, err := r.Forge.Open(ctx)
 	if err != nil {
 		return err
@@ -45,6 +47,7 @@ func (r Runner) shadow(ctx context.Context, manifests []manifest.Manifest, dry b
 	}
 	report.Paused = ""
 	meter.done("read")
+	ctx = meter.next("plan")
 	if report.Plan, err = r.planned(ctx, manifests); err != nil {
 		return err
 	}
@@ -57,6 +60,7 @@ func (r Runner) shadow(ctx context.Context, manifests []manifest.Manifest, dry b
 	if decide, report.Shadow.Values, report.Shadow.Changed = Decide(r.Ledger, report.Plan, r.now()); decide == nil && r.sights(report.Plan) == nil || dry {
 		return nil
 	}
+	ctx = meter.next("record")
 	defer meter.done("record")
 	if err := r.Forge.Record(ctx, r.then(decide, r.sights(report.Plan))); err != nil {
 		return err

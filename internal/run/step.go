@@ -1,6 +1,11 @@
 package run
 
-import "time"
+import (
+	"context"
+	"time"
+
+	"github.com/pawl-cd/pawl/internal/trace"
+)
 
 // Step is one part of a run, over all its rounds: how long it took, in seconds, and the requests that it made to the forge.
 // Writes are those of the calls that change something there.
@@ -17,10 +22,28 @@ type meter struct {
 	report        *Report
 	begin         time.Time
 	calls, writes int
+	// whole is the context of the round, span that of the step.
+	whole context.Context
+	span  *trace.Span
 }
 
-func (r Runner) meter(report *Report) *meter {
-	return &meter{runner: r, report: report, begin: r.Clock(), calls: r.Forge.Calls(), writes: r.Forge.Writes()}
+func (r Runner) meter(ctx context.Context, report *Report) *meter {
+	return &meter{runner: r, report: report, begin: r.Clock(), calls: r.Forge.Calls(), writes: r.Forge.Writes(), whole: ctx}
+}
+
+// next is the context of the step that begins, whose requests stand below it in a trace.
+func (m *meter) next(name string) context.Context {
+	ctx, span := trace.Start(m.whole, name, trace.Internal)
+	m.span = span
+	return ctx
+}
+
+// left ends the span of a step that did not come to its end.
+func (m *meter) left(err error) {
+	if m.span != nil && err != nil {
+		m.span.Fail(err.Error())
+	}
+	m.span.End()
 }
 
 // done ends a step.
@@ -31,6 +54,8 @@ func (m *meter) done(name string) {
 	step.Calls += calls - m.calls
 	step.Writes += writes - m.writes
 	m.begin, m.calls, m.writes = now, calls, writes
+	m.span.Rename(name)
+	m.span.End()
 }
 
 // step finds a step by its name, or adds it.

@@ -19,6 +19,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/source/gittag"
 	"github.com/pawl-cd/pawl/internal/source/helm"
 	"github.com/pawl-cd/pawl/internal/source/registry"
+	"github.com/pawl-cd/pawl/internal/trace"
 )
 
 // Sources hands each query to the client of its kind.
@@ -68,6 +69,18 @@ func (w Wire) Sources(client *httpx.Client, queries []source.Query) *Sources {
 
 // List lists the versions of any kind of source, but for those that hold a secret: they would be written.
 func (s *Sources) List(ctx context.Context, q source.Query) (listing source.Listing, err error) {
+	ctx, span := trace.Start(ctx, "list "+string(q.Kind), trace.Internal)
+	defer func() {
+		if span != nil && err != nil {
+			span.Fail(err.Error())
+		}
+		span.End()
+	}()
+	if span != nil {
+		span.Set("pawl.source", q.String())
+		span.Set("pawl.source.kind", string(q.Kind))
+		span.Set("pawl.source.host", q.Host)
+	}
 	defer s.wire.Caught(&err)
 	allowance := httpx.NewAllowance(s.timeout(q.Host))
 	s.left.Store(q, allowance)
