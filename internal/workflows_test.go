@@ -259,6 +259,10 @@ func documented() map[string]rule {
 		"docs/fleet.md .github/workflows/fleet.yaml": {
 			permissions: map[string]map[string]string{"": {}, "fleet": {"contents": "read"}}, queues: true, triggers: []string{"schedule", "workflow_dispatch"},
 		},
+		"docs/tracing.md .github/workflows/update.yaml": {
+			permissions: map[string]map[string]string{"": {}, "run": {"contents": "write", "pull-requests": "write", "checks": "read", "statuses": "read"}},
+			queues:      true, triggers: []string{"schedule"},
+		},
 		"docs/github-actions.md .github/workflows/publish.yaml": {
 			permissions: map[string]map[string]string{"": {}, "tell": {}}, triggers: []string{"push"},
 		},

@@ -17,11 +17,11 @@ const (
 	Client   = 3
 )
 
-// SpanID names a span within its trace, ID a trace; all zeros is none.
-type (
-	SpanID [8]byte
-	ID     [16]byte
-)
+// ID names a trace; all zeros is none.
+type ID [16]byte
+
+// SpanID names a span within its trace; all zeros is none.
+type SpanID [8]byte
 
 // Recorder collects the spans of one trace. It is safe for concurrent use.
 type Recorder struct {

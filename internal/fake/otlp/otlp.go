@@ -31,7 +31,7 @@ func (c *Collector) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	c.raw, c.headers = append(c.raw, string(body)), append(c.headers, req.Header.Clone())
 	switch {
 	case err != nil, req.Method != http.MethodPost, req.URL.Path != "/v1/traces", req.URL.RawQuery != "":
-		c.refuse(w, http.StatusNotFound, fmt.Errorf("%s %s: %v", req.Method, req.URL, err))
+		c.refuse(w, http.StatusNotFound, fmt.Errorf("%s %s is not where traces are posted", req.Method, req.URL))
 		return
 	case req.Header.Get("Content-Type") != "application/json":
 		c.refuse(w, http.StatusUnsupportedMediaType, fmt.Errorf("content type %q", req.Header.Get("Content-Type")))
