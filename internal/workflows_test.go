@@ -179,9 +179,9 @@ func TestSpoiltWorkflows(t *testing.T) {
 	const image, ci, action = ".github/workflows/docker-image.yaml", ".github/workflows/ci.yaml", "packaging/dispatch/action.yml"
 	const checkout = "actions/checkout@11bd71901bbe5b1630ceea73d27597364c9af683 # v4.2.2"
 	for _, c := range []struct{ file, old, spoilt, want string }{
-		{image, "run: pawl run\n", "run: pawl run --image ${{ inputs.image }}\n", "an expression inside run"},
-		{image, "run: pawl run\n", "run: |\n          pawl run ${{ github.event.inputs.tag }}\n", "an expression inside run"},
-		{image, "run: pawl run\n", "run: pawl run ${{github.event.head_commit.message}}\n", "an expression inside run"},
+		{image, "run: pawl run --page pawl.html\n", "run: pawl run --image ${{ inputs.image }}\n", "an expression inside run"},
+		{image, "run: pawl run --page pawl.html\n", "run: |\n          pawl run ${{ github.event.inputs.tag }}\n", "an expression inside run"},
+		{image, "run: pawl run --page pawl.html\n", "run: pawl run ${{github.event.head_commit.message}}\n", "an expression inside run"},
 		{action, "--image=\"$PAWL_IMAGE\"", "--image=\"${{ inputs.image }}\"", "an expression inside run"},
 		{"action.yml", "\"--root=$PAWL_ROOT\"", "\"--root=${{ inputs.root }}\"", "an expression inside run"},
 		{"action.yml", "  steps:\n    - run: |\n", "  steps:\n    - uses: actions/setup-go@v5\n    - run: |\n", "is not pinned"},
@@ -205,7 +205,7 @@ func TestSpoiltWorkflows(t *testing.T) {
 		{image, "          persist-credentials: false\n", "", "keeps its credentials"},
 		{image, "timeout-minutes: 45", "timeout-minutes: 0", "run has no timeout"},
 		{ci, "  pull_request:\n", "  pull_request_target:\n", "triggers are not"},
-		{image, "run: pawl run\n", "run: pawl run\n        with: {token: \"${{ secrets.MERGE_TOKEN }}\"}\n", "a secret outside env"},
+		{image, "run: pawl run --page pawl.html\n", "run: pawl run\n        with: {token: \"${{ secrets.MERGE_TOKEN }}\"}\n", "a secret outside env"},
 	} {
 		text := readText(t, c.file)
 		spoilt := strings.Replace(text, c.old, c.spoilt, 1)

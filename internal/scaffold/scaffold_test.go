@@ -221,9 +221,9 @@ func TestWorkflows(t *testing.T) {
 -        with:
 -          go-version: "1.26"
 -      - run: go install "$PAWL"
--      - run: pawl run
+-      - run: pawl run --page pawl.html
 +      - uses: pawl-cd/pawl@0123456789abcdef0123456789abcdef01234567 # v1.2.3
-+        with: {version: 1.2.3, command: 'run --manifests updatecli/updatecli.d'}
++        with: {version: 1.2.3, command: 'run --manifests updatecli/updatecli.d --page pawl.html'}
 -          # [{"name": "dev", "secret": "TOKEN_DEV", "url": ".../trigger/pipeline"}]
 -          PROJECTS: ${{ vars.PROJECTS }}
 -          # One line for each secret that PROJECTS names.
@@ -285,9 +285,9 @@ func TestDevelopment(t *testing.T) {
 	t.Parallel()
 	values := repository(map[string]string{"v.yaml": "image: org/a:v1.0.0\n"})
 	for version, want := range map[string][2]string{
-		"v1.2.3":                             {"      - uses: pawl-cd/pawl@v1.2.3\n        with: {version: 1.2.3, command: run}\n", "go install"},
+		"v1.2.3":                             {"      - uses: pawl-cd/pawl@v1.2.3\n        with: {version: 1.2.3, command: 'run --page pawl.html'}\n", "go install"},
 		"(devel)":                            {"      PAWL: github.com/pawl-cd/pawl/cmd/pawl@latest\n", "pawl-cd/pawl@v"},
-		"v0.0.0-20260101000000-0123456789ab": {"      - run: pawl run\n", "pawl-cd/pawl@v"},
+		"v0.0.0-20260101000000-0123456789ab": {"      - run: pawl run --page pawl.html\n", "pawl-cd/pawl@v"},
 	} {
 		p, err := scaffold.Propose(values, scaffold.Options{Version: version})
 		if text := content(p, ".github/workflows/docker-image.yaml"); err != nil || !strings.Contains(text, want[0]) || strings.Contains(text, want[1]) {

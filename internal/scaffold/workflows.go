@@ -32,7 +32,9 @@ type filling struct {
 	Environment []string
 	// Gates has two steps before it: Show reads the ledger, with the variables of Key, and Judge starts programs, with those of
 	// Public, which hold no secret.
-	Gates       bool
+	Gates bool
+	// Page has a step after it that keeps the run's page as an artifact.
+	Page        bool
 	Show, Judge string
 	Key, Public []string
 }
@@ -50,6 +52,9 @@ func (s survey) workflows(opt Options) ([]File, error) {
 		w.Environment = slices.Concat(s.variables(), s.tokens("run"), s.sinkVariables(), w.Key)
 		if opt.asksGates() {
 			w.gated(s.flags())
+		}
+		if w.Page = !s.at.gitea(); w.Page { // the action speaks to GitHub's own store of artifacts
+			w.Command += " --page pawl.html"
 		}
 		data, err := w.render("update.yaml.tmpl")
 		if err != nil {
