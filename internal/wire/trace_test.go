@@ -127,9 +127,11 @@ func TestTracingFailures(t *testing.T) {
 			_, _ = io.Copy(io.Discard, req.Body)
 			<-req.Context().Done()
 		}, "no answer within 2s"},
-		"500":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "500"},
-		"415":       {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(415) }, "415"},
-		"redirects": {func(w http.ResponseWriter, req *http.Request) { http.Redirect(w, req, other.URL, http.StatusTemporaryRedirect) }, "307"},
+		"500": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }, "500"},
+		"415": {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(415) }, "415"},
+		"redirects": {func(w http.ResponseWriter, req *http.Request) {
+			http.Redirect(w, req, other.URL, http.StatusTemporaryRedirect)
+		}, "307"},
 		"partly": {func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprint(w, `{"partialSuccess":{"rejectedSpans":"3"}}`)
 		}, "it refused 3 of the spans"},
