@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -74,6 +75,7 @@ func Promises(t *testing.T, start func(t *testing.T) World) {
 		{"nothing is left armed", unarmed},
 		{"the ledger is compare-and-swap", ledgerSwap},
 		{"histories", histories},
+		{"a mark holds until its time, for its digest", marks},
 		{"a refusal has a reason and a hint", refusals},
 	} {
 		t.Run(p.name, func(t *testing.T) {
@@ -185,6 +187,52 @@ func reading(t *testing.T, w World) {
 	differ := must[[]string](t)(f.Differs(t.Context(), p.BaseSHA, want, func(path string) bool { return strings.HasPrefix(path, "a/") }))
 	if diff := cmp.Diff([]string{"a/values.yaml", "b.yaml", "empty", "none"}, differ); diff != "" {
 		t.Error(diff)
+	}
+}
+
+func marks(t *testing.T, w World) {
+	f := w.Client()
+	p := must[forge.Profile](t)(f.Open(t.Context()))
+	now := time.Now().Truncate(time.Second)
+	marker := func() (forge.Marker, forge.Refs) {
+		m := w.Client().(forge.Marker)
+		return m, must[forge.Refs](t)(m.Look(t.Context()))
+	}
+	m, seen := marker()
+	if seen.Base != p.BaseSHA || seen.Default != p.BaseSHA || seen.Ledger != "" || seen.Open || len(seen.Branches)+len(seen.Marks) > 0 || m.Marked(seen, "one", now) {
+		t.Errorf("a repository without marks: %+v", seen)
+	}
+	for _, digest := range []string{"one", "another", "another"} {
+		if err := m.Mark(t.Context(), seen, digest, now.Add(time.Hour)); err != nil {
+			t.Fatalf("%v (hint: %s)", err, fault.Hint(err))
+		}
+		m, seen = marker()
+		if !m.Marked(seen, digest, now) || m.Marked(seen, digest+"x", now) || m.Marked(seen, digest, now.Add(time.Hour)) || m.Marked(seen, digest, now.Add(-48*time.Hour)) || len(seen.Marks) != 1 {
+			t.Errorf("marked with %s: %+v", digest, seen)
+		}
+	}
+	old := seen
+	if err := m.Mark(t.Context(), seen, "later", now.Add(2*time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if m, seen = marker(); len(seen.Marks) != 1 || !m.Marked(seen, "later", now) || m.Marked(seen, "another", now) {
+		t.Errorf("marked for later: %+v", seen)
+	}
+	if err := m.Mark(t.Context(), old, "late", now.Add(time.Hour)); !errors.Is(err, forge.ErrMoved) {
+		t.Errorf("over a mark that is gone: %v", err)
+	}
+	_, _, _, pull := propose(t, w, "v2", "b.yaml")
+	if _, seen = marker(); seen.Branches["refs/heads/"+Branch] != pull.HeadSHA || seen.Open {
+		t.Errorf("with a proposal: %+v", seen)
+	}
+	w.Push("feature/x", map[string]string{"b.yaml": "tag: v3"})
+	before := seen
+	if _, seen = marker(); !maps.Equal(before.Branches, seen.Branches) || before.Base != seen.Base {
+		t.Errorf("a branch of somebody: %+v", seen)
+	}
+	base := w.Push("main", map[string]string{"b.yaml": "tag: v4"})
+	if _, seen = marker(); seen.Base != base || seen.Default != base {
+		t.Errorf("the base moved: %+v", seen)
 	}
 }
 
