@@ -76,7 +76,7 @@ var allowed = map[string][]string{
 	"internal/demo": {"internal/git", "internal/git/remote", "internal/httpx", "internal/edit", "internal/fake", "internal/fake/github", "internal/fake/gitlab", "internal/fake/receiver",
 		"internal/manifest", "internal/source"},
 	"internal/past":  {"internal/edit", "internal/ledger"},
-	"internal/page":  {"internal/change", "internal/event", "internal/forge", "internal/gate", "internal/past", "internal/plan", "internal/policy", "internal/run", "internal/status"},
+	"internal/page":  {"internal/change", "internal/event", "internal/fleet", "internal/forge", "internal/gate", "internal/past", "internal/plan", "internal/policy", "internal/run", "internal/status"},
 	"internal/fleet": {"internal/source", "internal/status", "internal/strictyaml"},
 	"internal/wire": {"internal/config", "internal/deploy/gitlab", "internal/fleet", "internal/event/file", "internal/event/http", "internal/event/kafka", "internal/event/send",
 		"internal/forge", "internal/forge/gitea", "internal/forge/github", "internal/forge/gitlab", "internal/forge/repository", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source",

@@ -21,6 +21,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/dispatch"
 	"github.com/pawl-cd/pawl/internal/fleet"
 	"github.com/pawl-cd/pawl/internal/forge"
+	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
@@ -87,6 +88,7 @@ type fleetRunOptions struct {
 	output          string
 	dryRun, noMerge bool
 	fresh           bool
+	page            string
 	snapshot        string
 }
 
@@ -110,12 +112,13 @@ profiles among processes that know nothing of each other: two that take the same
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: say what each profile would change")
 	f.BoolVar(&o.noMerge, "no-merge", false, "open or update the pull requests and leave them")
 	f.StringVar(&o.snapshot, "snapshot", "", "a `file` that knows what profiles say; a shard takes from it what sources list too, and without --shard it is written at the end")
+	addPage(cmd, &o.page)
 	f.BoolVar(&o.fresh, "fresh", false, "look at every profile in full, also at those that are quiet")
 	return cmd
 }
 
 func (o *fleetRunOptions) run(ctx context.Context) error {
-	if err := writable(theSnapshot, o.snapshot); err != nil {
+	if err := errors.Join(writable(theSnapshot, o.snapshot), writable(thePage, o.page)); err != nil {
 		return err
 	}
 	all, shard, err := o.load()
@@ -158,6 +161,9 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 	report.Sort()
 	if err := o.print(report); err != nil {
 		return &exit{code: Failure, err: err}
+	}
+	if err := o.savePage(o.page, func() ([]byte, error) { return page.Fleet(report) }); err != nil {
+		return err
 	}
 	if o.snapshot != "" && shard.Count == 0 && !o.dryRun {
 		if err := t.keep(o.snapshot); err != nil {

@@ -265,7 +265,11 @@ func TestFleetRun(t *testing.T) {
 	if report, _ := s.run(0); fmt.Sprint(report.Tally()) != "[{quiet 8}]" || s.github.Writes() != writes {
 		t.Errorf("and once more: %+v, wrote %d times", report, s.github.Writes()-writes)
 	}
-	code, out, _ := s.pawl("fleet", "run")
+	file := filepath.Join(t.TempDir(), "fleet.html")
+	code, out, _ := s.pawl("fleet", "run", "--page", file)
+	if page, err := os.ReadFile(file); err != nil || !strings.Contains(string(page), "<h1 id=\"headline\">Everything is current</h1>") {
+		t.Errorf("the page: %v", err)
+	}
 	if code != 0 || !strings.Contains(out, "org/p7   quiet\n") || !strings.HasSuffix(out, "\n8 profiles: 8 quiet; 3 sources listed for 0 uses\n") {
 		t.Errorf("the table: exit code %d\n%s", code, out)
 	}

@@ -235,7 +235,7 @@ func FuzzRun(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		r := filled(t, text)
 		commits := []page.Commit{commit(text, r.Started, r.Plan.Changes), {SHA: text, At: r.Started, Message: text}}
-		for name, page := range map[string][]byte{"run": pageOf(t, r, page.Failure{Message: text, Hint: text}), "history": history(t, page.NewHistory([]run.Report{r}, commits, nil)), "values": history(t, page.NewHistory(nil, nil, hostileValues(text))), "status": statusPage(t, hostileStatus(text))} {
+		for name, page := range map[string][]byte{"run": pageOf(t, r, page.Failure{Message: text, Hint: text}), "history": history(t, page.NewHistory([]run.Report{r}, commits, nil)), "values": history(t, page.NewHistory(nil, nil, hostileValues(text))), "status": statusPage(t, hostileStatus(text)), "fleet": fleetPage(t, hostileFleet(text))} {
 			for _, fault := range strict(page) {
 				t.Errorf("%s: %s", name, fault)
 			}

@@ -18,7 +18,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
-//go:embed style.css page.tmpl run.tmpl history.tmpl status.tmpl
+//go:embed style.css page.tmpl run.tmpl history.tmpl status.tmpl fleet.tmpl
 var files embed.FS
 
 // style is what every page looks like.

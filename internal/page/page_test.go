@@ -83,6 +83,7 @@ func pages(t testing.TB) map[string][]byte {
 		"empty":          pageOf(t, run.Report{Schema: full.Schema, Started: full.Started, Plan: plan.Plan{Schema: plan.PlanSchema}}, page.Failure{}),
 		"hostile":        pageOf(t, hostile(t), page.Failure{Message: attack, Hint: attack}),
 		"status":         statusPage(t, standings(t)),
+		"fleet":          fleetPage(t, aFleet()),
 		"none":           statusPage(t, status.Status{Schema: status.Schema, Repository: "acme/profile", Base: "main", At: full.Started}),
 		"history":        history(t, page.NewHistory(reports, commits, nil)),
 		"commits":        history(t, page.NewHistory(nil, commits, nil)),
