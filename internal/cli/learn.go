@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/pawl-cd/pawl/internal/redact"
+	"github.com/pawl-cd/pawl/internal/wire"
 )
 
 var (
@@ -25,7 +26,8 @@ var (
 )
 
 // secretsOf are the secrets of an environment of NAME=value: the values of variables that are named like one, the tokens
-// of dispatch targets, whose variables begin with a prefix, and the passwords in the addresses of what is named like one.
+// of dispatch targets, whose variables begin with a prefix, the passwords in the addresses of what is named like one, and what
+// only the collector of traces may see.
 func secretsOf(environ []string, prefix string) []string {
 	var all []string
 	for _, entry := range environ {
@@ -36,6 +38,7 @@ func secretsOf(environ []string, prefix string) []string {
 		if addressName.MatchString(name) {
 			all = append(all, passwordsIn(value)...)
 		}
+		all = append(all, wire.SecretsOfTracing(name, value)...)
 		switch _, token, found := strings.Cut(value, ":"); {
 		case strings.HasPrefix(name, prefix) && found:
 			all = append(all, token)

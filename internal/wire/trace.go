@@ -130,8 +130,6 @@ func (t *Tracing) address(general, own string) bool {
 	case err != nil, u.Scheme != "http" && u.Scheme != "https", u.Hostname() == "":
 		problem = "it is no http or https URL"
 	case u.User != nil:
-		password, _ := u.User.Password()
-		t.wire.Redactor.Add(password)
 		problem = "it holds credentials, which belong into OTEL_EXPORTER_OTLP_HEADERS"
 	}
 	if problem != "" {
@@ -159,13 +157,12 @@ func (t *Tracing) timeout() time.Duration {
 	return min(time.Duration(min(n, int(traceTime/time.Millisecond)))*time.Millisecond, traceTime)
 }
 
-// headers are those for the collector; each value is a secret.
+// headers are those for the collector.
 func (t *Tracing) headers() map[string]string {
 	variable, text := t.either(otlpHeaders)
 	all, bad := pairs(text)
 	headers := map[string]string{}
 	for _, p := range all {
-		t.wire.Redactor.Add(secretsOfHeader(p[1])...)
 		if !token(p[0]) || strings.ContainsFunc(p[1], control) {
 			bad++
 			continue
@@ -173,16 +170,42 @@ func (t *Tracing) headers() map[string]string {
 		headers[p[0]] = p[1]
 	}
 	if bad > 0 {
-		t.wire.Redactor.Add(text)
 		t.wire.Say(slog.LevelWarn, fmt.Sprintf("%s: %d of its entries are no headers: they are left out", variable, bad), otlpHeaderHint)
 	}
 	return headers
 }
 
-// secretsOfHeader are a value, and what follows the scheme in one of authorization.
-func secretsOfHeader(value string) []string {
-	_, credentials, _ := strings.Cut(value, " ")
-	return []string{value, url.PathEscape(value), strings.TrimSpace(credentials)}
+// SecretsOfTracing are what only a collector may see of a variable's value: the values of headers, those of other signals too,
+// and those in an address's query. Each is one as it stands there and as it is meant, whether the rest can be read or not.
+func SecretsOfTracing(variable, value string) (secrets []string) {
+	variable, found := strings.CutPrefix(variable, otlpPrefix)
+	add := func(text string) {
+		plain, _ := url.PathUnescape(text) // what is no escape is a secret as it is
+		for _, one := range []string{text, plain} {
+			_, credentials, _ := strings.Cut(strings.TrimSpace(one), " ") // after Bearer or Basic
+			secrets = append(secrets, one, credentials)
+		}
+	}
+	switch {
+	case found && strings.HasSuffix(variable, otlpHeaders):
+		each(value, ",", add)
+	case found && strings.HasSuffix(variable, otlpEndpoint):
+		_, query, _ := strings.Cut(value, "?")
+		query, _, _ = strings.Cut(query, "#")
+		each(query, "&", add)
+	}
+	return slices.DeleteFunc(secrets, func(s string) bool { return s == "" })
+}
+
+// each does it with what follows the = of every part of a list, or with all of a part without one.
+func each(list, separator string, do func(string)) {
+	for part := range strings.SplitSeq(list, separator) {
+		_, value, found := strings.Cut(part, "=")
+		if !found {
+			value = part
+		}
+		do(strings.TrimSpace(value))
+	}
 }
 
 // attributes describe this program, and what the environment says of it.

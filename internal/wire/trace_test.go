@@ -24,6 +24,9 @@ import (
 // tracing makes a trace in an environment, sends it, and returns what was said.
 func tracing(env map[string]string) (said string, on bool) {
 	red := redact.New()
+	for name, value := range env {
+		red.Add(wire.SecretsOfTracing(name, value)...)
+	}
 	n := byte(0)
 	w := wire.Wire{Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, Redactor: red, UserAgent: "pawl/test", Now: time.Now,
 		Sleep: httpx.Sleep, Say: func(_ slog.Level, message, hint string) { said += red.Text(message+" ("+hint+")") + "\n" }}
