@@ -1,6 +1,7 @@
 package cli_test
 
 import (
+	"context"
 	"encoding/hex"
 	"maps"
 	"net/http"
@@ -11,7 +12,9 @@ import (
 
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 
+	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake"
+	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/fake/otlp"
 )
 
@@ -121,5 +124,41 @@ func TestTraceOff(t *testing.T) {
 				t.Errorf("%s=%s: %d requests: %s", name, value, len(raw), printed)
 			}
 		})
+	}
+}
+
+// TestTraceOfAnInterruptedRun hands over what there is: the run, failed with its exit code, and the step and the request that it
+// ended in.
+func TestTraceOfAnInterruptedRun(t *testing.T) {
+	t.Parallel()
+	s := newStage(t, github.Settings{}, noChecks)
+	collector := &otlp.Collector{}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var out, errs strings.Builder
+	sys := s.system(&out, &errs, map[string]string{"MERGE_TOKEN": canary, "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example"})
+	sys.Transport = hosts{"collector.example": fake.Network{"collector.example": collector}, "": transport(func(req *http.Request) (*http.Response, error) {
+		stop()
+		<-req.Context().Done()
+		return nil, req.Context().Err()
+	})}
+	if code := cli.Run(ctx, []string{"run", "--root", s.root}, sys); code != cli.Interrupted || strings.Contains(errs.String(), "trace") {
+		t.Fatalf("exit code %d: %s%s", code, out.String(), errs.String())
+	}
+	received, raw, _, faults := collector.Received()
+	if len(received) != 1 || len(raw) != 1 || len(faults) > 0 {
+		t.Fatalf("received %d traces in %d requests: %v", len(received), len(raw), faults)
+	}
+	spans := received[0].GetScopeSpans()[0].GetSpans()
+	failed := map[string]string{}
+	for _, span := range spans {
+		if span.GetStatus().GetCode() == tracepb.Status_STATUS_CODE_ERROR {
+			about := attributesOf(span)
+			failed[span.GetName()] = about["process.exit.code"] + about["error.type"]
+		}
+	}
+	want := map[string]string{"pawl run": "int_value:130", "read": "", "POST": `string_value:"cancelled"`}
+	if len(spans[0].GetParentSpanId()) != 0 || !maps.Equal(failed, want) {
+		t.Errorf("failed are %q: %v", failed, spans)
 	}
 }
