@@ -21,10 +21,11 @@ import (
 	"github.com/pawl-cd/pawl/internal/cli"
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/fake/otlp"
 )
 
 // aviary is a stage with a token of every kind: of the forge, of two projects, of an event sink, of a private registry in
-// the docker config, of releases at another server, of a proxy, of a dispatch target and of the runner.
+// the docker config, of releases at another server, of a proxy, of a dispatch target, of the runner and of a collector of traces.
 type aviary struct {
 	*storyStage
 	secrets map[string]string
@@ -32,20 +33,25 @@ type aviary struct {
 	over    hosts
 	// pages is a folder for pages.
 	pages string
+	// collector takes traces.
+	collector *otlp.Collector
 }
 
 // cages are the hosts that each secret may be sent to.
 var cages = map[string]string{"MERGE_TOKEN": "api.github.com", "TRIGGER_0": "gitlab.example", "TRIGGER_1": "gitlab.example", "READER_1": "gitlab.example",
-	"EVENTS_TOKEN": "events.example", "RELEASES_TOKEN": "git.example", "docker": "private.example"}
+	"EVENTS_TOKEN": "events.example", "RELEASES_TOKEN": "git.example", "docker": "private.example", "OTEL_EXPORTER_OTLP_HEADERS": "collector.example"}
 
 func newAviary(t *testing.T) *aviary {
 	t.Helper()
-	a := &aviary{storyStage: newStoryStage(t, 2, github.Settings{}, "secrets: {RELEASES_TOKEN: git.example}\n"), pages: t.TempDir()}
+	a := &aviary{storyStage: newStoryStage(t, 2, github.Settings{}, "secrets: {RELEASES_TOKEN: git.example}\n"), pages: t.TempDir(), collector: &otlp.Collector{}}
 	maps.Copy(a.env, map[string]string{"EVENTS_TOKEN": "c4nary-events-token", "EVENTS_KEY": `c4nary"events\key&<1>`, "RELEASES_TOKEN": "c4nary_releases_token",
 		"ACTIONS_RUNTIME_TOKEN": "c4nary.runtime.token", "DEPLOY_PASSWORD": "c4nary password 9", "DOWNSTREAM_IMAGE_X": "org/x:c4nary-downstream",
 		"HTTPS_PROXY": "http://me:c4nary-proxy@proxy.example"})
 	a.configure("/in'}", "/in', token: EVENTS_TOKEN, hmac: EVENTS_KEY}")
 	a.secrets = maps.Clone(a.env)
+	maps.Copy(a.env, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example", "OTEL_EXPORTER_OTLP_HEADERS": "x-key=c4nary%2Dotel%2Dkey",
+		"TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "TRACESTATE": "rojo=00f067aa0ba902b7"})
+	a.secrets["OTEL_EXPORTER_OTLP_HEADERS"] = "c4nary-otel-key"
 	a.secrets["docker"] = "c4nary-d0cker-passw0rd"
 	a.secrets["DOWNSTREAM_IMAGE_X"], a.secrets["HTTPS_PROXY"] = "c4nary-downstream", "c4nary-proxy"
 	for name, source := range map[string]string{
@@ -60,6 +66,7 @@ func newAviary(t *testing.T) *aviary {
 	a.private = fake.NewRegistry(fake.RegistryOptions{Tags: map[string][]string{"org/d": {"v1.0.0", "v1.1.0"}}, Auth: fake.BasicAuth, User: "me", Password: a.secrets["docker"]})
 	a.over = a.network().(hosts)
 	a.over["private.example"] = fake.Network{"private.example": a.private}
+	a.over["collector.example"] = fake.Network{"collector.example": a.collector}
 	a.over["charts.example"] = fake.Network{"charts.example": fake.NewHelm(map[string][]string{"e": {"1.0.0", "1.1.0"}})}
 	a.over["git.example"] = fake.Network{"git.example": fake.NewReleases(fake.ReleasesOptions{Prefix: "/api/v3", Token: a.secrets["RELEASES_TOKEN"],
 		Releases: map[string][]fake.Release{"org/f": {{ID: 1, Tag: "v1.0.0"}, {ID: 2, Tag: "v1.1.0"}}}})}
@@ -192,6 +199,16 @@ func (a *aviary) fly(over http.RoundTripper, run int, args ...string) (printed s
 		}})
 	a.clean("stdout", out.String())
 	a.clean("stderr", errs.String())
+	_, raw, headers, faults := a.collector.Received()
+	if len(faults) > 0 {
+		a.Errorf("the collector refuses: %v", faults)
+	}
+	for i, body := range raw {
+		a.clean("a trace", body)
+		if headers[i].Get("X-Key") != a.secrets["OTEL_EXPORTER_OTLP_HEADERS"] {
+			a.Errorf("the collector got %v", headers[i])
+		}
+	}
 	kept, _ := a.repo.File("refs/pawl/ledger", "pending.jsonl")
 	a.clean("the ledger", string(kept))
 	for _, folder := range []string{dir, a.pages} {
@@ -238,7 +255,7 @@ func TestCanaries(t *testing.T) {
 	dockerConfig(t)
 	forms := [][]string{{"run", "-o", "json", "--log", "json", "-v"}, {"run", "-o", "markdown"}, {"run", "-v"}, {"plan"}, {"plan", "-o", "markdown", "-v"}, {"run", "--dry-run"}}
 	said := map[string]int{}
-	for _, host := range []string{"", "api.github.com", "gitlab.example", "events.example", "index.docker.io", "private.example", "charts.example", "git.example"} {
+	for _, host := range []string{"", "api.github.com", "gitlab.example", "events.example", "index.docker.io", "private.example", "charts.example", "git.example", "collector.example"} {
 		for i, status := range []int{200, 401, 403, 422, 500} {
 			if status == 500 && !slices.Contains([]string{"", "api.github.com", "gitlab.example", "events.example"}, host) {
 				status = 404 // several wait for one answer, on which the clock of a bubble does not go on
@@ -254,6 +271,9 @@ func TestCanaries(t *testing.T) {
 						printed := a.fly(p, 1, append(slices.Clone(forms[(i+at)%len(forms)]), "--page", filepath.Join(a.pages, "page.html"))[:len(forms[(i+at)%len(forms)])+2*bit(forms[(i+at)%len(forms)][0] == "run")]...)
 						if host == "" && !strings.Contains(printed, "v1.1.0") {
 							t.Errorf("nothing is updated: %s", printed)
+						}
+						if _, raw, _, _ := a.collector.Received(); len(raw) == 0 {
+							t.Errorf("no trace came: %s", printed)
 						}
 						if strings.Contains(printed, "your tokens are") {
 							said[host]++

@@ -18,15 +18,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake/otlp"
 )
 
-// collect gives the aviary a collector of traces.
-func (a *aviary) collect() *otlp.Collector {
-	collector := &otlp.Collector{}
-	a.over["collector.example"] = fake.Network{"collector.example": collector}
-	maps.Copy(a.env, map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector.example",
-		"TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "TRACESTATE": "rojo=00f067aa0ba902b7"})
-	return collector
-}
-
 // attributesOf are the attributes of a span as texts.
 func attributesOf(s *tracepb.Span) map[string]string {
 	all := map[string]string{}
@@ -42,13 +33,12 @@ func TestTrace(t *testing.T) {
 	for _, status := range []int{0, 200, 401, 422} {
 		synctest.Test(t, func(t *testing.T) {
 			a := newAviary(t)
-			collector := a.collect()
 			var over http.RoundTripper = a
 			if status > 0 {
 				over = &parrot{aviary: a, host: "private.example", status: status}
 			}
 			printed := a.fly(over, 1, "run", "-o", "json")
-			received, raw, _, faults := collector.Received()
+			received, raw, _, faults := a.collector.Received()
 			if len(received) != 1 || len(raw) != 1 || len(faults) > 0 {
 				t.Fatalf("received %d traces in %d requests, %v: %s", len(received), len(raw), faults, printed)
 			}
@@ -116,11 +106,10 @@ func TestTraceOff(t *testing.T) {
 		"OTEL_TRACES_SAMPLER": "always_off", "TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"} {
 		synctest.Test(t, func(t *testing.T) {
 			a := newAviary(t)
-			collector := a.collect()
 			a.env[name] = value
 			a.secrets = map[string]string{}
 			printed := a.fly(a, 1, "plan")
-			if _, raw, _, _ := collector.Received(); len(raw) > 0 || !strings.Contains(printed, "v1.1.0") {
+			if _, raw, _, _ := a.collector.Received(); len(raw) > 0 || !strings.Contains(printed, "v1.1.0") {
 				t.Errorf("%s=%s: %d requests: %s", name, value, len(raw), printed)
 			}
 		})
