@@ -175,3 +175,78 @@ func TestParents(t *testing.T) {
 		}
 	}
 }
+
+// TestTracingBound says how many spans were left out.
+func TestTracingBound(t *testing.T) {
+	t.Parallel()
+	collector := &otlp.Collector{}
+	server := httptest.NewServer(collector)
+	defer server.Close()
+	said := ""
+	env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": server.URL}
+	w := wire.Wire{Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, Now: time.Now, Sleep: httpx.Sleep,
+		Say: func(_ slog.Level, message, _ string) { said += message + "\n" }}
+	n := 0
+	tracing := w.Tracing("1", func(into []byte) { n++; into[0], into[1], into[2] = byte(n), byte(n>>8), 1 })
+	ctx, root := tracing.Root(t.Context(), "root")
+	for range trace.MaxSpans + 4 {
+		_, span := trace.Start(ctx, "request", trace.Client)
+		span.End()
+	}
+	root.End()
+	tracing.Send()
+	spans, _, _, faults := collector.Received()
+	if len(spans) != 1 || len(spans[0].GetScopeSpans()[0].GetSpans()) != trace.MaxSpans || len(faults) > 0 || said != "the trace holds the first 10000 spans, 5 more were left out\n" {
+		t.Errorf("%d received, %v: %s", len(spans), faults, said)
+	}
+}
+
+// FuzzTracing reads whatever the variables hold: no value of a header is said, and what is sent are headers of one line.
+func FuzzTracing(f *testing.F) {
+	f.Add("authorization=Bearer%20abc,x-key = v%2Cw", "service.name=x,team=a%20b")
+	f.Add("c3cret-valu3-1", "c3cret-valu3-1")
+	f.Add("x=a%0d%0ab,=,%zz=%zz,x y=1", ",=,a=%zz")
+	f.Fuzz(func(t *testing.T, headers, resource string) {
+		for _, part := range strings.Split(headers, ",") {
+			if secrets := wire.SecretsOfTracing("OTEL_EXPORTER_OTLP_HEADERS", part); !strings.Contains(part, "=") && strings.TrimSpace(part) != "" && len(secrets) == 0 {
+				t.Errorf("%q has no secret", part)
+			}
+		}
+		env := map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://collector.example", "OTEL_EXPORTER_OTLP_HEADERS": headers, "OTEL_RESOURCE_ATTRIBUTES": resource}
+		known := redact.New()
+		for name, value := range env {
+			known.Add(wire.SecretsOfTracing(name, value)...)
+		}
+		sent, said := 0, ""
+		w := wire.Wire{Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok }, Redactor: known, Now: time.Now, Sleep: httpx.Sleep,
+			Say: func(_ slog.Level, message, _ string) { said += message + "\n" }, Transport: sender(func(req *http.Request) (*http.Response, error) {
+				sent++
+				body, err := io.ReadAll(req.Body)
+				if err != nil {
+					return nil, err
+				}
+				if _, err := otlp.Decode(body); err != nil {
+					t.Errorf("%v: %s", err, body)
+				}
+				for name, values := range req.Header {
+					if strings.ContainsAny(name+strings.Join(values, ""), "\r\n\x00") {
+						t.Errorf("%q: %q", name, values)
+					}
+				}
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: http.NoBody, Request: req}, nil
+			})}
+		tracing := w.Tracing("1", func(into []byte) { into[0] = 1 })
+		_, root := tracing.Root(t.Context(), "root")
+		root.End()
+		tracing.Send()
+		if sent != 1 || strings.Contains(said, "was not taken") || strings.Count(said, "\n") > 2 {
+			t.Errorf("sent %d times: %s", sent, said)
+		}
+	})
+}
+
+// sender sends a request.
+type sender func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (s sender) RoundTrip(req *http.Request) (*http.Response, error) { return s(req) }
