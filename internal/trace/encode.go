@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -65,15 +66,19 @@ const (
 // statusError is OTLP's code for a span that failed.
 const statusError = 2
 
-// Encode returns the trace as an OTLP request in JSON, every text cleaned, and how many spans were dropped. Spans that have
-// not ended end now.
+// maxText bounds every text of a span, in bytes.
+const maxText = 1024
+
+// Encode returns the trace as an OTLP request in JSON, every text cleaned and those of spans then cut, and how many spans were
+// dropped. Spans that have not ended end now.
 func (r *Recorder) Encode(resource []Attribute, clean func(string) string) (body []byte, dropped int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	text := func(s string) string { return cut(clean(s)) }
 	now, spans := r.now(), make([]jsonSpan, 0, len(r.spans))
 	for i, s := range r.spans {
 		out := jsonSpan{TraceID: hex.EncodeToString(r.parent.Trace[:]), SpanID: hex.EncodeToString(s.id[:]), State: clean(r.parent.State),
-			Flags: flagSampled | flagHasRemote, Name: clean(s.name), Kind: s.kind, Begin: nanos(s.begin), Attributes: encoded(s.attributes, clean)}
+			Flags: flagSampled | flagHasRemote, Name: text(s.name), Kind: s.kind, Begin: nanos(s.begin), Attributes: encoded(s.attributes, text)}
 		if s.parent != (SpanID{}) {
 			out.Parent = hex.EncodeToString(s.parent[:])
 		}
@@ -89,7 +94,7 @@ func (r *Recorder) Encode(resource []Attribute, clean func(string) string) (body
 		}
 		out.End = nanos(end)
 		if s.failed {
-			out.Status = &jsonStatus{Message: clean(s.message), Code: statusError}
+			out.Status = &jsonStatus{Message: text(s.message), Code: statusError}
 		}
 		spans = append(spans, out)
 	}
@@ -99,6 +104,14 @@ func (r *Recorder) Encode(resource []Attribute, clean func(string) string) (body
 	}}}
 	body, err = json.Marshal(all)
 	return body, r.dropped, err
+}
+
+// cut is a text within the bound, with whole characters only.
+func cut(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "")
 }
 
 func nanos(t time.Time) string { return strconv.FormatInt(t.UnixNano(), 10) }

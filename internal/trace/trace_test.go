@@ -2,6 +2,7 @@ package trace_test
 
 import (
 	"encoding/hex"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -107,6 +108,28 @@ func TestNothing(t *testing.T) { //nolint:paralleltest // it counts allocations
 		s.End()
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// TestCut cuts texts after they were cleaned, so no part of a secret stays that stands where one is cut, and no character is halved.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	recorder := trace.New(trace.Parent{}, clock(), counter())
+	_, root := recorder.Root(t.Context(), strings.Repeat("x", 1020)+"secret")
+	root.Set("a", strings.Repeat("x", 1019)+"secret")
+	root.Set("b", "x"+strings.Repeat("ä", 600))
+	root.Set("c", strings.Repeat("x", 1024))
+	root.Fail(strings.Repeat("y", 2000))
+	root.End()
+	spans, _ := decode(t, recorder, func(text string) string { return strings.ReplaceAll(text, "secret", "***") })
+	s := spans[0]
+	have := []string{s.GetName(), s.GetStatus().GetMessage()}
+	for _, a := range s.GetAttributes() {
+		have = append(have, a.GetValue().GetStringValue())
+	}
+	want := []string{strings.Repeat("x", 1020) + "***", strings.Repeat("y", 1024), strings.Repeat("x", 1019) + "***", "x" + strings.Repeat("ä", 511), strings.Repeat("x", 1024)}
+	if !slices.Equal(have, want) {
+		t.Errorf("want %q, have %q", want, have)
 	}
 }
 
