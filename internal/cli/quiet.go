@@ -78,11 +78,11 @@ func (o *runOptions) dozing(ctx context.Context, s *session) bool {
 
 // facts are what a session read.
 func (s *session) facts() (fleet.Facts, error) {
-	config, err := s.files.ReadFile(config.FileName)
+	text, err := s.files.ReadFile(config.FileName)
 	if errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
-	return fleet.Facts{Default: s.first, Commit: s.commit, Config: config, Queries: s.sources(s.wire().Client()).Queries()}, err
+	return fleet.Facts{Default: s.first, Commit: s.commit, Config: text, Queries: s.sources(s.wire().Client()).Queries()}, err
 }
 
 // marked reports whether the repository has a mark for these facts.
