@@ -383,6 +383,46 @@ func TestFleetSecrets(t *testing.T) {
 	}
 }
 
+// TestFleetReleases has a profile follow a private repository twice, with its token and without one: its releases are listed with
+// the token both times, and shown to nobody who has none, by a snapshot neither.
+func TestFleetReleases(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 2, noChecks)
+	s.env["OWN_0"] = "own-0-c4nary"
+	s.others = fake.Network{"index.docker.io": s.registry, "releases.example": http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") != "Bearer own-0-c4nary" {
+			w.WriteHeader(http.StatusNotFound)
+			return
+		}
+		fmt.Fprint(w, `[{"id": 1, "tag_name": "v1.7.0", "published_at": "2026-01-01T00:00:00Z"}]`)
+	})}
+	follow := func(app, more string) string {
+		return "sources: {image: {kind: githubrelease, spec: {owner: org, repository: secret, url: 'https://releases.example', versionfilter: {kind: semver, pattern: ^1.0.0}" + more + "}}}\n" +
+			"targets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps." + app + "}}}\n"
+	}
+	s.push(0, map[string]string{".pawl.yaml": noChecks + "secrets: {OWN_0: releases.example}\n",
+		"manifests/b.yaml": follow("b", ", token: '{{ requiredEnv \"OWN_0\" }}'"), "manifests/c.yaml": follow("c", "")})
+	s.push(1, map[string]string{"manifests/b.yaml": follow("b", "")})
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(string(text) + "limits: {parallel: 1}\n") // the one with the token asks first
+	snapshot := filepath.Join(t.TempDir(), "snapshot")
+	if code, _, errs := s.pawl("fleet", "list", "--snapshot", snapshot); code != 0 {
+		t.Fatalf("exit code %d: %s", code, errs)
+	}
+	for _, args := range [][]string{{"--shard", "0/1", "--snapshot", snapshot}, {"--fresh"}} {
+		_, by := s.run(3, args...)
+		if s.value(0, "b") != "v1.7.0" || s.value(0, "c") != "v1.7.0" {
+			t.Errorf("%v: with the token: %+v", args, by["org/p0"])
+		}
+		if s.value(1, "b") != "v1.0.0" || by["org/p1"].State != fleet.Partial {
+			t.Errorf("%v: without one: %s, %+v", args, s.value(1, "b"), by["org/p1"])
+		}
+	}
+}
+
 // TestFleetLate has a forge that does not answer cost one profile its own time.
 func TestFleetLate(t *testing.T) {
 	t.Parallel()

@@ -28,6 +28,7 @@ type Sources struct {
 	keys     keychain
 	queries  []source.Query
 	registry *registry.Client
+	releases *githubrelease.Client
 	// clients are those that list, by kind.
 	clients map[source.Kind]plan.Lister
 	// timeout is how long a source of a host may take; left is what remains of it to each source of the run.
@@ -59,10 +60,11 @@ func (s *Sources) Queries() []source.Query { return distinct(slices.Clone(s.quer
 func (w Wire) Sources(client *httpx.Client, queries []source.Query) *Sources {
 	mirrors, keys := w.Config.Mirrors, w.keys()
 	images := registry.New(registry.Config{HTTP: client, Mirrors: mirrors, Keychain: keys})
-	return &Sources{wire: w, keys: keys, queries: queries, timeout: w.sourceTimeout, registry: images, clients: map[source.Kind]plan.Lister{
+	releases := githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: w.token, Queries: queries})
+	return &Sources{wire: w, keys: keys, queries: queries, timeout: w.sourceTimeout, registry: images, releases: releases, clients: map[source.Kind]plan.Lister{
 		source.Image:         images,
 		source.HelmChart:     helm.New(helm.Config{HTTP: client, Mirrors: mirrors, Keychain: keys}),
-		source.GitHubRelease: githubrelease.New(githubrelease.Config{HTTP: client, Mirrors: mirrors, Token: w.token, Queries: queries}),
+		source.GitHubRelease: releases,
 		source.GitTag:        gittag.New(gittag.Config{HTTP: client, Mirrors: mirrors, Token: w.token}),
 	}}
 }

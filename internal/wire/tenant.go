@@ -129,6 +129,9 @@ func (s *Sources) asking(q source.Query) func(context.Context) (source.Listing, 
 
 // key is all that a listing depends on; private says that credentials are among it.
 func (s *Sources) key(ctx context.Context, q source.Query) (key fleet.Key, private bool, err error) {
+	if q.Kind == source.GitHubRelease {
+		q = s.releases.Asked(q) // with the token of another one for the same repository
+	}
 	base, _ := s.wire.Config.Mirrors.URL(q.Base)
 	on := struct {
 		Query   source.Query

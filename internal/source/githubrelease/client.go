@@ -77,6 +77,14 @@ func (c *Client) token(q source.Query) string {
 	return c.config.Token(q.Token, base.Scheme+"://"+base.Host)
 }
 
+// Asked is the query that is really asked: one with a token where any of those for the same repository has one.
+func (c *Client) Asked(q source.Query) source.Query {
+	if first, ok := c.asks[withoutToken(q)]; ok {
+		return first
+	}
+	return q
+}
+
 // base is the URL of the API that is really asked, without a final slash.
 func (c *Client) base(q source.Query) string {
 	base, _ := c.config.Mirrors.URL(q.Base)
@@ -91,12 +99,7 @@ func withoutToken(q source.Query) source.Query {
 // List returns the releases of a repository, ascending by publication. The error is a *source.EmptyError when there are
 // none and it is known why.
 func (c *Client) List(ctx context.Context, q source.Query) (source.Listing, error) {
-	listing, err := c.listings.Do(withoutToken(q), func() (source.Listing, error) {
-		if first, ok := c.asks[withoutToken(q)]; ok {
-			q = first
-		}
-		return c.list(ctx, q)
-	})
+	listing, err := c.listings.Do(withoutToken(q), func() (source.Listing, error) { return c.list(ctx, c.Asked(q)) })
 	if err != nil {
 		return nil, fmt.Errorf("listing releases of %s: %w", q, err)
 	}
