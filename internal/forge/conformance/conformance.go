@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -209,6 +210,11 @@ func marks(t *testing.T, w World) {
 		m, seen = marker()
 		if !m.Marked(seen, digest, now) || m.Marked(seen, digest+"x", now) || m.Marked(seen, digest, now.Add(time.Hour)) || m.Marked(seen, digest, now.Add(-48*time.Hour)) || len(seen.Marks) != 1 {
 			t.Errorf("marked with %s: %+v", digest, seen)
+		}
+	}
+	for name, at := range seen.Marks { // whoever may push can move a mark, and knows no other's digest
+		if moved := (forge.Refs{Marks: map[string]string{name[:strings.LastIndexByte(name, '/')+1] + strconv.FormatInt(now.Add(2*time.Hour).Unix(), 10): at}}); m.Marked(moved, "another", now) {
+			t.Errorf("a mark holds for longer when it is moved from %s", name)
 		}
 	}
 	old := seen

@@ -2,6 +2,8 @@ package repository
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
@@ -14,7 +16,8 @@ import (
 )
 
 // marks is where marks stand: a ref for each, whose name ends with the time until which it holds, in seconds since 1970. It is
-// at a commit without parents and files that anybody can compute from the digest, so that the list of refs says everything.
+// at a commit without parents and files that whoever knows the digest can compute, so that the list of refs says everything. The
+// commit says a digest of the digest and the time: who may push can move it to no other time.
 const marks = "refs/pawl/quiet/"
 
 // longestMark is how far in the future a mark may end: nobody who writes one keeps a profile from being looked at for longer.
@@ -51,10 +54,9 @@ func (r *Repository) Look(ctx context.Context) (forge.Refs, error) {
 // Marked reports whether a mark holds.
 func (r *Repository) Marked(seen forge.Refs, digest string, now time.Time) bool {
 	tree := git.Tree{}.Object()
-	want := mark(tree, digest).ID()
 	for name, id := range seen.Marks {
 		until, err := strconv.ParseInt(strings.TrimPrefix(name, marks), 10, 64)
-		if err == nil && id == want && now.Before(time.Unix(until, 0)) && time.Unix(until, 0).Sub(now) <= longestMark {
+		if err == nil && id == mark(tree, digest, until).ID() && now.Before(time.Unix(until, 0)) && time.Unix(until, 0).Sub(now) <= longestMark {
 			return true
 		}
 	}
@@ -66,7 +68,7 @@ func (r *Repository) Mark(ctx context.Context, seen forge.Refs, digest string, u
 	tree := git.Tree{}.Object()
 	objects := git.Objects{tree.ID(): tree}
 	own := marks + strconv.FormatInt(until.Unix(), 10)
-	updates := []remote.Update{{Ref: own, Old: seen.Marks[own], New: objects.Add(mark(tree, digest))}}
+	updates := []remote.Update{{Ref: own, Old: seen.Marks[own], New: objects.Add(mark(tree, digest, until.Unix()))}}
 	for name, id := range seen.Marks {
 		if name != own {
 			updates = append(updates, remote.Update{Ref: name, Old: id})
@@ -75,9 +77,10 @@ func (r *Repository) Mark(ctx context.Context, seen forge.Refs, digest string, u
 	return r.Push(ctx, objects, updates...)
 }
 
-func mark(tree git.Object, digest string) git.Object {
+func mark(tree git.Object, digest string, until int64) git.Object {
+	says := sha256.Sum256([]byte(digest + " " + strconv.FormatInt(until, 10)))
 	nobody := git.Person{Name: "pawl", Email: "pawl@invalid", At: time.Unix(0, 0)}
-	return git.Commit{Tree: tree.ID(), Author: nobody, Committer: nobody, Message: digest + "\n"}.Object()
+	return git.Commit{Tree: tree.ID(), Author: nobody, Committer: nobody, Message: hex.EncodeToString(says[:]) + "\n"}.Object()
 }
 
 // Seen is the ledger as it was last read or written, and its commit.
