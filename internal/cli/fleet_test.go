@@ -448,6 +448,41 @@ func TestFleetLate(t *testing.T) {
 	}
 }
 
+// TestFleetSlow has a profile ask a registry that all use for many images, one after the other as it wants: those that others
+// need too do not stand in its line.
+func TestFleetSlow(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 2, noChecks)
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(string(text) + "limits: {profile: 4s, parallel: 2}\n")
+	many := map[string]string{".pawl.yaml": noChecks + "registries: {docker.io: {concurrency: 1}}\n"}
+	for i := range 500 {
+		many[fmt.Sprintf("manifests/m%d.yaml", i)] = fmt.Sprintf("sources: {image: {kind: dockerimage, spec: {image: org/m%d, versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.a}}}\n", i)
+	}
+	s.push(0, many)
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	began := make(chan struct{})
+	begin := sync.OnceFunc(func() { close(began) })
+	s.before = func(r *http.Request) error {
+		switch {
+		case strings.Contains(r.URL.Path, "/tags/list"):
+			begin()
+			time.Sleep(20 * time.Millisecond)
+		case strings.Contains(r.URL.Path, "/org/p1"):
+			<-began
+			time.Sleep(20 * time.Millisecond)
+		}
+		return nil
+	}
+	_, by := s.run(3)
+	if by["org/p0"].State != fleet.Late || by["org/p1"].State != fleet.Merged {
+		t.Errorf("%+v", by)
+	}
+}
+
 // TestFleetListings shows a private repository's versions to those profiles that have a login for it, once, and to nobody else:
 // not to those without or with another one, and not by what the operator's own docker knows.
 func TestFleetListings(t *testing.T) { // it sets variables of the process, so it does not run beside others

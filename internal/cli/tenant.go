@@ -58,7 +58,7 @@ func (t *tenants) system(p fleet.Profile, of task, out, errs io.Writer) System {
 	of.tenant.profile, of.tenant.wire, of.tenant.world = p, &wire.Tenant{Docker: p.Docker, Listings: t.listings}, strings.Join(world, "\x00")
 	return System{
 		Out: out, Err: errs, Env: lookup(t.sys, p), Environ: func() []string { return environ(t.sys, p) }, Now: t.sys.Now, Sleep: t.sys.Sleep,
-		Transport: t.network, ID: t.sys.ID, tenant: of.tenant,
+		Transport: &limited{next: t.network, room: share, hosts: map[string]chan struct{}{}}, ID: t.sys.ID, tenant: of.tenant,
 	}
 }
 
@@ -103,11 +103,16 @@ func shareNetwork(next http.RoundTripper) http.RoundTripper {
 	if next == nil {
 		next = httpx.NewTransport()
 	}
-	return &limited{next: next, hosts: map[string]chan struct{}{}}
+	return &limited{next: next, room: config.DefaultConcurrency, hosts: map[string]chan struct{}{}}
 }
+
+// share is how many of a host's requests one profile has at once, by whatever names it calls the host: the others do not wait
+// for all of what it wants to ask.
+const share = config.DefaultConcurrency / 2
 
 type limited struct {
 	next  http.RoundTripper
+	room  int
 	mu    sync.Mutex
 	hosts map[string]chan struct{}
 }
@@ -115,10 +120,11 @@ type limited struct {
 // RoundTrip sends a request as soon as its host has room.
 func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	l.mu.Lock()
-	room, known := l.hosts[r.URL.Host]
+	host := strings.ToLower(r.URL.Host)
+	room, known := l.hosts[host]
 	if !known {
-		room = make(chan struct{}, config.DefaultConcurrency)
-		l.hosts[r.URL.Host] = room
+		room = make(chan struct{}, l.room)
+		l.hosts[host] = room
 	}
 	l.mu.Unlock()
 	select {

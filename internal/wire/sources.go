@@ -34,6 +34,8 @@ type Sources struct {
 	// timeout is how long a source of a host may take; left is what remains of it to each source of the run.
 	timeout func(host string) time.Duration
 	left    sync.Map
+	// turns are those of a tenant to ask for shared listings, by host.
+	turns httpx.Once[string, chan struct{}]
 	// beyond says that something else than a listing was asked for.
 	beyond atomic.Bool
 }

@@ -108,7 +108,24 @@ func (s *Sources) shared(ctx context.Context, q source.Query) (source.Listing, e
 	if err != nil { // who lists says what is wrong
 		return s.list(ctx, q)
 	}
+	done, err := s.turn(ctx, q.Host)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	return s.wire.Tenant.Listings.Get(ctx, key, private, s.asking(q))
+}
+
+// turn waits until the tenant has few enough listings of a host under way. What it only waits to ask for is nobody's yet, so
+// that others who need it do not stand in its line.
+func (s *Sources) turn(ctx context.Context, host string) (done func(), err error) {
+	turns, _ := s.turns.Do(host, func() (chan struct{}, error) { return make(chan struct{}, s.wire.concurrency(host)), nil })
+	select {
+	case turns <- struct{}{}:
+		return func() { <-turns }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 // ListingDigest is the digest of what a tenant's source lists.

@@ -126,9 +126,11 @@ func (w Wire) sourceTimeout(host string) time.Duration {
 	return max(config.DefaultSourceTimeout, w.Timeout)
 }
 
+// concurrency is how many requests a host gets at once; a profile in a process with others takes no more than the usual.
 func (w Wire) concurrency(host string) int {
-	if n, ok := w.Config.Concurrency[host]; ok {
-		return n
+	n, ok := w.Config.Concurrency[host]
+	if !ok || w.Tenant != nil && n > config.DefaultConcurrency {
+		return config.DefaultConcurrency
 	}
-	return config.DefaultConcurrency
+	return n
 }
