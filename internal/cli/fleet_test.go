@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -445,6 +446,27 @@ func TestFleetLate(t *testing.T) {
 		if one := by[fmt.Sprintf("org/p%d", i)]; one.State != want {
 			t.Errorf("org/p%d: %+v, want %s", i, one, want)
 		}
+	}
+}
+
+// TestFleetOutbox has a profile name a directory of the machine as where an earlier version kept its events: it is not looked
+// into, or whoever opens the pipe in it would wait for ever.
+func TestFleetOutbox(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 1, noChecks)
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, "waiting"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(string(text) + "limits: {profile: 4s}\n")
+	s.others = fake.Network{"index.docker.io": s.registry, "sink.example": http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})}
+	s.push(0, map[string]string{".pawl.yaml": noChecks + fmt.Sprintf("events: {source: 'https://x.example', outbox: %q, sinks: [{type: http, url: 'https://sink.example'}]}\n", dir)})
+	if _, by := s.run(0); by["org/p0"].State != fleet.Unchanged {
+		t.Errorf("%+v", by)
 	}
 }
 

@@ -15,10 +15,10 @@ import (
 const maxSpooled = 100_000
 
 // warnOfSpool says that an earlier version left events on this disk: it kept them in a directory, which this one neither reads
-// nor writes.
+// nor writes. What a profile of a fleet names is no directory of this machine.
 func (s *session) warnOfSpool() {
 	dir := s.spoolDir()
-	if dir == "" {
+	if dir == "" || s.g.sys.tenant != nil {
 		return
 	}
 	left := 0
