@@ -1,11 +1,14 @@
 package fleet_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/fleet"
+	"github.com/pawl-cd/pawl/internal/source"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
@@ -112,5 +115,51 @@ func TestShards(t *testing.T) {
 		if n == 9 && (moved < profiles/9*85/100 || moved > profiles/9*115/100) {
 			t.Errorf("a ninth shard moved %d profiles", moved)
 		}
+	}
+}
+
+// TestListingsFail has those who ask first fail: the next one asks by itself, and what two could not get nobody asks for again.
+func TestListingsFail(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		failing, asked int
+		want           string
+	}{{0, 1, "v1 v1 v1 v1"}, {1, 2, "failed v1 v1 v1"}, {2, 2, "failed failed failed failed"}} {
+		l, asked, got := fleet.NewListings(), 0, []string{}
+		ask := func(context.Context) (source.Listing, error) {
+			if asked++; asked <= c.failing {
+				return nil, context.Canceled
+			}
+			return source.Listing{{Tag: "v1"}}, nil
+		}
+		for range 4 {
+			if all, err := l.Get(t.Context(), fleet.Key{}, false, ask); err != nil {
+				got = append(got, "failed")
+			} else {
+				got = append(got, all[0].Tag)
+			}
+		}
+		if strings.Join(got, " ") != c.want || asked != c.asked {
+			t.Errorf("%d fail: %v after asking %d times", c.failing, got, asked)
+		}
+	}
+}
+
+// TestListingsWait has one wait for another one who fails: it asks then.
+func TestListingsWait(t *testing.T) {
+	t.Parallel()
+	l, begun, fail := fleet.NewListings(), make(chan struct{}), make(chan struct{})
+	go func() {
+		_, _ = l.Get(context.Background(), fleet.Key{}, false, func(context.Context) (source.Listing, error) {
+			close(begun)
+			<-fail
+			return nil, context.Canceled
+		})
+	}()
+	<-begun
+	time.AfterFunc(20*time.Millisecond, func() { close(fail) })
+	all, err := l.Get(t.Context(), fleet.Key{}, false, func(context.Context) (source.Listing, error) { return source.Listing{{Tag: "v1"}}, nil })
+	if err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
 	}
 }

@@ -12,7 +12,7 @@ import (
 type Key [sha256.Size]byte
 
 // Listings are those of one run of a fleet: each is asked for once, by the first profile that needs it, and shown to those
-// whose key is the same.
+// whose key is the same. One that fails is asked for once more, by the next one.
 type Listings struct {
 	mu    sync.Mutex
 	known map[Key]*listing
@@ -25,6 +25,8 @@ type listing struct {
 	digest   [sha256.Size]byte
 	err      error
 	private  bool
+	// chance counts those who asked.
+	chance int
 }
 
 // NewListings returns listings of which none is known.
@@ -52,24 +54,51 @@ func (l *Listings) Digest(ctx context.Context, key Key, private bool, ask func(c
 	return one.digest, one.err
 }
 
+// chances is how many ask for a listing that fails: what one could not get may be that one's own fault, and is not the others'.
+const chances = 2
+
 func (l *Listings) get(ctx context.Context, key Key, private bool, ask func(context.Context) (source.Listing, error)) (*listing, error) {
-	l.mu.Lock()
-	one, known := l.known[key]
-	if !known {
-		one = &listing{done: make(chan struct{}), private: private}
-		l.known[key] = one
-		go func() {
-			defer close(one.done)
-			one.releases, one.err = ask(context.WithoutCancel(ctx))
-			one.digest = digest(one.releases)
-		}()
+	for {
+		one, own := l.begin(ctx, key, private, ask)
+		select {
+		case <-one.done:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		if one.err == nil || own || one.chance >= chances {
+			return one, nil
+		}
 	}
-	l.mu.Unlock()
+}
+
+// begin returns a listing that is known or asked for; own says that it is from now on.
+func (l *Listings) begin(ctx context.Context, key Key, private bool, ask func(context.Context) (source.Listing, error)) (one *listing, own bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	one, known := l.known[key]
+	if known && !one.failed() {
+		return one, false
+	}
+	next := &listing{done: make(chan struct{}), private: private, chance: 1}
+	if known {
+		next.chance = one.chance + 1
+	}
+	l.known[key] = next
+	go func() {
+		defer close(next.done)
+		next.releases, next.err = ask(context.WithoutCancel(ctx))
+		next.digest = digest(next.releases)
+	}()
+	return next, true
+}
+
+// failed reports whether it was asked for in vain, and somebody else may.
+func (one *listing) failed() bool {
 	select {
 	case <-one.done:
-		return one, nil
-	case <-ctx.Done():
-		return nil, ctx.Err()
+		return one.err != nil && one.chance < chances
+	default:
+		return false
 	}
 }
 
