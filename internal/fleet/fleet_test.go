@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,5 +162,20 @@ func TestListingsWait(t *testing.T) {
 	all, err := l.Get(t.Context(), fleet.Key{}, false, func(context.Context) (source.Listing, error) { return source.Listing{{Tag: "v1"}}, nil })
 	if err != nil || len(all) != 1 {
 		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// TestSnapshotBounds has one source list more than a snapshot holds: the others are in it all the same.
+func TestSnapshotBounds(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	bomb := slices.Repeat(source.Listing{{Tag: strings.Repeat("x", 1<<20)}}, fleet.MaxSnapshot>>20)
+	data, err := fleet.Snapshot{At: at, Listings: map[fleet.Key]source.Listing{{1}: {{Tag: "v1"}}, {2}: bomb, {3}: {{Tag: "v3"}}}}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := fleet.DecodeSnapshot(data, at)
+	if err != nil || len(read.Listings) != 2 || read.Listings[fleet.Key{1}][0].Tag != "v1" || read.Listings[fleet.Key{3}][0].Tag != "v3" {
+		t.Errorf("%v, %d listings", err, len(read.Listings))
 	}
 }

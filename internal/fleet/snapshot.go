@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"encoding/hex"
 	"encoding/json"
@@ -24,6 +25,9 @@ const SnapshotLife = 15 * time.Minute
 
 // MaxSnapshot bounds a snapshot in bytes, once it is unpacked.
 const MaxSnapshot = 1 << 30
+
+// maxListings bounds what listings are in a snapshot, in bytes.
+const maxListings = MaxSnapshot / 4
 
 // Snapshot is what one process of a fleet learned and others may use: what profiles say at the commits of their base branches,
 // and what sources list for everybody. What only somebody's credentials list is not in it.
@@ -48,11 +52,31 @@ type snapshotListing struct {
 	Releases []source.Release `json:"releases"`
 }
 
-// Encode writes a snapshot, compressed; the same snapshot is the same bytes.
+// size is about how many bytes a listing takes.
+func (l snapshotListing) size() int {
+	size := len(l.Key)
+	for _, r := range l.Releases {
+		size += len(r.Tag) + 100
+	}
+	return size
+}
+
+// Encode writes a snapshot, compressed; the same snapshot is the same bytes. Where there is too much, the longest listings are
+// left out, so that no source makes the snapshot useless for all.
 func (s Snapshot) Encode() ([]byte, error) {
 	file := snapshotFile{Schema: SnapshotSchema, At: s.At.UTC().Truncate(time.Second), Profiles: s.Facts, Listings: []snapshotListing{}}
 	for key, all := range s.Listings {
 		file.Listings = append(file.Listings, snapshotListing{hex.EncodeToString(key[:]), all})
+	}
+	slices.SortFunc(file.Listings, func(a, b snapshotListing) int {
+		return cmp.Or(cmp.Compare(a.size(), b.size()), strings.Compare(a.Key, b.Key))
+	})
+	size := 0
+	for i, one := range file.Listings {
+		if size += one.size(); size > maxListings {
+			file.Listings = file.Listings[:i]
+			break
+		}
 	}
 	slices.SortFunc(file.Listings, func(a, b snapshotListing) int { return strings.Compare(a.Key, b.Key) })
 	var out bytes.Buffer
