@@ -19,6 +19,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/pawl-cd/pawl/internal/cli"
+	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/fleet"
@@ -502,6 +503,42 @@ func TestFleetSlow(t *testing.T) {
 	_, by := s.run(3)
 	if by["org/p0"].State != fleet.Late || by["org/p1"].State != fleet.Merged {
 		t.Errorf("%+v", by)
+	}
+}
+
+// TestFleetCrowd has a profile call one registry by many names and ask for as much as it may: it takes no more than its share.
+func TestFleetCrowd(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 1, noChecks)
+	many := map[string]string{}
+	mirrors, limits := "", ""
+	for i := range 60 {
+		host := fmt.Sprintf("r%d.example", i%6)
+		if i < 6 {
+			mirrors += fmt.Sprintf("  %s: https://%s\n", host, []string{"index.docker.io", "INDEX.docker.io"}[i%2])
+			limits += fmt.Sprintf("  %s: {concurrency: 256}\n", host)
+		}
+		many[fmt.Sprintf("manifests/m%d.yaml", i)] = fmt.Sprintf("sources: {image: {kind: dockerimage, spec: {image: %s/org/m%d, versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.a}}}\n", host, i)
+	}
+	many[".pawl.yaml"] = noChecks + "mirrors:\n" + mirrors + "registries:\n" + limits
+	s.push(0, many)
+	var mu sync.Mutex
+	now, most := 0, 0
+	registry := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		now++
+		most = max(most, now)
+		mu.Unlock()
+		time.Sleep(5 * time.Millisecond)
+		mu.Lock()
+		now--
+		mu.Unlock()
+		s.registry.ServeHTTP(w, r)
+	})
+	s.others = fake.Network{"index.docker.io": registry, "INDEX.docker.io": registry}
+	s.run(3)
+	if most != config.DefaultConcurrency/2 {
+		t.Errorf("%d requests at once", most)
 	}
 }
 

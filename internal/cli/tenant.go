@@ -58,7 +58,7 @@ func (t *tenants) system(p fleet.Profile, of task, out, errs io.Writer) System {
 	of.tenant.profile, of.tenant.wire, of.tenant.world = p, &wire.Tenant{Docker: p.Docker, Listings: t.listings}, strings.Join(world, "\x00")
 	return System{
 		Out: out, Err: errs, Env: lookup(t.sys, p), Environ: func() []string { return environ(t.sys, p) }, Now: t.sys.Now, Sleep: t.sys.Sleep,
-		Transport: &limited{next: t.network, room: share, hosts: map[string]chan struct{}{}}, ID: t.sys.ID, tenant: of.tenant,
+		Transport: &limited{next: t.network, room: wire.TenantConcurrency, hosts: map[string]chan struct{}{}}, ID: t.sys.ID, tenant: of.tenant,
 	}
 }
 
@@ -105,10 +105,6 @@ func shareNetwork(next http.RoundTripper) http.RoundTripper {
 	}
 	return &limited{next: next, room: config.DefaultConcurrency, hosts: map[string]chan struct{}{}}
 }
-
-// share is how many of a host's requests one profile has at once, by whatever names it calls the host: the others do not wait
-// for all of what it wants to ask.
-const share = config.DefaultConcurrency / 2
 
 type limited struct {
 	next  http.RoundTripper

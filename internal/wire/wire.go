@@ -126,11 +126,17 @@ func (w Wire) sourceTimeout(host string) time.Duration {
 	return max(config.DefaultSourceTimeout, w.Timeout)
 }
 
-// concurrency is how many requests a host gets at once; a profile in a process with others takes no more than the usual.
+// TenantConcurrency is how many requests a host gets at once from one profile of a process with others, by whatever names the
+// profile calls the host: the others do not wait for all that it wants to ask.
+const TenantConcurrency = config.DefaultConcurrency / 2
+
 func (w Wire) concurrency(host string) int {
 	n, ok := w.Config.Concurrency[host]
-	if !ok || w.Tenant != nil && n > config.DefaultConcurrency {
-		return config.DefaultConcurrency
+	if !ok {
+		n = config.DefaultConcurrency
+	}
+	if w.Tenant != nil {
+		return min(n, TenantConcurrency)
 	}
 	return n
 }
