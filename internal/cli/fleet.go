@@ -278,26 +278,35 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	go func() {
 		var out, errs strings.Builder
 		code := Run(ctx, args, t.system(p, of, &out, &errs))
-		e := ending{code: code, out: out.String(), late: ctx.Err() != nil}
+		e := ending{code: code, out: out.String(), late: code != OK && ctx.Err() != nil}
 		e.message, e.hint = firstError(errs.String())
 		done <- e
 	}()
-	var e ending
-	select {
-	case e = <-done:
-	case <-ctx.Done():
-		timer := time.NewTimer(grace)
-		defer timer.Stop()
-		select {
-		case e = <-done:
-		case <-timer.C:
-			e = ending{code: Interrupted, late: true}
-		}
+	e := ending{code: Interrupted, late: true}
+	if ended, ok := within(ctx, done); ok {
+		e = ended
 	}
 	if e.late {
 		e.message, e.hint = fmt.Sprintf("did not end within %s, or before the fleet's end", t.fleet.Each), "see what it waits for with pawl run -v --repository "+p.Address()+"; limits: {profile: ...} gives more time"
 	}
 	return e
+}
+
+// within waits for what ends when the context does, and for its grace; false when it is left behind.
+func within[T any](ctx context.Context, done <-chan T) (value T, ok bool) {
+	select {
+	case value = <-done:
+		return value, true
+	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case value = <-done:
+		return value, true
+	case <-timer.C:
+		return value, false
+	}
 }
 
 // firstError is the first error of a log in JSON lines.

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -627,5 +628,24 @@ func TestFleetBrakes(t *testing.T) {
 	var all fleet.Status
 	if err := json.Unmarshal([]byte(out), &all); err != nil || code != 3 || len(all.Profiles) != 3 || all.Profiles[0].Profile != "org/p1" || all.Profiles[1].Status == nil {
 		t.Errorf("status: exit code %d, %v: %s%s", code, err, out, errs)
+	}
+}
+
+// TestFleetPlaces shows where each kind of forge is asked, also one below a path of its host.
+func TestFleetPlaces(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 1, noChecks)
+	s.env["TOKEN_1"], s.env["TOKEN_2"], s.env["TOKEN_3"] = "a-c4nary", "b-c4nary", "c-c4nary"
+	s.write(`version: 1
+profiles:
+  - {repository: team/sub/x, token: TOKEN_1, forge: {kind: gitlab, url: 'https://lab.example/below/'}}
+  - {repository: team/x, token: TOKEN_2, forge: {kind: gitea, url: 'https://tea.example/below'}}
+  - {repository: team/x, token: TOKEN_3, forge: {kind: gitlab}}
+`)
+	s.run(3)
+	for _, want := range []string{"https://lab.example/below/api/v4/", "https://tea.example/below/api/v1/", "https://gitlab.com/api/v4/"} {
+		if !slices.ContainsFunc(s.seen, func(r string) bool { return strings.HasPrefix(r, "GET "+want) }) {
+			t.Errorf("nobody asked %s: %s", want, strings.Join(s.seen, "\n"))
+		}
 	}
 }

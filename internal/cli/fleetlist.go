@@ -57,7 +57,13 @@ func (o *fleetListOptions) run(ctx context.Context) error {
 	t.each(ctx, func(ctx context.Context, i int, p fleet.Profile) {
 		ctx, cancel := context.WithTimeout(ctx, all.Each)
 		defer cancel()
-		failed[i] = t.gather(ctx, p)
+		done := make(chan error, 1)
+		go func() { done <- t.gather(ctx, p) }()
+		err, ok := within(ctx, done)
+		if !ok {
+			err = fmt.Errorf("did not end within %s, or before the fleet's end", all.Each)
+		}
+		failed[i] = err
 	})
 	bad := 0
 	for i, err := range failed {

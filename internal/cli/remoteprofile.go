@@ -33,6 +33,9 @@ func (p *remoteProfile) flags(cmd *cobra.Command, says string) {
 
 // find is where the profile is, as .pawl.yaml would say it. A token goes to that forge: what is not certain is refused.
 func (p *remoteProfile) find(s *session) (config.Forge, error) {
+	if t := s.g.sys.tenant; t != nil {
+		return config.Forge{Kind: t.profile.Kind, URL: t.profile.URL, Repository: t.profile.Repository}, nil
+	}
 	here, err := p.here(s)
 	if err != nil {
 		return config.Forge{}, err
@@ -132,7 +135,7 @@ func sameAddress(a, b string) bool {
 // here is the forge that the configuration of this directory names; none where there is no configuration, or where the flags
 // say all.
 func (p *remoteProfile) here(s *session) (config.Forge, error) {
-	if s.g.sys.tenant != nil || p.forge != "" && strings.Contains(p.repository, "://") {
+	if p.forge != "" && strings.Contains(p.repository, "://") {
 		return config.Forge{}, nil
 	}
 	looking := &session{g: s.g}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	dockerconfig "github.com/docker/cli/cli/config"
@@ -35,7 +36,12 @@ type Tenant struct {
 	Docker string
 	// Listings are shared with those whose credentials for a source are the same.
 	Listings *fleet.Listings
+	// listed counts the versions that were listed for it.
+	listed atomic.Int64
 }
+
+// MaxReleases is how many versions the sources of a tenant may list in all: what is listed stays in memory until the fleet is done.
+const MaxReleases = 1_000_000
 
 // Refused says what in a profile's configuration would reach beyond the profile in a process with others, nil for nothing.
 func (t *Tenant) Refused(c config.Config) error {
@@ -140,7 +146,13 @@ func (s *Sources) ListingDigest(ctx context.Context, q source.Query) (sum [sha25
 func (s *Sources) asking(q source.Query) func(context.Context) (source.Listing, error) {
 	return func(ctx context.Context) (listing source.Listing, err error) {
 		defer s.wire.Caught(&err)
-		return s.list(ctx, q)
+		if listing, err = s.list(ctx, q); err != nil {
+			return nil, err
+		}
+		if s.wire.Tenant.listed.Add(int64(len(listing))) > MaxReleases {
+			return nil, fault.New("track fewer sources, or run the profile in a job of its own", "the sources of the profile list more than %d versions in all", MaxReleases)
+		}
+		return listing, nil
 	}
 }
 
