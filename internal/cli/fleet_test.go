@@ -434,7 +434,7 @@ func TestFleetLate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write(string(text) + "limits: {profile: 4s, parallel: 2}\n")
+	s.write(string(text) + "limits: {profile: 10s, parallel: 2}\n")
 	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
 	s.before = func(r *http.Request) error {
 		if strings.Contains(r.URL.Path, "/org/p1") {
@@ -481,7 +481,7 @@ func TestFleetSlow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.write(string(text) + "limits: {profile: 4s, parallel: 2}\n")
+	s.write(string(text) + "limits: {profile: 10s, parallel: 2}\n")
 	many := map[string]string{".pawl.yaml": noChecks + "registries: {docker.io: {concurrency: 1}}\n"}
 	for i := range 500 {
 		many[fmt.Sprintf("manifests/m%d.yaml", i)] = fmt.Sprintf("sources: {image: {kind: dockerimage, spec: {image: org/m%d, versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.a}}}\n", i)
@@ -538,7 +538,7 @@ func TestFleetCrowd(t *testing.T) {
 	})
 	s.others = fake.Network{"index.docker.io": registry, "INDEX.docker.io": registry}
 	s.run(3)
-	if most != config.DefaultConcurrency/2 {
+	if most > config.DefaultConcurrency/2 || most < 2 {
 		t.Errorf("%d requests at once", most)
 	}
 }
