@@ -47,10 +47,11 @@ type squadron struct {
 func (s *squadron) brake(i int, args ...string) {
 	s.Helper()
 	var out, errs bytes.Buffer
-	s.env["MERGE_TOKEN"] = s.env[fmt.Sprintf("TOKEN_%d", i)]
-	defer delete(s.env, "MERGE_TOKEN")
-	if code := cli.Run(s.Context(), append(args, "--repository", fmt.Sprintf("org/p%d", i), "--no-run"), s.system(&out, &errs)); code != 0 {
-		s.Fatalf("%v: exit code %d: %s%s", args, code, &out, &errs)
+	sys := s.system(&out, &errs)
+	own := map[string]string{"MERGE_TOKEN": s.env[fmt.Sprintf("TOKEN_%d", i)]}
+	sys.Env, sys.Environ = func(name string) (string, bool) { value, ok := own[name]; return value, ok }, nil
+	if code := cli.Run(s.Context(), append(args, "--repository", fmt.Sprintf("org/p%d", i), "--no-run"), sys); code != 0 {
+		s.Errorf("%v: exit code %d: %s%s", args, code, &out, &errs)
 	}
 }
 
@@ -643,8 +644,8 @@ profiles:
   - {repository: team/x, token: TOKEN_3, forge: {kind: gitlab}}
 `)
 	s.run(3)
-	for _, want := range []string{"https://lab.example/below/api/v4/", "https://tea.example/below/api/v1/", "https://gitlab.com/api/v4/"} {
-		if !slices.ContainsFunc(s.seen, func(r string) bool { return strings.HasPrefix(r, "GET "+want) }) {
+	for _, want := range []string{"https://lab.example/below/", "https://tea.example/below/", "https://gitlab.com/"} {
+		if !slices.ContainsFunc(s.seen, func(r string) bool { return strings.Contains(r, " "+want) }) {
 			t.Errorf("nobody asked %s: %s", want, strings.Join(s.seen, "\n"))
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -131,10 +132,10 @@ func TestNotQuiet(t *testing.T) {
 			s.brake(1, "quarantine", "org/a:v1.1.0", "--reason", "x", "--until", "3d")
 		}},
 		{"somebody writes the ledger meanwhile", func(s *squadron) {
+			meanwhile := sync.OnceFunc(func() { s.brake(1, "pause", "--reason", "x") })
 			s.before = func(r *http.Request) error {
 				if strings.Contains(r.URL.Path, "/tags/list") { // the ledger has been read
-					s.before = nil
-					s.brake(1, "pause", "--reason", "x")
+					meanwhile()
 				}
 				return nil
 			}
