@@ -73,8 +73,12 @@ func Decode(s Snapshot) (Ledger, error) {
 		func() error { return readFile(&l, denialsFile, &l.Denials, compareDenials) },
 		func() error { return readFile(&l, reportedFile, &l.Reported, compareReported) },
 		func() error { return readFile(&l, acceptedFile, &l.Accepted, compareAcceptances) },
-		func() error { return readPending(&l) },
-		func() error { return readShadow(&l) },
+		func() error { return readLines(&l, pendingFile, &l.Pending) },
+		func() error {
+			err := readLines(&l, ShadowFile, &l.Shadow)
+			slices.SortStableFunc(l.Shadow, compareDecisions)
+			return err
+		},
 	} {
 		if err := read(); err != nil {
 			return Ledger{}, err
@@ -101,8 +105,8 @@ func (l Ledger) Encode() (Snapshot, error) {
 		func() error { return writeFile(l, s, denialsFile, l.Denials, compareDenials) },
 		func() error { return writeFile(l, s, reportedFile, l.Reported, compareReported) },
 		func() error { return writeFile(l, s, acceptedFile, l.Accepted, compareAcceptances) },
-		func() error { return writePending(l, s) },
-		func() error { return writeShadow(l, s) },
+		func() error { return writeLines(l, s, pendingFile, l.Pending) },
+		func() error { return writeLines(l, s, ShadowFile, l.Shadow) },
 		func() error { return writeSeal(l, s) },
 	} {
 		if err := write(); err != nil {
@@ -168,6 +172,49 @@ func writeFile[T any](l Ledger, s Snapshot, path string, list []T, compare func(
 		return fmt.Errorf("writing %s of the ledger: %w", path, err)
 	}
 	s[path] = text
+	return nil
+}
+
+// readLines reads a file of JSON Lines: the schema, then an entry a line, the oldest first.
+func readLines[T any](l *Ledger, path string, list *[]T) error {
+	text, found := l.rest.files[path]
+	if !found {
+		return nil
+	}
+	delete(l.rest.files, path)
+	for i, line := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
+		if i == 0 {
+			var head struct{ Schema string }
+			if err := json.Unmarshal(line, &head); err != nil || head.Schema != Schema {
+				return fmt.Errorf("reading %s of the ledger: schema %s is not %q", path, cut(head.Schema), Schema)
+			}
+			l.rest.fields[path] = Extra{}
+			continue
+		}
+		var entry T
+		if err := decodeEntry(line, &entry); err != nil {
+			return fmt.Errorf("reading %s of the ledger: line %d: %w", path, i+1, err)
+		}
+		*list = append(*list, entry)
+	}
+	return nil
+}
+
+// writeLines writes one. Nothing needs no file; one that was there stays without entries, for a ledger is never without any file.
+func writeLines[T any](l Ledger, s Snapshot, path string, list []T) error {
+	if _, was := l.rest.fields[path]; len(list) == 0 && !was {
+		return nil
+	}
+	out := bytes.NewBufferString(fmt.Sprintf("{\"schema\":%q}\n", Schema))
+	for _, entry := range list {
+		line, err := encodeEntry(entry)
+		if err != nil {
+			return fmt.Errorf("writing %s of the ledger: %w", path, err)
+		}
+		out.Write(line)
+		out.WriteByte('\n')
+	}
+	s[path] = out.Bytes()
 	return nil
 }
 

@@ -1,9 +1,7 @@
 package ledger
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"slices"
 )
 
@@ -53,48 +51,4 @@ func (l Ledger) Keep(settled, waiting []Pending) (Ledger, int) {
 		l.Pending = nil
 	}
 	return l, first
-}
-
-// readPending reads JSON Lines: the schema, then an event a line, the oldest first.
-func readPending(l *Ledger) error {
-	text, found := l.rest.files[pendingFile]
-	if !found {
-		return nil
-	}
-	delete(l.rest.files, pendingFile)
-	for i, line := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
-		if i == 0 {
-			var head struct{ Schema string }
-			if err := json.Unmarshal(line, &head); err != nil || head.Schema != Schema {
-				return fmt.Errorf("reading %s of the ledger: schema %s is not %q", pendingFile, cut(head.Schema), Schema)
-			}
-			l.rest.fields[pendingFile] = Extra{}
-			continue
-		}
-		var p Pending
-		if err := decodeEntry(line, &p); err != nil {
-			return fmt.Errorf("reading %s of the ledger: line %d: %w", pendingFile, i+1, err)
-		}
-		l.Pending = append(l.Pending, p)
-	}
-	return nil
-}
-
-// writePending writes them. Nothing needs no file; one that was there stays without events, for a ledger is never without
-// any file.
-func writePending(l Ledger, s Snapshot) error {
-	if _, was := l.rest.fields[pendingFile]; len(l.Pending) == 0 && !was {
-		return nil
-	}
-	out := bytes.NewBufferString(fmt.Sprintf("{\"schema\":%q}\n", Schema))
-	for _, p := range l.Pending {
-		line, err := encodeEntry(p)
-		if err != nil {
-			return fmt.Errorf("writing %s of the ledger: %w", pendingFile, err)
-		}
-		out.Write(line)
-		out.WriteByte('\n')
-	}
-	s[pendingFile] = out.Bytes()
-	return nil
 }

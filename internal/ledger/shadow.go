@@ -1,10 +1,7 @@
 package ledger
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -129,49 +126,4 @@ func shortened(text string) string {
 		text = strings.ToValidUTF8(text[:maxShadowDetail], "")
 	}
 	return text
-}
-
-// readShadow reads JSON Lines: the schema, then a decision a line, the oldest first.
-func readShadow(l *Ledger) error {
-	text, found := l.rest.files[ShadowFile]
-	if !found {
-		return nil
-	}
-	delete(l.rest.files, ShadowFile)
-	for i, line := range bytes.Split(bytes.TrimSpace(text), []byte("\n")) {
-		if i == 0 {
-			var head struct{ Schema string }
-			if err := json.Unmarshal(line, &head); err != nil || head.Schema != Schema {
-				return fmt.Errorf("reading %s of the ledger: schema %s is not %q", ShadowFile, cut(head.Schema), Schema)
-			}
-			l.rest.fields[ShadowFile] = Extra{}
-			continue
-		}
-		var d Decision
-		if err := decodeEntry(line, &d); err != nil {
-			return fmt.Errorf("reading %s of the ledger: line %d: %w", ShadowFile, i+1, err)
-		}
-		l.Shadow = append(l.Shadow, d)
-	}
-	slices.SortStableFunc(l.Shadow, compareDecisions)
-	return nil
-}
-
-// writeShadow writes them. Nothing needs no file; one that was there stays without decisions, for a ledger is never without any
-// file.
-func writeShadow(l Ledger, s Snapshot) error {
-	if _, was := l.rest.fields[ShadowFile]; len(l.Shadow) == 0 && !was {
-		return nil
-	}
-	out := bytes.NewBufferString(fmt.Sprintf("{\"schema\":%q}\n", Schema))
-	for _, d := range l.Shadow {
-		line, err := encodeEntry(d)
-		if err != nil {
-			return fmt.Errorf("writing %s of the ledger: %w", ShadowFile, err)
-		}
-		out.Write(line)
-		out.WriteByte('\n')
-	}
-	s[ShadowFile] = out.Bytes()
-	return nil
 }
