@@ -97,10 +97,10 @@ func TestStatusHeadline(t *testing.T) {
 	}
 }
 
-// TestFilter: each box of the page has a rule that hides the values beside whose name it stands.
-func TestFilter(t *testing.T) {
-	t.Parallel()
-	all := string(statusPage(t, standings(t)))
+// filters: each box of a page has a rule that hides the rows beside whose name it stands; there are so many.
+func filters(t *testing.T, page []byte, want int) {
+	t.Helper()
+	all := string(page)
 	boxes := regexp.MustCompile(`id="f-([a-z]+)" checked`).FindAllStringSubmatch(all, -1)
 	for _, box := range boxes {
 		rule := fmt.Sprintf("body:has(#f-%s:not(:checked)) .g-%s", box[1], box[1])
@@ -108,7 +108,14 @@ func TestFilter(t *testing.T) {
 			t.Errorf("%s hides nothing", box[1])
 		}
 	}
-	if len(boxes) != 7 {
-		t.Errorf("%d boxes", len(boxes))
+	if len(boxes) != want {
+		t.Errorf("%d boxes, want %d", len(boxes), want)
 	}
+}
+
+// TestFilter: each box of the pages hides its rows.
+func TestFilter(t *testing.T) {
+	t.Parallel()
+	filters(t, statusPage(t, standings(t)), 7)
+	filters(t, fleetPage(t, aFleet()), 10)
 }
