@@ -36,8 +36,6 @@ func newEvents(g *globals) *cobra.Command {
 		Short: "Look at, check and deliver events",
 		Long: `What a run could not deliver is told by the next one: from what the forge shows, and from the ledger, which keeps the
 run's own events until their sinks have them.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newEventsList(g), newEventsFlush(g), newEventsSchema(g), newEventsValidate(g))
 	return cmd

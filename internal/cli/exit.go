@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -48,7 +49,9 @@ func (e *exit) Advice() string {
 	return e.hint
 }
 
-func usage(err error) error { return &exit{code: Usage, err: err, hint: "run pawl --help"} }
+func usage(err error) error {
+	return &exit{code: Usage, err: err, hint: cmp.Or(fault.Hint(err), "run pawl --help")}
+}
 
 func (g *globals) check() error {
 	if g.log != "text" && g.log != "json" {

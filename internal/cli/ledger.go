@@ -20,8 +20,6 @@ func newLedger(g *globals) *cobra.Command {
 		Short: "Show the ledger, or begin it anew after its loss",
 		Long: `The ledger is what survives a run: what was written, what people rejected, which pipelines were fired. It stands
 on a ref of its own in the profile's repository. Without it nothing is merged and nothing is fired.`,
-		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newLedgerAccept(g), newLedgerShow(g))
 	return cmd

@@ -30,8 +30,12 @@ func usageOfFlag(cmd *cobra.Command, err error) error {
 	return &exit{code: Usage, err: err, hint: hint}
 }
 
-// tellArguments lets a command and those below it say which arguments they want, in place of cobra's words.
+// tellArguments lets a command and those below it say which arguments they want, in place of cobra's words. One that has only
+// commands below it wants one of them, and is helped where it is given none.
 func tellArguments(cmd *cobra.Command) {
+	if cmd.HasSubCommands() && !cmd.Runnable() {
+		cmd.Args, cmd.RunE = cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
