@@ -43,7 +43,7 @@ func (o *brakeOptions) command(use, short, long, example string, args cobra.Posi
 			return o.run(cmd.Context(), name, args)
 		}}
 	f := cmd.Flags()
-	o.flags(cmd, "; its configuration is read from its base branch")
+	o.flags(cmd, fromBase)
 	f.StringVar(&o.fleet, "fleet", "", "do it for every profile of the `file` of a fleet")
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print what would be done")
 	f.BoolVar(&o.dispatch, "dispatch", false, "have the profile's workflow do it, for those who may start it and not write the ledger")

@@ -36,7 +36,7 @@ the rule that accepted or rejected it. NAME is the manifest's path without exten
 	}
 	addOutput(cmd, &o.output, "table", "json")
 	addVerdicts(cmd, &o.verdicts)
-	o.at.flags(cmd, "")
+	o.at.flags(cmd, fromBase)
 	return cmd
 }
 

@@ -47,6 +47,9 @@ func (o *fleetOptions) load() (fleet.Fleet, fleet.Shard, error) {
 	if err != nil {
 		return fleet.Fleet{}, shard, usage(fmt.Errorf("--shard: %w", err))
 	}
+	if o.config != "" {
+		return fleet.Fleet{}, shard, usage(errors.New("--config: that of a profile of a fleet is the one of its base branch"))
+	}
 	data, err := o.read(o.file, maxFleetFile)
 	if err != nil {
 		return fleet.Fleet{}, shard, &exit{code: Usage, err: fmt.Errorf("reading the fleet: %w", err), hint: "name the file that lists the profiles with --fleet", topics: []topic{fleetTopic}}
@@ -180,7 +183,7 @@ func (o *fleetRunOptions) print(r fleet.Report) error {
 	if o.output == "json" {
 		return writeJSON(o.sys.Out, r)
 	}
-	rows := [][]string{{"PROFILE", "STATE", "WHAT"}}
+	rows, hints := [][]string{{"PROFILE", "STATE", "WHAT"}}, []string{""}
 	for _, one := range r.Profiles {
 		what := one.Summary
 		if one.Pull != "" && one.State != fleet.Unchanged {
@@ -189,12 +192,15 @@ func (o *fleetRunOptions) print(r fleet.Report) error {
 		if one.Detail != "" {
 			what = one.Detail
 		}
-		rows = append(rows, []string{printable(one.Profile), string(one.State), printable(what)})
+		rows, hints = append(rows, []string{printable(one.Profile), string(one.State), printable(what)}), append(hints, one.Hint)
 	}
 	widths := widthsOf(rows)
-	for _, r := range rows {
+	for i, r := range rows {
 		line := fmt.Sprintf("%-*s  %-*s  %s", widths[0], r[0], widths[1], r[1], r[2])
-		if _, err := fmt.Fprintln(o.sys.Out, strings.TrimRight(line, " ")); err != nil {
+		if line = strings.TrimRight(line, " "); hints[i] != "" {
+			line += "\n  hint: " + printable(hints[i])
+		}
+		if _, err := fmt.Fprintln(o.sys.Out, line); err != nil {
 			return err
 		}
 	}
@@ -274,6 +280,9 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	ctx, cancel := context.WithTimeout(ctx, t.fleet.Each)
 	defer cancel()
 	args := append(slices.Clone(of.args), "--log", "json", "--timeout", t.timeout.String(), "--forge", p.Kind, "--repository", p.Address())
+	for _, dir := range t.manifests {
+		args = append(args, "--manifests", dir)
+	}
 	done := make(chan ending, 1)
 	go func() {
 		var out, errs strings.Builder

@@ -24,6 +24,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/fleet"
+	"github.com/pawl-cd/pawl/internal/status"
 )
 
 // squadron is a fleet at one GitHub and one registry, and an operator with its environment.
@@ -210,18 +211,26 @@ func (s *squadron) run(want int, args ...string) (fleet.Report, map[string]fleet
 	return report, by
 }
 
+// validFleet holds a JSON text against the schema of its form.
 func validFleet(t *testing.T, text string) {
 	t.Helper()
-	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(fleet.ReportSchemaJSON()))
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
-	if err := c.AddResource("fleet.json", schema); err != nil {
+	const at = "https://pawl-cd.github.io/schema/"
+	for name, text := range map[string][]byte{"pawl.fleet": fleet.ReportSchemaJSON(), "pawl.fleet-status": fleet.StatusSchemaJSON(), "pawl.status": status.SchemaJSON()} {
+		schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.AddResource(at+name+"@1.json", schema); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var head struct{ Schema string }
+	if err := json.Unmarshal([]byte(text), &head); err != nil {
 		t.Fatal(err)
 	}
-	compiled, err := c.Compile("fleet.json")
+	compiled, err := c.Compile(at + strings.Replace(head.Schema, "/", "@", 1) + ".json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -300,7 +309,7 @@ func TestFleetShards(t *testing.T) {
 		}
 	}
 	for _, bad := range []string{"3/3", "-1/3", "1", "a/b", "0/0", "0/3/1"} {
-		if code, _, errs := s.pawl("fleet", "run", "--shard", bad); code != 4 || !strings.Contains(errs, "--shard") {
+		if code, _, errs := s.pawl("fleet", "run", "--shard", bad); code != 4 || !strings.Contains(errs, "--shard: want I/N") || !strings.Contains(errs, "hint: the first shard of three is 0/3") {
 			t.Errorf("%s: exit code %d: %s", bad, code, errs)
 		}
 	}
@@ -325,6 +334,9 @@ func TestFleetIsolation(t *testing.T) {
 	delete(s.env, "TOKEN_7")
 	s.env["TOKEN_8"] = "nobody-c4nary"
 	_, by := s.run(3)
+	if _, out, _ := s.pawl("fleet", "run", "--dry-run"); !strings.Contains(out, "the variable TOKEN_7 is not set\n  hint: set it to the token of the profile's forge\n") {
+		t.Errorf("the table says not what to do: %s", out)
+	}
 	for _, c := range []struct {
 		profile int
 		state   fleet.State
@@ -626,6 +638,7 @@ func TestFleetBrakes(t *testing.T) {
 		t.Errorf("two places: %s", out)
 	}
 	code, out, errs := s.pawl("fleet", "status", "--output", "json")
+	validFleet(t, out)
 	var all fleet.Status
 	if err := json.Unmarshal([]byte(out), &all); err != nil || code != 3 || len(all.Profiles) != 3 || all.Profiles[0].Profile != "org/p1" || all.Profiles[1].Status == nil {
 		t.Errorf("status: exit code %d, %v: %s%s", code, err, out, errs)
@@ -647,6 +660,33 @@ profiles:
 	for _, want := range []string{"https://lab.example/below/", "https://tea.example/below/", "https://gitlab.com/"} {
 		if !slices.ContainsFunc(s.seen, func(r string) bool { return strings.Contains(r, " "+want) }) {
 			t.Errorf("nobody asked %s: %s", want, strings.Join(s.seen, "\n"))
+		}
+	}
+}
+
+// TestFleetManifests has the profiles' manifests stand elsewhere, as --manifests says; a flag that means nothing here is refused.
+func TestFleetManifests(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 2, noChecks)
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	for i := range 2 {
+		s.push(i, map[string]string{"tracked/a.yaml": profileFiles("")["manifests/a.yaml"], "manifests/b.yaml": "nonsense: [\n"})
+	}
+	if report, _ := s.run(0, "--manifests", "tracked"); fmt.Sprint(report.Tally()) != "[{merged 2}]" || report.Listings != 1 {
+		t.Errorf("%+v", report)
+	}
+	snapshot := filepath.Join(t.TempDir(), "snapshot")
+	for _, want := range []string{"[{unchanged 2}]", "[{quiet 2}]"} {
+		if report, _ := s.run(0, "--manifests", "tracked", "--snapshot", snapshot); fmt.Sprint(report.Tally()) != want {
+			t.Errorf("want %s: %+v", want, report)
+		}
+	}
+	if report, _ := s.run(3, "--snapshot", snapshot); fmt.Sprint(report.Tally()) != "[{partial 2}]" {
+		t.Errorf("other manifests: %+v", report)
+	}
+	for _, args := range [][]string{{"fleet", "run", "--config", "x.yaml"}, {"fleet", "list", "--config", "x.yaml"}, {"fleet", "status", "--config", "x.yaml"}} {
+		if code, _, errs := s.pawl(args...); code != 4 || !strings.Contains(errs, "--config: that of a profile of a fleet") {
+			t.Errorf("%v: exit code %d: %s", args, code, errs)
 		}
 	}
 }

@@ -96,7 +96,7 @@ func (t *tenants) gather(ctx context.Context, p fleet.Profile) (err error) {
 	own := &tenant{facts: t.facts[p.Name()]}
 	var out, errs strings.Builder
 	g := newGlobals(t.system(p, task{tenant: own}, &out, &errs))
-	g.root, g.log, g.timeout = ".", "json", t.timeout
+	g.root, g.manifests, g.log, g.timeout = ".", t.manifests, "json", t.timeout
 	defer g.caught(&err)
 	o := &runOptions{globals: g, at: remoteProfile{repository: p.Address(), forge: p.Kind}}
 	facts, s, err := o.facts(ctx)

@@ -36,7 +36,7 @@ the tip of the base branch.`,
 	}
 	addOutput(cmd, &o.output, "table", "json", "diff", "markdown")
 	addVerdicts(cmd, &o.verdicts)
-	o.at.flags(cmd, "")
+	o.at.flags(cmd, fromBase)
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	return cmd
 }

@@ -31,19 +31,25 @@ func (o *runOptions) asleep(ctx context.Context) bool {
 	return ok && o.marked(ctx, s, seen, *o.sys.tenant.facts)
 }
 
+// sight is where the refs of a repository are, and by which client they were seen.
+type sight struct {
+	forge.Refs
+	by forge.Forge
+}
+
 // known is a session of what is known of a profile, and where its refs are now.
-func (o *runOptions) known(ctx context.Context) (*session, forge.Refs, bool) {
+func (o *runOptions) known(ctx context.Context) (*session, sight, bool) {
 	t := o.sys.tenant
 	if t.facts == nil {
-		return nil, forge.Refs{}, false
+		return nil, sight{}, false
 	}
 	s := &session{g: o.globals}
 	at, err := o.at.find(s)
 	if err != nil {
-		return nil, forge.Refs{}, false
+		return nil, sight{}, false
 	}
 	if s.config, s.problems = config.Parse(config.FileName, t.facts.Config); strictyaml.Failed(s.problems) {
-		return nil, forge.Refs{}, false
+		return nil, sight{}, false
 	}
 	s.settle(at)
 	seen, ok := s.look(ctx)
@@ -51,15 +57,14 @@ func (o *runOptions) known(ctx context.Context) (*session, forge.Refs, bool) {
 }
 
 // look tells where the refs are.
-func (s *session) look(ctx context.Context) (forge.Refs, bool) {
+func (s *session) look(ctx context.Context) (sight, bool) {
 	f, err := s.forge(s.wire().Client())
 	if err != nil {
-		return forge.Refs{}, false
+		return sight{}, false
 	}
 	seen, err := f.(forge.Marker).Look(ctx) // every client is one
 	s.g.sys.tenant.count(f)
-	s.time = f.Time()
-	return seen, err == nil
+	return sight{seen, f}, err == nil
 }
 
 // dozing is the same for a profile of which nothing was known before it was read: it was read, but needs no run.
@@ -86,22 +91,13 @@ func (s *session) facts() (fleet.Facts, error) {
 }
 
 // marked reports whether the repository has a mark for these facts.
-func (o *runOptions) marked(ctx context.Context, s *session, seen forge.Refs, facts fleet.Facts) bool {
+func (o *runOptions) marked(ctx context.Context, s *session, seen sight, facts fleet.Facts) bool {
 	t := o.sys.tenant
 	if seen.Open || len(seen.Marks) == 0 || seen.Base != facts.Commit || seen.Default != facts.Default {
 		return false
 	}
-	client := s.wire().Client()
-	digest, ok := o.digest(ctx, s.wire().Sources(client, facts.Queries), seen, facts.Queries)
-	f, err := s.forge(client)
-	if err != nil || !ok {
-		return false
-	}
-	at := s.time
-	if at.IsZero() {
-		at = o.sys.Now()
-	}
-	if t.quiet = f.(forge.Marker).Marked(seen, digest, at); t.quiet {
+	digest, ok := o.digest(ctx, s.wire().Sources(s.wire().Client(), facts.Queries), seen.Refs, facts.Queries)
+	if t.quiet = ok && seen.by.(forge.Marker).Marked(seen.Refs, digest, now(seen.by, o.sys.Now)); t.quiet {
 		t.facts = &facts
 	}
 	return t.quiet

@@ -24,6 +24,9 @@ type remoteProfile struct {
 	forge string
 }
 
+// fromBase ends the help of --repository where the configuration counts.
+const fromBase = "; its configuration is read from its base branch"
+
 // flags adds --repository, whose help ends with what is said, and --forge.
 func (p *remoteProfile) flags(cmd *cobra.Command, says string) {
 	f := cmd.Flags()

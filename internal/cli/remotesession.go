@@ -20,17 +20,20 @@ func (p *remoteProfile) checkout(ctx context.Context, g *globals) (*session, err
 	if p.repository == "" {
 		return g.open()
 	}
+	if g.config != "" {
+		return nil, usage(errors.New("--config: with --repository the configuration is that of the base branch"))
+	}
 	dirs := g.manifests
 	if len(dirs) == 0 {
 		dirs = manifest.UsualDirs()
 	}
-	s, at, err := p.readConfig(ctx, g, func(name string) bool {
+	s, f, err := p.readConfig(ctx, g, func(name string) bool {
 		return name == config.FileName || slices.ContainsFunc(dirs, func(dir string) bool { return manifest.IsManifest(path.Clean(dir), name) })
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := at.add(ctx, s, s.config.Values); err != nil {
+	if err := s.add(ctx, f, s.config.Values); err != nil {
 		return nil, err
 	}
 	if err := s.loadManifests(); err != nil {
@@ -42,21 +45,15 @@ func (p *remoteProfile) checkout(ctx context.Context, g *globals) (*session, err
 			targets = append(targets, t.File)
 		}
 	}
-	return s, at.add(ctx, s, targets)
+	return s, s.add(ctx, f, targets)
 }
 
-// commit is where a profile was read.
-type commit struct {
-	forge forge.Forge
-	id    string
-}
-
-// add makes more files of the commit readable in a session.
-func (c commit) add(ctx context.Context, s *session, paths []string) error {
+// add makes more files of the commit readable that the session was read at.
+func (s *session) add(ctx context.Context, f forge.Forge, paths []string) error {
 	if len(paths) == 0 {
 		return nil
 	}
-	more, err := c.forge.Read(ctx, c.id, paths)
+	more, err := f.Read(ctx, s.commit, paths)
 	if err != nil {
 		return &exit{code: Failure, err: err}
 	}
@@ -79,12 +76,13 @@ func (a added) ReadFile(name string) ([]byte, error) {
 	return data, err
 }
 
-// readConfig is a session with the configuration on the tip of the base branch, in which the files that are wanted can be read.
-func (p *remoteProfile) readConfig(ctx context.Context, g *globals, wanted func(path string) bool) (*session, commit, error) {
+// readConfig is a session with the configuration on the tip of the base branch, in which the files that are wanted can be read,
+// and the forge that it was read from.
+func (p *remoteProfile) readConfig(ctx context.Context, g *globals, wanted func(path string) bool) (*session, forge.Forge, error) {
 	s := &session{g: g, store: wire.NewStore()}
 	at, err := p.find(s)
 	if err != nil {
-		return nil, commit{}, err
+		return nil, nil, err
 	}
 	s.config, _ = config.Parse(config.FileName, nil)
 	s.settle(at)
@@ -92,30 +90,30 @@ func (p *remoteProfile) readConfig(ctx context.Context, g *globals, wanted func(
 		base := s.config.Forge.Base
 		f, err := s.forge(s.wire().Client())
 		if err != nil {
-			return nil, commit{}, err
+			return nil, nil, err
 		}
 		found, err := f.Open(ctx)
 		defer s.g.sys.tenant.count(f)
 		if err != nil {
-			return nil, commit{}, &exit{code: Failure, err: err}
+			return nil, nil, &exit{code: Failure, err: err}
 		}
 		if i == 0 {
 			s.first = found.BaseSHA
 		}
 		tree, err := forge.ReadTree(ctx, f, found.BaseSHA, wanted)
 		if err != nil {
-			return nil, commit{}, &exit{code: Failure, err: err}
+			return nil, nil, &exit{code: Failure, err: err}
 		}
 		s.files = tree
 		if err := p.configure(s, at); err != nil {
-			return nil, commit{}, err
+			return nil, nil, err
 		}
 		if b := s.config.Forge.Base; b == base || b == found.Base {
 			s.commit = found.BaseSHA
-			return s, commit{f, found.BaseSHA}, nil
+			return s, f, nil
 		}
 	}
-	return nil, commit{}, &exit{code: Usage, topics: []topic{configurationTopic},
+	return nil, nil, &exit{code: Usage, topics: []topic{configurationTopic},
 		err:  fmt.Errorf("%s on the default branch and on the branch %s name different branches as forge.base", config.FileName, s.config.Forge.Base),
 		hint: "let it say the same on both"}
 }

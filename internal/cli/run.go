@@ -76,7 +76,7 @@ what another bot did. --shadow-file FILE does that without a token.`,
 	}
 	addOutput(cmd, &o.output, "table", "json", "markdown")
 	f := cmd.Flags()
-	o.at.flags(cmd, "")
+	o.at.flags(cmd, fromBase)
 	o.shadowing.flags(f)
 	f.BoolVar(&o.dryRun, "dry-run", false, "write nothing: print the plan and the pull request it would open")
 	f.BoolVar(&o.noMerge, "no-merge", false, "open or update the pull request and leave it")

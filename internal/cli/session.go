@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"slices"
-	"time"
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/deploy"
@@ -29,12 +28,10 @@ type session struct {
 	files  files
 	tree   *worktree.Tree
 	config config.Config
-	// commit is where a profile was read that is not checked out; store remembers the git objects of a profile that is not checked out.
-	// first is the tip of the default branch then.
+	// commit is where a profile was read that is not checked out, first the tip of its default branch then; store remembers its git
+	// objects.
 	commit, first string
-	// time is the forge's when it was last looked at.
-	time  time.Time
-	store *wire.Store
+	store         *wire.Store
 	// asked are the sources that the pipeline asks.
 	asked     *wire.Sources
 	manifests []manifest.Manifest

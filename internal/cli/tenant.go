@@ -23,9 +23,9 @@ var common = []string{"GITHUB_API_URL", "GITHUB_GRAPHQL_URL", "GITHUB_SERVER_URL
 
 // lookup is the environment of a profile.
 func lookup(sys System, p fleet.Profile) func(name string) (string, bool) {
-	theirs := ""
-	if value, _ := sys.Env("GITEA_ACTIONS"); value == "true" {
-		theirs = "GITHUB_" // the variables of a job of Gitea's name that
+	all := common
+	if value, _ := sys.Env("GITEA_ACTIONS"); value == "true" { // then the others name that Gitea
+		all = []string{"PAWL_PAUSE"}
 	}
 	return func(name string) (string, bool) {
 		switch {
@@ -33,7 +33,7 @@ func lookup(sys System, p fleet.Profile) func(name string) (string, bool) {
 			return sys.Env(p.Token)
 		case slices.Contains(p.Env, name):
 			return sys.Env(name)
-		case slices.Contains(common, name) && (theirs == "" || name == "PAWL_PAUSE"):
+		case slices.Contains(all, name):
 			return sys.Env(name)
 		default:
 			return "", false
@@ -54,7 +54,7 @@ func environ(sys System, p fleet.Profile) []string {
 
 // system is the world of a profile.
 func (t *tenants) system(p fleet.Profile, of task, out, errs io.Writer) System {
-	world := slices.Concat(environ(t.sys, p), []string{p.Docker, fmt.Sprint(slices.Contains(of.args, "--no-merge"))})
+	world := slices.Concat(environ(t.sys, p), t.manifests, []string{p.Docker, fmt.Sprint(slices.Contains(of.args, "--no-merge"))})
 	of.tenant.profile, of.tenant.wire, of.tenant.world = p, &wire.Tenant{Docker: p.Docker, Listings: t.listings}, strings.Join(world, "\x00")
 	return System{
 		Out: out, Err: errs, Env: lookup(t.sys, p), Environ: func() []string { return environ(t.sys, p) }, Now: t.sys.Now, Sleep: t.sys.Sleep,

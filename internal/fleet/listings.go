@@ -32,8 +32,8 @@ type listing struct {
 // NewListings returns listings of which none is known.
 func NewListings() *Listings { return &Listings{known: map[Key]*listing{}} }
 
-// Get returns the listing, which ask fetches when nobody has; private says that it is for those with credentials only. The asking goes on when the one who began it does not wait any
-// more: others may.
+// Get returns the listing, which ask fetches when nobody has; private says that it is for those with credentials only. The
+// asking goes on when the one who began it does not wait any more: others may.
 func (l *Listings) Get(ctx context.Context, key Key, private bool, ask func(context.Context) (source.Listing, error)) (source.Listing, error) {
 	l.mu.Lock()
 	l.asked++

@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"cmp"
+	_ "embed" // the schema is a file, so that editors and other tools can use it as well
 	"slices"
 	"strings"
 	"time"
@@ -11,6 +12,12 @@ import (
 
 // StatusSchema is the version of the JSON form of Status.
 const StatusSchema = "pawl.fleet-status/1"
+
+//go:embed schemas/pawl.fleet-status@1.json
+var statusSchema string
+
+// StatusSchemaJSON returns the JSON Schema (2020-12) of the JSON form of Status. It refers to that of one profile's by its $id.
+func StatusSchemaJSON() []byte { return []byte(statusSchema) }
 
 // Status is how the profiles of a fleet stand.
 type Status struct {
