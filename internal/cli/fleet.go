@@ -15,10 +15,10 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/dispatch"
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/fleet"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/page"
@@ -139,15 +139,15 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 		args = append(args, "--run-id", name)
 	}
 	report := fleet.Report{Schema: fleet.ReportSchema, Started: o.sys.Now(), DryRun: o.dryRun, Shard: shard.String(), Profiles: make([]fleet.Result, len(all.Profiles))}
-	t := o.tenants(all)
+	t := o.tenants(all, shard)
 	if o.snapshot != "" {
 		if err := t.recall(o.snapshot, shard.Count == 0); err != nil {
 			return err
 		}
 	}
-	t.each(ctx, func(ctx context.Context, i int, p fleet.Profile) {
-		begun := o.sys.Now()
-		of := task{args, &tenant{facts: t.facts[p.Name()], fresh: o.fresh}}
+	t.each(ctx, func(ctx context.Context, i int, turn *fleet.Turn) fate {
+		begun, p := o.sys.Now(), all.Profiles[i]
+		of := task{args, &tenant{facts: t.facts[p.Name()], fresh: o.fresh || turn.IsAwake(), turn: turn}}
 		e := t.do(ctx, p, of)
 		result := e.result(p)
 		if !e.late {
@@ -155,6 +155,10 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 		}
 		result.Seconds = o.sys.Now().Sub(begun).Seconds()
 		report.Profiles[i] = result
+		if of.tenant.held {
+			return held
+		}
+		return e.fate(turn)
 	})
 	report.Listings, report.Uses = t.listings.Count()
 	for _, one := range report.Profiles {
@@ -223,10 +227,11 @@ type tenants struct {
 	// began is when the process began to list, listed when a snapshot did that was read.
 	began, listed time.Time
 	network       http.RoundTripper
+	pace          *fleet.Pace
 }
 
-func (o *fleetOptions) tenants(all fleet.Fleet) *tenants {
-	return &tenants{fleetOptions: o, fleet: all, listings: fleet.NewListings(), facts: map[string]*fleet.Facts{}, learned: map[string]*fleet.Facts{}, began: o.sys.Now(), network: shareNetwork(o.sys.Transport)}
+func (o *fleetOptions) tenants(all fleet.Fleet, shard fleet.Shard) *tenants {
+	return &tenants{fleetOptions: o, fleet: all, listings: fleet.NewListings(), facts: map[string]*fleet.Facts{}, learned: map[string]*fleet.Facts{}, began: o.sys.Now(), network: shareNetwork(o.sys.Transport), pace: fleet.NewPace(shard.Count)}
 }
 
 // learn keeps what a run told of its profile.
@@ -240,21 +245,6 @@ func (t *tenants) learn(p fleet.Profile, one *tenant, result *fleet.Result) {
 	if one.facts != nil {
 		t.learned[p.Name()] = one.facts
 	}
-}
-
-// each does something for every profile, as many at once as the fleet allows, until its deadline.
-func (t *tenants) each(ctx context.Context, do func(ctx context.Context, i int, p fleet.Profile)) {
-	ctx, cancel := context.WithTimeout(ctx, t.fleet.Deadline)
-	defer cancel()
-	var group errgroup.Group
-	group.SetLimit(t.fleet.Parallel)
-	for i, p := range t.fleet.Profiles {
-		group.Go(func() error {
-			do(ctx, i, p)
-			return nil
-		})
-	}
-	_ = group.Wait() // nobody returns one
 }
 
 // ending is how a command of one profile ended.
@@ -274,8 +264,12 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	if value, set := t.sys.Env(p.Token); p.Token != "" && (!set || value == "") {
 		return ending{code: Usage, message: fmt.Sprintf("%s: the variable %s is not set", p.Place.Place(), p.Token), hint: "set it to the token of the profile's forge"}
 	}
-	if err := ctx.Err(); err != nil {
-		return ending{code: Interrupted, late: true, message: "the fleet's time was over before it began"}
+	if cause := context.Cause(ctx); cause != nil {
+		e := ending{code: Interrupted, late: true, message: "the fleet's time was over before it began"}
+		if hint := fault.Hint(cause); hint != "" {
+			e.message, e.hint = cause.Error(), hint
+		}
+		return e
 	}
 	ctx, cancel := context.WithTimeout(ctx, t.fleet.Each)
 	defer cancel()
@@ -295,7 +289,7 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	if ended, ok := within(ctx, done); ok {
 		e = ended
 	}
-	if e.late {
+	if e.late && !of.tenant.turn.Stopped() {
 		e.message, e.hint = fmt.Sprintf("did not end within %s, or before the fleet's end", t.fleet.Each), "see what it waits for with pawl run -v --repository "+p.Address()+"; limits: {profile: ...} gives more time"
 	}
 	return e

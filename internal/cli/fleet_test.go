@@ -42,6 +42,8 @@ type squadron struct {
 	// before sees each request, and may hold it up.
 	before func(r *http.Request) error
 	now    func() time.Time
+	// sleep waits; nil does not.
+	sleep func(context.Context, time.Duration)
 }
 
 // brake pulls a brake in one profile.
@@ -85,7 +87,7 @@ func newSquadron(t *testing.T, n int, config string) *squadron {
 	return newSquadronAt(t, n, config, time.Now)
 }
 
-func newSquadronAt(t *testing.T, n int, config string, clock func() time.Time) *squadron {
+func newSquadronAt(t *testing.T, n int, config string, clock func() time.Time, options ...func(*github.Options)) *squadron {
 	t.Helper()
 	s := &squadron{T: t, now: clock, env: map[string]string{"OPERATOR_SECRET": "operator-c4nary"}, file: filepath.Join(t.TempDir(), "fleet.yaml")}
 	s.registry = fake.NewRegistry(fake.RegistryOptions{Tags: map[string][]string{"org/a": {"v1.0.0"}, "org/b": {"v1.0.0"}, "org/c": {"v1.0.0"}}})
@@ -94,7 +96,11 @@ func newSquadronAt(t *testing.T, n int, config string, clock func() time.Time) *
 	for i := range n {
 		who[fmt.Sprintf("token-%d-c4nary", i)] = github.Identity{Login: fmt.Sprintf("bot-%d", i)}
 	}
-	s.github = github.New(github.Options{Now: clock, Identities: who})
+	at := github.Options{Now: clock, Identities: who}
+	for _, set := range options {
+		set(&at)
+	}
+	s.github = github.New(at)
 	text := "version: 1\nprofiles:\n"
 	for i := range n {
 		name := fmt.Sprintf("org/p%d", i)
@@ -175,8 +181,13 @@ func (s *squadron) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func (s *squadron) system(out, errs *bytes.Buffer) cli.System {
 	return cli.System{Out: out, Err: errs, Now: s.now, Transport: s,
-		Sleep: func(ctx context.Context, _ time.Duration) error { return ctx.Err() },
-		Env:   func(name string) (string, bool) { value, ok := s.env[name]; return value, ok },
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			if s.sleep != nil {
+				s.sleep(ctx, d)
+			}
+			return ctx.Err()
+		},
+		Env: func(name string) (string, bool) { value, ok := s.env[name]; return value, ok },
 		Environ: func() (all []string) {
 			for name, value := range s.env {
 				all = append(all, name+"="+value)

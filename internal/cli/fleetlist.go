@@ -45,25 +45,29 @@ func (o *fleetListOptions) run(ctx context.Context) error {
 	if err := writable(theSnapshot, o.snapshot); err != nil {
 		return err
 	}
-	all, _, err := o.load()
+	all, shard, err := o.load()
 	if err != nil {
 		return err
 	}
-	t := o.tenants(all)
+	t := o.tenants(all, shard)
 	if err := t.recall(o.snapshot, true); err != nil {
 		return err
 	}
 	failed := make([]error, len(all.Profiles))
-	t.each(ctx, func(ctx context.Context, i int, p fleet.Profile) {
+	t.each(ctx, func(ctx context.Context, i int, turn *fleet.Turn) fate {
 		ctx, cancel := context.WithTimeout(ctx, all.Each)
 		defer cancel()
 		done := make(chan error, 1)
-		go func() { done <- t.gather(ctx, p) }()
+		go func() { done <- t.gather(ctx, all.Profiles[i], turn) }()
 		err, ok := within(ctx, done)
 		if !ok {
 			err = fmt.Errorf("did not end within %s, or before the fleet's end", all.Each)
 		}
 		failed[i] = err
+		if err != nil && turn.Stopped() {
+			return stopped
+		}
+		return settled
 	})
 	bad := 0
 	for i, err := range failed {
@@ -89,11 +93,11 @@ func (o *fleetListOptions) run(ctx context.Context) error {
 }
 
 // gather learns what a profile says, and lists its sources.
-func (t *tenants) gather(ctx context.Context, p fleet.Profile) (err error) {
+func (t *tenants) gather(ctx context.Context, p fleet.Profile, turn *fleet.Turn) (err error) {
 	if value, set := t.sys.Env(p.Token); p.Token != "" && (!set || value == "") {
 		return fault.New("set it to the token of the profile's forge", "%s: the variable %s is not set", p.Place.Place(), p.Token)
 	}
-	own := &tenant{facts: t.facts[p.Name()]}
+	own := &tenant{facts: t.facts[p.Name()], turn: turn}
 	var out, errs strings.Builder
 	g := newGlobals(t.system(p, task{tenant: own}, &out, &errs))
 	g.root, g.manifests, g.log, g.timeout = ".", t.manifests, "json", t.timeout

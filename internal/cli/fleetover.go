@@ -25,7 +25,7 @@ func (g *globals) overFleet(cmd *cobra.Command, file string, args []string) erro
 		}
 	}
 	o := &fleetOptions{globals: g, file: file}
-	all, _, err := o.load()
+	all, shard, err := o.load()
 	if err != nil {
 		return err
 	}
@@ -36,8 +36,11 @@ func (g *globals) overFleet(cmd *cobra.Command, file string, args []string) erro
 		}
 	})
 	endings := make([]ending, len(all.Profiles))
-	t := o.tenants(all)
-	t.each(cmd.Context(), func(ctx context.Context, i int, p fleet.Profile) { endings[i] = t.do(ctx, p, task{words, &tenant{}}) })
+	t := o.tenants(all, shard)
+	t.each(cmd.Context(), func(ctx context.Context, i int, turn *fleet.Turn) fate {
+		endings[i] = t.do(ctx, all.Profiles[i], task{words, &tenant{turn: turn}})
+		return endings[i].fate(turn)
+	})
 	var b strings.Builder
 	codes := map[int]int{}
 	for i, e := range endings {
@@ -95,15 +98,17 @@ func (o *fleetStatusOptions) run(ctx context.Context) error {
 		return err
 	}
 	s := fleet.Status{Schema: fleet.StatusSchema, At: o.sys.Now().UTC().Truncate(time.Second), Shard: shard.String(), Profiles: make([]fleet.Standing, len(all.Profiles))}
-	t := o.tenants(all)
-	t.each(ctx, func(ctx context.Context, i int, p fleet.Profile) {
-		e := t.do(ctx, p, task{[]string{"status", "--output", "json"}, &tenant{}})
+	t := o.tenants(all, shard)
+	t.each(ctx, func(ctx context.Context, i int, turn *fleet.Turn) fate {
+		p := all.Profiles[i]
+		e := t.do(ctx, p, task{[]string{"status", "--output", "json"}, &tenant{turn: turn}})
 		one := fleet.Standing{Profile: p.Name(), Forge: p.Kind, Detail: e.message, Hint: e.hint}
 		var read status.Status
 		if err := json.Unmarshal([]byte(e.out), &read); err == nil && e.code == OK {
 			one.Status = &read
 		}
 		s.Profiles[i] = one
+		return e.fate(turn)
 	})
 	s.Sort()
 	if o.output == "json" {

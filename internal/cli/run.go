@@ -125,6 +125,9 @@ func (o *runOptions) run(ctx context.Context) error {
 	if o.dozing(ctx, s) {
 		return nil
 	}
+	if !o.dryRun && !o.sys.tenant.awake(o.sys.Now()) {
+		return &exit{code: Interrupted, err: errors.New("the forge lets the token do no more now")}
+	}
 	if err := o.receive(s); err != nil {
 		return err
 	}

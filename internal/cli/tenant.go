@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/fleet"
@@ -58,7 +59,7 @@ func (t *tenants) system(p fleet.Profile, of task, out, errs io.Writer) System {
 	of.tenant.profile, of.tenant.wire, of.tenant.world = p, &wire.Tenant{Docker: p.Docker, Listings: t.listings}, strings.Join(world, "\x00")
 	return System{
 		Out: out, Err: errs, Env: lookup(t.sys, p), Environ: func() []string { return environ(t.sys, p) }, Now: t.sys.Now, Sleep: t.sys.Sleep,
-		Transport: &limited{next: t.network, room: wire.TenantConcurrency, hosts: map[string]chan struct{}{}}, ID: t.sys.ID, tenant: of.tenant,
+		Transport: t.paced(p, of.tenant.turn, &limited{next: t.network, room: wire.TenantConcurrency, hosts: map[string]chan struct{}{}}), ID: t.sys.ID, tenant: of.tenant,
 	}
 }
 
@@ -77,9 +78,19 @@ type tenant struct {
 	// facts are what is known of it, nil for nothing; fresh has it be looked at even when it is quiet.
 	facts *fleet.Facts
 	fresh bool
-	// quiet says that it was quiet, calls how many requests that took.
-	quiet bool
-	calls int
+	// quiet says that it was quiet, calls how many requests that took; held that it was not, and may not go on yet.
+	quiet, held bool
+	calls       int
+	turn        *fleet.Turn
+}
+
+// awake reports whether a profile that is not quiet may go on: whether its token may do what it may need.
+func (t *tenant) awake(now time.Time) bool {
+	if t == nil {
+		return true
+	}
+	t.held = !t.turn.Awake(now)
+	return !t.held
 }
 
 // count adds what a client asked its forge.

@@ -12,6 +12,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -575,4 +576,49 @@ func FuzzRetryAfter(f *testing.F) {
 			t.Errorf("RetryAfter(%q, %q) = %s, %v", after, reset, d, ok)
 		}
 	})
+}
+
+// TestQuota reads what forges tell of the requests that are left.
+func TestQuota(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 28, 1, 0, 0, 0, time.UTC)
+	for _, c := range []struct {
+		header map[string]string
+		kind   string
+		left   int
+		reset  time.Duration
+	}{
+		{map[string]string{"X-RateLimit-Remaining": "4987", "X-RateLimit-Reset": "1795831200", "X-RateLimit-Resource": "core"}, "core", 4987, time.Unix(1795831200, 0).Sub(now)},
+		{map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795831200", "X-RateLimit-Resource": "graphql"}, "graphql", 0, time.Unix(1795831200, 0).Sub(now)},
+		{map[string]string{"X-RateLimit-Remaining": "1", "X-RateLimit-Reset": "1795831200", "X-RateLimit-Resource": "something new"}, "core", 1, time.Unix(1795831200, 0).Sub(now)},
+		{map[string]string{"RateLimit-Remaining": "1999", "RateLimit-Reset": "1795831200"}, "core", 1999, time.Unix(1795831200, 0).Sub(now)},
+		{map[string]string{"RateLimit-Remaining": "7", "RateLimit-Reset": "30"}, "core", 7, 30 * time.Second},
+		{map[string]string{"RateLimit-Remaining": "7", "RateLimit-Reset": "9223372036854775807"}, "core", 7, 365 * 24 * time.Hour},
+		{map[string]string{"RateLimit-Remaining": "99;w=21600"}, "", -1, 0},
+		{map[string]string{"RateLimit-Remaining": "-1", "RateLimit-Reset": "30"}, "", -1, 0},
+		{map[string]string{"RateLimit-Remaining": "7", "RateLimit-Reset": "soon"}, "", -1, 0},
+		{map[string]string{"RateLimit-Reset": "30"}, "", -1, 0},
+	} {
+		header := http.Header{}
+		for name, value := range c.header {
+			header.Set(name, value)
+		}
+		kind, left, reset, ok := httpx.Quota(header, now)
+		if ok != (c.left >= 0) || ok && (kind != c.kind || left != c.left || reset.Sub(now) != c.reset) {
+			t.Errorf("%v: %s %d in %s, %v", c.header, kind, left, reset.Sub(now), ok)
+		}
+	}
+	for want, header := range map[time.Duration]http.Header{
+		0:                {"X-Ratelimit-Remaining": {"5"}},
+		90 * time.Second: {"Retry-After": {"90"}},
+		time.Hour:        {"X-Ratelimit-Remaining": {"0"}, "X-Ratelimit-Reset": {strconv.FormatInt(now.Add(time.Hour).Unix(), 10)}},
+	} {
+		wait, ok := httpx.Limited(&http.Response{StatusCode: http.StatusForbidden, Header: header}, now)
+		if wait != want || ok != (want > 0) {
+			t.Errorf("%v: wait %s, %v, want %s", header, wait, ok, want)
+		}
+	}
+	if wait, ok := httpx.Limited(&http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{}}, now); !ok || wait != time.Minute {
+		t.Errorf("too many: wait %s, %v", wait, ok)
+	}
 }

@@ -29,6 +29,39 @@ func RetryAfter(header http.Header, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
+// Limited reports whether an answer says that there were too many requests, and how long it asks to wait: a minute when it does
+// not say.
+func Limited(res *http.Response, now time.Time) (time.Duration, bool) {
+	if !limited(res) {
+		return 0, false
+	}
+	if d, ok := RetryAfter(res.Header, now); ok {
+		return d, true
+	}
+	return time.Minute, true
+}
+
+// Quota returns how many requests of a kind are left until a time, where an answer tells both: GitHub's X-RateLimit headers, whose
+// kind is the resource, or GitLab's RateLimit headers. A reset that is no date is a number of seconds.
+func Quota(header http.Header, now time.Time) (kind string, left int, reset time.Time, ok bool) {
+	left, ok = remaining(header)
+	text := header.Get("X-Ratelimit-Reset")
+	if text == "" {
+		text = header.Get("Ratelimit-Reset")
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if !ok || err != nil || n < 0 {
+		return "", 0, time.Time{}, false
+	}
+	if kind = header.Get("X-Ratelimit-Resource"); kind != "graphql" {
+		kind = "core" // of what pawl asks
+	}
+	if n > int64(maxWait/time.Second) {
+		n -= now.Unix()
+	}
+	return kind, left, now.Add(bounded(n)).Truncate(time.Second), true
+}
+
 func bounded(seconds int64) time.Duration {
 	return time.Duration(min(max(seconds, 0), int64(maxWait/time.Second))) * time.Second
 }

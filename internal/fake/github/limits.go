@@ -15,10 +15,11 @@ const shownLimit = 5000
 
 // budget is what one identity has used of one of its limits.
 type budget struct {
-	calls   int
-	reset   time.Time
-	writes  int
-	renewed time.Time
+	calls int
+	reset time.Time
+	// writes are those since renewed, hourly those since begun.
+	writes, hourly int
+	renewed, begun time.Time
 }
 
 // The counters of an identity; as recorded in 2026, REST counts what reads and what writes apart, under one name.
@@ -53,6 +54,9 @@ func (s *Server) budgetOf(login, counter string) *budget {
 	if now.Sub(b.renewed) >= time.Minute {
 		b.writes, b.renewed = 0, now
 	}
+	if now.Sub(b.begun) >= time.Hour {
+		b.hourly, b.begun = 0, now
+	}
 	return b
 }
 
@@ -71,17 +75,22 @@ func (s *Server) limit(who Identity, call Call, counter string) *reply {
 	}
 	b.calls++
 	b = s.budgetOf(who.Login, coreWrites)
-	if !call.Writing || s.options.WritesPerMin == 0 {
+	if !call.Writing {
 		return nil
 	}
-	if b.writes >= s.options.WritesPerMin {
+	minute, hour := s.options.WritesPerMin, s.options.WritesPerHour
+	if minute > 0 && b.writes >= minute || hour > 0 && b.hourly >= hour {
 		wait := time.Minute - s.now().Sub(b.renewed)
+		if hour > 0 && b.hourly >= hour {
+			wait = time.Hour - s.now().Sub(b.begun)
+		}
 		refused := fail(http.StatusForbidden, "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.")
 		refused.body.(obj)["documentation_url"] = secondaryDocs
 		refused.header = http.Header{"Retry-After": {strconv.Itoa(int(wait.Seconds()))}}
 		return &refused
 	}
 	b.writes++
+	b.hourly++
 	return nil
 }
 

@@ -27,6 +27,7 @@ type Options struct {
 	MergeableReads int                 // how many reads of a moved pull request answer `mergeable: null`
 	CallsPerHour   int                 // primary rate limit of each identity, 0 = none
 	WritesPerMin   int                 // secondary rate limit of each identity, 0 = none
+	WritesPerHour  int                 // the same for an hour
 	Before         func(Call)          // called before each request, without any lock held: wait, or act as a person
 	// Check sees each request and the answer to it, even when the answer is then dropped; but for a success that a Fault
 	// made up.
