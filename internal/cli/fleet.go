@@ -231,7 +231,7 @@ type tenants struct {
 }
 
 func (o *fleetOptions) tenants(all fleet.Fleet, shard fleet.Shard) *tenants {
-	return &tenants{fleetOptions: o, fleet: all, listings: fleet.NewListings(), facts: map[string]*fleet.Facts{}, learned: map[string]*fleet.Facts{}, began: o.sys.Now(), network: shareNetwork(o.sys.Transport), pace: fleet.NewPace(shard.Count)}
+	return &tenants{fleetOptions: o, fleet: all, listings: fleet.NewListings(), facts: map[string]*fleet.Facts{}, learned: map[string]*fleet.Facts{}, began: o.sys.Now(), network: shareNetwork(o.sys), pace: fleet.NewPace(shard.Count)}
 }
 
 // learn keeps what a run told of its profile.

@@ -110,11 +110,12 @@ func (t *tenant) wired() *wire.Tenant {
 
 // shareNetwork returns a transport that keeps one set of connections for all profiles, and sends no host more requests at once
 // than one profile would.
-func shareNetwork(next http.RoundTripper) http.RoundTripper {
+func shareNetwork(sys System) http.RoundTripper {
+	next := sys.Transport
 	if next == nil {
 		next = httpx.NewTransport()
 	}
-	return &limited{next: next, room: config.DefaultConcurrency, hosts: map[string]chan struct{}{}}
+	return &pings{next: &limited{next: next, room: config.DefaultConcurrency, hosts: map[string]chan struct{}{}}, now: sys.Now, known: map[string]*ping{}}
 }
 
 type limited struct {

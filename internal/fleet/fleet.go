@@ -1,6 +1,5 @@
 // Package fleet holds what many profiles in one process are: the file that lists them, which of them a shard takes, how fast they may
-// begin, what they
-// may share of what was listed, and how they ended. It starts nothing and asks nobody.
+// begin, what they may share of what was listed, and how they ended. It starts nothing and asks nobody.
 //
 // A profile sees the variables, the token and the docker configuration that its entry names; all else does not exist for it.
 package fleet
