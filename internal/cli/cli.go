@@ -61,6 +61,9 @@ func Run(ctx context.Context, args []string, sys System) (code int) {
 		}
 	}()
 	root := newRoot(g)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		completable(root)
+	}
 	root.SetArgs(args)
 	root.SetOut(g.sys.Out)
 	root.SetErr(g.sys.Err)

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -699,5 +700,28 @@ func TestFleetManifests(t *testing.T) {
 		if code, _, errs := s.pawl(args...); code != 4 || !strings.Contains(errs, "--config: that of a profile of a fleet") {
 			t.Errorf("%v: exit code %d: %s", args, code, errs)
 		}
+	}
+}
+
+// TestFleetForgets runs a fleet again and again: nothing of what its profiles ran stays in memory.
+func TestFleetForgets(t *testing.T) { // not parallel: others would be counted
+	const n, rounds = 20, 4
+	s := newSquadron(t, n, noChecks)
+	inUse := func() uint64 {
+		s.run(0, "--fresh", "--dry-run")
+		s.mu.Lock()
+		s.seen = nil
+		s.mu.Unlock()
+		runtime.GC()
+		runtime.GC()
+		return heapOf()
+	}
+	inUse()
+	before := inUse()
+	for range rounds - 1 {
+		inUse()
+	}
+	if after := inUse(); after > before+rounds*n*(10<<10) {
+		t.Errorf("%d runs of a profile left %d KB", rounds*n, (after-before)>>10)
 	}
 }

@@ -44,7 +44,19 @@ func (f form) Set(word string) error {
 func addOutput(cmd *cobra.Command, to *string, forms ...string) {
 	*to = forms[0]
 	cmd.Flags().VarP(form{to, forms}, "output", "o", "`form` of the result: "+strings.Join(forms, ", "))
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
+}
+
+// completable has a shell complete the forms of cmd and all commands below it. Cobra keeps what it is told of a command for as long
+// as the process lives: only one that a shell asks is told.
+func completable(cmd *cobra.Command) {
+	if f := cmd.Flags().Lookup("output"); f != nil {
+		if value, ok := f.Value.(form); ok {
+			_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(value.words, cobra.ShellCompDirectiveNoFileComp))
+		}
+	}
+	for _, below := range cmd.Commands() {
+		completable(below)
+	}
 }
 
 // The old names of --page and of pawl history, which the next release drops.

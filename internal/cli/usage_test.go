@@ -1,6 +1,8 @@
 package cli_test
 
 import (
+	"bytes"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,5 +39,17 @@ func TestGroups(t *testing.T) {
 	walk(cli.Command(), nil)
 	if groups < 4 {
 		t.Errorf("%d groups: this test sees too few", groups)
+	}
+}
+
+// TestCompleteOutput has a shell complete the forms of a command's output.
+func TestCompleteOutput(t *testing.T) {
+	t.Parallel()
+	for _, c := range [][2]string{{"plan", "table\njson\ndiff\nmarkdown\n:4\n"}, {"fleet run", "table\njson\n:4\n"}} {
+		var out, errs bytes.Buffer
+		args := slices.Concat([]string{"__complete"}, strings.Fields(c[0]), []string{"--output", ""})
+		if code := cli.Run(t.Context(), args, cli.System{Out: &out, Err: &errs, Env: func(string) (string, bool) { return "", false }, Now: time.Now}); code != 0 || out.String() != c[1] {
+			t.Errorf("%s: exit code %d: %q, want %q", c[0], code, out.String(), c[1])
+		}
 	}
 }
