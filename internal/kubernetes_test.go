@@ -1,6 +1,10 @@
 package internal
 
 import (
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -54,12 +58,28 @@ func TestKubernetesManifests(t *testing.T) {
 	if *spec.ActiveDeadlineSeconds <= int64(profiles.Deadline.Seconds()) {
 		t.Errorf("the job ends after %d s, before the fleet does after %s", *spec.ActiveDeadlineSeconds, profiles.Deadline)
 	}
+	checkRights(t, pod)
+	checkEnds(t, spec, run.Name)
+}
+
+// checkRights shows that a pod has no right that it does not need: what Kubernetes calls restricted, no way to change its image, no
+// access to the cluster, and a bound of memory.
+func checkRights(t *testing.T, pod core.PodSpec) {
+	t.Helper()
+	if len(pod.Containers) != 1 || len(pod.InitContainers) > 0 {
+		t.Fatalf("%d containers and %d before them", len(pod.Containers), len(pod.InitContainers))
+	}
+	run := pod.Containers[0]
 	s, all := run.SecurityContext, pod.SecurityContext
 	if *s.AllowPrivilegeEscalation || !*s.ReadOnlyRootFilesystem || s.Capabilities.Drop[0] != "ALL" || !*all.RunAsNonRoot || all.SeccompProfile.Type != core.SeccompProfileTypeRuntimeDefault ||
 		*pod.AutomountServiceAccountToken || run.Resources.Limits.Memory().IsZero() {
 		t.Errorf("rights that it does not need: %+v %+v", s, all)
 	}
+}
 
+// checkEnds says what becomes of a shard for each way in which its pod ends.
+func checkEnds(t *testing.T, spec batch.JobSpec, container string) {
+	t.Helper()
 	for _, c := range []struct {
 		name   string
 		exit   int32
@@ -74,7 +94,7 @@ func TestKubernetesManifests(t *testing.T) {
 		{"out of memory", 137, false, ""}, // counts by default
 		{"interrupted", 130, false, ""},
 	} {
-		if got := action(spec.PodFailurePolicy, run.Name, c.exit, c.moved); got != c.action {
+		if got := action(spec.PodFailurePolicy, container, c.exit, c.moved); got != c.action {
 			t.Errorf("%s: %q, want %q", c.name, got, c.action)
 		}
 	}
@@ -97,4 +117,87 @@ func action(policy *batch.PodFailurePolicy, container string, exit int32, moved 
 		}
 	}
 	return ""
+}
+
+// TestKubernetesSchemas holds every manifest, and every rendering of the chart, against what Kubernetes says of its API: the first
+// version that the chart takes, and a new one. PAWL_KUBERNETES is a folder with their descriptions, as VERSION.json.
+func TestKubernetesSchemas(t *testing.T) {
+	t.Parallel()
+	program, folder := tool(t, "PAWL_KUBECONFORM"), tool(t, "PAWL_KUBERNETES")
+	files, err := filepath.Glob(filepath.Join(folder, "v1.*.json"))
+	if err != nil || len(files) < 2 {
+		t.Fatalf("%d descriptions, %v", len(files), err)
+	}
+	documents := map[string]string{"cronjob": readText(t, "packaging/kubernetes/cronjob.yaml"), "fleet": readText(t, "packaging/kubernetes/fleet.yaml")}
+	for _, name := range cases(t) {
+		documents["chart "+name] = readText(t, chartValues+"/"+name+".want.yaml")
+	}
+	conform := func(schemas, document string) (string, error) {
+		command := exec.CommandContext(t.Context(), program, "-strict", "-summary", "-schema-location", schemas+"/{{.ResourceKind}}{{.KindSuffix}}.json", "-")
+		command.Stdin = strings.NewReader(document)
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			t.Parallel()
+			schemas := apiSchemas(t, file)
+			for name, document := range documents {
+				if out, err := conform(schemas, document); err != nil || !strings.Contains(out, "Invalid: 0, Errors: 0, Skipped: 0") || strings.Contains(out, " 0 resource") {
+					t.Errorf("%s: %v: %s", name, err, out)
+				}
+			}
+			for spoilt, by := range map[string]string{
+				"backoffLimitPerIndex: 1": "backoffLimitPerIndexx: 1", "completions: 3": "completions: three", "action: FailIndex": "actionn: FailIndex",
+				"drop: [ALL]": "drop: ALL", "readOnlyRootFilesystem: true": `readOnlyRootFilesystem: "true"`, "restartPolicy: Never": "restartPolicy: 1",
+				"apiVersion: batch/v1": "apiVersion: batch/v0", "mountPath: /fleet": "mountpath: /fleet",
+			} {
+				document := strings.Replace(documents["fleet"], spoilt, by, 1)
+				if out, err := conform(schemas, document); err == nil || document == documents["fleet"] {
+					t.Errorf("%s is not found: %s", by, out)
+				}
+			}
+		})
+	}
+}
+
+// apiSchemas writes a JSON Schema for each kind of the API's description that the manifests have, in which an object has no other
+// keys than the described ones, and returns the folder.
+func apiSchemas(t *testing.T, file string) string {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var api struct {
+		Definitions map[string]map[string]any `json:"definitions"`
+	}
+	if err := json.Unmarshal(text, &api); err != nil {
+		t.Fatal(err)
+	}
+	for name, d := range api.Definitions {
+		if _, object := d["properties"]; object {
+			d["additionalProperties"] = false
+		}
+		if strings.HasSuffix(name, ".IntOrString") || strings.HasSuffix(name, ".Quantity") { // called a string there, and both in truth
+			d["type"] = []any{"string", "number"}
+		}
+	}
+	dir := t.TempDir()
+	for kind, name := range map[string]string{
+		"cronjob-batch-v1": "io.k8s.api.batch.v1.CronJob", "configmap-v1": "io.k8s.api.core.v1.ConfigMap", "serviceaccount-v1": "io.k8s.api.core.v1.ServiceAccount",
+		"persistentvolumeclaim-v1": "io.k8s.api.core.v1.PersistentVolumeClaim", "networkpolicy-networking-v1": "io.k8s.api.networking.v1.NetworkPolicy",
+	} {
+		if api.Definitions[name] == nil {
+			t.Fatalf("%s describes no %s", file, name)
+		}
+		text, err := json.Marshal(map[string]any{"$schema": "http://json-schema.org/draft-07/schema#", "$ref": "#/definitions/" + name, "definitions": api.Definitions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, kind+".json"), text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
 }
