@@ -243,6 +243,39 @@ func TestChartIsTheManifest(t *testing.T) {
 	}
 }
 
+// TestChartAsDocumented runs what docs/fleet.md shows, on the two files that it shows, with the chart of this checkout.
+func TestChartAsDocumented(t *testing.T) {
+	t.Parallel()
+	page := readText(t, "docs/fleet.md")
+	_, command, found := strings.Cut(page, "`helm upgrade --install pawl oci://ghcr.io/pawl-cd/charts/pawl --version 1.2.3 ")
+	command, _, closed := strings.Cut(command, "`")
+	if !found || !closed {
+		t.Fatal("the page shows no command")
+	}
+	words := strings.Fields(command)
+	for i, word := range words {
+		for _, name := range []string{"fleet.yaml", "chart.yaml"} {
+			flag, ours := strings.CutSuffix(word, name)
+			_, body, shown := strings.Cut(page, "```yaml\n# "+name+"\n")
+			if !ours || !shown {
+				continue
+			}
+			body, _, _ = strings.Cut(body, "```")
+			file := filepath.Join(t.TempDir(), name)
+			if err := os.WriteFile(file, []byte(body), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			words[i] = flag + file
+		}
+	}
+	all := objects(t, template(t, append(words, "--set=image.tag=1.2.3")...))
+	job := object[*batch.CronJob](t, all, "CronJob pawl-fleet")
+	checkShards(t, job)
+	if name := job.Spec.JobTemplate.Spec.Template.Spec.Containers[0].EnvFrom[0].SecretRef.Name; name != "pawl-fleet" || all["NetworkPolicy pawl-fleet"] == nil {
+		t.Errorf("the variables come from %s: %v", name, slices.Sorted(maps.Keys(all)))
+	}
+}
+
 // TestChartBelow shows that the chart can be a part of another one, which has values for all of its parts.
 func TestChartBelow(t *testing.T) {
 	t.Parallel()
