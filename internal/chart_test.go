@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -240,6 +241,31 @@ func TestChartIsTheManifest(t *testing.T) {
 	}
 	if diff := cmp.Diff(plain, ours); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// hostName is a label of DNS.
+var hostName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+
+// TestChartNames shows that whatever a release is called, the host of each pod has a name that Kubernetes takes: that of the CronJob, the
+// job's number in minutes, and the shard.
+func TestChartNames(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"pawl": "pawl", "shop": "shop-pawl", "pawl-fleet": "pawl-fleet", "9": "9-pawl", "a.b": "a-b-pawl",
+		strings.Repeat("a", 46) + ".bcdefg": strings.Repeat("a", 46), strings.Repeat("a", 53): strings.Repeat("a", 47),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, complaint, err := helm(t, append([]string{"template", name, chart}, inline(t, usable(map[string]any{"shards": 1000}))...)...)
+			if err != nil {
+				t.Fatalf("%v: %s", err, complaint)
+			}
+			object[*batch.CronJob](t, objects(t, out), "CronJob "+want)
+			if host := want + "-29929123-999"; !hostName.MatchString(host) {
+				t.Errorf("no host is called %s", host)
+			}
+		})
 	}
 }
 

@@ -71,6 +71,7 @@ func TestChartRefuses(t *testing.T) {
 		"a fleet that is no YAML":       {m{"fleet": "version: 1\nprofiles: ["}, "fleet: error converting YAML", ""},
 		"a fleet without profiles":      {m{"fleet": "version: 1\n"}, "fleet: want profiles: [{", ""},
 		"a profile that is a word":      {m{"fleet": "profiles: [org/shop]\n"}, "fleet.profiles[0]: want {repository: OWNER/NAME", ""},
+		"a fleet that is too long":      {m{"fleet": "version: 1\nprofiles:\n" + strings.Repeat("- {repository: org/shop}\n", 42000)}, "fleet: 1050021 bytes are more than a ConfigMap holds", ""},
 		"no secret for a token":         {m{"secrets": []any{}}, "fleet.profiles[0]: secrets is empty: name the Secret whose key is the variable SHOP_TOKEN", ""},
 		"a token as a secret's value":   {m{"secrets": m{"SHOP_TOKEN": "hunter22"}}, "'/secrets': got object, want array", "hunter22"},
 		"a token as a secret's name":    {m{"secrets": []any{"hunter_22"}}, "secrets[0]: want the name of a Secret that is there", "hunter_22"},

@@ -1,8 +1,8 @@
-{{- /* The names end in at most 11 characters that Kubernetes adds to a CronJob's, and in -list. */ -}}
+{{- /* A name becomes that of a pod's host, which has no dot and 63 characters: Kubernetes adds 11 to a CronJob's and 4 to a shard's. */ -}}
 {{- define "pawl.name" -}}
 {{- $name := .Release.Name -}}
 {{- if not (contains "pawl" $name) -}}{{- $name = printf "%s-pawl" $name -}}{{- end -}}
-{{- default $name .Values.fullnameOverride | trunc 47 | trimSuffix "-" -}}
+{{- default $name .Values.fullnameOverride | replace "." "-" | trunc 47 | trimAll "-" -}}
 {{- end -}}
 
 {{- define "pawl.labels" -}}
@@ -88,7 +88,9 @@ app.kubernetes.io/instance: {{ .Release.Name | toJson }}
 
 {{- define "pawl.checkFleet" -}}
 {{- $v := .Values -}}
-{{- $fleet := include "pawl.fleet" . | fromYaml -}}
+{{- $text := include "pawl.fleet" . -}}
+{{- if gt (len $text) 1000000 -}}{{- fail (printf "fleet: %d bytes are more than a ConfigMap holds: make two releases of it" (len $text)) -}}{{- end -}}
+{{- $fleet := fromYaml $text -}}
 {{- if hasKey $fleet "Error" -}}{{- fail (printf "fleet: %s" $fleet.Error) -}}{{- end -}}
 {{- if not (and (kindIs "slice" $fleet.profiles) $fleet.profiles) -}}{{- fail "fleet: want profiles: [{repository: OWNER/NAME, token: VARIABLE}]" -}}{{- end -}}
 {{- $mounted := list -}}
