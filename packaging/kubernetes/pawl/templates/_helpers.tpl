@@ -126,7 +126,7 @@ app.kubernetes.io/instance: {{ .Release.Name | toJson }}
 {{- $seconds = regexFind (printf "[0-9]+%s" $unit) $deadline | trimSuffix $unit | int | mul $factor | add $seconds -}}
 {{- end -}}
 {{- if le (int $v.activeDeadlineSeconds) (int $seconds) -}}
-{{- fail (printf "activeDeadlineSeconds: %d end the job before the fleet ends, after limits.deadline: %s" (int $v.activeDeadlineSeconds) $deadline) -}}
+{{- fail (printf "activeDeadlineSeconds: the job ends after %d s, and its fleet no sooner than limits.deadline: %s" (int $v.activeDeadlineSeconds) $deadline) -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
