@@ -47,9 +47,13 @@ func tool(t *testing.T, variable string) string {
 	return program
 }
 
-// helm runs Helm in the top folder, with a home of its own, and returns what it prints and what it complains about.
+// helm runs Helm in the top folder, with a home of its own, and returns what it prints and what it complains about. A Helm that was
+// built from its module takes the cluster for an old one; what args say of it comes last and counts.
 func helm(t *testing.T, args ...string) (string, string, error) {
 	t.Helper()
+	if args[0] == "template" || args[0] == "lint" {
+		args = slices.Insert(slices.Clone(args), 1, "--kube-version=1.34.0")
+	}
 	home := t.TempDir()
 	command := exec.CommandContext(t.Context(), tool(t, "PAWL_HELM"), args...)
 	command.Dir = ".."
@@ -138,6 +142,9 @@ func object[T any](t *testing.T, all map[string]any, key string) T {
 	return one
 }
 
+// betweenDocuments are more empty lines with Helm 4 than with Helm 3.
+var betweenDocuments = regexp.MustCompile(`\n+---\n`)
+
 // TestChart renders the chart with each file of values: Helm finds no fault, the bytes are the expected ones, every document is of
 // Kubernetes' API, each pod has few rights, and the shards end as they should.
 func TestChart(t *testing.T) {
@@ -149,7 +156,8 @@ func TestChart(t *testing.T) {
 			if out, complaint, err := helm(t, "lint", "--strict", chart, values); err != nil || strings.Contains(out+complaint, "fail\"") {
 				t.Fatalf("%v: %s%s", err, out, complaint)
 			}
-			got, golden := template(t, values), "../"+chartValues+"/"+name+".want.yaml"
+			golden := "../" + chartValues + "/" + name + ".want.yaml"
+			got := betweenDocuments.ReplaceAllString(template(t, values), "\n---\n")
 			if os.Getenv("PAWL_UPDATE") != "" {
 				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 					t.Fatal(err)

@@ -96,6 +96,7 @@ func TestChartRefuses(t *testing.T) {
 		"a place twice":                 {m{"docker": []any{m{"path": "/a", "secret": "a"}, m{"path": "/a", "secret": "b"}}}, "docker[1].path: something else is at /a", ""},
 		"a volume for one pod":          {m{"snapshot": m{"enabled": true, "accessMode": "ReadWriteOnce"}}, "snapshot.accessMode: 3 shards run on several nodes", ""},
 		"certificates twice":            {m{"caCertificates": m{"configMap": "a"}, "env": m{"SSL_CERT_DIR": "/a"}}, "leave one of them", ""},
+		"as soon as a fleet ends":       {m{"activeDeadlineSeconds": int(fleet.DefaultDeadline.Seconds())}, "no sooner than limits.deadline: 30m", ""},
 		"a job that ends first":         {m{"fleet": "version: 1\nprofiles: [{repository: a/b}]\nlimits: {deadline: 1h30s}\n"}, "activeDeadlineSeconds: the job ends after 3600 s, and its fleet no sooner than limits.deadline: 1h30s", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -118,8 +118,8 @@ app.kubernetes.io/instance: {{ .Release.Name | toJson }}
 {{- fail (printf "fleet.profiles[%d].docker: nothing is at %s: write an absolute path, and add {path: PATH, secret: NAME} under docker" $i $p.docker) -}}
 {{- end -}}
 {{- end -}}
-{{- $limits := default dict $fleet.limits -}}
-{{- $deadline := toString (default "30m" $limits.deadline) -}}
+{{- $deadline := "30m" -}}
+{{- if kindIs "map" $fleet.limits -}}{{- $deadline = toString (default $deadline $fleet.limits.deadline) -}}{{- end -}}
 {{- if regexMatch "^([0-9]+h)?([0-9]+m)?([0-9]+s)?$" $deadline -}}
 {{- $seconds := 0 -}}
 {{- range $unit, $factor := dict "h" 3600 "m" 60 "s" 1 -}}
