@@ -277,6 +277,20 @@ func TestChartNames(t *testing.T) {
 	}
 }
 
+// TestChartNotes shows what a person reads who has installed the chart.
+func TestChartNotes(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"one":     "pawl-fleet runs at @daily (Etc/UTC) as one pod, and changes nothing; it is suspended.\n",
+		"example": "pawl-fleet runs at 23 */2 * * * (Etc/UTC) as 3 pods.\n",
+	} {
+		out, complaint, err := helm(t, "install", "pawl-fleet", chart, "--dry-run=client", "--namespace=updates", "--values="+chartValues+"/"+name+".values.yaml")
+		if err != nil || !strings.Contains(out, "\nNOTES:\n"+want) || !strings.Contains(out, "kubectl --namespace updates create job pawl-fleet-now --from=cronjob/pawl-fleet\n") {
+			t.Errorf("%s: %v: %s%s", name, err, complaint, out)
+		}
+	}
+}
+
 // TestChartAsDocumented runs what docs/fleet.md shows, on the two files that it shows, with the chart of this checkout.
 func TestChartAsDocumented(t *testing.T) {
 	t.Parallel()
