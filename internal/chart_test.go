@@ -222,7 +222,7 @@ func checkShards(t *testing.T, cron *batch.CronJob) {
 	if *spec.Completions == 1 && strings.Contains(args, "--shard") || *spec.Completions > 1 && !strings.HasSuffix(args, shard) {
 		t.Errorf("%d pods run %s", *spec.Completions, args)
 	}
-	checkEnds(t, spec, "pawl")
+	checkEnds(t, spec)
 }
 
 // TestChartIsTheManifest shows that the chart makes of the same profiles what packaging/kubernetes/fleet.yaml says, so that neither

@@ -12,6 +12,7 @@ import (
 	core "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/pawl-cd/pawl/internal/fake/kubernetes"
 	"github.com/pawl-cd/pawl/internal/fleet"
 )
 
@@ -59,7 +60,7 @@ func TestKubernetesManifests(t *testing.T) {
 		t.Errorf("the job ends after %d s, before the fleet does after %s", *spec.ActiveDeadlineSeconds, profiles.Deadline)
 	}
 	checkRights(t, pod)
-	checkEnds(t, spec, run.Name)
+	checkEnds(t, spec)
 }
 
 // checkRights shows that a pod has no right that it does not need: what Kubernetes calls restricted, no way to change its image, no
@@ -78,7 +79,7 @@ func checkRights(t *testing.T, pod core.PodSpec) {
 }
 
 // checkEnds says what becomes of a shard for each way in which its pod ends.
-func checkEnds(t *testing.T, spec batch.JobSpec, container string) {
+func checkEnds(t *testing.T, spec batch.JobSpec) {
 	t.Helper()
 	for _, c := range []struct {
 		name   string
@@ -94,29 +95,10 @@ func checkEnds(t *testing.T, spec batch.JobSpec, container string) {
 		{"out of memory", 137, false, ""}, // counts by default
 		{"interrupted", 130, false, ""},
 	} {
-		if got := action(spec.PodFailurePolicy, container, c.exit, c.moved); got != c.action {
+		if got := (kubernetes.Job{Spec: spec}).Action(kubernetes.End{Exit: c.exit, Disrupted: c.moved}); got != c.action {
 			t.Errorf("%s: %q, want %q", c.name, got, c.action)
 		}
 	}
-}
-
-// action is what the first rule that matches says (https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-failure-policy).
-func action(policy *batch.PodFailurePolicy, container string, exit int32, moved bool) batch.PodFailurePolicyAction {
-	for _, rule := range policy.Rules {
-		if on := rule.OnExitCodes; on != nil && (on.ContainerName == nil || *on.ContainerName == container) {
-			for _, value := range on.Values {
-				if (value == exit) == (on.Operator == batch.PodFailurePolicyOnExitCodesOpIn) {
-					return rule.Action
-				}
-			}
-		}
-		for _, on := range rule.OnPodConditions {
-			if moved && on.Type == core.DisruptionTarget && on.Status == core.ConditionTrue {
-				return rule.Action
-			}
-		}
-	}
-	return ""
 }
 
 // TestKubernetesSchemas holds every manifest, and every rendering of the chart, against what Kubernetes says of its API: the first
