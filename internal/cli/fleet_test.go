@@ -24,6 +24,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
+	"github.com/pawl-cd/pawl/internal/fake/gitlab"
 	"github.com/pawl-cd/pawl/internal/fleet"
 	"github.com/pawl-cd/pawl/internal/status"
 )
@@ -473,6 +474,29 @@ func TestFleetLate(t *testing.T) {
 		if one := by[fmt.Sprintf("org/p%d", i)]; one.State != want {
 			t.Errorf("org/p%d: %+v, want %s", i, one, want)
 		}
+	}
+}
+
+// TestFleetFired counts the pipelines that there are, not the triggers that were sent: one whose answer is lost may be none.
+func TestFleetFired(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 1, noChecks)
+	lab := gitlab.New(gitlab.Options{Now: time.Now})
+	config := noChecks + "deploy:\n  projects:\n"
+	for i := range 2 {
+		p := lab.Create(fmt.Sprintf("group/env-%d", i), gitlab.Settings{Triggers: []string{"trigger"}})
+		config += fmt.Sprintf("    - {name: env-%d, url: '%s', secret: OWN_0}\n", i, p.TriggerPathURL())
+		if i == 1 {
+			p.Inject(gitlab.Fault{Status: http.StatusBadGateway})
+		}
+	}
+	s.env["OWN_0"] = "trigger"
+	s.others = hosts{"gitlab.example": lab.RoundTripper(), "": fake.Network{"index.docker.io": s.registry}}
+	s.push(0, map[string]string{".pawl.yaml": config})
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	_, by := s.run(3)
+	if one := by["org/p0"]; one.State != fleet.Partial || one.Fired != 1 || len(lab.Counts()) != 1 {
+		t.Errorf("%d pipelines: %+v", len(lab.Counts()), one)
 	}
 }
 
