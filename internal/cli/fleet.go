@@ -260,18 +260,23 @@ type ending struct {
 // grace is how long a command whose time is over may take to end.
 const grace = 10 * time.Second
 
+// goesOn is what to do about an interruption.
+const goesOn = "run again: what is not done is done then, and nothing twice"
+
 // do runs a command for a profile, which sees nothing but what its entry names. What does not end in its time is left behind.
 func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	if value, set := t.sys.Env(p.Token); p.Token != "" && (!set || value == "") {
 		return ending{code: Usage, message: fmt.Sprintf("%s: the variable %s is not set", p.Place.Place(), p.Token), hint: "set it to the token of the profile's forge"}
 	}
-	if cause := context.Cause(ctx); cause != nil {
-		e := ending{code: Interrupted, late: true, message: "the fleet's time was over before it began"}
-		if hint := fault.Hint(cause); hint != "" {
-			e.message, e.hint = cause.Error(), hint
-		}
-		return e
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, context.Canceled):
+		return ending{code: Interrupted, late: true, message: "the fleet was interrupted before it began", hint: goesOn}
+	case fault.Hint(cause) != "":
+		return ending{code: Interrupted, late: true, message: cause.Error(), hint: fault.Hint(cause)}
+	case cause != nil:
+		return ending{code: Interrupted, late: true, message: "the fleet's time was over before it began"}
 	}
+	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, t.fleet.Each)
 	defer cancel()
 	args := append(slices.Clone(of.args), "--log", "json", "--timeout", t.timeout.String(), "--forge", p.Kind, "--repository", p.Address())
@@ -290,7 +295,10 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	if ended, ok := within(ctx, done); ok {
 		e = ended
 	}
-	if e.late && !of.tenant.turn.Stopped() {
+	switch {
+	case e.late && errors.Is(whole.Err(), context.Canceled):
+		e.message, e.hint = "the fleet was interrupted before it ended", goesOn
+	case e.late && !of.tenant.turn.Stopped():
 		e.message, e.hint = fmt.Sprintf("did not end within %s, or before the fleet's end", t.fleet.Each), "see what it waits for with pawl run -v --repository "+p.Address()+"; limits: {profile: ...} gives more time"
 	}
 	return e

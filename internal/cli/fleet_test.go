@@ -477,6 +477,41 @@ func TestFleetLate(t *testing.T) {
 	}
 }
 
+// TestFleetInterrupted interrupts a fleet while a profile is at its forge: the report says so of those that did not end, and of nothing
+// else.
+func TestFleetInterrupted(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 3, noChecks)
+	text, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.write(string(text) + "limits: {parallel: 1}\n")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	ctx, interrupt := context.WithCancel(t.Context())
+	s.before = func(r *http.Request) error {
+		if strings.Contains(r.URL.Path, "/org/p1") {
+			interrupt()
+			return context.Canceled
+		}
+		return nil
+	}
+	var out, errs bytes.Buffer
+	code := cli.Run(ctx, []string{"fleet", "run", "--fleet", s.file, "--output", "json"}, s.system(&out, &errs))
+	var report fleet.Report
+	if err := json.Unmarshal(out.Bytes(), &report); err != nil || code != cli.Interrupted || len(report.Profiles) != 3 {
+		t.Fatalf("exit code %d, %v: %s%s", code, err, &out, &errs)
+	}
+	validFleet(t, out.String())
+	for i, want := range []string{"merged ", "late the fleet was interrupted before it ended", "late the fleet was interrupted before it began"} {
+		for _, one := range report.Profiles {
+			if got := string(one.State) + " " + one.Detail; one.Profile == fmt.Sprintf("org/p%d", i) && (got != want || i > 0 && one.Hint == "") {
+				t.Errorf("%+v, want %s", one, want)
+			}
+		}
+	}
+}
+
 // TestFleetFired counts the pipelines that there are, not the triggers that were sent: one whose answer is lost may be none.
 func TestFleetFired(t *testing.T) {
 	t.Parallel()
