@@ -58,17 +58,30 @@ func (c *Client) stands(held git.Commit) bool {
 }
 
 // idle waits until no other run is merging: what a pull request or the base look like meanwhile is neither the old nor the
-// new.
-func (c *Client) idle(ctx context.Context) error {
+// new. It returns the claim that is left and stands no more; its ID is empty when there is none.
+func (c *Client) idle(ctx context.Context) (git.Commit, error) {
 	for {
 		held, err := c.claimed(ctx)
 		if err != nil || !c.stands(held) {
-			return err
+			return held, err
 		}
 		if err := c.config.Sleep(ctx, time.Second); err != nil {
-			return err
+			return held, err
 		}
 	}
+}
+
+// bury waits like idle, and deletes the claim of a run that died: as long as there is one, a merge may be going on.
+func (c *Client) bury(ctx context.Context) error {
+	left, err := c.idle(ctx)
+	if err != nil || left.ID == "" {
+		return err
+	}
+	err = c.git.Push(ctx, nil, remote.Update{Ref: c.claimRef(), Old: left.ID})
+	if errors.Is(err, forge.ErrMoved) {
+		return nil // another run took it over
+	}
+	return err
 }
 
 // claimed is the commit of the claim that stands; its ID is empty when none does.

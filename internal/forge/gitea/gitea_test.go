@@ -118,6 +118,41 @@ func TestPromises(t *testing.T) {
 	conformance.Promises(t, func(t *testing.T) conformance.World { return start(t) })
 }
 
+// TestDeadClaim has a run with nothing to do meet the claim of one that died while it merged: it is taken away, for while there is one
+// a profile of a fleet is never quiet; that of a run that may be alive stays.
+func TestDeadClaim(t *testing.T) {
+	start := worlds(t)
+	for name, c := range map[string]struct {
+		age  time.Duration
+		left bool
+	}{"dead": {2 * time.Minute, false}, "alive": {0, true}} {
+		t.Run(name, func(t *testing.T) {
+			w := start(t)
+			ref := conformance.Ledger + "-merge"
+			dir := t.TempDir()
+			git := func(args ...string) string {
+				cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir, "-c", "user.name=bot", "-c", "user.email=bot@example.com"}, args...)...)
+				cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", fmt.Sprintf("GIT_COMMITTER_DATE=%d +0000", time.Now().Add(-c.age).Unix()))
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					t.Fatalf("git %v: %v: %s", args, err, out)
+				}
+				return string(out)
+			}
+			git("init", "-q")
+			git("commit", "-q", "--allow-empty", "-m", "a claim")
+			git("remote", "add", "origin", strings.Replace(w.URL, "://", "://x:"+w.token+"@", 1)+"/"+w.repository+".git")
+			git("push", "-q", "origin", "HEAD:"+ref)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+			defer cancel()
+			_, err := w.Client().Withdraw(ctx)
+			if left := git("ls-remote", "origin", ref) != ""; left != c.left || (err != nil) != c.left {
+				t.Errorf("the claim is left: %t, %v", left, err)
+			}
+		})
+	}
+}
+
 // TestPeople has what only this forge needs: who pushed is told by the server alone.
 func TestPeople(t *testing.T) {
 	start := worlds(t)

@@ -204,7 +204,7 @@ func (m *merge) unseen(ctx context.Context, p pull) (*forge.Merge, error) {
 
 // overtaken is the end after the base moved: it may be another run's merge of this very pull request that moved it.
 func (m *merge) overtaken(ctx context.Context) (*forge.Merge, error) {
-	if err := m.idle(ctx); err != nil {
+	if _, err := m.idle(ctx); err != nil {
 		return nil, err
 	}
 	p, err := m.pull(ctx, m.order.Number)

@@ -96,7 +96,7 @@ func (c *Client) Withdraw(ctx context.Context) ([]forge.PullState, error) {
 	if err != nil {
 		return nil, c.Fail(doing, err)
 	}
-	if err := c.idle(ctx); err != nil {
+	if err := c.bury(ctx); err != nil {
 		return nil, c.Fail(doing, err)
 	}
 	open, err := c.openPulls(ctx)
