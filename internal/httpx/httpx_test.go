@@ -151,6 +151,7 @@ func TestRepeatingSendsTheWholeBodyAgain(t *testing.T) {
 		ok   bool
 	}{
 		{"with GetBody", strings.NewReader("told"), []string{"POST told", "POST told", "POST told"}, true},
+		{"with an empty one", http.NoBody, []string{"POST ", "POST ", "POST "}, true},
 		{"without", io.MultiReader(strings.NewReader("told")), []string{"POST told"}, false},
 	} {
 		bodies = nil

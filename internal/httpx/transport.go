@@ -179,7 +179,7 @@ func closeBody(req *http.Request) {
 
 func (t *Transport) repeatable(req *http.Request) bool {
 	if t.repeats {
-		return req.Body == nil || req.GetBody != nil
+		return req.Body == nil || req.Body == http.NoBody || req.GetBody != nil
 	}
 	return req.Method == http.MethodGet || req.Method == http.MethodHead || req.Method == ""
 }
