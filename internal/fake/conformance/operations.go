@@ -6,6 +6,10 @@ func Operations() []string {
 	return []string{
 		"GET /user",
 		"GET /rate_limit",
+		"GET /orgs/{org}/repos",
+		"GET /users/{username}/repos",
+		"GET /user/repos",
+		"GET /installation/repositories",
 		"GET " + repo,
 		"GET " + repo + "/git/ref/{ref}",
 		"GET " + repo + "/git/matching-refs/{ref}",

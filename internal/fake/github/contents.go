@@ -20,6 +20,9 @@ func getContents(c *context) reply {
 		ref = "HEAD"
 	}
 	at := c.repo.resolve(ref)
+	if at == nil && c.query.Get("ref") == "" {
+		return fail(404, "This repository is empty.")
+	}
 	if at == nil {
 		return fail(404, "No commit found for the ref "+ref)
 	}

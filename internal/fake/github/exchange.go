@@ -137,7 +137,7 @@ func (s *Server) handle(req *http.Request, body []byte, call Call, matched match
 	c := &context{server: s, req: req, body: body, who: who, vars: matched.vars, query: req.URL.Query()}
 	if name, inRepo := matched.vars["owner"]; inRepo {
 		c.repo = s.repos[strings.ToLower(name+"/"+matched.vars["repo"])]
-		if c.repo == nil || c.repo.settings.Private && who.Login == "" {
+		if c.repo == nil || !who.sees(c.repo) {
 			return notFound()
 		}
 	}

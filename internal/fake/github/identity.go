@@ -2,6 +2,7 @@ package github
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -18,6 +19,7 @@ type Identity struct {
 	NoActions  bool      // may start no workflow
 	Unverified bool      // has no verified e-mail address, which auto-merge wants
 	ExpiresAt  time.Time // told in a header, and refused afterwards
+	Only       []string  // the repositories in which it has a role, as OWNER/NAME, besides its own; nil = all
 	id         int64
 }
 
@@ -27,6 +29,14 @@ func (i Identity) kind() string {
 	}
 	return "User"
 }
+
+// has reports whether somebody has a role in a repository.
+func (i Identity) has(r *Repo) bool {
+	return i.Login != "" && (i.Only == nil || i.Login == r.owner || slices.Contains(i.Only, r.FullName()))
+}
+
+// sees reports whether somebody knows that a repository is there.
+func (i Identity) sees(r *Repo) bool { return !r.settings.Private || i.has(r) }
 
 func (i Identity) displayName() string {
 	if i.Name != "" {

@@ -21,6 +21,8 @@ func TestEveryOperationConforms(t *testing.T) {
 	checker := descriptions.Checker()
 	w := newWorld(t, github.Settings{AutoMerge: true}, func(o *github.Options) { o.Check = checker.Exchange })
 	w.repo.Workflow("ci.yaml")
+	w.fake.Organize("guild")
+	w.fake.Create("guild/one", github.Settings{Topics: []string{"pawl"}, Archived: true})
 	w.propose(t, w.bot, "up", "a: 2\n")
 	head := w.repo.Head("up")
 	must(t, w.repo.Comment(1, "alice", "hello"))
@@ -37,6 +39,10 @@ func TestEveryOperationConforms(t *testing.T) {
 	}{
 		{"GET", "user", nil},
 		{"GET", "rate_limit", nil},
+		{"GET", "orgs/guild/repos?type=all&sort=created&direction=asc&per_page=100&page=1", nil},
+		{"GET", "users/acme/repos?type=owner", nil},
+		{"GET", "user/repos?sort=created&direction=asc", nil},
+		{"GET", "installation/repositories?per_page=100", nil},
 		{"GET", "", nil},
 		{"GET", "/git/ref/heads/main", nil},
 		{"GET", "/git/matching-refs/heads", nil},
@@ -85,7 +91,7 @@ func TestEveryOperationConforms(t *testing.T) {
 		{"GET", "/pulls/1/merge", nil},
 	} {
 		client := w.boss
-		if call.path == "/check-runs" {
+		if call.path == "/check-runs" || strings.HasPrefix(call.path, "installation/") {
 			client = w.client(t, "app-token")
 		}
 		path := strings.Replace(call.path, "COMMENT", w.comment(t), 1)

@@ -12,6 +12,8 @@ type Settings struct {
 	DeleteBranchOnMerge bool
 	Private             bool
 	Archived            bool // read-only
+	Disabled            bool // by GitHub itself
+	Topics              []string
 	NoActionsPulls      bool // workflows may open no pull requests
 	RunDetails          bool // an accepted dispatch is answered with 200 and its run instead of 204
 	// CI says which checks start on a new head that was not pushed with the workflow's own token. It must not call back.

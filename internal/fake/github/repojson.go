@@ -30,7 +30,7 @@ func (s *Server) userJSON(login string) obj {
 	out := obj{
 		"login": login, "id": who.id, "node_id": nodeID("U", 0, login), "gravatar_id": "", "url": self,
 		"avatar_url": s.options.Web + "/avatars/" + itoa(who.id), "html_url": s.options.Web + "/" + escapePath(login),
-		"type": who.kind(), "site_admin": false, "user_view_type": "public",
+		"type": s.kindOf(who), "site_admin": false, "user_view_type": "public",
 		"following_url": self + "/following{/other_user}", "gists_url": self + "/gists{/gist_id}",
 		"starred_url": self + "/starred{/owner}{/repo}", "organizations_url": self + "/orgs", "events_url": self + "/events{/privacy}",
 	}
@@ -75,7 +75,8 @@ func (r *Repo) json() obj {
 	out := obj{
 		"id": r.id, "node_id": nodeID("R", r.id, ""), "name": r.name, "full_name": r.FullName(), "description": nil,
 		"owner": r.server.userJSON(r.owner), "private": r.settings.Private, "fork": r.parent != nil, "visibility": r.visibility(),
-		"url": r.api(""), "html_url": r.web(""), "default_branch": r.settings.DefaultBranch, "archived": false, "disabled": false,
+		"url": r.api(""), "html_url": r.web(""), "default_branch": r.settings.DefaultBranch, "archived": r.settings.Archived, "disabled": r.settings.Disabled,
+		"topics":    append([]string{}, r.settings.Topics...),
 		"clone_url": r.web(".git"), "git_url": "git:" + strings.TrimPrefix(r.web(".git"), "https:"), "svn_url": r.web(""),
 		"ssh_url": "git@github.com:" + r.FullName() + ".git", "mirror_url": nil, "homepage": nil, "language": nil, "license": nil,
 		"has_issues": true, "has_projects": false, "has_wiki": false, "has_pages": false, "has_downloads": true,

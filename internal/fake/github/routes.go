@@ -35,6 +35,10 @@ func routes() []route {
 	return []route{
 		{"GET", "/user", getUser, nil},
 		{"GET", "/rate_limit", getRateLimit, nil},
+		{"GET", "/orgs/{org}/repos", listOrganization, nil},
+		{"GET", "/users/{username}/repos", listUser, nil},
+		{"GET", "/user/repos", listMine, nil},
+		{"GET", "/installation/repositories", listInstallation, nil},
 		{"GET", repo, getRepo, nil},
 		{"GET", repo + "/git/ref/{ref...}", getRef, nil},
 		{"GET", repo + "/git/matching-refs/{ref...}", matchingRefs, nil},

@@ -42,11 +42,13 @@ type Server struct {
 	repos   map[string]*Repo // by lower-case owner/name
 	renamed map[string]*Repo // by what they were called before
 	users   map[string]Identity
-	nextID  int64
-	calls   []Call
-	writes  int
-	faults  []*Fault
-	budget  map[string]*budget
+	// organizations are owners that are no persons, in lower case.
+	organizations []string
+	nextID        int64
+	calls         []Call
+	writes        int
+	faults        []*Fault
+	budget        map[string]*budget
 }
 
 // New returns a GitHub without repositories.

@@ -1,4 +1,5 @@
-// Package gitlab is a GitLab to try a client on: triggering a pipeline with a token, and reading pipelines.
+// Package gitlab is a GitLab to try a client on: triggering a pipeline with a token, reading pipelines, and listing
+// projects.
 //
 // It promises GitLab's own paths, checks, status codes and error texts, in the order in which GitLab looks
 // (https://docs.gitlab.com/ee/api/pipeline_triggers.html#trigger-a-pipeline-with-a-token,

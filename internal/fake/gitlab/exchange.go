@@ -43,6 +43,8 @@ type call struct {
 	id       string
 	pipeline string
 	ref      string
+	// name is that of a file.
+	name string
 }
 
 // endpoint is one route below projects/:id/.
@@ -58,6 +60,8 @@ func endpoints() []endpoint {
 		{Trigger, http.MethodPost, regexp.MustCompile(`^(?:ref/(?P<ref>.+)/)?trigger/pipeline/?$`), (*call).trigger},
 		{List, http.MethodGet, regexp.MustCompile(`^pipelines/?$`), (*call).list},
 		{Get, http.MethodGet, regexp.MustCompile(`^pipelines/(?P<pipeline>\d+)/?$`), (*call).get},
+		{Tree, http.MethodGet, regexp.MustCompile(`^repository/tree/?$`), (*call).tree},
+		{File, http.MethodGet, regexp.MustCompile(`^repository/files/(?P<file>[^/.]+)/?$`), (*call).file},
 		{Variables, http.MethodGet, regexp.MustCompile(`^pipelines/(?P<pipeline>\d+)/variables/?$`), (*call).variables},
 	}
 }
@@ -98,6 +102,10 @@ func limits(header http.Header, now time.Time) {
 // route finds the endpoint and the project of a request.
 func (s *Server) route(req *http.Request, body []byte) (c *call, found endpoint, wrongMethod bool) {
 	c = &call{server: s, req: req, body: body}
+	if found, of, ok := s.listing(req); ok {
+		c.id = of
+		return c, found, false
+	}
 	rest, below := strings.CutPrefix(req.URL.EscapedPath(), s.address.EscapedPath()+api+"projects/")
 	if !below {
 		return c, endpoint{}, false
@@ -117,6 +125,9 @@ func (s *Server) route(req *http.Request, body []byte) (c *call, found endpoint,
 		}
 		if i := e.path.SubexpIndex("pipeline"); i > 0 {
 			c.pipeline = parts[i]
+		}
+		if i := e.path.SubexpIndex("file"); i > 0 {
+			c.name, _ = url.PathUnescape(parts[i])
 		}
 		if i := e.path.SubexpIndex("ref"); i > 0 {
 			c.ref, _ = url.PathUnescape(parts[i])

@@ -36,6 +36,7 @@ type Server struct {
 	address  *url.URL
 	projects []*Project
 	requests []Request
+	people   []string
 	lastID   int64
 }
 
@@ -92,6 +93,13 @@ type Settings struct {
 	Old bool
 	// YAMLErrors makes every trigger end as a pipeline that failed before any job, which GitLab answers with 422.
 	YAMLErrors string
+	// Public lets everybody see it, Topics are what it is about, Archived and Mirror say what they say, Deleted is the day on which
+	// it was marked for deletion.
+	Public, Archived, Mirror bool
+	Topics                   []string
+	Deleted                  string
+	// Files are those of the default branch; nil is a repository without any branch.
+	Files map[string]string
 }
 
 // Create adds a project by its full path, such as group/sub/name.
@@ -176,6 +184,9 @@ const (
 	List      Operation = "list"
 	Get       Operation = "get"
 	Variables Operation = "variables"
+	Projects  Operation = "projects"
+	Tree      Operation = "tree"
+	File      Operation = "file"
 )
 
 // String names the request without its header and body.
