@@ -79,7 +79,7 @@ var allowed = map[string][]string{
 	"internal/page":  {"internal/change", "internal/event", "internal/fleet", "internal/forge", "internal/gate", "internal/past", "internal/plan", "internal/policy", "internal/run", "internal/status"},
 	"internal/fleet": {"internal/source", "internal/status", "internal/strictyaml"},
 	"internal/wire": {"internal/config", "internal/deploy/gitlab", "internal/fleet", "internal/event/file", "internal/event/http", "internal/event/kafka", "internal/event/send",
-		"internal/forge", "internal/forge/gitea", "internal/forge/github", "internal/forge/gitlab", "internal/forge/repository", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source",
+		"internal/forge", "internal/forge/catalog", "internal/forge/gitea", "internal/forge/github", "internal/forge/gitlab", "internal/forge/repository", "internal/httpx", "internal/ledger", "internal/plan", "internal/redact", "internal/source",
 		"internal/source/githubrelease",
 		"internal/source/gittag", "internal/source/helm", "internal/source/registry", "internal/trace", "internal/trace/otlp"},
 	// Of clients cli knows the errors of one, which help.go explains, and the one that dispatches, which reads no profile.
