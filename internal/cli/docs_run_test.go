@@ -41,7 +41,15 @@ func newTour(t *testing.T) *tour {
 	}})
 	hub := github.New(github.Options{Identities: map[string]github.Identity{canary: {Login: "pawl-bot"}}})
 	lab := gitlab.New(gitlab.Options{})
-	tour := &tour{t: t, root: t.TempDir(), files: map[string][]byte{}, repo: hub.Create("org/profile", github.Settings{})}
+	tour := &tour{t: t, root: t.TempDir(), files: map[string][]byte{}, repo: hub.Create("org/profile", github.Settings{Topics: []string{"pawl"}})}
+	hub.Organize("org")
+	for name, file := range map[string]string{"org/web-profile": ".pawl.yaml", "org/web": "main.go", "org/old-profile": ".pawl.yaml"} { // what else it has
+		other := hub.Create(name, github.Settings{Topics: []string{"pawl"}, Archived: name == "org/old-profile"})
+		text := "deploy: {projects: '${PROJECTS}'}\nsecrets: {TOKEN_DEV: gitlab.example}\n"
+		if _, err := other.Push("main", "alice", map[string][]byte{file: []byte(text)}, "start"); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for i, name := range []string{"dev", "prod"} {
 		tour.labs = append(tour.labs, lab.Create("org/"+name, gitlab.Settings{ID: int64(19 + i), Triggers: []string{"t-" + name}, Readers: []string{"r-" + name}}))
 	}
@@ -227,7 +235,7 @@ func (r *tour) pawl(root string, words []string) (printed string, code int, err 
 	if words[0] != "demo" {
 		words = append(words, "--root", root)
 	}
-	env := map[string]string{"GITHUB_REPOSITORY": "org/profile", "MERGE_TOKEN": canary, "PROFILE_TOKEN": canary, "GITHUB_TOKEN": canary, "GITHUB_ACTOR": "me",
+	env := map[string]string{"GITHUB_REPOSITORY": "org/profile", "MERGE_TOKEN": canary, "PROFILE_TOKEN": canary, "ORG_TOKEN": canary, "GITHUB_TOKEN": canary, "GITHUB_ACTOR": "me",
 		"TOKEN_DEV": "t-dev", "TOKEN_PROD": "t-prod", "READ_DEV": "r-dev", "PROJECTS": "[]"}
 	var all strings.Builder
 	code = cli.Run(r.t.Context(), words, cli.System{

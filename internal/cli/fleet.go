@@ -83,7 +83,7 @@ func newFleet(g *globals) *cobra.Command {
 variables, the token and the docker configuration that its entry names. Profiles whose credentials for a source are the same share
 its listing. One that fails, hangs or is hostile does not stop the others.`,
 	}
-	cmd.AddCommand(newFleetRun(g), newFleetList(g), newFleetStatus(g))
+	cmd.AddCommand(newFleetRun(g), newFleetList(g), newFleetStatus(g), newFleetDiscover(g))
 	return cmd
 }
 

@@ -230,7 +230,7 @@ func validFleet(t *testing.T, text string) {
 	c := jsonschema.NewCompiler()
 	c.AssertFormat()
 	const at = "https://pawl-cd.github.io/schema/"
-	for name, text := range map[string][]byte{"pawl.fleet": fleet.ReportSchemaJSON(), "pawl.fleet-status": fleet.StatusSchemaJSON(), "pawl.status": status.SchemaJSON()} {
+	for name, text := range map[string][]byte{"pawl.fleet": fleet.ReportSchemaJSON(), "pawl.fleet-status": fleet.StatusSchemaJSON(), "pawl.fleet-discovery": fleet.DiscoverySchemaJSON(), "pawl.status": status.SchemaJSON()} {
 		schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
 		if err != nil {
 			t.Fatal(err)

@@ -141,3 +141,19 @@ func (c Config) SecretVariables() []string {
 	slices.Sort(all)
 	return slices.Compact(all)
 }
+
+// Variables are those that the file names, whatever for, sorted.
+func (c Config) Variables() []string {
+	all := append(slices.Clone(c.Env), c.Deploy.Variable, c.Events.Key, c.LedgerKey)
+	for name := range c.Secrets {
+		all = append(all, name)
+	}
+	for _, use := range c.Uses {
+		all = append(all, use.Variable)
+	}
+	for _, s := range c.Events.Sinks {
+		all = append(all, s.User)
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(name string) bool { return name == "" })
+}

@@ -157,22 +157,19 @@ func (c *checker) fleet(f format) Fleet {
 }
 
 func (c *checker) profile(b profileBlock) Profile {
-	p := Profile{Repository: b.Repository.Value, Kind: cmp.Or(b.Forge.Kind.Value, "github"), URL: strings.TrimRight(b.Forge.URL.Value, "/"),
+	p := Profile{Repository: b.Repository.Value, Kind: cmp.Or(b.Forge.Kind.Value, "github"), URL: b.Forge.URL.Value,
 		Token: c.variable(b.Token), Docker: b.Docker.Value, Place: strictyaml.Problem{File: c.file, Line: b.Repository.Line, Column: b.Repository.Column}}
 	parts := strings.Split(p.Repository, "/")
 	if b.Repository.Set() && (len(parts) < 2 || len(parts) > 2 && p.Kind != "gitlab" || slices.ContainsFunc(parts, odd)) {
 		c.errorf(b.Repository, "an address belongs to forge: {kind: KIND, url: ADDRESS}", "want OWNER/NAME, have %s", strictyaml.Quote(p.Repository))
 	}
-	u, err := url.Parse(p.URL)
-	switch {
-	case p.Kind == "github" && p.URL != "":
-		c.errorf(b.Forge.URL, "another GitHub is named by GITHUB_API_URL and GITHUB_SERVER_URL, for all profiles", "a GitHub has no url here")
-	case p.Kind == "gitea" && p.URL == "":
-		c.errorf(b.Forge.Kind, "add url: https://HOST", "it is not said which gitea")
-	case p.Kind == "gitlab" && p.URL == "":
-		p.URL = "https://gitlab.com"
-	case p.URL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != ""):
-		c.errorf(b.Forge.URL, "write e.g. https://git.example.com", "want an http(s) address without credentials")
+	address, wrong := Place(p.Kind, p.URL)
+	switch p.URL = address; {
+	case wrong == nil:
+	case wrong.Kind:
+		c.errorf(b.Forge.Kind, wrong.Hint, "%s", wrong.Message)
+	default:
+		c.errorf(b.Forge.URL, wrong.Hint, "%s", wrong.Message)
 	}
 	for _, t := range b.Env {
 		name := c.variable(t)
@@ -183,6 +180,38 @@ func (c *checker) profile(b profileBlock) Profile {
 	}
 	return p
 }
+
+// PlaceError is a forge that cannot be found by what is said of it: by its kind, or by its address.
+type PlaceError struct {
+	Kind          bool
+	Message, Hint string
+}
+
+// Error returns what is wrong.
+func (e *PlaceError) Error() string { return e.Message }
+
+// Advice returns what to do about it.
+func (e *PlaceError) Advice() string { return e.Hint }
+
+// Place is the address of a forge of a kind, where the words of an entry say so.
+func Place(kind, address string) (string, *PlaceError) {
+	address = strings.TrimRight(address, "/")
+	u, err := url.Parse(address)
+	switch {
+	case kind == "github" && address != "":
+		return address, &PlaceError{Message: "a GitHub has no url here", Hint: "another GitHub is named by GITHUB_API_URL and GITHUB_SERVER_URL, for all profiles"}
+	case kind == "gitea" && address == "":
+		return address, &PlaceError{Kind: true, Message: "it is not said which gitea", Hint: "add url: https://HOST"}
+	case kind == "gitlab" && address == "":
+		return gitLab, nil
+	case address != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != ""):
+		return address, &PlaceError{Message: "want an http(s) address without credentials", Hint: "write e.g. https://git.example.com"}
+	}
+	return address, nil
+}
+
+// gitLab is where a gitlab is of which no more is said.
+const gitLab = "https://gitlab.com"
 
 // odd reports a part of a path that no repository has.
 func odd(part string) bool {
