@@ -276,6 +276,14 @@ func TestFleetDiscoverWhose(t *testing.T) {
 			}
 		})
 	}
+	// Another GitHub has another address; that of a job at a Gitea is none.
+	for server, want := range map[string]string{"": "GET https://ghe.example/api/v3/user/repos?", "true": "GET https://api.github.com/user/repos?"} {
+		s := newScout(t, hub.RoundTripper())
+		s.env["GITHUB_API_URL"], s.env["GITEA_ACTIONS"] = "https://ghe.example/api/v3", server
+		if s.discover(0, "--token", "OTHER"); len(s.asked) != 3 || !strings.HasPrefix(s.asked[0], want) {
+			t.Errorf("asked %v", s.asked)
+		}
+	}
 	s := newScout(t, hub.RoundTripper())
 	if _, errs := s.discover(1, "--owner", "nobody", "--token", "ACME_TOKEN"); !strings.Contains(errs, "error: listing repositories: github: Not Found (404)\npawl: hint: nobody does not exist, or the token cannot see it") {
 		t.Errorf("nobody: %s", errs)
@@ -434,17 +442,16 @@ func TestFleetDiscoverHostile(t *testing.T) {
 		}, 0, "", []string{"can be seen: acme/one, acme/two\n"}, 4},
 		{"pages without an end", func(r *http.Request) (int, http.Header, string) {
 			return 200, next, listed(slices.Repeat([]string{"acme/x"}, 5000)...)
-		}, 1, "", []string{"there are more than 100000 repositories"}, 21},
-		{"empty pages without an end", func(r *http.Request) (int, http.Header, string) { return 200, next, `[]` }, 1, "", []string{"a page is empty, and another one follows"}, 1},
+		}, 1, "", []string{"there are more than 100000 repositories\npawl: hint: name an owner"}, 21},
+		{"empty pages without an end", func(r *http.Request) (int, http.Header, string) { return 200, next, `[]` }, 1, "", []string{"a page is empty, and another one follows\npawl: hint: run again"}, 1},
 		{"nothing", func(*http.Request) (int, http.Header, string) { return 200, nil, `null` }, 1, "", []string{"error: listing repositories: "}, 1},
 		{"an object", func(*http.Request) (int, http.Header, string) { return 200, nil, `{}` }, 1, "", []string{"error: listing repositories: "}, 1},
 		{"a page for people", func(*http.Request) (int, http.Header, string) { return 200, nil, "<html>sign in</html>" }, 1, "", []string{"error: listing repositories: "}, 1},
 		{"a redirect", func(r *http.Request) (int, http.Header, string) {
 			return 301, http.Header{"Location": {"https://evil.example/orgs/acme/repos"}}, ""
 		}, 1, "", []string{"hint: acme has another name now"}, 1},
-		{"a listing that changes", func(r *http.Request) (int, http.Header, string) {
-			return 200, nil, `{"total_count": 2, "repositories": [{"full_name": "acme/one"}]}`
-		}, 1, "", []string{"the list changed while it was read: run again"}, 1},
+		{"an object around nothing", func(r *http.Request) (int, http.Header, string) { return 200, nil, `{"total_count": 2}` }, 1, "",
+			[]string{"hint: something else than the forge's API may be answering: check the proxy and --url"}, 1},
 		{"a bomb", func(r *http.Request) (int, http.Header, string) {
 			switch {
 			case strings.HasSuffix(r.URL.Path, ".pawl.yaml"):

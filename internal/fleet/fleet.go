@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
@@ -204,7 +205,7 @@ func Place(kind, address string) (string, *PlaceError) {
 		return address, &PlaceError{Kind: true, Message: "it is not said which gitea", Hint: "add url: https://HOST"}
 	case kind == "gitlab" && address == "":
 		return gitLab, nil
-	case address != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != ""):
+	case address != "" && (err != nil || !utf8.ValidString(address) || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" || u.User != nil || u.RawQuery != "" || u.Fragment != ""):
 		return address, &PlaceError{Message: "want an http(s) address without credentials", Hint: "write e.g. https://git.example.com"}
 	}
 	return address, nil

@@ -58,6 +58,37 @@ func TestParse(t *testing.T) {
 	}
 }
 
+// FuzzEntry takes any name that a forge may list: what is taken for one makes a file with that profile and nothing else.
+func FuzzEntry(f *testing.F) {
+	for _, name := range []string{"acme/shop", "acme/team/shop", "a/.b", "-/-", "acme/x}, {repository: y/z", "acme/1.10", "acme/x #", "../..", "acme/shop\n", "~/null", "acme/&a"} {
+		f.Add(name, "https://git.example")
+	}
+	f.Fuzz(func(t *testing.T, name, address string) {
+		for _, kind := range []string{"gitea", "gitlab", "github"} {
+			if kind == "github" {
+				address = ""
+			}
+			where, wrong := fleet.Place(kind, address)
+			if wrong != nil || !fleet.IsRepository(kind, name) {
+				continue
+			}
+			d := fleet.Discovery{Forge: kind, URL: where, Repositories: []fleet.Found{{Repository: name, Finding: fleet.New}}}
+			d.Repositories[0].Entry = d.Entry(name, "A_TOKEN")
+			text, err := d.YAML(true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all, problems := fleet.Parse("f", []byte(text))
+			if len(problems) > 0 || len(all.Profiles) != 1 || all.Profiles[0].Repository != name || all.Profiles[0].URL != where || all.Profiles[0].Token != "A_TOKEN" {
+				t.Errorf("%q at %s %q: %v\n%s", name, kind, where, problems, text)
+			}
+			if d.Match(all.Profiles); d.Repositories[0].Finding != fleet.Known {
+				t.Errorf("%q is %s", name, d.Repositories[0].Finding)
+			}
+		}
+	})
+}
+
 // FuzzParse reads anything.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte("version: 1\nprofiles:\n  - {repository: acme/shop, token: SHOP_TOKEN, env: [A], docker: d, forge: {kind: gitlab, url: 'https://x.example'}}\nlimits: {parallel: 3}\n"))

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/rest"
 	"github.com/pawl-cd/pawl/internal/httpx"
@@ -179,12 +180,16 @@ func (c *Client) fail(doing, about string, err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	said := rest.Said(e.Err)
+	said, low := rest.Said(e.Err), (*httpx.Error)(nil)
 	if about == "" {
 		about = "the user of the token"
 	}
 	switch anonymous := c.config.Token == ""; {
+	case said == nil && errors.As(e.Err, &low):
+	case said == nil && e.Hint != "": // an answer that is none
+		e.Hint = "something else than the forge's API may be answering: check the proxy and --url, and run again"
 	case said == nil:
+		e.Hint = fault.Hint(e.Err)
 	case said.Moved != "":
 		e.Hint = about + " has another name now"
 	case said.Scope != "":
@@ -205,7 +210,7 @@ func (c *Client) fail(doing, about string, err error) error {
 
 // errEndless is a listing that is longer than any that can be meant.
 func errEndless() error {
-	return fmt.Errorf("there are more than %d repositories: name an owner or a topic", MaxRepositories)
+	return fault.New("name an owner, or a group that has fewer", "there are more than %d repositories", MaxRepositories)
 }
 
 // below reports whether a repository is the owner's, in a group below it as well.

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/rest"
 	"github.com/pawl-cd/pawl/internal/httpx"
@@ -72,10 +73,8 @@ func (g github) pages(ctx context.Context, path string, pairs ...string) ([]list
 		}
 		switch next := slices.ContainsFunc(httpx.Links(res.Header), func(l httpx.Link) bool { return l.Is("next") }); {
 		case next && len(answer.repositories) == 0:
-			return nil, errors.New("a page is empty, and another one follows")
+			return nil, fault.New("run again", "a page is empty, and another one follows")
 		case next:
-		case answer.total > len(all):
-			return nil, errors.New("the list changed while it was read: run again")
 		default:
 			return all, nil
 		}
@@ -91,25 +90,21 @@ func (g github) file(ctx context.Context, repository, name string) (content, err
 	return g.content(ctx, repository, name)
 }
 
-// hubPage is a page of a listing: an array, or that of an installation, which counts them.
-type hubPage struct {
-	total        int
-	repositories []hubRepository
-}
+// hubPage is a page of a listing: an array, or an object around it for an installation.
+type hubPage struct{ repositories []hubRepository }
 
 // UnmarshalJSON reads both forms.
 func (p *hubPage) UnmarshalJSON(data []byte) error {
 	if bytes.HasPrefix(bytes.TrimSpace(data), []byte("[")) {
 		return json.Unmarshal(data, &p.repositories)
 	}
-	var counted struct {
-		Total        int             `json:"total_count"`
+	var around struct {
 		Repositories []hubRepository `json:"repositories"`
 	}
-	err := json.Unmarshal(data, &counted)
-	if err == nil && counted.Repositories == nil {
+	err := json.Unmarshal(data, &around)
+	if err == nil && around.Repositories == nil {
 		err = errors.New("it holds no repositories")
 	}
-	p.total, p.repositories = counted.Total, counted.Repositories
+	p.repositories = around.Repositories
 	return err
 }
