@@ -129,8 +129,10 @@ func (o *fleetDiscoverOptions) prepare() (*discovering, error) {
 	if len(o.topic) > 255 || strings.ContainsFunc(o.topic, func(r rune) bool { return r == ',' || !unicode.IsPrint(r) }) {
 		return nil, usage(fmt.Errorf("--topic: want one topic, have %q", o.topic))
 	}
-	d := &discovering{Discovery: fleet.Discovery{Schema: fleet.DiscoverySchema, At: o.sys.Now().UTC().Truncate(time.Second), Forge: o.forge, URL: address,
-		Owner: o.owner, Topic: o.topic, Repositories: []fleet.Found{}}}
+	d := &discovering{Discovery: fleet.Discovery{
+		Schema: fleet.DiscoverySchema, At: o.sys.Now().UTC().Truncate(time.Second),
+		Forge: o.forge, URL: address, Owner: o.owner, Topic: o.topic, Repositories: []fleet.Found{},
+	}}
 	if d.entries, d.whole, err = o.known(); err != nil {
 		return nil, err
 	}
@@ -154,7 +156,8 @@ func (o *fleetDiscoverOptions) secret() (string, error) {
 	}
 	value, set := o.sys.Env(o.token)
 	if !set || value == "" {
-		return "", &exit{code: Usage, err: fmt.Errorf("--token: the variable %s is not set", o.token), hint: "set it to a token of the forge", topics: []topic{fleetTopic}}
+		err := fmt.Errorf("--token: the variable %s is not set", o.token)
+		return "", &exit{code: Usage, err: err, hint: "set it to a token of the forge", topics: []topic{fleetTopic}}
 	}
 	o.door.Add(value)
 	return value, nil
@@ -167,7 +170,8 @@ func (o *fleetDiscoverOptions) known() (entries []fleet.Profile, whole bool, err
 		return nil, true, nil
 	}
 	if err != nil {
-		return nil, false, &exit{code: Usage, err: fmt.Errorf("reading the fleet: %w", err), hint: "name the file that lists the profiles with --fleet", topics: []topic{fleetTopic}}
+		err = fmt.Errorf("reading the fleet: %w", err)
+		return nil, false, &exit{code: Usage, err: err, hint: "name the file that lists the profiles with --fleet", topics: []topic{fleetTopic}}
 	}
 	all, problems := fleet.Parse(o.file, data)
 	for _, p := range problems {
@@ -299,7 +303,8 @@ var leftOut = []struct {
 	finding fleet.Finding
 	words   string
 }{
-	{fleet.Archived, "archived"}, {fleet.Disabled, "disabled by the forge"}, {fleet.Mirrored, "mirrors of something else"}, {fleet.Deleted, "about to be deleted"},
+	{fleet.Archived, "archived"}, {fleet.Disabled, "disabled by the forge"}, {fleet.Mirrored, "mirrors of something else"},
+	{fleet.Deleted, "about to be deleted"},
 	{fleet.NoProfile, "without a profile at the top of the default branch that can be seen"},
 }
 
@@ -311,7 +316,8 @@ func (o *fleetDiscoverOptions) tell(d *discovering) {
 		case one.Finding == fleet.Gone:
 			r.say(slog.LevelWarn, one.Place+": "+one.Repository+": "+one.Detail, one.Hint)
 		case one.Listed && one.Finding != fleet.Known:
-			r.say(slog.LevelWarn, fmt.Sprintf("%s: %s takes no changes: it is %s", one.Place, one.Repository, wordsOf(one.Finding)), "take the entry out")
+			text := fmt.Sprintf("%s: %s takes no changes, %s", one.Place, one.Repository, wordsOf(one.Finding))
+			r.say(slog.LevelWarn, text, "take the entry out")
 		}
 	}
 	for _, line := range leftOut {
@@ -321,14 +327,16 @@ func (o *fleetDiscoverOptions) tell(d *discovering) {
 		}
 	}
 	if odd := namesOf(d.Of(fleet.Odd)); len(odd) > 0 {
-		r.say(slog.LevelWarn, fmt.Sprintf("left out, with a name that no entry can have: %s", some(inQuotes(odd))), "rename them, or ask who runs the forge")
+		text := "left out, with a name that no entry can have: " + some(inQuotes(odd))
+		r.say(slog.LevelWarn, text, "rename them, or ask who runs the forge")
 	}
 	unread := d.Of(fleet.Unread)
 	for _, one := range unread[:min(len(unread), maxTold)] {
 		r.say(slog.LevelError, one.Detail, one.Hint)
 	}
 	if more := len(unread) - maxTold; more > 0 {
-		r.say(slog.LevelError, fmt.Sprintf("and %d more could not be looked into", more), "run again later: what is in the file by then is not looked at again")
+		text := fmt.Sprintf("and %d more could not be looked into", more)
+		r.say(slog.LevelError, text, "run again later: what is in the file by then is not looked at again")
 	}
 	fresh, listed := len(d.Of(fleet.New)), len(d.Repositories)-len(d.Of(fleet.Gone))
 	r.say(slog.LevelInfo, fmt.Sprintf("%s listed: %d new, %d in the file", repositories(listed), fresh, len(d.Of(fleet.Known))), "")

@@ -205,7 +205,7 @@ pawl: next: look through the entries, say with env and docker what each profile 
 		"  - {repository: acme/shop, forge: {kind: gitea, url: 'https://git.example'}}\n")
 	out, errs = s.discover(0, args...)
 	s.same("nothing new", "", out)
-	s.same("what a person should look at", `pawl: warning: fleet.yaml:16:18: acme/attic takes no changes: it is archived
+	s.same("what a person should look at", `pawl: warning: fleet.yaml:16:18: acme/attic takes no changes, archived
 pawl: hint: take the entry out
 pawl: warning: fleet.yaml:15:18: acme/gone: the forge does not list it with the topic pawl
 pawl: hint: take the entry out if the repository is gone, or give the repository the topic; else see whether the token may see it
@@ -324,6 +324,7 @@ func TestFleetDiscoverGitLab(t *testing.T) {
 	for i := range 240 {
 		lab.Create(fmt.Sprintf("acme/apps/a%03d", i), gitlab.Settings{Readers: bot})
 	}
+	lab.Create("hal/late", gitlab.Settings{Files: profile, Topics: pawl, Readers: bot})
 	s := newScout(t, lab.RoundTripper())
 	at := []string{"--forge", "gitlab", "--url", "https://gitlab.example/sub/"}
 	out, errs := s.discover(0, append(at, "--owner", "acme", "--token", "ACME_TOKEN", "--topic", "pawl")...)
@@ -339,11 +340,12 @@ func TestFleetDiscoverGitLab(t *testing.T) {
 		}
 	}
 	for _, c := range []struct{ args, want string }{
-		{"--token ACME_TOKEN --topic pawl", "acme/platform/eu/pay acme/shop acmeville/shop hal/lab"},
-		{"--token ACME_TOKEN", "acme/platform/eu/pay acme/shop acme/untold acmeville/shop hal/lab"},
+		{"--token ACME_TOKEN --topic pawl", "acme/platform/eu/pay acme/shop acmeville/shop hal/lab hal/late"},
+		{"--token ACME_TOKEN", "acme/platform/eu/pay acme/shop acme/untold acmeville/shop hal/lab hal/late"},
 		{"--token ACME_TOKEN --owner acme", "acme/platform/eu/pay acme/platform/public acme/shop acme/untold"},
 		{"--token ACME_TOKEN --owner acme/platform", "acme/platform/eu/pay acme/platform/public"},
-		{"--token ACME_TOKEN --owner hal", "hal/lab"},
+		{"--token ACME_TOKEN --owner hal", "hal/lab hal/late"},
+		{"--token ACME_TOKEN --owner hal --topic pawl", "hal/lab hal/late"},
 		{"--owner acme", "acme/platform/public"},
 	} {
 		out, _ := s.discover(0, append(slices.Clone(at), strings.Fields(c.args)...)...)
@@ -500,6 +502,15 @@ func TestFleetDiscoverHostile(t *testing.T) {
 	}
 }
 
+// TestFleetDiscoverUntold has a forge that does not say topics: it is not taken for one that has none, nor for one that has all.
+func TestFleetDiscoverUntold(t *testing.T) {
+	t.Parallel()
+	s := newScout(t, answers(func(*http.Request) (int, http.Header, string) { return 200, nil, `[{"full_name": "acme/shop"}]` }))
+	if out, errs := s.discover(1, "--owner", "acme", "--topic", "pawl"); out != "" || !strings.Contains(errs, "the answer holds no topics of repositories") {
+		t.Errorf("%s%s", out, errs)
+	}
+}
+
 // TestFleetDiscoverLimited has the forge say after some repositories that there were too many requests: no more are sent, what was seen is
 // printed, and the next time goes on.
 func TestFleetDiscoverLimited(t *testing.T) {
@@ -525,7 +536,8 @@ func TestFleetDiscoverLimited(t *testing.T) {
 func TestGiteaDiscover(t *testing.T) {
 	t.Parallel()
 	server := gitea.Start(t)
-	bot := server.User(t, "bot")
+	server.User(t, "bot")
+	bot := server.Token(t, "bot", "read:repository,read:user")
 	call := func(method, path string, body any) { t.Helper(); server.Call(t, server.Admin, method, path, body) }
 	call(http.MethodPost, "orgs", map[string]any{"username": "acme", "visibility": "private"})
 	call(http.MethodPost, "orgs", map[string]any{"username": "open"})

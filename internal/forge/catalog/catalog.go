@@ -60,7 +60,7 @@ type dialect interface {
 	file(ctx context.Context, repository, name string) (content, error)
 }
 
-// listed is a repository as it comes; topics are nil where the forge does not say them.
+// listed is a repository as it comes; topics are nil where the forge does not say them, and was asked for one topic itself.
 type listed struct {
 	forge.Listed
 	topics []string
@@ -111,8 +111,10 @@ func New(c Config) (*Client, error) {
 	}
 	client := &Client{config: c}
 	var err error
-	client.Client, err = rest.New(rest.Config{HTTP: c.HTTP, URL: c.URL, API: kind.api, Name: kind.name, Token: c.Token, Scheme: kind.scheme, Clean: c.Clean, Now: c.Now,
-		Advise: rest.Advice{Lacks: func(r *rest.Refusal) string { return r.Scope }, Archived: func(*rest.Refusal) bool { return false }}})
+	client.Client, err = rest.New(rest.Config{
+		HTTP: c.HTTP, URL: c.URL, API: kind.api, Name: kind.name, Token: c.Token, Scheme: kind.scheme, Clean: c.Clean, Now: c.Now,
+		Advise: rest.Advice{Lacks: func(r *rest.Refusal) string { return r.Scope }, Archived: func(*rest.Refusal) bool { return false }},
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -206,6 +208,11 @@ func (c *Client) fail(doing, about string, err error) error {
 		e.Hint = about + " does not exist, or the token cannot see it"
 	}
 	return err
+}
+
+// untold is an error about a listing that does not say topics, where the forge was not asked for one.
+func untold(all []listed) error {
+	return rest.Lacks(slices.ContainsFunc(all, func(one listed) bool { return one.topics == nil }), "topics of repositories")
 }
 
 // errEndless is a listing that is longer than any that can be meant.

@@ -27,6 +27,14 @@ type hubRepository struct {
 }
 
 func (g github) list(ctx context.Context, q forge.Wanted) ([]listed, error) {
+	all, err := g.of(ctx, q)
+	if err == nil && q.Topic != "" {
+		err = untold(all)
+	}
+	return all, err
+}
+
+func (g github) of(ctx context.Context, q forge.Wanted) ([]listed, error) {
 	if q.Owner == "" {
 		return g.granted(ctx)
 	}

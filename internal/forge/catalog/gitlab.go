@@ -12,8 +12,8 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge/rest"
 )
 
-// gitlab lists the projects of a group with the groups below it, of a person, or those in which the token's user has a role. Projects that are
-// archived are asked for by themselves: strangers are not told of each which it is.
+// gitlab lists the projects of a group with the groups below it, of a person, or those in which the token's user has a role.
+// Projects that are archived are asked for by themselves: strangers are not told of each which it is.
 type gitlab struct{ *Client }
 
 // labProject is a project of GitLab's.
@@ -49,9 +49,12 @@ func (g gitlab) half(ctx context.Context, q forge.Wanted, archived string) ([]li
 	if q.Owner == "" {
 		return g.after(ctx, "projects", slices.Concat(pairs, []string{"membership", "true", "pagination", "keyset"}), frozen)
 	}
-	all, err := g.pages(ctx, "groups/"+url.PathEscape(q.Owner)+"/projects", slices.Concat(pairs, []string{"include_subgroups", "true", "with_shared", "false"}), frozen)
+	group := slices.Concat(pairs, []string{"include_subgroups", "true", "with_shared", "false"})
+	all, err := g.pages(ctx, "groups/"+url.PathEscape(q.Owner)+"/projects", group, frozen)
 	if rest.SaidNo(err, http.StatusNotFound) && !strings.Contains(q.Owner, "/") {
-		return g.pages(ctx, "users/"+url.PathEscape(q.Owner)+"/projects", pairs, frozen)
+		if all, err = g.pages(ctx, "users/"+url.PathEscape(q.Owner)+"/projects", pairs, frozen); err == nil && q.Topic != "" {
+			err = untold(all)
+		}
 	}
 	return all, err
 }
