@@ -270,7 +270,10 @@ func TestFleetDiscoverWhose(t *testing.T) {
 			if s.env["MINE"] = c.token; c.token != "" {
 				args = append(args, "--token", "MINE")
 			}
-			out, _ := s.discover(0, args...)
+			out, errs := s.discover(0, args...)
+			if strings.Contains(errs, "with a name that no entry can have") {
+				t.Errorf("more is listed: %s", errs)
+			}
 			if got := fmt.Sprint(s.entries(out)); got != c.want || strings.Contains(out, "token: MINE") != (c.token != "") {
 				t.Errorf("%s, want %s\n%s", got, c.want, out)
 			}
@@ -348,7 +351,10 @@ func TestFleetDiscoverGitLab(t *testing.T) {
 		{"--token ACME_TOKEN --owner hal --topic pawl", "hal/lab hal/late"},
 		{"--owner acme", "acme/platform/public"},
 	} {
-		out, _ := s.discover(0, append(slices.Clone(at), strings.Fields(c.args)...)...)
+		out, errs := s.discover(0, append(slices.Clone(at), strings.Fields(c.args)...)...)
+		if strings.Contains(errs, "with a name that no entry can have") {
+			t.Errorf("%s: more is listed: %s", c.args, errs)
+		}
 		if got := strings.ReplaceAll(strings.Join(s.entries(out), " "), sub, ""); got != c.want {
 			t.Errorf("%s: %s, want %s", c.args, got, c.want)
 		}
@@ -604,7 +610,10 @@ profiles:
 		{"--owner open", "open/one"},
 		{"--token ADMIN_TOKEN --owner Open --topic PAWL", "open/one open/two"},
 	} {
-		out, _ := s.discover(0, append(slices.Clone(at), strings.Fields(c.args)...)...)
+		out, errs := s.discover(0, append(slices.Clone(at), strings.Fields(c.args)...)...)
+		if strings.Contains(errs, "with a name that no entry can have") {
+			t.Errorf("%s: more is listed: %s", c.args, errs)
+		}
 		if got := strings.ReplaceAll(strings.Join(s.entries(out), " "), server.URL+"/", ""); got != c.want {
 			t.Errorf("%s: %s, want %s", c.args, got, c.want)
 		}
