@@ -327,6 +327,7 @@ func TestFleetDiscoverGitLab(t *testing.T) {
 	for i := range 240 {
 		lab.Create(fmt.Sprintf("acme/apps/a%03d", i), gitlab.Settings{Readers: bot})
 	}
+	lab.Create("acme/late", gitlab.Settings{Files: profile, Readers: bot})
 	lab.Create("hal/late", gitlab.Settings{Files: profile, Topics: pawl, Readers: bot})
 	s := newScout(t, lab.RoundTripper())
 	at := []string{"--forge", "gitlab", "--url", "https://gitlab.example/sub/"}
@@ -344,8 +345,8 @@ func TestFleetDiscoverGitLab(t *testing.T) {
 	}
 	for _, c := range []struct{ args, want string }{
 		{"--token ACME_TOKEN --topic pawl", "acme/platform/eu/pay acme/shop acmeville/shop hal/lab hal/late"},
-		{"--token ACME_TOKEN", "acme/platform/eu/pay acme/shop acme/untold acmeville/shop hal/lab hal/late"},
-		{"--token ACME_TOKEN --owner acme", "acme/platform/eu/pay acme/platform/public acme/shop acme/untold"},
+		{"--token ACME_TOKEN", "acme/late acme/platform/eu/pay acme/shop acme/untold acmeville/shop hal/lab hal/late"},
+		{"--token ACME_TOKEN --owner acme", "acme/late acme/platform/eu/pay acme/platform/public acme/shop acme/untold"},
 		{"--token ACME_TOKEN --owner acme/platform", "acme/platform/eu/pay acme/platform/public"},
 		{"--token ACME_TOKEN --owner hal", "hal/lab hal/late"},
 		{"--token ACME_TOKEN --owner hal --topic pawl", "hal/lab hal/late"},
@@ -548,7 +549,7 @@ func TestGiteaDiscover(t *testing.T) {
 	call(http.MethodPost, "orgs", map[string]any{"username": "acme", "visibility": "private"})
 	call(http.MethodPost, "orgs", map[string]any{"username": "open"})
 	profile := map[string]string{".pawl.yaml": "env: [REGION]\n"}
-	make := func(name string, private bool, files map[string]string, topics ...string) {
+	add := func(name string, private bool, files map[string]string, topics ...string) {
 		t.Helper()
 		owner, short, _ := strings.Cut(name, "/")
 		path := "orgs/" + owner + "/repos"
@@ -561,20 +562,21 @@ func TestGiteaDiscover(t *testing.T) {
 		}
 		call(http.MethodPut, "repos/"+name+"/topics", map[string]any{"topics": topics})
 	}
-	make("acme/shop", true, profile, "pawl", "go")
-	make("acme/pay", true, map[string]string{"manifests/a.yaml": ""}, "pawl")
-	make("acme/attic", true, profile, "pawl")
-	make("acme/empty", true, nil, "pawl")
-	make("acme/untold", true, profile, "pawl-not")
-	make("open/one", false, profile, "pawl")
-	make("open/two", true, profile, "pawl")
-	make("admin/mine", true, profile, "pawl")
-	make("admin/given", true, profile, "pawl")
+	add("acme/shop", true, profile, "pawl", "go")
+	add("acme/pay", true, map[string]string{"manifests/a.yaml": ""}, "pawl")
+	add("acme/attic", true, profile, "pawl")
+	add("acme/empty", true, nil, "pawl")
+	add("acme/untold", true, profile, "pawl-not")
+	add("open/one", false, profile, "pawl")
+	add("open/two", true, profile, "pawl")
+	add("admin/mine", true, profile, "pawl")
+	add("admin/given", true, profile, "pawl")
 	call(http.MethodPatch, "repos/acme/attic", map[string]any{"archived": true})
 	call(http.MethodPut, "repos/admin/given/collaborators/bot", map[string]any{"permission": "write"})
 	for i := range 60 { // more than a page
-		make(fmt.Sprintf("open/app%02d", i), false, nil, "go")
+		add(fmt.Sprintf("open/app%02d", i), false, nil, "go")
 	}
+	add("open/last", false, profile, "pawl")
 	team := server.Call(t, server.Admin, http.MethodPost, "orgs/acme/teams", map[string]any{"name": "bots", "permission": "write", "includes_all_repositories": true,
 		"units_map": map[string]string{"repo.code": "write"}})
 	call(http.MethodPut, fmt.Sprintf("teams/%v/members/bot", team["id"]), nil)
@@ -606,9 +608,9 @@ profiles:
 		{"--token ACME_TOKEN --owner acme", "acme/pay acme/shop acme/untold"},
 		{"--token ACME_TOKEN --owner admin", "admin/given"},
 		{"--token ADMIN_TOKEN --owner admin", "admin/given admin/mine"},
-		{"--token ACME_TOKEN --owner open", "open/one"},
-		{"--owner open", "open/one"},
-		{"--token ADMIN_TOKEN --owner Open --topic PAWL", "open/one open/two"},
+		{"--token ACME_TOKEN --owner open", "open/last open/one"},
+		{"--owner open", "open/last open/one"},
+		{"--token ADMIN_TOKEN --owner Open --topic PAWL", "open/last open/one open/two"},
 	} {
 		out, errs := s.discover(0, append(slices.Clone(at), strings.Fields(c.args)...)...)
 		if strings.Contains(errs, "with a name that no entry can have") {
