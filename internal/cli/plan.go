@@ -9,6 +9,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/plan"
+	"github.com/pawl-cd/pawl/internal/run"
 )
 
 type planOptions struct {
@@ -16,6 +17,7 @@ type planOptions struct {
 	at       remoteProfile
 	output   string
 	verdicts string
+	page     string
 	detailed bool
 }
 
@@ -30,18 +32,24 @@ the tip of the base branch.`,
 		Example: `  pawl plan
   pawl plan --repository acme/profile
   pawl plan --output diff | git apply
-  pawl plan --detailed-exitcode`,
+  pawl plan --detailed-exitcode
+  pawl plan --page plan.html`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
 	}
 	addOutput(cmd, &o.output, "table", "json", "diff", "markdown")
 	addVerdicts(cmd, &o.verdicts)
+	addPage(cmd, &o.page)
 	o.at.flags(cmd, fromBase)
 	cmd.Flags().BoolVar(&o.detailed, "detailed-exitcode", false, "exit 2 when there are changes")
 	return cmd
 }
 
 func (o *planOptions) run(ctx context.Context) error {
+	if err := writable(thePage, o.page); err != nil {
+		return err
+	}
+	started := o.sys.Now()
 	s, plan, err := o.plan(ctx, o.at, o.verdicts)
 	if err != nil {
 		return err
@@ -49,6 +57,10 @@ func (o *planOptions) run(ctx context.Context) error {
 	defer s.close()
 	if err := o.render(o.output, plan); err != nil {
 		return &exit{code: Failure, err: err}
+	}
+	report := run.Report{Schema: run.ReportSchema, DryRun: true, Started: started, Duration: o.sys.Now().Sub(started).Seconds(), Plan: plan}
+	if err := o.writeReport(o.page, report, nil); err != nil {
+		return err
 	}
 	if o.output == "table" && len(plan.Changes) > 0 && s.tree != nil {
 		o.reporter().next("pawl apply writes them here, pawl run opens a pull request")
