@@ -15,7 +15,7 @@ import (
 // maxEvent bounds the event file; GitHub's payloads have at most 25 MB.
 const maxEvent = 32 << 20
 
-// inputs are what a workflow_dispatch was started with: hints, untrusted.
+// inputs are what a workflow_dispatch, or a pipeline at a GitLab, was started with: hints, untrusted.
 type inputs struct{ Image, Chart, Tag, Upstream string }
 
 // actions is the side of a run that GitHub Actions sees
@@ -33,11 +33,20 @@ func (a actions) env(name string) string {
 	return value
 }
 
-// pushed reports that the workflow was started by a push.
-func (a actions) pushed() bool { return a.env("GITHUB_EVENT_NAME") == "push" }
+// inGitLab reports that this is a job of GitLab's.
+func (a actions) inGitLab() bool { return a.env("GITLAB_CI") == "true" }
 
-// inputs reads the inputs from the event file; there are none when it is absent.
+// pushed reports that the workflow, or the pipeline, was started by a push.
+func (a actions) pushed() bool {
+	return a.env("GITHUB_EVENT_NAME") == "push" || a.inGitLab() && a.env("CI_PIPELINE_SOURCE") == "push"
+}
+
+// inputs reads the inputs from the event file; there are none when it is absent. GitLab has no such file: there the job
+// hands them on as variables, which pawl reads by itself, so that they pass through no shell.
 func (a actions) inputs() (inputs, error) {
+	if a.inGitLab() {
+		return inputs{a.env("PAWL_IMAGE"), a.env("PAWL_CHART"), a.env("PAWL_TAG"), a.env("PAWL_UPSTREAM")}, nil
+	}
 	name := a.env("GITHUB_EVENT_PATH")
 	if name == "" {
 		return inputs{}, nil

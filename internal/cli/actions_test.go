@@ -42,6 +42,19 @@ func TestInputs(t *testing.T) {
 			t.Errorf("%.20q is read as an event", bad)
 		}
 	}
+	hostile := `v1.0.0"; $(id) ` + "`id`\n"
+	lab, _ := workflow(t, map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "PAWL_IMAGE": "org/app", "PAWL_TAG": hostile, "PAWL_UPSTREAM": "https://ci.example/1", "PAWL_CHART": ""})
+	if got, err := lab.inputs(); err != nil || got != (inputs{Image: "org/app", Tag: hostile, Upstream: "https://ci.example/1"}) || !lab.pushed() {
+		t.Errorf("at a GitLab: %+v, %v", got, err)
+	}
+	lab, _ = workflow(t, map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "trigger"})
+	if got, err := lab.inputs(); err != nil || got != (inputs{}) || lab.pushed() {
+		t.Errorf("at a GitLab, without any: %+v, %v", got, err)
+	}
+	elsewhere, _ := workflow(t, map[string]string{"CI_PIPELINE_SOURCE": "push", "PAWL_IMAGE": "org/app"})
+	if got, err := elsewhere.inputs(); err != nil || got != (inputs{}) || elsewhere.pushed() {
+		t.Errorf("not at a GitLab: %+v, %v", got, err)
+	}
 	if none, _ := workflow(t, nil); !a.pushed() || none.pushed() {
 		t.Error("whether a push started the run is not known")
 	}

@@ -3,6 +3,7 @@ package cli_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,8 +25,10 @@ type gitLabStage struct {
 	server   *merging.Server
 	root     string
 	registry *fake.Registry
-	lab      *gitlab.Server
-	project  *gitlab.Project
+	// job is what a job of GitLab's has in its environment besides.
+	job     map[string]string
+	lab     *gitlab.Server
+	project *gitlab.Project
 }
 
 func newGitLabStage(t *testing.T, more string) *gitLabStage {
@@ -66,6 +69,7 @@ func (s *gitLabStage) pawl(want int, args ...string) string {
 		s.Fatal(err)
 	}
 	env := map[string]string{"MERGE_TOKEN": "bot-token", "TRIGGER": "trigger", "READER": "reader"}
+	maps.Copy(env, s.job)
 	var out strings.Builder
 	code := cli.Run(s.Context(), args, cli.System{
 		Out: &out, Err: &out, Now: time.Now, Sleep: httpx.Sleep,
@@ -186,5 +190,65 @@ func TestGitLabEvents(t *testing.T) {
 	}
 	if strings.Contains(string(told), "github.com/group") || strings.Contains(string(told), `"source":"https://github.com"`) || !strings.Contains(string(told), s.server.Address+"/"+merging.Path) {
 		t.Errorf("the events are %s", told)
+	}
+}
+
+// TestGitLabInputs takes the hints of a dispatch from the job's variables as they are: an announced tag is waited for, and the build
+// is named; what a person pushed is left to people.
+func TestGitLabInputs(t *testing.T) {
+	t.Parallel()
+	s := newGitLabStage(t, "merge: {require: none}\n")
+	s.job = map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "trigger", "PAWL_IMAGE": "org/a", "PAWL_TAG": "v1.1.0", "PAWL_UPSTREAM": "https://ci.example/build/7"}
+	if said := s.run(0, "--settle", "1ms"); !strings.Contains(said, "v1.1.0") || s.values() != "a: v1.0.0 b: v1.0.0" {
+		t.Errorf("the tag is not listed yet: %s: %s", s.values(), said)
+	}
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.run(0)
+	if r := s.server.Requests()[0]; s.values() != "a: v1.1.0 b: v1.0.0" || !strings.Contains(r.Body, "https://ci.example/build/7") {
+		t.Errorf("%s, %s", s.values(), r.Body)
+	}
+	s.registry.SetTags("org/b", "v1.0.0", "v1.1.0")
+	s.job = map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push"}
+	if s.run(0); s.states() != "merged opened" || !strings.Contains(fmt.Sprint(s.server.Requests()[1].Labels), "pawl/review") {
+		t.Errorf("%s, %v", s.states(), s.server.Requests()[1].Labels)
+	}
+}
+
+// TestGitLabInit writes the jobs once, keeps what a person made of them, and never touches a person's own file, also with --force.
+func TestGitLabInit(t *testing.T) {
+	t.Parallel()
+	root := t.TempDir()
+	for name, text := range map[string]string{".git/config": "[remote \"origin\"]\n\turl = git@gitlab.example:group/sub/profile.git\n", ".git/HEAD": "ref: refs/heads/main\n", "values.yaml": "image: org/a:v1.0.0\n"} {
+		writeFile(t, filepath.Join(root, name), text)
+	}
+	file := filepath.Join(root, ".gitlab-ci.yml")
+	run := func(want string, more ...string) {
+		t.Helper()
+		code, out, errs := execute(t, nil, false, append([]string{"init", "--root", root}, more...)...)
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("exit code %d, want %q: %s%s", code, want, out, errs)
+		}
+	}
+	run("write    .gitlab-ci.yml: the jobs that update and check")
+	made := readFile(t, file)
+	run("same     .gitlab-ci.yml")
+	run("next     GitLab, Settings > CI/CD > Variables: MERGE_TOKEN, protected")
+	writeFile(t, file, strings.Replace(made, "45 minutes", "2 hours", 1))
+	run("keep     .gitlab-ci.yml: it runs pawl, and differs from the new one")
+	run("replace  .gitlab-ci.yml", "--force")
+	if readFile(t, file) != made {
+		t.Error("it is not the one that init makes")
+	}
+	writeFile(t, file, made+"lint: {script: make}\n")
+	run("it runs pawl beside other jobs", "--force")
+	const own = "lint: {script: make}\n"
+	if readFile(t, file) != made+own {
+		t.Error("a person's job is gone")
+	}
+	writeFile(t, file, own)
+	run("write    .gitlab/pawl.gitlab-ci.yml", "--force")
+	run("same     .gitlab/pawl.gitlab-ci.yml")
+	if readFile(t, file) != own {
+		t.Error("a person's file is gone")
 	}
 }

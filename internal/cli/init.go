@@ -30,10 +30,10 @@ func newInit(g *globals) *cobra.Command {
 	o := &initOptions{globals: g}
 	cmd := &cobra.Command{
 		Use:   "init",
-		Short: "Write the configuration, the manifests and the workflows for a repository",
+		Short: "Write the configuration, the manifests and the workflows or jobs for a repository",
 		Long: `Init looks at the repository in the root and writes what pawl needs there: .pawl.yaml, a manifest
 for each version of an image or a chart in a YAML file that no manifest tracks yet, and the
-workflows. It reads the git remote, Updatecli's manifests, the workflows that run Updatecli or
+workflows, at a GitLab the jobs of .gitlab-ci.yml or, beside somebody's, of a file to include. It reads the git remote, Updatecli's manifests, the workflows that run Updatecli or
 trigger GitLab, and what stands in YAML files: images in values, Kubernetes, kustomize and
 compose; charts of Flux, Argo CD, Helmfile, kustomize and Chart.yaml; the policies of Flux's image
 automation and Argo CD Image Updater, and comments for Renovate. What it leaves out it counts,
@@ -96,7 +96,7 @@ func (o *initOptions) run() error {
 	return o.conclude(p)
 }
 
-// belowTop refuses a directory below the top of a git repository: GitHub reads workflows at the top only.
+// belowTop refuses a directory below the top of a git repository: every forge reads workflows at the top only.
 func belowTop(root string) error {
 	start, err := filepath.Abs(root)
 	if err == nil {
@@ -107,7 +107,7 @@ func belowTop(root string) error {
 	}
 	for dir := start; ; dir = filepath.Dir(dir) {
 		if _, err := os.Lstat(filepath.Join(dir, ".git")); err == nil && dir != start {
-			return &exit{code: Usage, err: errors.New("the root lies below the top of its git repository, and GitHub reads .github/workflows at the top only"),
+			return &exit{code: Usage, err: errors.New("the root lies below the top of its git repository, and workflows are read at the top only"),
 				hint: "run pawl init at the top, or with --root " + dir}
 		} else if err == nil || dir == filepath.Dir(dir) {
 			return nil

@@ -60,12 +60,18 @@ func (c chain) whyRequire() string {
 	if c.merge.auto {
 		why = "the old workflow left it to the protection of the branch (gh pr merge --auto), which no file shows"
 	}
+	if c.at.lab {
+		return why + ": pawl merges only where the project demands that pipelines succeed, unless merge.require names jobs or says none"
+	}
 	return why + ": pawl merges only what the protection's required checks cover, unless merge.require names checks or says none"
 }
 
 func (c chain) whyProjects() string {
 	if c.trigger != "" {
 		return "the projects of " + c.trigger + " were not understood: write deploy.projects in .pawl.yaml"
+	}
+	if c.at.lab {
+		return "no file says which projects deploy this: nothing is deployed, and there is no job that deploys"
 	}
 	return "no workflow triggers GitLab: nothing is deployed, and gitlab.yaml is not written"
 }

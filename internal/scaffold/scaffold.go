@@ -62,7 +62,7 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 	s.at, s.base = t.remote()
 	s.gitElsewhere = t.regular(".git")
 	s.repositoryFrom, s.baseFrom = ".git", ".git"
-	s.chain = t.chain(s.at)
+	s.chain, s.pipeline = t.chain(s.at), t.pipeline()
 	if s.base == "" {
 		s.base, s.baseFrom = s.chain.base, s.chain.updater
 	}
@@ -79,17 +79,21 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 	for _, d := range s.drafts {
 		p.Files = append(p.Files, d.file())
 	}
-	if !p.Empty && !s.atGitLab {
-		files, err := s.workflows(opt)
+	if !p.Empty {
+		write := s.workflows
+		if s.at.lab {
+			write, p.Next = s.pipelines, s.toCreate()
+		}
+		files, err := write(opt)
 		if err != nil {
 			return Proposal{}, err
 		}
 		p.Files = append(p.Files, files...)
 	}
-	if update := s.chain.updatePath(); update != s.at.image() && update != "" && !p.Empty && !s.atGitLab {
+	if update := s.chain.updatePath(); update != s.at.image() && update != "" && !p.Empty && !s.at.lab {
 		p.Next = append(p.Next, "upstream builds: pawl dispatch --workflow "+path.Base(update)+"; docker-image.yaml is not the workflow that updates here")
 	}
-	p.Found, p.Missing = s.found(), append(s.missing(), t.notes...)
+	p.Found, p.Missing = s.found(), slices.Concat(s.missing(), s.gateNote(opt), t.notes)
 	p.Left, p.Remarks = t.leftOut(), t.remarks()
 	return p, nil
 }
@@ -112,8 +116,8 @@ type survey struct {
 	repositoryFrom, baseFrom string
 	// gitElsewhere reports that .git is a file, as in a linked worktree or a submodule.
 	gitElsewhere bool
-	// atGitLab reports that the configuration in force names a GitLab, which has no workflows.
-	atGitLab bool
+	// pipeline is what GitLab would run.
+	pipeline pipeline
 	// merges reports that the configuration in force says when to merge.
 	merges bool
 	// sinks are the receivers of events in the configuration in force, ledgerKey its variable with the ledger's key, and guarded
@@ -174,10 +178,18 @@ func (s survey) missing() []Note {
 		if s.gitElsewhere {
 			why = ".git is a file, and the remotes stand elsewhere"
 		}
-		add("forge.repository", why+": GITHUB_REPOSITORY, which Actions sets, names it, or write it in .pawl.yaml")
+		sets := "GITHUB_REPOSITORY, which Actions sets,"
+		if s.at.lab {
+			sets = "CI_PROJECT_PATH, which GitLab sets,"
+		}
+		add("forge.repository", why+": "+sets+" names it, or write it in .pawl.yaml")
 	}
 	if s.base == "" {
-		add("the base branch", "the forge's default branch is used; the workflows start on main")
+		start := "; the workflows start on main"
+		if s.at.lab {
+			start = ", also by the jobs"
+		}
+		add("the base branch", "the forge's default branch is used"+start)
 	}
 	if s.chain.merge.require() == "" && !s.merges {
 		add("merge.require", s.chain.whyRequire())
@@ -199,8 +211,8 @@ func (s survey) workflowNotes() []Note {
 	var all []Note
 	update, push := s.chain.updatePath(), s.chain.deployPath()
 	empty := s.existing.count+len(s.drafts) == 0
-	if s.atGitLab {
-		return append(all, Note{"the job that updates", "pawl init writes none for GitLab yet: take the one of " + pages + "profile-on-gitlab.md"})
+	if s.at.lab {
+		return s.pipelineNotes(empty)
 	}
 	switch {
 	case empty && len(s.chain.updaters)+len(s.chain.running) == 0:

@@ -732,26 +732,3 @@ func TestHostileWorkflow(t *testing.T) {
 		}
 	}
 }
-
-// TestGitLab writes no workflow of GitHub's for a profile whose configuration names a GitLab, and says where its job is.
-func TestGitLab(t *testing.T) {
-	t.Parallel()
-	settings := "version: 1\nforge: {kind: gitlab, repository: org/team/profile}\ndeploy: {projects: [{name: env, url: 'https://gitlab.example/api/v4/projects/1/trigger/pipeline', secret: TRIGGER}]}\n"
-	c, problems := config.Parse(".pawl.yaml", []byte(settings))
-	if strictyaml.Failed(problems) {
-		t.Fatal(problems)
-	}
-	p, err := scaffold.Propose(repository(map[string]string{".pawl.yaml": settings, "values.yaml": "web: {image: {tag: v1.0.0}}\n",
-		"updatecli/updatecli.d/web.yaml": tracked, "updatecli/values.yaml": "a: 1\n"}), scaffold.Options{Version: "v1.2.3", Config: &c})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range p.Files {
-		if strings.HasPrefix(f.Path, ".github/") {
-			t.Errorf("%s is written", f.Path)
-		}
-	}
-	if said := fmt.Sprint(p.Missing); !strings.Contains(said, "profile-on-gitlab.md") {
-		t.Errorf("it says %s", said)
-	}
-}

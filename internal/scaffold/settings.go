@@ -34,8 +34,8 @@ func (s survey) settings() File {
 
 func (s survey) forge() string {
 	var parts []string
-	if s.at.gitea() {
-		parts = append(parts, "kind: gitea")
+	if kind := s.at.kind(); kind != "" {
+		parts = append(parts, "kind: "+kind)
 		if s.at.url != "" {
 			parts = append(parts, "url: "+quote(s.at.url))
 		}
@@ -72,7 +72,11 @@ func (s survey) merge() string {
 	if len(s.chain.checks) > 0 {
 		checks = flow(s.chain.checks)
 	}
-	text := "# merge.require: " + checks + ", the checks to wait for, or none; without it those that the branch's protection requires\n"
+	without := "those that the branch's protection requires"
+	if s.at.lab {
+		without = "the pipeline, where the project demands that it succeeds"
+	}
+	text := "# merge.require: " + checks + ", the checks to wait for, or none; without it " + without + "\n"
 	if method != "" {
 		text += "merge: {" + method + "}\n"
 	}

@@ -25,7 +25,7 @@ func (s survey) additions(c config.Config) []string {
 		add(c.Secrets[name] == "", "secrets: {%s: %s}", name, quote(s.existing.secrets[name]))
 	}
 	add(s.at.repository != "" && c.Forge.Repository == "", "forge: {repository: %s}", quote(s.at.repository))
-	add(s.at.gitea() && c.Forge.Kind == "", "forge: {kind: gitea}")
+	add(s.at.kind() != "" && c.Forge.Kind == "", "forge: {kind: %s}", s.at.kind())
 	add(s.at.url != "" && c.Forge.URL == "", "forge: {url: %s}", quote(s.at.url))
 	add(s.base != "" && c.Forge.Base == "", "forge: {base: %s}", quote(s.base))
 	add(len(s.chain.labels) > 0 && len(c.Forge.Labels) == 0, "forge: {labels: %s}", flow(s.chain.labels))
@@ -49,7 +49,10 @@ func (s *survey) settle(c config.Config) {
 	if branch.MatchString(c.Forge.Base) {
 		s.base, s.baseFrom = c.Forge.Base, config.FileName
 	}
-	s.atGitLab = c.Forge.Kind == "gitlab"
+	if c.Forge.Kind != "" {
+		s.at.lab = c.Forge.Kind == "gitlab"
+		s.chain.at.lab = s.at.lab
+	}
 	s.merges, s.sinks = decided(c), c.Events.Sinks
 	s.ledgerKey, s.guarded = c.LedgerKey, c.SecretVariables()
 	for _, name := range c.Env {

@@ -13,7 +13,7 @@ import (
 // workflowDir is where the workflows are in a repository at GitHub.
 const workflowDir = ".github/workflows"
 
-// templates are the two workflows. Their actions are written between <% and %>, for GitHub's expressions use braces.
+// templates are the two workflows, and GitLab's jobs. Their actions are written between <% and %>, for GitHub's expressions use braces.
 //
 //go:embed templates
 var templates embed.FS
@@ -56,7 +56,7 @@ func (s survey) workflows(opt Options) ([]File, error) {
 		if w.Page = !s.at.gitea(); w.Page { // the action speaks to GitHub's own store of artifacts
 			w.Command += " --page pawl.html"
 		}
-		data, err := w.render("update.yaml.tmpl")
+		data, err := render("update.yaml.tmpl", w)
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func (s survey) workflows(opt Options) ([]File, error) {
 		w.Name = "gitlab"
 	}
 	w.Environment = slices.Concat(s.tokens("deploy"), s.sinkVariables())
-	data, err := w.render("deploy.yaml.tmpl")
+	data, err := render("deploy.yaml.tmpl", w)
 	return append(files, File{Path: push, Data: data, About: "the workflow that deploys what people merge", Now: s.chain.now(push)}), err
 }
 
@@ -126,13 +126,13 @@ func (s survey) public() []string {
 }
 
 // render fills in a template.
-func (w filling) render(name string) ([]byte, error) {
+func render(name string, with any) ([]byte, error) {
 	t, err := template.New(name).Delims("<%", "%>").Funcs(template.FuncMap{"quote": quote, "list": flow}).ParseFS(templates, "templates/"+name)
 	if err != nil {
 		return nil, fmt.Errorf("reading the template of a workflow: %w", err)
 	}
 	var b bytes.Buffer
-	if err := t.Execute(&b, w); err != nil {
+	if err := t.Execute(&b, with); err != nil {
 		return nil, fmt.Errorf("writing a workflow: %w", err)
 	}
 	return b.Bytes(), nil
