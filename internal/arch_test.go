@@ -59,8 +59,9 @@ var allowed = map[string][]string{
 	"internal/forge/repository": {"internal/change", "internal/forge", "internal/git", "internal/git/remote", "internal/ledger"},
 	"internal/forge/rest":       {"internal/change", "internal/forge", "internal/forge/repository", "internal/git/remote", "internal/httpx"},
 	"internal/deploy/gitlab":    {"internal/deploy", "internal/httpx"},
-	"internal/dispatch":         {},
+	"internal/dispatch":         {"internal/deploy"},
 	"internal/dispatch/github":  {"internal/dispatch", "internal/httpx"},
+	"internal/dispatch/gitlab":  {"internal/dispatch", "internal/httpx"},
 	"internal/event/contract":   {"internal/event"},
 	"internal/event/send":       {"internal/event"},
 	"internal/event/file":       {"internal/event"},
@@ -84,7 +85,7 @@ var allowed = map[string][]string{
 		"internal/source/gittag", "internal/source/helm", "internal/source/registry", "internal/trace", "internal/trace/otlp"},
 	// Of clients cli knows the errors of one, which help.go explains, and the one that dispatches, which reads no profile.
 	"internal/cli": {"internal/change", "internal/config", "internal/demo", "internal/deploy", "internal/deploy/gitlab", "internal/dispatch",
-		"internal/dispatch/github", "internal/event", "internal/event/contract", "internal/event/send", "internal/fleet", "internal/forge",
+		"internal/dispatch/github", "internal/dispatch/gitlab", "internal/event", "internal/event/contract", "internal/event/send", "internal/fleet", "internal/forge",
 		"internal/gate", "internal/gate/program", "internal/httpx", "internal/ledger", "internal/manifest", "internal/observe", "internal/page", "internal/past", "internal/plan", "internal/policy", "internal/redact", "internal/run",
 		"internal/scaffold", "internal/source", "internal/status", "internal/strictyaml", "internal/trace", "internal/wire", "internal/worktree"},
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pawl-cd/pawl/internal/dispatch"
 	"github.com/pawl-cd/pawl/internal/dispatch/github"
+	"github.com/pawl-cd/pawl/internal/dispatch/gitlab"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/httpx"
 )
@@ -31,9 +32,10 @@ func newDispatch(g *globals) *cobra.Command {
 		Short: "Tell each downstream repository that an image or chart was published",
 		Long: `Dispatch starts a workflow in every repository that a variable of the environment names: the value of each
 variable that starts with DOWNSTREAM_IMAGE_ is OWNER/REPOSITORY:TOKEN. The token needs the permission
-actions: write there. In a CircleCI job the image is ${DOCKER_ORG:-mojaloop}/$CIRCLE_PROJECT_REPONAME:v$PACKAGE_VERSION,
+actions: write there. For a profile at a GitLab it is the address of the project's trigger and its trigger token,
+https://HOST/api/v4/projects/ID/trigger/pipeline:TOKEN, and a pipeline is started, with inputs. In a CircleCI job the image is ${DOCKER_ORG:-mojaloop}/$CIRCLE_PROJECT_REPONAME:v$PACKAGE_VERSION,
 the tag $RELEASE_TAG and the upstream $CIRCLE_BUILD_URL, unless flags say otherwise. It needs no profile.
-GITHUB_API_URL names another server.
+GITHUB_API_URL names another server than GitHub's.
 
 It exits 0 when all were told or there is none, 3 when some were not, 1 when none was, 4 when a variable is malformed
 or neither an image nor a chart is known: then nothing was sent. --soft-fail exits 0 instead of 3 and 1.`,
@@ -46,8 +48,8 @@ or neither an image nor a chart is known: then nothing was sent. --soft-fail exi
 	addOutput(cmd, &o.output, "text", "json")
 	f := cmd.Flags()
 	f.StringVar(&o.prefix, "env-prefix", dispatch.DefaultPrefix, "how the `names` of the variables start")
-	f.StringVar(&o.workflow, "workflow", dispatch.DefaultWorkflow, "the `file` name of the workflow to start")
-	f.StringVar(&o.ref, "ref", dispatch.DefaultRef, "the `branch` or tag to start it on")
+	f.StringVar(&o.workflow, "workflow", dispatch.DefaultWorkflow, "the `file` name of the workflow to start; a GitLab has none")
+	f.StringVar(&o.ref, "ref", dispatch.DefaultRef, "the `branch` or tag to start it on, or the pipeline")
 	f.StringVar(&o.inputs.Image, "image", "", "the `image` that was published")
 	f.StringVar(&o.inputs.Chart, "chart", "", "the `chart` that was published")
 	f.StringVar(&o.inputs.Tag, "tag", "", "the `tag` that was published")
@@ -69,14 +71,16 @@ type dispatchReport struct {
 
 // dispatched is one target: its outcome is dispatched, failed or dry-run.
 type dispatched struct {
-	Repository string      `json:"repository"`
-	Variable   string      `json:"variable"`
-	URL        string      `json:"url"`
-	Outcome    string      `json:"outcome"`
-	Run        *github.Run `json:"run,omitempty"`
-	Error      string      `json:"error,omitempty"`
-	Hint       string      `json:"hint,omitempty"`
-	err        error
+	Repository string `json:"repository"`
+	Variable   string `json:"variable"`
+	URL        string `json:"url"`
+	Outcome    string `json:"outcome"`
+	// Run is what started at GitHub, Pipeline at a GitLab.
+	Run      *github.Run      `json:"run,omitempty"`
+	Pipeline *gitlab.Pipeline `json:"pipeline,omitempty"`
+	Error    string           `json:"error,omitempty"`
+	Hint     string           `json:"hint,omitempty"`
+	err      error
 }
 
 func (o *dispatchOptions) run(ctx context.Context) error {
@@ -92,7 +96,7 @@ func (o *dispatchOptions) run(ctx context.Context) error {
 	if report.Request.Inputs, err = o.inputs.Fill(o.job().env); err != nil {
 		return &exit{code: Usage, err: err, hint: "give --image or --chart, or set CIRCLE_PROJECT_REPONAME and PACKAGE_VERSION", topics: []topic{publishedTopic}}
 	}
-	client, err := o.client(targets)
+	senders, err := o.senders(targets)
 	if err != nil {
 		return &exit{code: Usage, err: err, hint: "run pawl dispatch --help"}
 	}
@@ -104,7 +108,7 @@ func (o *dispatchOptions) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			break // Run says so
 		}
-		report.Targets = append(report.Targets, o.tell(ctx, client, t, report.Request))
+		report.Targets = append(report.Targets, o.tell(ctx, senders, t, report.Request))
 	}
 	if err := o.print(report); err != nil {
 		return err
@@ -134,36 +138,61 @@ func (o *dispatchOptions) targets() ([]dispatch.Target, error) {
 	return targets, nil
 }
 
-func (o *dispatchOptions) client(targets []dispatch.Target) (*github.Client, error) {
+// senders are the clients of the forges that targets may be at.
+type senders struct {
+	hub *github.Client
+	lab *gitlab.Client
+}
+
+func (o *dispatchOptions) senders(targets []dispatch.Target) (senders, error) {
 	for _, t := range targets {
 		o.door.Add(t.Token)
 	}
-	return github.New(github.Config{
-		API: o.job().env("GITHUB_API_URL"), Workflow: o.workflow,
-		HTTP: httpx.New(httpx.Config{
-			Timeout: o.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: o.door, Log: o.logger(),
-			Transport: o.sys.Transport, Sleep: o.sys.Sleep, Now: o.sys.Now,
-		}),
+	client := httpx.New(httpx.Config{
+		Timeout: o.timeout, UserAgent: "pawl/" + buildVersion(), Redactor: o.door, Log: o.logger(),
+		Transport: o.sys.Transport, Sleep: o.sys.Sleep, Now: o.sys.Now,
 	})
+	hub, err := github.New(github.Config{API: o.job().env("GITHUB_API_URL"), Workflow: o.workflow, HTTP: client})
+	return senders{hub, gitlab.New(gitlab.Config{HTTP: client, Sleep: o.sys.Sleep})}, err
+}
+
+// url is where a target's request goes.
+func (s senders) url(t dispatch.Target) string {
+	if t.Trigger != "" {
+		return t.Trigger
+	}
+	return s.hub.URL(t)
+}
+
+// send starts what a target starts, and notes what that is where its forge says so.
+func (s senders) send(ctx context.Context, t dispatch.Target, r dispatch.Request, d *dispatched) error {
+	if t.Trigger != "" {
+		made, err := s.lab.Dispatch(ctx, t, r)
+		if err == nil {
+			d.Pipeline = &made
+		}
+		return err
+	}
+	run, err := s.hub.Dispatch(ctx, t, r)
+	if err == nil && run != (github.Run{}) {
+		d.Run = &run
+	}
+	return err
 }
 
 // tell tells one target, and says at once why it could not.
-func (o *dispatchOptions) tell(ctx context.Context, client *github.Client, t dispatch.Target, r dispatch.Request) dispatched {
-	d := dispatched{Repository: t.Repository, Variable: t.Variable, URL: client.URL(t), Outcome: "dry-run"}
+func (o *dispatchOptions) tell(ctx context.Context, to senders, t dispatch.Target, r dispatch.Request) dispatched {
+	d := dispatched{Repository: t.Repository, Variable: t.Variable, URL: to.url(t), Outcome: "dry-run"}
 	if o.dryRun {
 		return d
 	}
-	run, err := client.Dispatch(ctx, t, r)
-	if err != nil {
+	if err := to.send(ctx, t, r, &d); err != nil {
 		d.Outcome, d.Error, d.Hint, d.err = "failed", err.Error(), fault.Hint(err), err
 		o.reporter().say(slog.LevelError, d.Error, d.Hint)
 		o.job().annotate("error", t.Repository, d.Error+" "+d.Hint)
 		return d
 	}
 	d.Outcome = "dispatched"
-	if run != (github.Run{}) {
-		d.Run = &run
-	}
 	return d
 }
 
@@ -196,6 +225,8 @@ func (d dispatched) line() []string {
 		words = append(words, "POST "+d.URL, d.Variable)
 	case d.Run != nil && d.Run.URL != "":
 		words = append(words, d.Run.URL)
+	case d.Pipeline != nil && d.Pipeline.URL != "":
+		words = append(words, d.Pipeline.URL)
 	}
 	return words
 }

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"strings"
 
+	"github.com/pawl-cd/pawl/internal/dispatch"
 	"github.com/pawl-cd/pawl/internal/redact"
 	"github.com/pawl-cd/pawl/internal/wire"
 )
@@ -39,9 +40,9 @@ func secretsOf(environ []string, prefix string) []string {
 			all = append(all, passwordsIn(value)...)
 		}
 		all = append(all, wire.SecretsOfTracing(name, value)...)
-		switch _, token, found := strings.Cut(value, ":"); {
-		case strings.HasPrefix(name, prefix) && found:
-			all = append(all, token)
+		switch {
+		case strings.HasPrefix(name, prefix) && strings.Contains(value, ":"):
+			all = append(all, dispatch.Secrets(value)...)
 		case secretName.MatchString(name) && !strings.Contains(value, "://") && !strings.HasPrefix(value, "/"):
 			all = append(all, value)
 		}

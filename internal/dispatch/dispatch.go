@@ -2,7 +2,8 @@
 // published. It reads who is to be told out of an environment, builds the request as a value, and explains each answer.
 //
 // It promises: a token never stands in a text of this package; every malformed variable is found before anything is
-// sent; the same environment gives the same targets in the same order. Sending is the business of dispatch/github.
+// sent; the same environment gives the same targets in the same order. Sending is the business of dispatch/github and
+// dispatch/gitlab.
 package dispatch
 
 import "errors"
@@ -16,7 +17,7 @@ const (
 	defaultOrg = "mojaloop"
 )
 
-// Inputs are the workflow's inputs; an empty one is not sent.
+// Inputs are those of the workflow, or of the pipeline at a GitLab; an empty one is not sent.
 type Inputs struct {
 	Upstream string `json:"upstream,omitempty"`
 	Image    string `json:"image,omitempty"`

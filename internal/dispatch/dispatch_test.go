@@ -103,6 +103,85 @@ func TestMalformedTargets(t *testing.T) {
 	}
 }
 
+// TestTriggers reads the addresses of GitLab projects' triggers, with the token behind a colon.
+func TestTriggers(t *testing.T) {
+	t.Parallel()
+	const number, path, sub = "https://gitlab.example/api/v4/projects/19/trigger/pipeline", "https://gitlab.example/api/v4/projects/group%2Fsub%2Fprofile/trigger/pipeline", "http://localhost:8080/lab/api/v4/projects/7/trigger/pipeline"
+	got, err := dispatch.Targets([]string{"DOWNSTREAM_IMAGE_C=" + number + ":glptt-a:b/trigger/pipeline:c", "DOWNSTREAM_IMAGE_B=" + path + ":two\n", "DOWNSTREAM_IMAGE_A=" + sub + ":three",
+		"DOWNSTREAM_IMAGE_D=" + path + ":four", "DOWNSTREAM_IMAGE_E=org/a:five"}, dispatch.DefaultPrefix)
+	want := []dispatch.Target{
+		{Repository: "gitlab.example/19", Trigger: number, Variable: "DOWNSTREAM_IMAGE_C", Token: "glptt-a:b/trigger/pipeline:c"},
+		{Repository: "gitlab.example/group/sub/profile", Trigger: path, Variable: "DOWNSTREAM_IMAGE_B", Token: "two", Others: []string{"DOWNSTREAM_IMAGE_D"}},
+		{Repository: "localhost:8080/lab/7", Trigger: sub, Variable: "DOWNSTREAM_IMAGE_A", Token: "three"},
+		{Repository: "org/a", Variable: "DOWNSTREAM_IMAGE_E", Token: "five"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(err) > 0 {
+		t.Errorf("%v: %s", err, diff)
+	}
+	const secret = "glptt-canary"
+	for _, value := range []string{number, number + ":", number + ": ", number + ":" + secret + " x", number + "/:" + secret, number + "?token=" + secret + ":" + secret, "https://u:" + secret + "@gitlab.example/api/v4/projects/19/trigger/pipeline:" + secret,
+		"ftp" + strings.TrimPrefix(number, "https") + ":" + secret, "https://gitlab.example/group/profile:" + secret, "https://gitlab.example/api/v4/projects/a%2F..%2Fb/trigger/pipeline:" + secret,
+		"https://gitlab.example/api/v4/projects//trigger/pipeline:" + secret, "x://" + secret, "https://gitlab.example/api/v4/projects/19/trigger/pipeline#:" + secret} {
+		targets, errs := dispatch.Targets([]string{"DOWNSTREAM_IMAGE_A=" + value}, dispatch.DefaultPrefix)
+		if len(errs) != 1 || len(targets) > 0 {
+			t.Errorf("%s is read as %v, %v", value, targets, errs)
+			continue
+		}
+		if text := errs[0].Error() + errs[0].Advice(); strings.Contains(text, "canary") || !strings.Contains(text, "/trigger/pipeline:TOKEN") {
+			t.Errorf("%s: %s", value, text)
+		}
+	}
+}
+
+// TestSecrets finds the token of every value, also of those that name no target.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	for value, want := range map[string]string{"": "", "org/a": "", "org/a:t:u": "t:u", "https://gitlab.example/api/v4/projects/19/trigger/pipeline:t:u": "t:u", "https://gitlab.example:8080/api/v4/projects/19/trigger/pipeline/:t": "t", "https://gitlab.example/org/a:t": "t"} {
+		if got := strings.Join(dispatch.Secrets(value), " "); got != want {
+			t.Errorf("%s: %q, want %q", value, got, want)
+		}
+	}
+}
+
+// TestPipelineAdvice tells GitLab's refusals apart.
+func TestPipelineAdvice(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		status  int
+		message string
+		wait    time.Duration
+		want    string
+		limited bool
+	}{
+		{302, "", 0, "correct it in VARIABLE", false},
+		{400, "Reference not found", 0, `no branch or tag "dev": name one with --ref`, false},
+		{400, "Too many pipelines created in the last minute. Try again later.", 0, "GitLab wants fewer pipelines: run the job again later; a second dispatch does no harm", true},
+		{400, "Identity verification is required in order to run CI jobs", 0, "verifies their identity", false},
+		{422, "Given inputs not defined in the `spec` section of the included configuration file", 0, "declare the input below spec.inputs", false},
+		{400, "unknown input arguments: chart", 0, "declare the input", false},
+		{422, "`tag` input: provided value does not match required RegEx pattern", 0, "takes no such value", false},
+		{422, "`x` input: required value has not been provided", 0, "give the input a default", false},
+		{400, "Pipeline will not run for the selected trigger. The rules configuration prevented any jobs from being added to the pipeline.", 0, "let no job run", false},
+		{400, "You do not have sufficient permission to run a pipeline on 'dev'.", 0, "may not run pipelines on dev", false},
+		{400, "something new", 0, "see what GitLab says", false},
+		{401, "", 0, "may not run pipelines", false},
+		{403, "403 Forbidden", 0, "may not run pipelines", false},
+		{404, "404 Not Found", 0, "Pipeline trigger tokens", false},
+		{408, "", 0, "again later", false},
+		{429, "", time.Hour, "again in 1h0m0s", true},
+		{418, "", 0, "the address of a GitLab project's trigger", false},
+		{502, "", 0, "GitLab is failing", false},
+	} {
+		r := &dispatch.Refusal{Target: dispatch.Target{Repository: "gitlab.example/19", Trigger: "https://gitlab.example/x", Variable: "VARIABLE", Token: "canary"}, Ref: "dev", Status: tt.status, Message: tt.message, Wait: tt.wait}
+		if got := r.Advice(); !strings.Contains(got, tt.want) || r.Limited() != tt.limited || strings.Contains(got, "GitHub") {
+			t.Errorf("%d %s: %q lacks %q, limited %v", tt.status, tt.message, got, tt.want, r.Limited())
+		}
+		if want := fmt.Sprintf("starting a pipeline of gitlab.example/19: gitlab answers %d", tt.status); !strings.HasPrefix(r.Error(), want) || !strings.Contains(r.Error(), tt.message) {
+			t.Errorf("error %q", r.Error())
+		}
+	}
+}
+
 func TestPrintingATargetShowsNoToken(t *testing.T) {
 	t.Parallel()
 	target := dispatch.Target{Repository: "org/a", Variable: "V", Token: "canary"}

@@ -8,18 +8,22 @@ import (
 
 // Refusal is an answer that says no.
 type Refusal struct {
-	Target        Target
+	Target Target
+	// Workflow is empty for a pipeline at a GitLab.
 	Workflow, Ref string
-	// Status is the answer's, Message what GitHub says with it, without secrets.
+	// Status is the answer's, Message what the forge says with it, without secrets.
 	Status  int
 	Message string
-	// Wait is how long GitHub asks to be left alone, when that is beyond what was waited.
+	// Wait is how long it asks to be left alone, when that is beyond what was waited.
 	Wait time.Duration
 }
 
 // Error returns what was tried and the answer.
 func (r *Refusal) Error() string {
 	text := fmt.Sprintf("dispatching %s of %s: github answers %d", r.Workflow, r.Target.Repository, r.Status)
+	if r.Target.Trigger != "" {
+		text = fmt.Sprintf("starting a pipeline of %s: gitlab answers %d", r.Target.Repository, r.Status)
+	}
 	if r.Message != "" {
 		text += ": " + r.Message
 	}
@@ -28,6 +32,9 @@ func (r *Refusal) Error() string {
 
 // Advice returns what the answer usually means and what a person can do about it.
 func (r *Refusal) Advice() string {
+	if r.Target.Trigger != "" {
+		return r.pipelineAdvice()
+	}
 	switch {
 	case r.Status >= 300 && r.Status < 400:
 		return fmt.Sprintf("the repository was renamed or moved, or GITHUB_API_URL, where it is set, is not the API: name its new place in %s", r.Target.Variable)
@@ -49,8 +56,11 @@ func (r *Refusal) Advice() string {
 	}
 }
 
-// Limited reports that GitHub wants fewer requests.
+// Limited reports that the forge wants fewer requests.
 func (r *Refusal) Limited() bool {
+	if r.Target.Trigger != "" {
+		return r.Status == 429 || r.TooMany()
+	}
 	return r.Status == 429 || r.Status == 403 && (r.Wait > 0 || r.says("rate limit"))
 }
 

@@ -6,18 +6,25 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/pawl-cd/pawl/internal/deploy"
 )
 
 // repository is OWNER/NAME as GitHub allows it.
 var repository = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]*/[A-Za-z0-9._-]+$`)
 
+// triggerPath is how the address of a GitLab project's trigger ends.
+const triggerPath = "/trigger/pipeline"
+
 // Target is one repository that is to be told.
 type Target struct {
-	// Repository is OWNER/NAME.
+	// Repository is OWNER/NAME; for a project at a GitLab its host and its path or number.
 	Repository string
+	// Trigger is the address of the project's trigger, empty for a repository at GitHub.
+	Trigger string
 	// Variable is the name of the variable that it stands in.
 	Variable string
-	// Token may start workflows there. It is sent to GitHub and shown nowhere.
+	// Token may start workflows there, or pipelines. It is sent to its forge and shown nowhere.
 	Token string
 	// Others are further variables that name the same repository; their tokens are not used.
 	Others []string
@@ -41,11 +48,11 @@ func (e *VariableError) Error() string {
 
 // Advice returns the form of a value.
 func (e *VariableError) Advice() string {
-	return "set " + e.Variable + " to OWNER/REPOSITORY:TOKEN, or unset it"
+	return "set " + e.Variable + " to OWNER/REPOSITORY:TOKEN, at a GitLab to https://HOST/api/v4/projects/ID" + triggerPath + ":TOKEN, or unset it"
 }
 
 // Targets reads the targets out of an environment of NAME=value: the value of each variable whose name begins with the
-// prefix is OWNER/REPOSITORY:TOKEN, split at its first colon. They are sorted by repository, each once; of several
+// prefix is OWNER/REPOSITORY:TOKEN, split at its first colon, or the address of a GitLab project's trigger, a colon and its token. They are sorted by repository, each once; of several
 // variables for one repository the first by name counts. The errors are the malformed ones, by name.
 func Targets(environ []string, prefix string) ([]Target, []*VariableError) {
 	var found []Target
@@ -68,6 +75,9 @@ func Targets(environ []string, prefix string) ([]Target, []*VariableError) {
 
 // parse reads one variable, or says what is wrong with it; space around its value, such as a pasted newline, does not count.
 func parse(name, value string) (target Target, reason string) {
+	if strings.Contains(value, "://") {
+		return parseTrigger(name, strings.TrimSpace(value))
+	}
 	at, token, found := strings.Cut(strings.TrimSpace(value), ":")
 	_, last, _ := strings.Cut(at, "/")
 	switch {
@@ -83,6 +93,41 @@ func parse(name, value string) (target Target, reason string) {
 		return target, "the token holds a space or a character that no header can hold"
 	}
 	return Target{Repository: at, Variable: name, Token: token}, ""
+}
+
+// parseTrigger reads the address of a GitLab project's trigger with its token.
+func parseTrigger(name, value string) (target Target, reason string) {
+	address, token, found := strings.Cut(value, triggerPath+":")
+	if !found {
+		return target, "it holds a URL that is not that of a GitLab project's trigger with a token behind it"
+	}
+	address += triggerPath
+	base, project, err := deploy.Project{URL: address}.Endpoint()
+	switch {
+	case err != nil:
+		return target, "the address of the trigger: " + err.Error()
+	case token == "":
+		return target, "no token stands after the colon"
+	case strings.ContainsFunc(token, unsendable):
+		return target, "the token holds a space or a character that is in no token"
+	}
+	_, host, _ := strings.Cut(base, "://")
+	return Target{Repository: host + "/" + project, Trigger: address, Variable: name, Token: token}, ""
+}
+
+// Secrets are the tokens that the value of a variable may hold, also of one that names no target.
+func Secrets(value string) []string {
+	_, token, found := strings.Cut(value, ":")
+	if strings.Contains(value, "://") {
+		token = value[strings.LastIndexByte(value, ':')+1:]
+		if _, after, there := strings.Cut(value, triggerPath+":"); there {
+			token = after
+		}
+	}
+	if !found {
+		return nil
+	}
+	return []string{token}
 }
 
 // unsendable reports what cannot stand in a token: it is sent in a header.

@@ -42,6 +42,8 @@ type Pipeline struct {
 	// Started and Finished are zero until then.
 	Started, Finished time.Time
 	Variables         map[string]string
+	// Inputs are those that it was started with.
+	Inputs map[string]any
 	// YAMLErrors says why it failed before any job.
 	YAMLErrors string
 
@@ -71,7 +73,7 @@ func (p *Project) Pipelines() []Pipeline {
 	var all []Pipeline
 	for _, one := range p.pipelines {
 		c := *one
-		c.Variables, c.left = maps.Clone(one.Variables), nil
+		c.Variables, c.Inputs, c.left = maps.Clone(one.Variables), maps.Clone(one.Inputs), nil
 		all = append(all, c)
 	}
 	return all

@@ -80,6 +80,12 @@ type Settings struct {
 	// Statuses are what a new pipeline goes through, one step for each look at it; by default created, pending,
 	// running, success.
 	Statuses []string
+	// Inputs are what the header of the project's .gitlab-ci.yml declares (spec.inputs), each with its pattern, empty for any text; nil
+	// is no header. All have defaults. NoInputs is a version before 17.11, which does not know the parameter and drops it.
+	Inputs   map[string]string
+	NoInputs bool
+	// NoVariables lets nobody set pipeline variables, as in new projects of gitlab.com.
+	NoVariables bool
 	// Refusal makes GitLab refuse every trigger with this text, such as rules that let no job run.
 	Refusal string
 	// PerMinute is how many pipelines may be made in a minute, 0 = any number

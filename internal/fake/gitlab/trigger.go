@@ -3,10 +3,12 @@ package gitlab
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"mime"
 	"mime/multipart"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -31,6 +33,12 @@ func (c *call) trigger() reply {
 	variables, bad := sent.variables()
 	if bad != nil {
 		return *bad
+	}
+	if _, isMap := sent["inputs"].(map[string]any); !isMap && sent["inputs"] != nil {
+		return fault("inputs is invalid")
+	}
+	if c.req.Header.Get("X-Gitlab-Event") == "Pipeline Hook" { // a pipeline must not start itself by a webhook
+		return refuse(http.StatusForbidden, "403 Forbidden")
 	}
 	if token := c.token(); token != "" {
 		if bad := c.reader(false); bad != nil && bad.status == http.StatusUnauthorized {
@@ -59,17 +67,53 @@ func (p *Project) trigger(sent parameters, variables map[string]string) reply {
 	if n := p.settings.PerMinute; n > 0 && p.madeSince(p.server.now().Add(-time.Minute)) >= n {
 		return refuse(http.StatusBadRequest, base("Too many pipelines created in the last minute. Try again later."))
 	}
+	if p.settings.NoVariables && len(variables) > 0 {
+		return refuse(http.StatusBadRequest, base("Insufficient permissions to set pipeline variables"))
+	}
 	delete(sent, "token")
+	inputs, wrong := p.inputs(sent)
 	all, err := json.Marshal(sent)
 	if err != nil {
 		return refuse(http.StatusInternalServerError, "500 Internal Server Error")
 	}
 	variables[payload] = string(all)
 	one := p.add("trigger", ref, variables)
+	one.Inputs = inputs
+	if wrong != "" { // as any fault of the configuration: the pipeline is there, and fails before any job
+		one.YAMLErrors, one.Status, one.left = wrong, "failed", nil
+	}
 	if one.YAMLErrors != "" {
 		return refuse(http.StatusUnprocessableEntity, base(one.YAMLErrors))
 	}
 	return answer(http.StatusCreated, p.whole(one))
+}
+
+// inputs are those of a trigger, held against what the project declares.
+func (p *Project) inputs(sent parameters) (inputs map[string]any, wrong string) {
+	inputs, _ = sent["inputs"].(map[string]any)
+	if p.settings.NoInputs || len(inputs) == 0 {
+		return nil, ""
+	}
+	if p.settings.Inputs == nil {
+		return inputs, "Given inputs not defined in the `spec` section of the included configuration file"
+	}
+	var faults, unknown []string
+	for _, name := range slices.Sorted(maps.Keys(inputs)) {
+		pattern, declared := p.settings.Inputs[name]
+		text, isText := inputs[name].(string)
+		switch {
+		case !declared:
+			unknown = append(unknown, name)
+		case !isText:
+			faults = append(faults, "`"+name+"` input: provided value is not a string")
+		case !regexp.MustCompile(pattern).MatchString(text):
+			faults = append(faults, "`"+name+"` input: provided value does not match required RegEx pattern")
+		}
+	}
+	if len(unknown) > 0 {
+		faults = append([]string{"unknown input arguments: " + strings.Join(unknown, ", ")}, faults...)
+	}
+	return inputs, strings.Join(faults[:min(len(faults), 3)], ", ")
 }
 
 // madeSince counts the pipelines since a time.
@@ -164,18 +208,18 @@ func (c *call) parameters() (parameters, *reply) {
 	return out, nil
 }
 
-// form adds fields, among them those that are written variables[NAME].
+// form adds fields, among them those that are written variables[NAME] and inputs[NAME].
 func (s parameters) form(values url.Values) {
 	for name, all := range values {
-		key, inside := strings.CutPrefix(name, "variables[")
+		group, key, inside := strings.Cut(name, "[")
 		key, closed := strings.CutSuffix(key, "]")
-		if !inside || !closed {
+		if !inside || !closed || group != "variables" && group != "inputs" {
 			s[name] = all[len(all)-1]
 			continue
 		}
-		if _, there := s["variables"].(map[string]any); !there {
-			s["variables"] = map[string]any{}
+		if _, there := s[group].(map[string]any); !there {
+			s[group] = map[string]any{}
 		}
-		s["variables"].(map[string]any)[key] = all[len(all)-1]
+		s[group].(map[string]any)[key] = all[len(all)-1]
 	}
 }
