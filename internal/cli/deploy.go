@@ -35,8 +35,8 @@ func newDeploy(g *globals) *cobra.Command {
 		Use:   "deploy",
 		Short: "Fire the pipelines of the projects that consume a merged commit",
 		Long: `Deploy fires one pipeline for each project of deploy.projects that consumes a file that the commit changed.
-The commit is --commit, else that of the push event in GITHUB_EVENT_PATH, else the HEAD of the root's git
-repository; its message, page and changed paths come from the same place, or from GitHub. Each trigger is
+The commit is --commit, else that of the push event in GITHUB_EVENT_PATH, or of the push of a GitLab job,
+else the HEAD of the root's git repository; its message, page and changed paths come from the same place, or from the forge. Each trigger is
 claimed in the ledger first, so that no run fires the same project twice for one commit, and triggers that
 earlier runs were refused are fired again. One whose answer never came stays unknown until it is found with
 the project's api token, or until --retry-unknown says that it may fire twice. PAWL_PAUSE=reason fires nothing.`,
@@ -174,7 +174,7 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, f f
 		}
 		c = event.fill(c)
 	}
-	if c.SHA == "" {
+	if c = o.pushedAtGitLab(ctx, c); c.SHA == "" {
 		sha, err := gitHead(ctx, o.root)
 		if err != nil {
 			return nil, &exit{code: Usage, err: err, hint: "name the commit with --commit", topics: []topic{noCommitTopic}}
@@ -204,7 +204,7 @@ func (o *deployOptions) commits(ctx context.Context, s *session, event push, f f
 func completed(c, found forge.Commit) forge.Commit {
 	c.SHA, c.At = found.SHA, found.At
 	c.Message, c.URL = cmp.Or(c.Message, found.Message), cmp.Or(c.URL, found.URL)
-	if len(c.Changed) == 0 {
+	if len(c.Changed) == 0 && !c.All {
 		c.Changed, c.All = found.Changed, found.All
 	}
 	return c

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -250,5 +251,44 @@ func TestGitLabInit(t *testing.T) {
 	run("same     .gitlab/pawl.gitlab-ci.yml")
 	if readFile(t, file) != own {
 		t.Error("a person's file is gone")
+	}
+}
+
+// TestGitLabDeploy fires for all that a push brought, which may be several commits, whatever the last of them changed; a clone that is not
+// deep enough for that, or a new branch, concerns every project.
+func TestGitLabDeploy(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change map[string]string
+		depth  string
+		newly  bool
+		fired  int
+	}{
+		"an earlier commit":       {map[string]string{"values.yaml": "apps:\n  a: v1.1.0\n  b: v1.0.0\n"}, "20", false, 1},
+		"nothing that it deploys": {map[string]string{"OTHER.md": "x"}, "20", false, 0},
+		"not deep enough":         {map[string]string{"OTHER.md": "x"}, "1", false, 1},
+		"a new branch":            {map[string]string{"OTHER.md": "x"}, "20", true, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newGitLabStage(t, "merge: {require: none}\n")
+			before := s.server.Git("rev-parse", "main")
+			s.server.Commit("refs/heads/main", c.change)
+			s.server.Commit("refs/heads/main", map[string]string{"README.md": "the last commit"})
+			if out, err := exec.CommandContext(t.Context(), "git", "clone", "-q", "--depth", c.depth, "--branch", "main", "file://"+s.server.Dir, s.root+"/clone").CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if c.newly {
+				before = strings.Repeat("0", 40)
+			}
+			s.job = map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_SHA": s.server.Git("rev-parse", "main"), "CI_COMMIT_BEFORE_SHA": before}
+			for range 2 { // once for each commit
+				s.pawl(0, "deploy", "--root", s.root+"/clone")
+			}
+			all := s.project.Pipelines()
+			if len(all) != c.fired || c.fired > 0 && !strings.HasSuffix(all[0].Variables["CD_COMMIT_URL"], s.job["CI_COMMIT_SHA"]) {
+				t.Errorf("%d pipelines, want %d: %+v", len(all), c.fired, all)
+			}
+		})
 	}
 }

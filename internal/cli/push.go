@@ -1,10 +1,14 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -43,6 +47,50 @@ func (a actions) push() (push, error) {
 		return push{}, fmt.Errorf("reading the event: %s is no JSON object of a push event", name)
 	}
 	return event, nil
+}
+
+// mostPaths is how many bytes of changed paths are read.
+const mostPaths = 8 << 20
+
+// objectID is what git calls an object.
+var objectID = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// pushedAtGitLab is the commit of a push at a GitLab, which writes no event, with what the push changed as the checkout tells: it may
+// have brought several commits. Where that cannot be told, as on a new branch or in a clone that is not deep enough, all is changed.
+func (o *deployOptions) pushedAtGitLab(ctx context.Context, c forge.Commit) forge.Commit {
+	job := o.job()
+	before, after := job.env("CI_COMMIT_BEFORE_SHA"), job.env("CI_COMMIT_SHA")
+	if c.SHA != "" || !job.inGitLab() || !job.pushed() || !objectID.MatchString(after) {
+		return c
+	}
+	if c.SHA = after; len(c.Changed) > 0 {
+		return c
+	}
+	var err error
+	if c.Changed, err = gitChanged(ctx, o.root, before, after); err != nil {
+		c.All = true
+		o.reporter().say(slog.LevelInfo, "what the push changed is not known here, so every project is concerned: "+err.Error(), "")
+	}
+	return c
+}
+
+// gitChanged are the paths that differ between two commits.
+func gitChanged(ctx context.Context, root, before, after string) ([]string, error) {
+	if !objectID.MatchString(before) || strings.Trim(before, "0") == "" {
+		return nil, errors.New("the branch is new")
+	}
+	g, err := startGit(ctx, root, "", "diff-tree", "-r", "-z", "--no-renames", "--no-ext-diff", "--name-only", before, after, "--")
+	if err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(g.out, mostPaths+1))
+	if err == nil && len(data) > mostPaths {
+		err = errors.New("it changed too many files")
+	}
+	if err := g.end(err); err != nil {
+		return nil, err
+	}
+	return strings.FieldsFunc(string(data), func(r rune) bool { return r == 0 }), nil
 }
 
 func (p push) there() bool { return p.Ref != "" }

@@ -196,7 +196,7 @@ func TestGitLabManyFiles(t *testing.T) {
 		text := content(settled(t, lab(files), labSettings), ".gitlab-ci.yml")
 		_, job, _ := strings.Cut(text, "\npawl-deploy:\n")
 		job, _, _ = strings.Cut(job, "\n\n")
-		if strings.Contains(job, "changes: ") != want || !strings.Contains(job, "pawl deploy --commit") {
+		if strings.Contains(job, "changes: ") != want || !strings.Contains(job, "- pawl deploy\n") {
 			t.Errorf("%d files: %s", n, job)
 		}
 	}
