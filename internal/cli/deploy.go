@@ -304,15 +304,16 @@ func (o *deployOptions) tell(report run.Report, nothing bool, ended error) error
 			}
 		}
 	}
-	said := errors.Join(job.summary(markdown.String()), o.writeReport(o.page, report, ended))
+	var said error
 	switch o.output {
 	case "json":
-		return errors.Join(said, writeJSON(o.sys.Out, report))
+		said = writeJSON(o.sys.Out, report)
 	case "markdown":
-		return errors.Join(said, o.write(markdown.String()))
+		said = o.write(markdown.String())
 	default:
-		return errors.Join(said, o.write(text.String()))
+		said = o.write(text.String())
 	}
+	return errors.Join(said, o.sum(report, ended, strings.TrimPrefix(markdown.String(), "\n")), o.writeReport(o.page, report, ended))
 }
 
 // deployLines say what became of each trigger.

@@ -292,3 +292,24 @@ func TestGitLabDeploy(t *testing.T) {
 		})
 	}
 }
+
+// TestGitLabSays ends the log of a job with one sentence on what happened; elsewhere there is none.
+func TestGitLabSays(t *testing.T) {
+	t.Parallel()
+	s := newGitLabStage(t, "merge: {require: none}\n")
+	s.job = map[string]string{"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "schedule"}
+	ends := func(said, want string) {
+		t.Helper()
+		if lines := strings.Split(strings.TrimSpace(said), "\n"); lines[len(lines)-1] != "pawl: info: "+want {
+			t.Errorf("it ends with %q, want %q", lines[len(lines)-1], want)
+		}
+	}
+	ends(s.run(0), "Everything is current.")
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	ends(s.run(0), "1 update merged: pull request #1, 1 pipeline started.")
+	ends(s.pawl(0, "deploy", "--root", s.root, "--commit", s.server.Git("rev-parse", "main")), "No pipeline started.")
+	s.job = nil
+	if said := s.run(0); strings.Contains(said, "Everything is current.") {
+		t.Errorf("outside of a job it says %s", said)
+	}
+}

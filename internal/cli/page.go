@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -133,11 +134,24 @@ func sweep(dir string) {
 
 // writeReport writes the page of a run; err is what ended it early.
 func (g *globals) writeReport(name string, r run.Report, err error) error {
-	var failure page.Failure
-	if err != nil {
-		failure = page.Failure{Message: err.Error(), Hint: fault.Hint(err)}
+	return g.savePage(name, func() ([]byte, error) { return page.Run(r, failureOf(err)) })
+}
+
+func failureOf(err error) page.Failure {
+	if err == nil {
+		return page.Failure{}
 	}
-	return g.savePage(name, func() ([]byte, error) { return page.Run(r, failure) })
+	return page.Failure{Message: err.Error(), Hint: fault.Hint(err)}
+}
+
+// sum tells the job in its first line what a run, or a deployment, came to, then all of it: in the summary of GitHub Actions. GitLab has
+// none, there the line ends the log.
+func (g *globals) sum(r run.Report, err error, markdown string) error {
+	said, job := page.Sentence(r, failureOf(err)), g.job()
+	if job.inGitLab() {
+		g.reporter().say(slog.LevelInfo, said, "")
+	}
+	return job.summary(cell(said) + "\n\n" + markdown)
 }
 
 // savePage renders a page and writes it; without a name there is none.

@@ -297,7 +297,7 @@ func (o *runOptions) tell(job actions, report run.Report, ended error) error {
 			job.annotate("error", out.Manifest, out.Detail+" "+out.Hint)
 		}
 	}
-	if err := errors.Join(o.print(report, markdown.String()), job.summary(markdown.String()), o.outputs(job, report), o.writeReport(o.page, report, ended)); err != nil {
+	if err := errors.Join(o.print(report, markdown.String()), o.sum(report, ended, markdown.String()), o.outputs(job, report), o.writeReport(o.page, report, ended)); err != nil {
 		return &exit{code: Failure, err: err}
 	}
 	return nil

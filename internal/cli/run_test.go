@@ -425,4 +425,14 @@ func TestRunTells(t *testing.T) {
 	if code, _, _ := s.pawl(nil, "run", "-o", "bogus"); code != cli.Usage {
 		t.Errorf("an unknown form: exit code %d", code)
 	}
+	for _, says := range []string{"1 update merged: pull request &#35;3.", "Everything is current."} { // the summary begins with it
+		if strings.HasPrefix(says, "1") {
+			s.registry.SetTags("org/a", "v1.0.0", "v1.1.0", "v1.2.0")
+		}
+		summary := filepath.Join(t.TempDir(), "summary")
+		code, out, errs := s.pawl(map[string]string{"GITHUB_STEP_SUMMARY": summary}, "run")
+		if told, err := os.ReadFile(summary); code != cli.OK || err != nil || !strings.HasPrefix(string(told), says+"\n\n") {
+			t.Errorf("exit code %d, summary %q, want %q: %s%s", code, told, says, out, errs)
+		}
+	}
 }

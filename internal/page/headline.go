@@ -3,11 +3,31 @@ package page
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/policy"
 	"github.com/pawl-cd/pawl/internal/run"
 )
+
+// Sentence says what a run, or a deployment alone, came to: the headline of its page, where it is, and what it started. No word of it is
+// anybody else's.
+func Sentence(r run.Report, failure Failure) string {
+	text, _ := headline(r, failure)
+	var more []string
+	if len(r.Plan.Changes) > 0 {
+		if p := r.Pull; p != nil {
+			more = append(more, fmt.Sprintf("pull request #%d", p.Number))
+		}
+		if n := fired(r.Deploy); n > 0 {
+			more = append(more, count(n, "pipeline")+" started")
+		}
+	}
+	if len(more) > 0 {
+		text += ": " + strings.Join(more, ", ")
+	}
+	return text + "."
+}
 
 // headline says in one sentence what the run came to.
 func headline(r run.Report, failure Failure) (text, tone string) {
