@@ -35,7 +35,7 @@ type pipelineHead struct {
 // pipelineJob is a job; the same holds.
 type pipelineJob struct {
 	Extends, Image, Stage, Timeout string
-	Inherit                        struct{ Default bool }
+	Inherit                        struct{ Default []string }
 	ResourceGroup                  string `yaml:"resource_group"`
 	Interruptible                  *bool
 	AllowFailure                   struct {
@@ -145,7 +145,7 @@ func inspectPipeline(text string, included bool) []string {
 		script := strings.Join(slices.Concat(j.BeforeScript, j.Script), "\n")
 		bad(strings.Contains(script, "$[["), "%s: an input inside a script", name)
 		bad(strings.Contains(script, "$"), "%s: a variable inside a script", name)
-		bad(included && name == ".pawl" && regexp.MustCompile(`(?m)^  inherit: \{default: false\}$`).FindString(text) == "", "somebody's defaults reach the jobs")
+		bad(included && name == ".pawl" && !slices.Equal(j.Inherit.Default, []string{"tags"}), "somebody's defaults reach the jobs, or their runner does not")
 		if strings.HasPrefix(name, ".") {
 			bad(j.Timeout == "", "%s has no timeout", name)
 			continue
@@ -357,7 +357,7 @@ func asGitLab(t *testing.T, files map[string]string, source string) (jobs []stri
 // its own and included from somebody's; spoilt copies fail.
 func TestPipelinesAsGitLab(t *testing.T) {
 	t.Parallel()
-	const own, beside, theirs = ".gitlab-ci.yml", ".gitlab/pawl.gitlab-ci.yml", "stages: [lint, ship it]\ninclude: [{local: .gitlab/pawl.gitlab-ci.yml}]\ndefault: {before_script: [exit 1]}\nlint: {stage: lint, script: [make]}\n"
+	const own, beside, theirs = ".gitlab-ci.yml", ".gitlab/pawl.gitlab-ci.yml", "stages: [lint, ship it]\ninclude: [{local: .gitlab/pawl.gitlab-ci.yml}]\ndefault: {before_script: [exit 1], tags: [own]}\nlint: {stage: lint, script: [make]}\n"
 	deployed := proposedPipeline(t, own, labProfile(map[string]string{".github/workflows/gitlab.yaml": deploying}))
 	for name, c := range map[string]struct {
 		files map[string]string
