@@ -32,6 +32,8 @@ const (
 type historyOptions struct {
 	*globals
 	file, git string
+	// page is the file of the page, beside what is printed of a comparison.
+	page string
 	// shadow compares with what shadow runs recorded, in the ledger or in a file.
 	shadow             bool
 	shadowFile, output string
@@ -50,10 +52,10 @@ reads a repository as well, or alone: what the tracked values were in each commi
 whoever made it, and what the commits of pawl say. The profile is that directory's, unless --root names one.
 The page loads nothing and runs no script. With --shadow it prints what the shadow runs of the ledger, or of
 --shadow-file, decided beside what was made of the same values by the commits of --git (default the root):
-a sentence, then what was not agreed, with -v everything; as JSON it is pawl.shadow/1.`,
+a sentence, then what was not agreed, with -v everything; as JSON it is pawl.shadow/1, and --page writes it as a page.`,
 		Example: `  pawl history reports --file history.html
   pawl history --git . > history.html
-  pawl history --shadow`,
+  pawl history --shadow --page shadow.html`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.git != "" && !cmd.Flags().Changed("root") {
 				o.root = o.git
@@ -61,6 +63,10 @@ a sentence, then what was not agreed, with -v everything; as JSON it is pawl.sha
 			if o.shadow || o.shadowFile != "" {
 				return o.compare(cmd.Context(), args)
 			}
+			if o.page != "" && o.file != "" {
+				return usage(errors.New("--page and --file: both name the file of the page; --file is for the comparison of --shadow"))
+			}
+			o.file = cmp.Or(o.file, o.page)
 			if cmd.Flags().Changed("output") {
 				return usage(errors.New("--output: a page has one form; it is for --shadow"))
 			}
@@ -68,6 +74,7 @@ a sentence, then what was not agreed, with -v everything; as JSON it is pawl.sha
 		},
 	}
 	cmd.Flags().StringVar(&o.file, "file", "", "write the page or the comparison to this `file` (default stdout)")
+	addPage(cmd, &o.page)
 	cmd.Flags().StringVar(&o.git, "git", "", "the `directory` of a profile's repository, whose commits are read from HEAD")
 	cmd.Flags().BoolVar(&o.shadow, "shadow", false, "compare what shadow runs recorded in the ledger with what was made")
 	cmd.Flags().StringVar(&o.shadowFile, "shadow-file", "", "the same with what they recorded in this `file`")

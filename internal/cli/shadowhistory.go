@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/ledger"
+	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/past"
 )
 
@@ -22,7 +23,7 @@ func (o *historyOptions) compare(ctx context.Context, names []string) error {
 	if len(names) > 0 {
 		return usage(errors.New("--shadow compares with the commits of a repository, and reads no reports"))
 	}
-	if err := writable("the comparison", o.file); err != nil {
+	if err := cmp.Or(writable("the comparison", o.file), writable(thePage, o.page)); err != nil {
 		return err
 	}
 	o.git = cmp.Or(o.git, o.root)
@@ -49,6 +50,10 @@ func (o *historyOptions) compare(ctx context.Context, names []string) error {
 		return &exit{code: Failure, err: err}
 	}
 	c := past.Compare(series, known.Shadow, o.sys.Now())
+	profile := page.Repository(askGit(ctx, o.git, "config", "--get", "remote.origin.url"))
+	if err := o.savePage(o.page, page.Shadow{Comparison: c, Profile: profile, Sentence: sentence(c), Why: whyOf}.Page); err != nil {
+		return err
+	}
 	var text strings.Builder
 	if o.output == "json" {
 		err = writeJSON(&text, c)

@@ -120,6 +120,23 @@ differed  b     v1.0.0  v1.1.0  2026-03-02 18:00 UTC  bot  v1.2.0  newest-match
 	if s.github.Writes() != writes {
 		t.Errorf("it wrote %d times", s.github.Writes()-writes)
 	}
+	page := filepath.Join(t.TempDir(), "shadow.html")
+	table, _ := history(cli.OK, "--page", page)
+	head, _, _ := strings.Cut(strings.SplitN(table, "\n", 2)[0], "; ")
+	if data, err := os.ReadFile(page); err != nil || table != out || !strings.Contains(string(data), `<h1 id="headline">`+strings.TrimSuffix(head, ".")+`</h1>`) {
+		t.Errorf("%v: the page does not say %q: %s", err, head, data)
+	}
+	if _, errs := history(cli.Usage, "--page", t.TempDir()); !strings.Contains(errs, "is a directory") {
+		t.Errorf("a page that cannot be written: %s", errs)
+	}
+	if code, _, errs := s.pawl(nil, "history", "--git", b.dir, "--page", page, "--file", page); code != cli.Usage || !strings.Contains(errs, "--page and --file") {
+		t.Errorf("two files: exit code %d: %s", code, errs)
+	}
+	if code, _, errs := s.pawl(nil, "history", "--git", b.dir, "--page", page); code != cli.OK {
+		t.Errorf("a page of the history: exit code %d: %s", code, errs)
+	} else if data, err := os.ReadFile(page); err != nil || !strings.Contains(string(data), "<title>History: ") {
+		t.Errorf("%v: no page of the history", err)
+	}
 	if _, errs := history(cli.Usage, "reports"); !strings.Contains(errs, "reads no reports") {
 		t.Error(errs)
 	}

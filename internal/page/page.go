@@ -1,4 +1,4 @@
-// Package page renders pages for people: what one run did (Run), how versions moved over many runs (History), and how a
+// Package page renders pages for people: what one run did (Run), how versions moved over many runs (History, Shadow), and how a
 // profile stands (Status). A page is one HTML document that loads nothing, runs no script and says so in its Content-Security-Policy, so that it can be
 // opened from a disk, attached to a build or sent to somebody. Everything that a report holds is untrusted: it comes out as
 // text, and only an http or https address becomes a link. The same report makes the same bytes; reading reports and
@@ -18,7 +18,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/run"
 )
 
-//go:embed style.css page.tmpl run.tmpl history.tmpl status.tmpl fleet.tmpl
+//go:embed style.css page.tmpl run.tmpl history.tmpl status.tmpl fleet.tmpl shadow.tmpl
 var files embed.FS
 
 // style is what every page looks like.

@@ -84,6 +84,8 @@ func pages(t testing.TB) map[string][]byte {
 		"hostile":        pageOf(t, hostile(t), page.Failure{Message: attack, Hint: attack}),
 		"status":         statusPage(t, standings(t)),
 		"fleet":          fleetPage(t, aFleet()),
+		"shadow":         shadowPage(t, aShadow("web", "v1.2.0", "bot")),
+		"bad-shadow":     shadowPage(t, aShadow(attack, attack, attack)),
 		"none":           statusPage(t, status.Status{Schema: status.Schema, Repository: "acme/profile", Base: "main", At: full.Started}),
 		"history":        history(t, page.NewHistory(reports, commits, nil)),
 		"commits":        history(t, page.NewHistory(nil, commits, nil)),
