@@ -240,7 +240,7 @@ func (t *tenants) learn(p fleet.Profile, one *tenant, result *fleet.Result) {
 	if one.quiet {
 		result.State = fleet.Quiet
 	}
-	result.Calls += one.calls
+	result.Calls += one.calls()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if one.facts != nil {

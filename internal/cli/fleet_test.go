@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/pawl-cd/pawl/internal/cli"
@@ -298,6 +299,37 @@ func TestFleetRun(t *testing.T) {
 	}
 	if code != 0 || !strings.Contains(out, "org/p7   quiet\n") || !strings.HasSuffix(out, "\n8 profiles: 8 quiet; 3 sources listed for 0 uses\n") {
 		t.Errorf("the table: exit code %d\n%s", code, out)
+	}
+}
+
+// TestFleetCalls holds the requests that a report counts against those that the forge got, for each way in which a profile is read.
+func TestFleetCalls(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 3, noChecks)
+	s.push(1, map[string]string{".pawl.yaml": noChecks + "gates: {scan: {run: [true]}}\n"})
+	s.env["TOKEN_2"] = "nobody-c4nary"
+	snapshot := filepath.Join(t.TempDir(), "snapshot")
+	for _, c := range []struct {
+		state fleet.State
+		with  string
+	}{{fleet.Unchanged, ""}, {fleet.Quiet, ""}, {fleet.Merged, snapshot}, {fleet.Unchanged, snapshot}, {fleet.Quiet, snapshot}} {
+		if c.state == fleet.Merged {
+			s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+		}
+		args := []string{}
+		if c.with != "" {
+			args = append(args, "--snapshot", c.with)
+		}
+		before := len(s.github.Calls())
+		report, by := s.run(3, args...)
+		own := map[string]int{}
+		for _, call := range s.github.Calls()[before:] {
+			own[call.Identity]++
+		}
+		want := map[string]int{"bot-0": by["org/p0"].Calls, "bot-1": by["org/p1"].Calls, "": by["org/p2"].Calls}
+		if diff := cmp.Diff(want, own); diff != "" || report.Calls != len(s.github.Calls())-before || by["org/p0"].State != c.state {
+			t.Errorf("%s: the report counts %d requests, the forge %d: %+v %s", c.state, report.Calls, len(s.github.Calls())-before, by["org/p0"], diff)
+		}
 	}
 }
 

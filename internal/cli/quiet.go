@@ -62,8 +62,8 @@ func (s *session) look(ctx context.Context) (sight, bool) {
 	if err != nil {
 		return sight{}, false
 	}
-	seen, err := f.(forge.Marker).Look(ctx) // every client is one
 	s.g.sys.tenant.count(f)
+	seen, err := f.(forge.Marker).Look(ctx) // every client is one
 	return sight{seen, f}, err == nil
 }
 

@@ -92,8 +92,8 @@ func (p *remoteProfile) readConfig(ctx context.Context, g *globals, wanted func(
 		if err != nil {
 			return nil, nil, err
 		}
+		s.g.sys.tenant.count(f)
 		found, err := f.Open(ctx)
-		defer s.g.sys.tenant.count(f)
 		if err != nil {
 			return nil, nil, &exit{code: Failure, err: err}
 		}

@@ -78,10 +78,11 @@ type tenant struct {
 	// facts are what is known of it, nil for nothing; fresh has it be looked at even when it is quiet.
 	facts *fleet.Facts
 	fresh bool
-	// quiet says that it was quiet, calls how many requests that took; held that it was not, and may not go on yet.
+	// quiet says that it was quiet; held that it was not, and may not go on yet.
 	quiet, held bool
-	calls       int
 	turn        *fleet.Turn
+	// forges are the clients that read the profile, beside that of its run.
+	forges []forge.Forge
 }
 
 // awake reports whether a profile that is not quiet may go on: whether its token may do what it may need.
@@ -93,11 +94,19 @@ func (t *tenant) awake(now time.Time) bool {
 	return !t.held
 }
 
-// count adds what a client asked its forge.
+// count has the requests of a client be counted, also those to come.
 func (t *tenant) count(f forge.Forge) {
 	if t != nil {
-		t.calls += f.Calls()
+		t.forges = append(t.forges, f)
 	}
+}
+
+// calls are how many requests reading took.
+func (t *tenant) calls() (n int) {
+	for _, f := range t.forges {
+		n += f.Calls()
+	}
+	return n
 }
 
 // wired is what the clients need to know.
