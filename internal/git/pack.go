@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"sync"
 )
 
 // ErrMalformed is for an answer that is not what git's protocol says.
@@ -294,6 +295,9 @@ func instruction(base, d []byte) (part, rest []byte, ok bool) {
 	return base[offset : offset+size], d, true
 }
 
+// compressors are zlib writers that were used before: a new one takes almost a megabyte.
+var compressors = sync.Pool{New: func() any { return zlib.NewWriter(nil) }}
+
 // Pack encodes objects, in the order of their names.
 func Pack(objects Objects) ([]byte, error) {
 	ids := make([]string, 0, len(objects))
@@ -304,6 +308,11 @@ func Pack(objects Objects) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString("PACK\x00\x00\x00\x02")
 	out.Write(binary.BigEndian.AppendUint32(nil, uint32(len(ids))))
+	z := compressors.Get().(*zlib.Writer)
+	defer func() {
+		z.Reset(io.Discard) // and keep nothing of this pack
+		compressors.Put(z)
+	}()
 	for _, id := range ids {
 		o := objects[id]
 		size := len(o.Data)
@@ -313,7 +322,7 @@ func Pack(objects Objects) ([]byte, error) {
 			first = byte(size & 0x7f)
 		}
 		out.WriteByte(first)
-		z := zlib.NewWriter(&out)
+		z.Reset(&out)
 		if _, err := z.Write(o.Data); err != nil {
 			return nil, err
 		}
