@@ -28,7 +28,7 @@ func (s *Server) kindOf(who Identity) string {
 
 // repositories are those that fit, in the order that is asked for: by default the newest first where a listing can be sorted.
 func (c *context) repositories(fits func(*Repo) bool) []*Repo {
-	all := slices.DeleteFunc(c.server.sorted(), func(r *Repo) bool { return !fits(r) })
+	all := c.server.sorted(fits)
 	if sort := c.query.Get("sort"); sort == "created" || sort == "" && strings.HasPrefix(c.req.URL.Path, "/orgs/") {
 		slices.SortStableFunc(all, func(a, b *Repo) int { return int(b.id - a.id) })
 		if c.query.Get("direction") == "asc" {

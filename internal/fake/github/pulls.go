@@ -58,10 +58,7 @@ func (r *Repo) openPulls() []*pull {
 
 // followHeads lets open pull requests follow a branch that was moved, created or deleted.
 func (s *Server) followHeads(moved *Repo, branch string, who Identity) {
-	for _, r := range s.sorted() {
-		if r.store != moved.store {
-			continue
-		}
+	for _, r := range s.sorted(func(r *Repo) bool { return r.store == moved.store }) {
 		for _, p := range r.openPulls() {
 			if p.head == moved && p.headRef == branch {
 				p.followHead(who)
@@ -126,12 +123,11 @@ func (r *Repo) findHead(text string) (*Repo, string) {
 	if strings.EqualFold(owner, r.owner) {
 		return r, branch
 	}
-	for _, other := range r.server.sorted() {
-		if other.store == r.store && strings.EqualFold(other.owner, owner) {
-			return other, branch
-		}
+	found := r.server.sorted(func(other *Repo) bool { return other.store == r.store && strings.EqualFold(other.owner, owner) })
+	if len(found) == 0 {
+		return nil, branch
 	}
-	return nil, branch
+	return found[0], branch
 }
 
 type pullInput struct {

@@ -196,16 +196,18 @@ func (s *Server) Tick() {
 }
 
 func (s *Server) tick() {
-	for _, r := range s.sorted() {
+	for _, r := range s.sorted(func(r *Repo) bool { return len(r.live)+len(r.queue) > 0 }) {
 		r.advance()
 	}
 }
 
-// sorted lists the repositories by name, so that the same calls always do the same.
-func (s *Server) sorted() []*Repo {
-	names := make([]string, 0, len(s.repos))
-	for name := range s.repos {
-		names = append(names, name)
+// sorted lists the repositories of which something is so by name, so that the same calls always do the same.
+func (s *Server) sorted(wanted func(r *Repo) bool) []*Repo {
+	var names []string
+	for name, r := range s.repos {
+		if wanted(r) {
+			names = append(names, name)
+		}
 	}
 	sort.Strings(names)
 	all := make([]*Repo, 0, len(names))
