@@ -24,6 +24,10 @@ const (
 type demoOptions struct {
 	*globals
 	output, keep, forge string
+	// fleet is how many profiles there are, 0 for the demonstration of one.
+	fleet int
+	// many says that a fleet is asked for.
+	many bool
 }
 
 func newDemo(g *globals) *cobra.Command {
@@ -40,30 +44,47 @@ made stays in a folder, which it names.
 
 With --forge gitea and the address of an empty repository the profile lives there instead, at a real Gitea or
 Forgejo of yours: the token in MERGE_TOKEN fills it, and the pull requests, merges and brakes are to be looked at
-there. Then the clock is the real one, and nothing else leaves this machine.`,
+there. Then the clock is the real one, and nothing else leaves this machine.
+
+With --fleet N there are N profiles, and pawl fleet runs them in one process: a release that all follow reaches
+each of them once, although one more is hostile and another fails; when nothing is new, each costs one request;
+one command pauses all. It counts what its servers were told, and fails when that is not what it has to be.`,
 		Example: `  pawl demo
+  pawl demo --fleet 3
   pawl demo --keep pawl-demo --output json
   pawl demo --forge gitea https://git.example.com/me/pawl-demo`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd.Context(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o.many = cmd.Flags().Changed("fleet")
+			return o.run(cmd.Context(), args)
+		},
 	}
 	addOutput(cmd, &o.output, "text", "json")
 	cmd.Flags().StringVar(&o.forge, "forge", "", "where the profile lives: gitea, with the `URL` of an empty repository as the argument (default inside pawl)")
+	cmd.Flags().IntVar(&o.fleet, "fleet", 0, fmt.Sprintf("show a fleet of `N` profiles, from 1 to %d, and two that do not behave", demo.MaxFleet))
 	cmd.Flags().StringVar(&o.keep, "keep", "", "the `directory` to leave everything in, empty or not there yet (default a new one among the temporary files)")
 	return cmd
 }
 
-// demonstration is a demo under way.
+// demonstration is the one with one profile, under way.
 type demonstration struct {
 	*demo.Stage
-	globals *globals
-	tell    teller
-	dir     string
-	report  demoReport
+	playing
+}
+
+// scene is a demonstration that was opened.
+type scene interface {
+	// story plays it, and end says what it left.
+	story(ctx context.Context) error
+	end()
+	base() *playing
 }
 
 func (o *demoOptions) run(ctx context.Context, args []string) error {
 	begin := o.sys.Now()
+	if err := o.alone(args); err != nil {
+		return err
+	}
 	outside, err := o.outside(args)
 	if err != nil {
 		return err
@@ -72,7 +93,7 @@ func (o *demoOptions) run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	stage, err := demo.Open(dir, pawl.Profile, outside)
+	d, err := o.open(dir, outside)
 	if err != nil {
 		hint := "the demonstration listens on 127.0.0.1 and writes to " + dir
 		if outside != nil {
@@ -80,8 +101,8 @@ func (o *demoOptions) run(ctx context.Context, args []string) error {
 		}
 		return &exit{code: Failure, err: err, hint: hint}
 	}
-	defer stage.Close()
-	d := &demonstration{Stage: stage, globals: o.globals, dir: dir, tell: o.teller(), report: demoReport{Schema: demoSchema, Folder: dir}}
+	s := d.base()
+	defer s.world.Close()
 	if err := d.story(ctx); err != nil {
 		hint := "what was made so far is in " + dir
 		if ctx.Err() != nil {
@@ -89,15 +110,41 @@ func (o *demoOptions) run(ctx context.Context, args []string) error {
 		}
 		return &exit{code: Failure, err: err, hint: hint}
 	}
-	d.report.Duration, d.report.Skipped = o.sys.Now().Sub(begin).Seconds(), stage.Skipped().Seconds()
+	s.report.Duration, s.report.Skipped = o.sys.Now().Sub(begin).Seconds(), s.world.Skipped().Seconds()
 	if o.output == "json" {
-		err = writeJSON(o.sys.Out, d.report)
+		err = writeJSON(o.sys.Out, s.report)
 	} else {
 		d.end()
-		err = d.tell.out.err
+		err = s.tell.out.err
 	}
 	if err != nil {
 		return &exit{code: Failure, err: fmt.Errorf("writing the output: %w", err)}
+	}
+	return nil
+}
+
+// open makes the demonstration that is asked for.
+func (o *demoOptions) open(dir string, outside *demo.Outside) (scene, error) {
+	s := playing{globals: o.globals, dir: dir, tell: o.teller(), report: demoReport{Schema: demoSchema, Folder: dir}}
+	if o.fleet > 0 {
+		world, err := demo.OpenFleet(dir, o.fleet)
+		s.world, s.tell.width = world, fleetWidth
+		return &fleetDemonstration{Fleet: world, playing: s}, err
+	}
+	stage, err := demo.Open(dir, pawl.Profile, outside)
+	s.world = stage
+	return &demonstration{Stage: stage, playing: s}, err
+}
+
+// alone refuses what a fleet cannot be, or cannot go with.
+func (o *demoOptions) alone(args []string) error {
+	switch {
+	case !o.many:
+		return nil
+	case o.fleet < 1 || o.fleet > demo.MaxFleet:
+		return &exit{code: Usage, err: fmt.Errorf("--fleet: want a number of profiles from 1 to %d, have %d", demo.MaxFleet, o.fleet), hint: "write e.g. pawl demo --fleet 3"}
+	case o.forge != "" || len(args) > 0:
+		return &exit{code: Usage, err: errors.New("--fleet: its profiles live inside pawl, not at a forge of yours"), hint: "leave out --forge and the address, or --fleet"}
 	}
 	return nil
 }

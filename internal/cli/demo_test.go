@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"bytes"
+	gocmp "cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -32,6 +33,8 @@ type demoRun struct {
 	dir       string
 	out, errs string
 	asked     *onlyHere
+	// repository is the folder of git, profile.git when empty.
+	repository string
 }
 
 // onlyHere refuses every host but this machine.
@@ -76,7 +79,7 @@ func newDemo(t *testing.T, screen bool, env map[string]string, args ...string) d
 // git runs git on the repository that the demonstration left.
 func (d demoRun) git(args ...string) string {
 	d.Helper()
-	cmd := exec.CommandContext(d.Context(), "git", append([]string{"-C", filepath.Join(d.dir, "profile.git")}, args...)...)
+	cmd := exec.CommandContext(d.Context(), "git", append([]string{"-C", filepath.Join(d.dir, gocmp.Or(d.repository, "profile.git"))}, args...)...)
 	cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null")
 	out, err := cmd.CombinedOutput()
 	if err != nil {

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/demo"
 	"github.com/pawl-cd/pawl/internal/policy"
@@ -47,9 +49,31 @@ type demoStep struct {
 	ForgeWrites int `json:"forgeWrites"`
 	Pipelines   int `json:"pipelines"`
 	Events      int `json:"events"`
+	// Profiles are those of a fleet by how they ended, Listings how often the registry listed an image for them, and Held what was
+	// found to be so.
+	Profiles map[string]int `json:"profiles,omitempty"`
+	Listings int            `json:"listings,omitempty"`
+	Held     []string       `json:"held,omitempty"`
 	// Skipped is how far the clock jumped, in seconds.
 	Skipped float64 `json:"skipped,omitempty"`
 }
+
+// playing is what every demonstration under way has.
+type playing struct {
+	world interface {
+		Now() time.Time
+		Sleep(ctx context.Context, d time.Duration) error
+		Skipped() time.Duration
+		Transport() http.RoundTripper
+		Close() error
+	}
+	globals *globals
+	tell    teller
+	dir     string
+	report  demoReport
+}
+
+func (d *playing) base() *playing { return d }
 
 // dispatch is the job that built the image: it tells the profile's repository.
 func (d *demonstration) dispatch(ctx context.Context, tag string) error {
@@ -175,7 +199,7 @@ func (s *demoStep) sum(report run.Report) {
 }
 
 // step begins one, whose output goes to a file of the folder when one is named.
-func (d *demonstration) step(name, output string, args ...string) demoStep {
+func (d *playing) step(name, output string, args ...string) demoStep {
 	shown := slices.Clone(args)
 	for i, arg := range shown {
 		if strings.Contains(arg, " ") && !strings.HasPrefix(arg, d.dir) {
@@ -209,10 +233,10 @@ func (d *demonstration) done(step demoStep, before demo.Counts) {
 
 // pawl runs a command of this program as its user does, in an environment that holds nothing but the stage's. It returns
 // what goes to stdout and to stderr.
-func (d *demonstration) pawl(ctx context.Context, step *demoStep, want int, env map[string]string) (said, warned string, err error) {
+func (d *playing) pawl(ctx context.Context, step *demoStep, want int, env map[string]string) (said, warned string, err error) {
 	var out, errs strings.Builder
 	step.Exit = Run(ctx, step.Command[1:], System{
-		Out: &out, Err: &errs, Now: d.Now, Sleep: d.Sleep, Transport: d.transport(),
+		Out: &out, Err: &errs, Now: d.world.Now, Sleep: d.world.Sleep, Transport: d.transport(),
 		Env: func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 		Environ: func() []string {
 			var all []string

@@ -21,6 +21,8 @@ import (
 type teller struct {
 	out    *remembering
 	colour bool
+	// width is how long command lines may be, 0 for any length.
+	width int
 }
 
 // remembering is a writer that keeps its first error and writes nothing after it.
@@ -69,7 +71,11 @@ func (t teller) heading(format string, args ...any) {
 	t.title(format, args...)
 }
 
-func (t teller) command(text string) { fmt.Fprintf(t.out, "  %s\n", t.paint(bold, printable(text))) }
+// command shows a command line, which goes on below where it does not fit.
+func (t teller) command(text string) {
+	lines := wrapped(strings.Split(printable(text), " "), max(0, t.width-8))
+	fmt.Fprintf(t.out, "  %s\n", t.paint(bold, strings.Join(lines, " \\\n      ")))
+}
 
 func (t teller) line(format string, args ...any) {
 	fmt.Fprintf(t.out, "  %s\n", printable(fmt.Sprintf(format, args...)))
@@ -97,11 +103,11 @@ func (t teller) diff(patch string) {
 var header = regexp.MustCompile(`^(--- a/|\+\+\+ b/)`)
 
 // transport keeps the demonstration on this machine.
-func (d *demonstration) transport() http.RoundTripper {
+func (d *playing) transport() http.RoundTripper {
 	if d.globals.sys.Transport != nil {
 		return d.globals.sys.Transport
 	}
-	return d.Transport()
+	return d.world.Transport()
 }
 
 // show prints a report as pawl run does, but for what it says of earlier runs: sinks by what they are, and no pipelines but
@@ -189,10 +195,7 @@ func (d *demonstration) end() {
 	}
 	d.tell.heading("Try next")
 	in := func(name string) string { return shellWord(filepath.Join(d.dir, name)) }
-	page := func(name string) string {
-		u := url.URL{Scheme: "file", Path: filepath.ToSlash(filepath.Join(d.dir, name))}
-		return u.String()
-	}
+	page := func(name string) string { return fileURL(filepath.Join(d.dir, name)) }
 	executable, _ := os.Executable() // without its path it is called as usual
 	pawl := called(executable)
 	d.tell.line("open %s in a browser", page("report.html"))
@@ -211,6 +214,12 @@ func (d *demonstration) end() {
 	d.tell.line("%s plan --root YOUR-PROFILE", pawl)
 }
 
+// fileURL is the address of a file for a browser.
+func fileURL(path string) string {
+	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
+	return u.String()
+}
+
 // built is where go run leaves programs: below a folder for temporary files, or in its cache.
 var built = regexp.MustCompile(`/go-build[0-9]+/b[0-9]+/exe/[^/]+$|/[0-9a-f]{2}/[0-9a-f]{64}-d/[^/]+$`)
 
@@ -223,7 +232,7 @@ func called(executable string) string {
 }
 
 // left reports whether something of this name is in the folder.
-func (d *demonstration) left(name string) bool {
+func (d *playing) left(name string) bool {
 	_, err := os.Stat(filepath.Join(d.dir, name))
 	return err == nil
 }

@@ -188,8 +188,25 @@ func (o *fleetRunOptions) print(r fleet.Report) error {
 	if o.output == "json" {
 		return writeJSON(o.sys.Out, r)
 	}
-	rows, hints := [][]string{{"PROFILE", "STATE", "WHAT"}}, []string{""}
-	for _, one := range r.Profiles {
+	rows, hints := fleetRows(r.Profiles)
+	widths := widthsOf(rows)
+	for i, r := range rows {
+		line := fmt.Sprintf("%-*s  %-*s  %s", widths[0], r[0], widths[1], r[1], r[2])
+		if line = strings.TrimRight(line, " "); hints[i] != "" {
+			line += "\n  hint: " + hints[i]
+		}
+		if _, err := fmt.Fprintln(o.sys.Out, line); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintf(o.sys.Out, "\n%s\n", fleetTally(r))
+	return err
+}
+
+// fleetRows are the rows of a fleet's table with their heading, and the hint of each.
+func fleetRows(profiles []fleet.Result) (rows [][]string, hints []string) {
+	rows, hints = [][]string{{"PROFILE", "STATE", "WHAT"}}, []string{""}
+	for _, one := range profiles {
 		what := one.Summary
 		if one.Pull != "" && one.State != fleet.Unchanged {
 			what = strings.TrimPrefix(what+" "+one.Pull, " ")
@@ -197,24 +214,18 @@ func (o *fleetRunOptions) print(r fleet.Report) error {
 		if one.Detail != "" {
 			what = one.Detail
 		}
-		rows, hints = append(rows, []string{printable(one.Profile), string(one.State), printable(what)}), append(hints, one.Hint)
+		rows, hints = append(rows, []string{printable(one.Profile), string(one.State), printable(what)}), append(hints, printable(one.Hint))
 	}
-	widths := widthsOf(rows)
-	for i, r := range rows {
-		line := fmt.Sprintf("%-*s  %-*s  %s", widths[0], r[0], widths[1], r[1], r[2])
-		if line = strings.TrimRight(line, " "); hints[i] != "" {
-			line += "\n  hint: " + printable(hints[i])
-		}
-		if _, err := fmt.Fprintln(o.sys.Out, line); err != nil {
-			return err
-		}
-	}
+	return rows, hints
+}
+
+// fleetTally is the line below the table.
+func fleetTally(r fleet.Report) string {
 	var parts []string
 	for _, t := range r.Tally() {
 		parts = append(parts, fmt.Sprintf("%d %s", t.Count, t.State))
 	}
-	_, err := fmt.Fprintf(o.sys.Out, "\n%s: %s; %s listed for %s\n", count(len(r.Profiles), "profile"), cmp.Or(strings.Join(parts, ", "), "none"), count(r.Listings, "source"), count(r.Uses, "use"))
-	return err
+	return fmt.Sprintf("%s: %s; %s listed for %s", count(len(r.Profiles), "profile"), cmp.Or(strings.Join(parts, ", "), "none"), count(r.Listings, "source"), count(r.Uses, "use"))
 }
 
 // tenants run commands for the profiles of a fleet.

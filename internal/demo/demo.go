@@ -11,11 +11,9 @@ import (
 	"io/fs"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/fake"
@@ -41,21 +39,15 @@ const (
 	readToken     = "demo-read-token"
 )
 
-// By the stage's clock, begins is how long ago it starts, and checkTakes how long the check runs.
-const (
-	begins     = 10 * time.Minute
-	checkTakes = 40 * time.Second
-)
+// checkTakes is how long the check runs.
+const checkTakes = 40 * time.Second
 
 // Stage is the world of one demonstration.
 type Stage struct {
-	// Places are the servers, for people; Manifests is how many the profile has.
-	Places    []Place
+	world
+	// Manifests is how many the profile has.
 	Manifests int
 
-	root     *os.Root
-	dir      string
-	servers  []*http.Server
 	versions Versions
 	registry *fake.Registry
 	images   *fake.Faults
@@ -64,26 +56,19 @@ type Stage struct {
 	gitlab   *gitlab.Server
 	projects []*gitlab.Project
 	receiver *receiver.Receiver
-	network  *http.Transport
 	env      map[string]string
 	// files are the paths of the profile.
 	files []string
-
-	mu      sync.Mutex
-	skipped time.Duration
 }
-
-// Place is one server of the stage.
-type Place struct{ Name, URL, What string }
 
 // Open builds the stage in an empty directory, from the manifests and files of a profile. Its repository lives at a GitHub
 // of the stage's own, or else at a Gitea outside, where the clock cannot jump.
 func Open(dir string, profile fs.FS, outside *Outside) (*Stage, error) {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fmt.Errorf("opening the folder: %w", err)
+	s := &Stage{}
+	if err := s.open(dir); err != nil {
+		return nil, err
 	}
-	s := &Stage{root: root, dir: dir, network: loopback()}
+	var err error
 	if outside != nil {
 		if s.outside, err = newOuter(*outside, time.Now); err != nil {
 			return nil, err
@@ -125,15 +110,6 @@ func (s *Stage) build(profile fs.FS) error {
 	return s.hub.begin(files)
 }
 
-// Close stops the servers; the folder stays.
-func (s *Stage) Close() error {
-	for _, server := range s.servers {
-		_ = server.Close() // nobody is being served any more
-	}
-	s.network.CloseIdleConnections()
-	return s.root.Close()
-}
-
 // Transport sends requests to this machine, and to the forge outside, and refuses all others.
 func (s *Stage) Transport() http.RoundTripper { return route{s} }
 
@@ -147,13 +123,12 @@ func (r route) RoundTrip(req *http.Request) (*http.Response, error) {
 	return r.stage.network.RoundTrip(req)
 }
 
-// Now is the stage's clock, and Sleep moves it instead of waiting. It starts in the past, so that it ends there. With a
-// forge outside it is the real one.
+// Now is the stage's clock; with a forge outside it is the real one.
 func (s *Stage) Now() time.Time {
 	if s.outside != nil {
 		return time.Now()
 	}
-	return time.Now().Add(s.Skipped() - begins)
+	return s.world.Now()
 }
 
 // Sleep returns at once, as if the time had passed, where the clock is the stage's own.
@@ -161,17 +136,7 @@ func (s *Stage) Sleep(ctx context.Context, d time.Duration) error {
 	if s.outside != nil {
 		return httpx.Sleep(ctx, d)
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.skipped += d
-	return ctx.Err()
-}
-
-// Skipped is how much time passed on the stage's clock alone.
-func (s *Stage) Skipped() time.Duration {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.skipped
+	return s.world.Sleep(ctx, d)
 }
 
 // Publish makes a registry list one more tag of an image: the build after the newest one. It returns the tag.
@@ -266,21 +231,8 @@ func (s *Stage) Start(run int, name string, started *Dispatch) (map[string]strin
 	return env, s.Write(file, append(data, '\n'))
 }
 
-// Write writes a file of the folder.
-func (s *Stage) Write(name string, data []byte) error {
-	if err := s.root.MkdirAll(filepath.Dir(name), 0o755); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	if err := s.root.WriteFile(name, data, 0o644); err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
-	}
-	return nil
-}
-
 // Save writes the stage's own repository to profile.git in the folder.
 func (s *Stage) Save() error { return s.hub.save(s.path("profile.git")) }
-
-func (s *Stage) path(name string) string { return filepath.Join(s.dir, name) }
 
 // Pull is the text of a pull request: its title as a heading, and its description.
 func (s *Stage) Pull(number int) (string, error) {

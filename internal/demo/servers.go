@@ -2,15 +2,11 @@ package demo
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
-	"net"
 	"net/http"
-	"slices"
 	"strings"
-	"time"
 
 	"github.com/pawl-cd/pawl/internal/fake"
 	"github.com/pawl-cd/pawl/internal/fake/github"
@@ -59,25 +55,6 @@ func (s *Stage) serve() error {
 	s.env = s.hub.environment()
 	s.env["DEPLOY_TRIGGER"], s.env["DEPLOY_READ"] = triggerToken, readToken
 	return nil
-}
-
-// listen serves a handler, which is told its own address, on a port of loopback that is free.
-func (s *Stage) listen(name, what string, handler func(address string) http.Handler) error {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		return fmt.Errorf("listening on this machine: %w", err)
-	}
-	address := "http://" + listener.Addr().String()
-	server := &http.Server{Handler: handler(address), ReadHeaderTimeout: time.Minute}
-	s.servers = append(s.servers, server)
-	s.Places = append(s.Places, Place{name, address, what})
-	go func() { _ = server.Serve(listener) }() // it ends with Close
-	return nil
-}
-
-// place is the address of a server.
-func (s *Stage) place(name string) string {
-	return s.Places[slices.IndexFunc(s.Places, func(p Place) bool { return p.Name == name })].URL
 }
 
 // charts serves the index of a Helm repository as it is now.
@@ -166,19 +143,4 @@ func quoted(v any) string {
 		return "null" // texts never fail
 	}
 	return string(text)
-}
-
-// loopback connects to this machine and nowhere else, whatever proxy the environment names.
-func loopback() *http.Transport {
-	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	return &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-		host, _, err := net.SplitHostPort(address)
-		if err != nil {
-			return nil, err
-		}
-		if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
-			return nil, fmt.Errorf("the demonstration stays on this machine and does not connect to %s", address)
-		}
-		return dialer.DialContext(ctx, network, address)
-	}}
 }
