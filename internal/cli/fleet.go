@@ -300,6 +300,7 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 		code := Run(ctx, args, t.system(p, of, &out, &errs))
 		e := ending{code: code, out: out.String(), late: code != OK && ctx.Err() != nil}
 		e.message, e.hint = firstError(errs.String())
+		e.hint = advice(p, e.hint)
 		done <- e
 	}()
 	e := ending{code: Interrupted, late: true}
@@ -346,12 +347,19 @@ func firstError(log string) (message, hint string) {
 	}
 }
 
+// advice is a hint for the operator, who calls by another name what the profile knows as MERGE_TOKEN.
+func advice(p fleet.Profile, hint string) string {
+	name := cmp.Or(p.Token, "the variable that token of its entry names")
+	return strings.NewReplacer("MERGE_TOKEN (or GITHUB_TOKEN)", name, "MERGE_TOKEN or GITHUB_TOKEN", name, "MERGE_TOKEN", name).Replace(hint)
+}
+
 // result tells how a run of a profile ended.
 func (e ending) result(p fleet.Profile) fleet.Result {
 	r := fleet.Result{Profile: p.Name(), Forge: p.Kind, Exit: e.code, Detail: e.message, Hint: e.hint}
 	var report run.Report
 	if err := json.Unmarshal([]byte(e.out), &report); err == nil {
 		e.tell(report, &r)
+		r.Hint = advice(p, r.Hint)
 	} else if !errors.Is(err, io.EOF) && e.out != "" && r.Detail == "" {
 		r.Detail = err.Error()
 	}

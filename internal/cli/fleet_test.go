@@ -396,6 +396,12 @@ func TestFleetIsolation(t *testing.T) {
 			t.Errorf("org/p%d: %+v, want %s", c.profile, one, c.state)
 		}
 	}
+	if hint := by["org/p8"].Hint; !strings.HasSuffix(hint, ": renew TOKEN_8") {
+		t.Errorf("the hint names not the operator's variable: %s", hint)
+	}
+	if code, _, errs := s.pawl("fleet", "list", "--snapshot", filepath.Join(t.TempDir(), "snapshot")); code != 3 || !strings.Contains(errs, "Bad credentials (401)") || !strings.Contains(errs, ": renew TOKEN_8\n") || strings.Contains(errs, "MERGE_TOKEN") {
+		t.Errorf("the list: exit code %d: %s", code, errs)
+	}
 	for i := range 10 {
 		want := map[bool]string{true: "v1.1.0", false: "v1.0.0"}[i == 0 || i == 5 || i == 9]
 		if got := s.value(i, "a"); i != 6 && got != want {
