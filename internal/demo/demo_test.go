@@ -68,3 +68,54 @@ func TestNext(t *testing.T) {
 		}
 	}
 }
+
+// TestFleet shows that a world of many profiles counts what it is told: requests for a repository by whose token, and whatever
+// reaches the hostile profile's own server or starts its program.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	f, err := OpenFleet(dir, 12)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	if f.Profiles[0] != "acme/profile-01" || len(f.Profiles) != 12 || len(f.Images()) != 9 {
+		t.Errorf("%v follow %v", f.Profiles, f.Images())
+	}
+	get := func(url, token string) {
+		t.Helper()
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			req.Header.Set("Authorization", "Bearer "+token)
+		}
+		res, err := f.Transport().RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+	}
+	own, hub := f.Environment()["TOKEN_01"], f.place("GitHub")
+	get(hub+"/repos/acme/profile-01", own)
+	get(hub+"/acme/profile-01.git/info/refs?service=git-upload-pack", own)
+	get(hub+"/user", own)
+	get(hub+"/repos/acme/failing", f.Environment()["TOKEN_FAILING"])
+	if c := f.Counts(); c.Calls != 3 || c.Profiles["acme/profile-01"].Calls != 3 || c.Strayed != 0 || c.Trapped != 0 || c.Started {
+		t.Errorf("its own: %+v", c)
+	}
+	get(hub+"/repos/acme/profile-02", own)
+	get(hub+"/acme/hostile.git/info/refs?service=git-upload-pack", own)
+	get(f.place("trap")+"/v2/", "")
+	get(f.place("registry")+"/v2/acme/api/tags/list", "")
+	if err := f.Write(proof, nil); err != nil {
+		t.Fatal(err)
+	}
+	if c := f.Counts(); c.Strayed != 2 || c.Trapped != 1 || !c.Started || c.Listings["acme/api"] != 1 {
+		t.Errorf("another's: %+v", c)
+	}
+	if version := f.Publish(); version != "v1.5.0" {
+		t.Errorf("published %s", version)
+	}
+}
