@@ -33,7 +33,8 @@ func newInit(g *globals) *cobra.Command {
 		Short: "Write the configuration, the manifests and the workflows or jobs for a repository",
 		Long: `Init looks at the repository in the root and writes what pawl needs there: .pawl.yaml, a manifest
 for each version of an image or a chart in a YAML file that no manifest tracks yet, and the
-workflows, at a GitLab the jobs of .gitlab-ci.yml or, beside somebody's, of a file to include. It reads the git remote, Updatecli's manifests, the workflows that run Updatecli or
+workflows, at a GitLab the jobs of .gitlab-ci.yml or, beside somebody's, of a file to include.
+It reads the git remote, Updatecli's manifests, the workflows that run Updatecli or
 trigger GitLab, and what stands in YAML files: images in values, Kubernetes, kustomize and
 compose; charts of Flux, Argo CD, Helmfile, kustomize and Chart.yaml; the policies of Flux's image
 automation and Argo CD Image Updater, and comments for Renovate. What it leaves out it counts,
