@@ -14,7 +14,7 @@ import (
 )
 
 // MaxFleet bounds how many profiles a demonstration of a fleet has.
-const MaxFleet = 300
+const MaxFleet = 1000
 
 // Hostile is the profile that wants what is not its own, and Failing the one whose token its forge refuses.
 const (
