@@ -21,6 +21,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fleet"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/httpx"
+	"github.com/pawl-cd/pawl/internal/manifest"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 	"github.com/pawl-cd/pawl/internal/wire"
 )
@@ -274,7 +275,7 @@ func (o *fleetDiscoverOptions) inspect(ctx context.Context, d *discovering, one 
 func (o *fleetDiscoverOptions) folders() []string {
 	dirs := o.manifests
 	if len(dirs) == 0 {
-		dirs = []string{"manifests", ".updatecli", "updatecli.d"}
+		dirs = manifest.UsualDirs()
 	}
 	var all []string
 	for _, dir := range dirs {
