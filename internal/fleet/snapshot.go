@@ -105,6 +105,9 @@ func DecodeSnapshot(data []byte, now time.Time) (Snapshot, error) {
 	if err := json.NewDecoder(in).Decode(&file); err != nil || file.Schema != SnapshotSchema {
 		return Snapshot{}, fault.New(hint, "reading the snapshot: %w", errSnapshot)
 	}
+	if _, err := io.Copy(io.Discard, in); err != nil { // the checksum stands behind the last byte
+		return Snapshot{}, fault.New(hint, "reading the snapshot: %w", errSnapshot)
+	}
 	s := Snapshot{At: file.At, Facts: map[string]*Facts{}, Listings: map[Key]source.Listing{}}
 	for name, f := range file.Profiles {
 		if f != nil {
