@@ -552,10 +552,7 @@ func TestFleetEngine(t *testing.T) {
 
 // TestGiteaFleetEngine is the same at a real Gitea, with fewer histories.
 func TestGiteaFleetEngine(t *testing.T) {
-	n := 4
-	if seeds() > 3 {
-		n = 10
-	}
+	const n = 10
 	server := gitea.Start(t)
 	binary := build(t, "../../cmd/pawl", "pawl")
 	want, usual := undisturbed(newEngine(t, newLake(t, n, server), binary, 0))
