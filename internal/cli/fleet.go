@@ -21,7 +21,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/fleet"
 	"github.com/pawl-cd/pawl/internal/forge"
-	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
@@ -387,7 +386,7 @@ func (e ending) tell(report run.Report, r *fleet.Result) {
 	}
 	if report.Deploy != nil {
 		for _, t := range report.Deploy.Triggers {
-			if t.Fired && t.State == string(ledger.Accepted) { // one that was sent and has no answer may be no pipeline
+			if t.Started() {
 				r.Fired++
 			}
 			if t.Failed() {

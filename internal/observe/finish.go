@@ -62,7 +62,7 @@ func finishOf(report run.Report, err error) event.Finish {
 
 func resultOf(report run.Report) event.Result {
 	switch {
-	case report.Merge != nil && report.Merge.Outcome == forge.Merged, report.Deploy != nil && slices.ContainsFunc(report.Deploy.Triggers, func(t run.Trigger) bool { return t.Fired }):
+	case report.Merge != nil && report.Merge.Outcome == forge.Merged, report.Deploy != nil && slices.ContainsFunc(report.Deploy.Triggers, run.Trigger.Started):
 		return event.Updated
 	case report.Pull != nil, report.DryRun && len(report.Plan.Changes) > 0:
 		return event.Pending

@@ -120,9 +120,12 @@ func (t Trigger) Failed() bool {
 	}
 }
 
+// Started reports that this run started a pipeline. One that was sent and has no answer may be none.
+func (t Trigger) Started() bool { return t.Fired && t.State == string(ledger.Accepted) }
+
 // fired reports that a pipeline was started.
 func (d *Deploy) fired() bool {
-	return d != nil && slices.ContainsFunc(d.Triggers, func(t Trigger) bool { return t.Fired && t.State == string(ledger.Accepted) })
+	return d != nil && slices.ContainsFunc(d.Triggers, Trigger.Started)
 }
 
 // Failed reports that at least one trigger needs somebody.

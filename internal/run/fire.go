@@ -105,7 +105,7 @@ func (d Deployment) follow(ctx context.Context, report *Deploy) {
 	for i := range report.Triggers {
 		t := &report.Triggers[i]
 		p, known := d.project(t.Project)
-		if !known || !t.Fired || t.State != string(ledger.Accepted) || p.API == "" {
+		if !known || !t.Started() || p.API == "" {
 			continue
 		}
 		group.Go(func() error {
