@@ -17,6 +17,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/fake/gitea"
 	"github.com/pawl-cd/pawl/internal/fake/github"
 	"github.com/pawl-cd/pawl/internal/fleet"
+	"github.com/pawl-cd/pawl/internal/forge"
 )
 
 // berth is a repository at a real Gitea.
@@ -80,8 +81,12 @@ func (b *berth) Pulls() (all []github.Pull) {
 		head := p["head"].(map[string]any)
 		one := github.Pull{Number: int(p["number"].(float64)), Title: p["title"].(string), Body: p["body"].(string), State: p["state"].(string),
 			Merged: p["merged"].(bool), Head: head["ref"].(string), HeadSHA: head["sha"].(string)}
-		if one.Merged {
+		switch sha := forge.LandedAs(one.Body); {
+		case one.Merged:
 			one.MergeCommit = p["merge_commit_sha"].(string)
+		case one.State == "closed" && sha != "": // the server died before it could note it, with who had asked for the merge
+			one.Merged, one.MergeCommit = true, sha
+			one.Body, _, _ = strings.Cut(one.Body, "\n<!-- pawl:merged ")
 		}
 		for _, l := range p["labels"].([]any) {
 			one.Labels = append(one.Labels, l.(map[string]any)["name"].(string))

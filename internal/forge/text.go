@@ -46,6 +46,32 @@ func Withdrawn(body string) string {
 	return strings.TrimSuffix(body, closedByPawl) + closedByPawl
 }
 
+// landedAs begins the mark of the commit on the base that a pull request was merged as, where the forge does not know it.
+const landedAs = "\n<!-- pawl:merged "
+
+// Landed is Withdrawn with the commit that it was merged as.
+func Landed(body, sha string) string {
+	body = strings.TrimSuffix(plain(body), closedByPawl)
+	if LandedAs(body+closedByPawl) == "" {
+		body += landedAs + sha + " -->"
+	}
+	return body + closedByPawl
+}
+
+// LandedAs is the commit that the mark of Landed names, empty for none.
+func LandedAs(body string) string {
+	body, withdrawn := strings.CutSuffix(plain(body), closedByPawl)
+	at := strings.LastIndex(body, landedAs)
+	if !withdrawn || at < 0 {
+		return ""
+	}
+	sha, whole := strings.CutSuffix(body[at+len(landedAs):], " -->")
+	if !whole || strings.Trim(sha, "0123456789abcdef") != "" {
+		return ""
+	}
+	return sha
+}
+
 // CommitURL is the page of a commit, next to that of a pull request; empty for a page that is none.
 func CommitURL(pull, sha string) string {
 	if project, _, found := strings.Cut(pull, "/-/merge_requests/"); found {

@@ -213,13 +213,28 @@ func (m *merge) overtaken(ctx context.Context) (*forge.Merge, error) {
 		return nil, err
 	case p.Merged:
 		return m.merged(p)
-	case m.answered && m.config.Now().Sub(m.sent) < resend:
+	case !m.sent.IsZero() && m.config.Now().Sub(m.sent) < resend:
 		return m.again("what became of the request to merge is not seen yet", forge.Pending)
 	}
 	if result, err := m.unseen(ctx, p); result != nil || err != nil {
 		return result, err
 	}
-	return m.refused(), nil
+	return m.landedOr(ctx, p)
+}
+
+// landedOr is the end of a pull request whose commit is on the base although the server says that it is open, else the authority's no.
+func (m *merge) landedOr(ctx context.Context, p pull) (*forge.Merge, error) {
+	tips, err := m.git.Tips(ctx)
+	if err != nil {
+		return nil, err
+	}
+	as, err := m.landed(ctx, p, tips.BaseSHA)
+	if err != nil || as.ID == "" || m.order.Head != "" && p.Head.SHA != m.order.Head {
+		return m.refused(), err
+	}
+	r := m.end(forge.Merged, "", "")
+	r.SHA, r.At, r.By = as.ID, as.Committer.At.UTC(), forge.Direct
+	return r, m.patch(ctx, p.Number, map[string]any{"state": "closed", "body": forge.Landed(p.Body, as.ID)}, nil)
 }
 
 // refused is the end after the authority's no.

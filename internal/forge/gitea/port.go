@@ -21,7 +21,7 @@ func (c *Client) Propose(ctx context.Context, set change.Set, text forge.PullTex
 	if err != nil {
 		return forge.Pull{}, c.Fail(doing, err)
 	}
-	if _, err := c.openPulls(ctx); err != nil {
+	if err := c.finish(ctx); err != nil {
 		return forge.Pull{}, c.Fail("looking for the open pull request", err)
 	}
 	c.git.Know(text.Heads...)
@@ -97,6 +97,9 @@ func (c *Client) Withdraw(ctx context.Context) ([]forge.PullState, error) {
 		return nil, c.Fail(doing, err)
 	}
 	if err := c.bury(ctx); err != nil {
+		return nil, c.Fail(doing, err)
+	}
+	if err := c.finish(ctx); err != nil {
 		return nil, c.Fail(doing, err)
 	}
 	open, err := c.openPulls(ctx)

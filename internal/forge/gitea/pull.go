@@ -172,11 +172,21 @@ func (c *Client) Recent(ctx context.Context, page int) ([]forge.PullState, bool,
 }
 
 // settled is the state of a pull request. One that is closed without our mark and without a person's doing was closed by
-// the server, late, in our name: that is nobody's no.
+// the server, late, in our name: that is nobody's no. One whose commit is on the base is merged, whatever the server says.
 func (c *Client) settled(ctx context.Context, p pull, me profile) (forge.PullState, error) {
 	s := p.state(me.Self)
-	if p.Merged || p.open() || s.Withdrawn {
+	if p.Merged {
 		return s, nil
+	}
+	if p.open() || s.Withdrawn {
+		as, err := c.marked(ctx, p)
+		if p.open() {
+			as, err = c.landed(ctx, p, me.BaseSHA)
+		}
+		if as.ID != "" {
+			s.Merged, s.Withdrawn, s.SHA, s.At, s.ByPawl = true, false, as.ID, as.Committer.At.UTC(), true
+		}
+		return s, err
 	}
 	closer, err := c.closer(ctx, p.Number)
 	s.Withdrawn = err == nil && me.Self.Is(closer)
