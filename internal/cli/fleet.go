@@ -187,6 +187,9 @@ func (o *fleetRunOptions) print(r fleet.Report) error {
 	if o.output == "json" {
 		return writeJSON(o.sys.Out, r)
 	}
+	if len(r.Profiles) == 0 {
+		return o.write(fleetTally(r) + "\n")
+	}
 	rows, hints := fleetRows(r.Profiles)
 	widths := widthsOf(rows)
 	for i, r := range rows {
@@ -224,7 +227,14 @@ func fleetTally(r fleet.Report) string {
 	for _, t := range r.Tally() {
 		parts = append(parts, fmt.Sprintf("%d %s", t.Count, t.State))
 	}
-	return fmt.Sprintf("%s: %s; %s listed for %s", count(len(r.Profiles), "profile"), cmp.Or(strings.Join(parts, ", "), "none"), count(r.Listings, "source"), count(r.Uses, "use"))
+	switch {
+	case len(r.Profiles) > 0:
+		return fmt.Sprintf("%s: %s; %s listed for %s", count(len(r.Profiles), "profile"), strings.Join(parts, ", "), count(r.Listings, "source"), count(r.Uses, "use"))
+	case r.Shard != "":
+		return "0 profiles: none falls to shard " + r.Shard
+	default:
+		return "0 profiles"
+	}
 }
 
 // tenants run commands for the profiles of a fleet.

@@ -353,6 +353,9 @@ func TestFleetShards(t *testing.T) {
 			t.Errorf("org/p%d was taken %d times, a is %s", i, taken[fmt.Sprintf("org/p%d", i)], s.value(i, "a"))
 		}
 	}
+	if code, out, errs := s.pawl("fleet", "run", "--shard", "0/1000"); code != 0 || out+errs != "0 profiles: none falls to shard 0/1000\n" {
+		t.Errorf("an empty shard: exit code %d: %s%s", code, out, errs)
+	}
 	for _, bad := range []string{"3/3", "-1/3", "1", "a/b", "0/0", "0/3/1"} {
 		if code, _, errs := s.pawl("fleet", "run", "--shard", bad); code != 4 || !strings.Contains(errs, "--shard: want I/N") || !strings.Contains(errs, "hint: the first shard of three is 0/3") {
 			t.Errorf("%s: exit code %d: %s", bad, code, errs)

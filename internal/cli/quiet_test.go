@@ -227,7 +227,10 @@ func TestSnapshot(t *testing.T) {
 	}
 	s.seen = nil
 	for i := range 2 {
-		s.run(0, "--snapshot", snapshot, "--shard", fmt.Sprintf("%d/2", i))
+		report, _ := s.run(0, "--snapshot", snapshot, "--shard", fmt.Sprintf("%d/2", i))
+		if report.Listings != 0 || report.Uses != 3*len(report.Profiles) {
+			t.Errorf("shard %d: %d listed, %d uses of %d profiles", i, report.Listings, report.Uses, len(report.Profiles))
+		}
 	}
 	for _, request := range s.seen {
 		if strings.Contains(request, "/tags/list") {

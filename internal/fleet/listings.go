@@ -25,6 +25,8 @@ type listing struct {
 	digest   [sha256.Size]byte
 	err      error
 	private  bool
+	// known says that it was not listed here: a snapshot knew it.
+	known bool
 	// chance counts those who asked.
 	chance int
 }
@@ -102,9 +104,14 @@ func (one *listing) failed() bool {
 	}
 }
 
-// Count returns how many distinct listings there are, and how often one was asked for.
+// Count returns how many distinct sources were listed, which no snapshot knew, and how often one was asked for.
 func (l *Listings) Count() (distinct, asked int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return len(l.known), l.asked
+	for _, one := range l.known {
+		if !one.known {
+			distinct++
+		}
+	}
+	return distinct, l.asked
 }

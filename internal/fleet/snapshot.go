@@ -132,7 +132,7 @@ func (l *Listings) Load(known map[Key]source.Listing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for key, releases := range known {
-		one := &listing{done: make(chan struct{}), releases: releases, digest: digest(releases)}
+		one := &listing{done: make(chan struct{}), releases: releases, digest: digest(releases), known: true}
 		close(one.done)
 		l.known[key] = one
 	}
