@@ -14,6 +14,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/ledger"
 	"github.com/pawl-cd/pawl/internal/policy"
+	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // brakeOptions are those of every command that pulls or lifts a brake.
@@ -38,6 +39,9 @@ func (o *brakeOptions) command(use, short, long, example string, args cobra.Posi
 	cmd := &cobra.Command{Use: use, Short: short, Long: long, Example: example, Args: args,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if o.fleet != "" {
+				if err := o.checked(name, args); err != nil {
+					return err
+				}
 				return o.overFleet(cmd, o.fleet, args)
 			}
 			return o.run(cmd.Context(), name, args)
@@ -187,11 +191,43 @@ func (o *brakeOptions) sayable() error {
 	return nil
 }
 
+// checked says what is wrong with the words of a command, whatever the profile: for a fleet that is said once, and no profile is asked.
+func (o *brakeOptions) checked(name string, args []string) error {
+	if _, pulls := pulled[name]; pulls {
+		if err := o.sayable(); err != nil {
+			return err
+		}
+		if _, err := o.end(o.sys.Now()); err != nil {
+			return err
+		}
+	}
+	return named(name, args)
+}
+
+// named checks the names of artifacts.
+func named(name string, args []string) error {
+	for _, arg := range args {
+		if _, err := source.ParseNamed(arg); err != nil && strings.HasSuffix(name, "quarantine") {
+			return usage(fmt.Errorf("%s: %w", arg, err))
+		}
+	}
+	return nil
+}
+
+// end is when the brake ends.
+func (o *brakeOptions) end(now time.Time) (time.Time, error) {
+	end, err := endOf(o.until, now)
+	if err != nil {
+		return end, &exit{code: Usage, err: err, hint: "write e.g. --until 2026-12-31, --until 12h or --until 3d"}
+	}
+	return end, nil
+}
+
 // levers are those that a brake pulls.
 func (o *brakeOptions) levers(p brakedProfile, kind ledger.LeverKind, args []string) ([]ledger.Lever, error) {
-	end, err := endOf(o.until, p.now)
+	end, err := o.end(p.now)
 	if err != nil {
-		return nil, &exit{code: Usage, err: err, hint: "write e.g. --until 2026-12-31, --until 12h or --until 3d"}
+		return nil, err
 	}
 	all, err := o.subjects(p, kind, args)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
@@ -17,7 +18,6 @@ import (
 	"github.com/pawl-cd/pawl/internal/dispatch/github"
 	"github.com/pawl-cd/pawl/internal/fault"
 	"github.com/pawl-cd/pawl/internal/ledger"
-	"github.com/pawl-cd/pawl/internal/source"
 )
 
 // brakeSchema names the contract of a brake as the input `brake` of the profile's workflow.
@@ -44,10 +44,8 @@ func (o *brakeOptions) send(ctx context.Context, name string, args []string) err
 	if _, err := endOf(o.until, o.sys.Now()); err != nil {
 		return usage(err)
 	}
-	for _, arg := range args {
-		if _, err := source.ParseNamed(arg); err != nil && strings.HasSuffix(name, "quarantine") {
-			return usage(fmt.Errorf("%s: %w", arg, err)) // the workflow would say it too late
-		}
+	if err := named(name, args); err != nil {
+		return err // the workflow would say it too late
 	}
 	text, err := json.Marshal(sentBrake{Schema: brakeSchema, Command: name, Arguments: args, Reason: o.reason, Until: o.until, Version: o.version, BreakGlass: o.breakGlass, Urgent: o.urgent, Yes: o.yes})
 	if err != nil {
@@ -88,14 +86,26 @@ func (o *brakeOptions) send(ctx context.Context, name string, args []string) err
 // start asks for the profile's next run, and says which it is, or how to start it.
 func (o *brakeOptions) start(ctx context.Context, p brakedProfile) string {
 	byHand := "  hint: the next run does the rest: start it with pawl run, or by its workflow or job"
+	if o.sys.tenant != nil {
+		byHand = "  hint: the fleet's next run does the rest: start it with pawl fleet run, or by its job"
+	}
 	if o.noRun || !p.session.wire().HasWorkflows() {
 		return byHand
 	}
 	run, err := o.dispatched(ctx, p.session, dispatch.Inputs{})
+	if err != nil && o.sys.tenant != nil && isMissing(err) {
+		return byHand // most profiles of a fleet have no workflow of their own
+	}
 	if err != nil {
 		return byHand + " (it could not be started from here: " + o.door.Text(firstLine(err.Error())) + ")"
 	}
 	return "started " + o.workflow + ", which does the rest" + where(run)
+}
+
+// isMissing reports that there is no workflow, or none that the token may start.
+func isMissing(err error) bool {
+	refusal, ok := errors.AsType[*dispatch.Refusal](err)
+	return ok && (refusal.Status == http.StatusNotFound || refusal.Status == http.StatusForbidden && !refusal.Limited())
 }
 
 func firstLine(text string) string {
@@ -117,7 +127,7 @@ func (o *brakeOptions) dispatched(ctx context.Context, s *session, in dispatch.I
 	if token == "" {
 		return github.Run{}, fault.New("set MERGE_TOKEN (actions: write)", "no token is set")
 	}
-	client, err := github.New(github.Config{HTTP: s.wire().Client(), API: s.wire().ForgeAPI(), Workflow: o.workflow})
+	client, err := github.New(github.Config{HTTP: s.wire().Client(), API: s.wire().ForgeAPI(), Workflow: o.workflow, Forge: s.wire().ForgeKind()})
 	if err != nil {
 		return github.Run{}, err
 	}

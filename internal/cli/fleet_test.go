@@ -729,7 +729,7 @@ func TestFleetBrakes(t *testing.T) {
 	if report, _ := s.run(0); fmt.Sprint(report.Tally()) != "[{paused 3}]" || s.value(1, "a") != "v1.0.0" {
 		t.Errorf("paused: %+v", report)
 	}
-	if code, out, errs := s.pawl("fleet", "status"); code != 0 || strings.Count(out, "  paused: incident 42 (bot-") != 3 {
+	if code, out, errs := s.pawl("fleet", "status"); code != 0 || strings.Count(out, ":\n  paused: incident 42 (bot-") != 3 {
 		t.Errorf("status: exit code %d: %s%s", code, out, errs)
 	}
 	over(0, "resume")
@@ -743,8 +743,15 @@ func TestFleetBrakes(t *testing.T) {
 	if out := over(3, "unquarantine", "org/a:v1.1.0", "--no-run"); !strings.Contains(out, "org/p1:\n  error: "+s.file+":4:18: the variable TOKEN_1 is not set\n  hint: ") || !strings.Contains(out, "3 profiles: 2 done, 1 not\n") {
 		t.Errorf("one without a token: %s", out)
 	}
-	if out := over(4, "hold", "a"); !strings.Contains(out, "say why") {
-		t.Errorf("without a reason: %s", out)
+	s.env["TOKEN_1"] = "token-1-c4nary"
+	if out := over(0, "quarantine", "org/a:v1.1.0", "--reason", "x"); strings.Count(out, "hint: the fleet's next run does the rest: start it with pawl fleet run, or by its job\n") != 3 {
+		t.Errorf("profiles without a workflow: %s", out)
+	}
+	s.env["TOKEN_1"], s.seen = "", nil
+	for says, args := range map[string][]string{"say why": {"hold", "a"}, "--until: want": {"pause", "--reason", "x", "--until", "soon"}, "org/a: want": {"unquarantine", "org/a"}} {
+		if out := over(4, args...); strings.Count(out, says) != 1 || strings.Contains(out, "org/p") || len(s.seen) != 0 {
+			t.Errorf("%v is said once, and nobody is asked: %d requests: %s", args, len(s.seen), out)
+		}
 	}
 	if out := over(4, "resume", "--repository", "org/p0"); !strings.Contains(out, "the profiles are those of --fleet") {
 		t.Errorf("two places: %s", out)

@@ -135,7 +135,7 @@ func fleetStatusText(s fleet.Status) string {
 			quiet++
 			continue
 		}
-		fmt.Fprintf(&b, "%s\n  %s\n", printable(one.Profile), strings.Join(lines, "\n  "))
+		fmt.Fprintf(&b, "%s:\n  %s\n", printable(one.Profile), strings.Join(lines, "\n  "))
 	}
 	b.WriteString(count(len(s.Profiles), "profile"))
 	if quiet > 0 {

@@ -227,6 +227,10 @@ func TestAdvice(t *testing.T) {
 		if want := fmt.Sprintf("dispatching w.yaml of org/a: github answers %d", tt.status); !strings.HasPrefix(r.Error(), want) || !strings.Contains(r.Error(), tt.message) {
 			t.Errorf("error %q", r.Error())
 		}
+		r.Forge = "gitea"
+		if want := fmt.Sprintf("dispatching w.yaml of org/a: gitea answers %d", tt.status); !strings.HasPrefix(r.Error(), want) {
+			t.Errorf("at another forge: error %q", r.Error())
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -11,6 +12,8 @@ type Refusal struct {
 	Target Target
 	// Workflow is empty for a pipeline at a GitLab.
 	Workflow, Ref string
+	// Forge is who refuses a workflow; github when empty.
+	Forge string
 	// Status is the answer's, Message what the forge says with it, without secrets.
 	Status  int
 	Message string
@@ -20,7 +23,7 @@ type Refusal struct {
 
 // Error returns what was tried and the answer.
 func (r *Refusal) Error() string {
-	text := fmt.Sprintf("dispatching %s of %s: github answers %d", r.Workflow, r.Target.Repository, r.Status)
+	text := fmt.Sprintf("dispatching %s of %s: %s answers %d", r.Workflow, r.Target.Repository, cmp.Or(r.Forge, "github"), r.Status)
 	if r.Target.Trigger != "" {
 		text = fmt.Sprintf("starting a pipeline of %s: gitlab answers %d", r.Target.Repository, r.Status)
 	}

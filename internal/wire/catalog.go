@@ -11,8 +11,8 @@ import (
 // Catalog lists the repositories of the configured forge, as whom a token says; empty is anonymous.
 func (w Wire) Catalog(token string) (forge.Catalog, error) {
 	at := w.forgeURL()
-	if w.forgeKind() == kindGitHub {
+	if w.ForgeKind() == kindGitHub {
 		at = cmp.Or(w.ForgeAPI(), source.GitHubAPI)
 	}
-	return catalog.New(catalog.Config{HTTP: w.Client(), Kind: w.forgeKind(), URL: at, Token: token, Clean: w.Redactor.Text, Now: w.Now})
+	return catalog.New(catalog.Config{HTTP: w.Client(), Kind: w.ForgeKind(), URL: at, Token: token, Clean: w.Redactor.Text, Now: w.Now})
 }

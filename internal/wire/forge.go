@@ -23,9 +23,9 @@ const (
 	kindGitLab = "gitlab"
 )
 
-// forgeKind is the kind of the profile's forge: the configured one, else that of the job whose own repository the profile is,
+// ForgeKind is the kind of the profile's forge: the configured one, else that of the job whose own repository the profile is,
 // else GitHub.
-func (w Wire) forgeKind() string {
+func (w Wire) ForgeKind() string {
 	own := w.Config.Forge.Repository == "" || strings.EqualFold(w.Config.Forge.Repository, w.env("GITHUB_REPOSITORY"))
 	switch {
 	case w.Config.Forge.Kind != "":
@@ -48,7 +48,7 @@ func (w Wire) inGitLab() bool { return w.env("GITLAB_CI") == "true" }
 
 // forgeURL is the address of a gitea or a gitlab: the configured one, else that of the job, else gitlab.com.
 func (w Wire) forgeURL() string {
-	if w.forgeKind() == kindGitLab {
+	if w.ForgeKind() == kindGitLab {
 		own := ""
 		if w.inGitLab() {
 			own = w.env("CI_SERVER_URL")
@@ -64,7 +64,7 @@ func (w Wire) forgeURL() string {
 // ForgePage is the address of the profile's forge for people.
 func (w Wire) ForgePage() string {
 	switch {
-	case w.forgeKind() != kindGitHub:
+	case w.ForgeKind() != kindGitHub:
 		return strings.TrimRight(w.forgeURL(), "/")
 	case w.inGitea(): // then the variable names that of Gitea
 		return "https://github.com"
@@ -74,14 +74,14 @@ func (w Wire) ForgePage() string {
 }
 
 // HasWorkflows reports whether the profile's forge has workflows that may be started from outside.
-func (w Wire) HasWorkflows() bool { return w.forgeKind() != kindGitLab }
+func (w Wire) HasWorkflows() bool { return w.ForgeKind() != kindGitLab }
 
 // ForgeAPI is the address of the API of the profile's forge, empty for GitHub's own: where ForgeToken belongs.
 func (w Wire) ForgeAPI() string {
 	switch {
-	case w.forgeKind() == kindGitea:
+	case w.ForgeKind() == kindGitea:
 		return strings.TrimRight(w.forgeURL(), "/") + "/api/v1"
-	case w.forgeKind() == kindGitLab:
+	case w.ForgeKind() == kindGitLab:
 		return strings.TrimRight(w.forgeURL(), "/") + "/api/v4"
 	case w.inGitea(): // then the variable names that of Gitea
 		return ""
@@ -96,10 +96,10 @@ func (w Wire) ForgeToken() string {
 	if token := w.env("MERGE_TOKEN"); token != "" {
 		return token
 	}
-	if w.forgeKind() == kindGitLab {
+	if w.ForgeKind() == kindGitLab {
 		return ""
 	}
-	if (w.forgeKind() == kindGitea) != w.inGitea() || w.inGitea() && placeOf(w.forgeURL()) != placeOf(w.env("GITHUB_SERVER_URL")) {
+	if (w.ForgeKind() == kindGitea) != w.inGitea() || w.inGitea() && placeOf(w.forgeURL()) != placeOf(w.env("GITHUB_SERVER_URL")) {
 		return ""
 	}
 	return w.env("GITHUB_TOKEN")
@@ -118,7 +118,7 @@ func (w Wire) Forge(client *httpx.Client) (forge.Forge, error) {
 	if repository == "" {
 		return nil, fault.New("set forge: {repository: OWNER/NAME} in .pawl.yaml, or GITHUB_REPOSITORY", "no repository is named")
 	}
-	f, err := forges[w.forgeKind()](w, client, repository)
+	f, err := forges[w.ForgeKind()](w, client, repository)
 	if err != nil {
 		hint := "see forge in .pawl.yaml"
 		if w.Config.Forge.Repository == "" {

@@ -51,8 +51,8 @@ func TestForgeOfTheJob(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := Wire{Config: config.Config{Forge: c.forge}, Env: func(name string) (string, bool) { v, ok := c.env[name]; return v, ok }}
-			if w.forgeKind() != c.kind || w.ForgeAPI() != c.api || w.ForgeToken() != c.token {
-				t.Errorf("it is %s at %q with the token %q, want %s at %q with %q", w.forgeKind(), w.ForgeAPI(), w.ForgeToken(), c.kind, c.api, c.token)
+			if w.ForgeKind() != c.kind || w.ForgeAPI() != c.api || w.ForgeToken() != c.token {
+				t.Errorf("it is %s at %q with the token %q, want %s at %q with %q", w.ForgeKind(), w.ForgeAPI(), w.ForgeToken(), c.kind, c.api, c.token)
 			}
 			for _, place := range []string{"https://api.github.com", "https://ghe.example", "https://git.example", "https://other.example", "https://gl.example", "https://gitlab.com", "https://evil.example"} {
 				if want := place == c.bound || name == "an enterprise's" && place == "https://api.github.com"; w.Bound("MERGE_TOKEN", place) != want {

@@ -34,7 +34,7 @@ func (w Wire) EventSource() string {
 
 // Repository is the profile's at the forge, as OWNER/NAME; at GitLab the groups may be nested.
 func (w Wire) Repository() string {
-	if w.forgeKind() == kindGitLab {
+	if w.ForgeKind() == kindGitLab {
 		own := ""
 		if w.inGitLab() {
 			own = w.env("CI_PROJECT_PATH")

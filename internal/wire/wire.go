@@ -85,7 +85,7 @@ func (w Wire) Bound(variable, base string) bool {
 		return false
 	case variable == "GITHUB_TOKEN" && w.inGitea():
 		return place == api
-	case variable == "MERGE_TOKEN" && (w.forgeKind() == kindGitea || w.forgeKind() == kindGitLab):
+	case variable == "MERGE_TOKEN" && (w.ForgeKind() == kindGitea || w.ForgeKind() == kindGitLab):
 		return place == placeOf(w.forgeURL())
 	}
 	return place == source.GitHubAPI || place == api && !w.inGitea()

@@ -36,6 +36,8 @@ type Config struct {
 	API string
 	// Workflow is the name of the workflow's file.
 	Workflow string
+	// Forge is what refusals call the forge, such as gitea; github when empty.
+	Forge string
 }
 
 // Client starts one workflow in any number of repositories. It is safe for concurrent use.
@@ -164,5 +166,5 @@ func (c *Client) doing(t dispatch.Target, err error) error {
 }
 
 func (c *Client) refusal(t dispatch.Target, r dispatch.Request, status int, message string) *dispatch.Refusal {
-	return &dispatch.Refusal{Target: t, Workflow: c.config.Workflow, Ref: r.Ref, Status: status, Message: message}
+	return &dispatch.Refusal{Target: t, Workflow: c.config.Workflow, Forge: c.config.Forge, Ref: r.Ref, Status: status, Message: message}
 }
