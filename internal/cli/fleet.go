@@ -26,6 +26,9 @@ import (
 	"github.com/pawl-cd/pawl/internal/strictyaml"
 )
 
+// noFleet is what to do where the file of a fleet cannot be read.
+const noFleet = "name the file that lists the profiles with --fleet; pawl fleet discover prints a first one"
+
 // maxFleetFile bounds the file of a fleet in bytes.
 const maxFleetFile = 64 << 20
 
@@ -52,7 +55,7 @@ func (o *fleetOptions) load() (fleet.Fleet, fleet.Shard, error) {
 	}
 	data, err := o.read(o.file, maxFleetFile)
 	if err != nil {
-		return fleet.Fleet{}, shard, &exit{code: Usage, err: fmt.Errorf("reading the fleet: %w", err), hint: "name the file that lists the profiles with --fleet", topics: []topic{fleetTopic}}
+		return fleet.Fleet{}, shard, &exit{code: Usage, err: fmt.Errorf("reading the fleet: %w", err), hint: noFleet, topics: []topic{fleetTopic}}
 	}
 	all, problems := fleet.Parse(o.file, data)
 	for _, p := range problems {

@@ -82,7 +82,7 @@ func (o *fleetDiscoverOptions) run(ctx context.Context) error {
 	}
 	listed, err := d.client.List(ctx, forge.Wanted{Owner: o.owner, Topic: o.topic})
 	if err != nil {
-		return &exit{code: Failure, err: err}
+		return &exit{code: Failure, err: err, hint: o.elsewhere(err)}
 	}
 	for _, one := range listed {
 		d.Repositories = append(d.Repositories, d.found(one))
@@ -99,6 +99,14 @@ func (o *fleetDiscoverOptions) run(ctx context.Context) error {
 		return &exit{code: Partial, topics: []topic{fleetTopic}}
 	}
 	return nil
+}
+
+// elsewhere is a hint for who may have meant another forge than GitHub; empty for what the error advises itself.
+func (o *fleetDiscoverOptions) elsewhere(err error) string {
+	if o.forge == "github" && errors.Is(err, httpx.ErrUnknownHost) {
+		return "name a Gitea or a GitLab with --forge and --url; a network without internet needs HTTPS_PROXY"
+	}
+	return ""
 }
 
 // prepare reads the flags and the file; nothing is asked yet.
@@ -172,7 +180,7 @@ func (o *fleetDiscoverOptions) known() (entries []fleet.Profile, whole bool, err
 	}
 	if err != nil {
 		err = fmt.Errorf("reading the fleet: %w", err)
-		return nil, false, &exit{code: Usage, err: err, hint: "name the file that lists the profiles with --fleet", topics: []topic{fleetTopic}}
+		return nil, false, &exit{code: Usage, err: err, hint: noFleet, topics: []topic{fleetTopic}}
 	}
 	all, problems := fleet.Parse(o.file, data)
 	for _, p := range problems {
@@ -340,7 +348,11 @@ func (o *fleetDiscoverOptions) tell(d *discovering) {
 		r.say(slog.LevelError, text, "run again later: what is in the file by then is not looked at again")
 	}
 	fresh, listed := len(d.Of(fleet.New)), len(d.Repositories)-len(d.Of(fleet.Gone))
-	r.say(slog.LevelInfo, fmt.Sprintf("%s listed: %d new, %d in the file", repositories(listed), fresh, len(d.Of(fleet.Known))), "")
+	hint := ""
+	if listed == 0 && o.topic != "" {
+		hint = "give the repositories the topic " + o.topic + " at the forge, or leave out --topic: what holds no profile is left out all the same"
+	}
+	r.say(slog.LevelInfo, fmt.Sprintf("%s listed: %d new, %d in the file", repositories(listed), fresh, len(d.Of(fleet.Known))), hint)
 	if fresh > 0 && o.output == "yaml" {
 		r.next("look through the entries, say with env and docker what each profile sees, and try them with pawl fleet run --dry-run")
 	}

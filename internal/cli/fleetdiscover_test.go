@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -222,6 +223,25 @@ pawl: info: 8 repositories listed: 0 new, 4 in the file
 	}
 	if got := s.entries(string(file) + out); len(got) != 9 {
 		t.Errorf("pasted: %v", got)
+	}
+}
+
+// TestFleetDiscoverNothing tells who finds nothing what to look at.
+func TestFleetDiscoverNothing(t *testing.T) {
+	t.Parallel()
+	hub, _ := acme(t)
+	out, errs := newScout(t, hub.RoundTripper()).discover(0, "--owner", "acme", "--topic", "nobodys", "--token", "ACME_TOKEN")
+	if out != "" || !strings.Contains(errs, "0 repositories listed: 0 new, 0 in the file\npawl: hint: give the repositories the topic nobodys at the forge, or leave out --topic") {
+		t.Errorf("a topic that none has: %s%s", out, errs)
+	}
+	inside := transport(func(r *http.Request) (*http.Response, error) {
+		return nil, &net.DNSError{Err: "no such host", Name: r.URL.Host, IsNotFound: true}
+	})
+	if _, errs := newScout(t, inside).discover(1, "--owner", "acme"); !strings.Contains(errs, "hint: name a Gitea or a GitLab with --forge and --url; ") {
+		t.Errorf("without the internet: %s", errs)
+	}
+	if _, errs := newScout(t, inside).discover(1, "--owner", "acme", "--forge", "gitea", "--url", "https://git.exmaple"); !strings.Contains(errs, "hint: check the spelling of git.exmaple") {
+		t.Errorf("a name with a slip: %s", errs)
 	}
 }
 
