@@ -323,7 +323,7 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	case e.late && errors.Is(whole.Err(), context.Canceled):
 		e.message, e.hint = "the fleet was interrupted before it ended", goesOn
 	case e.late && !of.tenant.turn.Stopped():
-		e.message, e.hint = fmt.Sprintf("did not end within %s, or before the fleet's end", t.fleet.Each), "see what it waits for with pawl run -v --repository "+p.Address()+"; limits: {profile: ...} gives more time"
+		e.message, e.hint = fmt.Sprintf("did not end within %s, or before the fleet's end", t.fleet.Each), "see what it waits for with pawl run -v --forge "+p.Kind+" --repository "+p.Address()+"; limits: {profile: ...} gives more time"
 	}
 	return e
 }
