@@ -234,6 +234,12 @@ func TestFleetDiscoverNothing(t *testing.T) {
 	if out != "" || !strings.Contains(errs, "0 repositories listed: 0 new, 0 in the file\npawl: hint: give the repositories the topic nobodys at the forge, or leave out --topic") {
 		t.Errorf("a topic that none has: %s%s", out, errs)
 	}
+	scoped := answers(func(*http.Request) (int, http.Header, string) {
+		return 403, nil, `{"message": "token does not have at least one of required scope(s), required=[read:user], token scope=read:repository"}`
+	})
+	if _, errs := newScout(t, scoped).discover(1, "--owner", "acme", "--forge", "gitea", "--url", "https://git.example", "--token", "ACME_TOKEN"); !strings.Contains(errs, "hint: the token needs the scope read:user\n") {
+		t.Errorf("a token without a scope: %s", errs)
+	}
 	inside := transport(func(r *http.Request) (*http.Response, error) {
 		return nil, &net.DNSError{Err: "no such host", Name: r.URL.Host, IsNotFound: true}
 	})

@@ -113,7 +113,7 @@ func New(c Config) (*Client, error) {
 	var err error
 	client.Client, err = rest.New(rest.Config{
 		HTTP: c.HTTP, URL: c.URL, API: kind.api, Name: kind.name, Token: c.Token, Scheme: kind.scheme, Clean: c.Clean, Now: c.Now,
-		Advise: rest.Advice{Lacks: func(r *rest.Refusal) string { return r.Scope }, Archived: func(*rest.Refusal) bool { return false }},
+		Advise: rest.Advice{Lacks: rest.LackedScope, Archived: func(*rest.Refusal) bool { return false }},
 	})
 	if err != nil {
 		return nil, err
@@ -194,8 +194,8 @@ func (c *Client) fail(doing, about string, err error) error {
 		e.Hint = fault.Hint(e.Err)
 	case said.Moved != "":
 		e.Hint = about + " has another name now"
-	case said.Scope != "":
-		e.Hint = "the token needs the scope " + said.Scope
+	case rest.LackedScope(said) != "":
+		e.Hint = "the token needs the scope " + rest.LackedScope(said)
 	case said.Status == http.StatusUnauthorized && anonymous:
 		e.Hint = "no token is named and the host wants one: name its variable with --token"
 	case said.Status == http.StatusUnauthorized:

@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -92,7 +91,7 @@ func New(c Config) (*Client, error) {
 	client.Client, err = rest.New(rest.Config{HTTP: c.HTTP, URL: c.URL, API: "api/v1", Name: "Gitea", Token: c.Token, Scheme: "token", User: "pawl", Clean: c.Clean, Now: c.Now,
 		Advise: rest.Advice{Repository: c.Repository, Branch: c.Branch, Ledger: c.Ledger, Scope: "write:repository",
 			BadToken: "the token is unknown or expired: renew MERGE_TOKEN (the token of a job ends with its job)",
-			Write:    "give the token's user write access to " + c.Repository, Lacks: lackedScope,
+			Write:    "give the token's user write access to " + c.Repository, Lacks: rest.LackedScope,
 			Archived: func(r *rest.Refusal) bool { return r.Status == http.StatusLocked }}})
 	if err != nil {
 		return nil, err
@@ -162,13 +161,3 @@ func list[T any](ctx context.Context, c *Client, path string) ([]T, error) {
 
 // by is who our commits are by.
 func (p profile) by() git.Person { return git.Person{Name: p.Self.Login, Email: p.email} }
-
-// scopes finds the permissions that a token lacks.
-var scopes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`required=\[([a-z:,]+)\]`) })
-
-func lackedScope(r *rest.Refusal) string {
-	if found := scopes().FindStringSubmatch(r.Message); found != nil {
-		return found[1]
-	}
-	return ""
-}

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
@@ -147,6 +149,17 @@ type Advice struct {
 	// Lacks is the scope that a refusal misses, empty for none; Archived tells that of a repository that takes no changes.
 	Lacks    func(r *Refusal) string
 	Archived func(r *Refusal) bool
+}
+
+// scopes finds the permissions that a token lacks at a Gitea.
+var scopes = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`required=\[([a-z:,]+)\]`) })
+
+// LackedScope is the scope that a refusal says the token lacks: in a field as GitLab does, or in words as Gitea does.
+func LackedScope(r *Refusal) string {
+	if found := scopes().FindStringSubmatch(r.Message); r.Scope == "" && found != nil {
+		return found[1]
+	}
+	return r.Scope
 }
 
 const noToken = "no token is set and the host wants one: set MERGE_TOKEN"
