@@ -627,6 +627,9 @@ func TestFleetSlow(t *testing.T) {
 		return nil
 	}
 	_, by := s.run(3)
+	if hint := by["org/p0"].Hint; !strings.Contains(hint, "pawl run -v --forge github --repository org/p0; ") {
+		t.Errorf("hint: %s", hint)
+	}
 	if by["org/p0"].State != fleet.Late || by["org/p1"].State != fleet.Merged {
 		t.Errorf("%+v", by)
 	}
