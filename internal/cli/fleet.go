@@ -9,6 +9,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -312,7 +313,7 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 		code := Run(ctx, args, t.system(p, of, &out, &errs))
 		e := ending{code: code, out: out.String(), late: code != OK && ctx.Err() != nil}
 		e.message, e.hint = firstError(errs.String())
-		e.hint = advice(p, e.hint)
+		e.hint = advice(p, e.message, e.hint)
 		done <- e
 	}()
 	e := ending{code: Interrupted, late: true}
@@ -359,8 +360,17 @@ func firstError(log string) (message, hint string) {
 	}
 }
 
+// unset finds the variable that an error misses.
+var unset = regexp.MustCompile(`variable ([A-Za-z_][A-Za-z0-9_]*) is not set`)
+
+// unseen tells the operator, who may have set such a variable, why the profile does not see it.
+const unseen = "; a profile of a fleet sees only what env of its entry names"
+
 // advice is a hint for the operator, who calls by another name what the profile knows as MERGE_TOKEN.
-func advice(p fleet.Profile, hint string) string {
+func advice(p fleet.Profile, message, hint string) string {
+	if found := unset.FindStringSubmatch(message); hint != "" && found != nil && !slices.Contains(p.Env, found[1]) {
+		hint = strings.TrimSuffix(hint, unseen) + unseen
+	}
 	name := cmp.Or(p.Token, "the variable that token of its entry names")
 	return strings.NewReplacer("MERGE_TOKEN (or GITHUB_TOKEN)", name, "MERGE_TOKEN or GITHUB_TOKEN", name, "MERGE_TOKEN", name).Replace(hint)
 }
@@ -371,7 +381,7 @@ func (e ending) result(p fleet.Profile) fleet.Result {
 	var report run.Report
 	if err := json.Unmarshal([]byte(e.out), &report); err == nil {
 		e.tell(report, &r)
-		r.Hint = advice(p, r.Hint)
+		r.Hint = advice(p, r.Detail, r.Hint)
 	} else if !errors.Is(err, io.EOF) && e.out != "" && r.Detail == "" {
 		r.Detail = err.Error()
 	}

@@ -767,6 +767,36 @@ func TestFleetBrakes(t *testing.T) {
 	}
 }
 
+// TestFleetUnseen has an operator set what a profile wants and its entry does not name.
+func TestFleetUnseen(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 3, noChecks)
+	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
+	s.env["SINK_TOKEN"], s.env["IMAGE"] = "sink-c4nary", "org/a"
+	const sinks = noChecks + "events: {sinks: [{type: http, url: 'https://sink.example', token: SINK_TOKEN}]}\n"
+	s.push(0, map[string]string{".pawl.yaml": sinks})
+	s.push(1, map[string]string{".pawl.yaml": noChecks + "env: [IMAGE]\n",
+		"manifests/a.yaml": "sources: {image: {kind: dockerimage, spec: {image: '{{ requiredEnv \"IMAGE\" }}', versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.a}}}\n"})
+	s.push(2, map[string]string{".pawl.yaml": strings.Replace(sinks, "SINK_TOKEN", "NOBODYS", 1)})
+	s.write(`version: 1
+profiles:
+  - {repository: org/p0, token: TOKEN_0}
+  - {repository: org/p1, token: TOKEN_1}
+  - {repository: org/p2, token: TOKEN_2, env: [NOBODYS]}
+`)
+	_, by := s.run(3)
+	const unseen = "; a profile of a fleet sees only what env of its entry names"
+	for name, want := range map[string]string{
+		"org/p0": "set SINK_TOKEN, or remove token from the sink in .pawl.yaml" + unseen,
+		"org/p1": "set it, or write the value" + unseen,
+		"org/p2": "set NOBODYS, or remove token from the sink in .pawl.yaml",
+	} {
+		if by[name].Hint != want {
+			t.Errorf("%s: %s: hint %q, want %q", name, by[name].Detail, by[name].Hint, want)
+		}
+	}
+}
+
 // TestFleetPlaces shows where each kind of forge is asked, also one below a path of its host.
 func TestFleetPlaces(t *testing.T) {
 	t.Parallel()

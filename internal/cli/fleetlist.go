@@ -107,9 +107,9 @@ func (t *tenants) gather(ctx context.Context, p fleet.Profile, turn *fleet.Turn)
 	if err != nil {
 		g.close(OK)
 		if message, hint := firstError(errs.String()); message != "" {
-			return fault.New(advice(p, hint), "%s", message)
+			return fault.New(advice(p, message, hint), "%s", message)
 		}
-		return fault.With(err, advice(p, fault.Hint(err)))
+		return fault.With(err, advice(p, err.Error(), fault.Hint(err)))
 	}
 	defer s.close()
 	sources := s.sources(s.wire().Client())
