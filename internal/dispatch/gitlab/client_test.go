@@ -69,6 +69,7 @@ func TestAtGitLab(t *testing.T) {
 	}{
 		"made":                {fakelab.Settings{Inputs: patterns}, token, "main", request.Inputs, 0, ""},
 		"variables forbidden": {fakelab.Settings{Inputs: patterns, NoVariables: true}, token, "main", request.Inputs, 0, ""},
+		"payload counts":      {fakelab.Settings{Inputs: patterns, NoVariables: true, PayloadCounts: true}, token, "main", request.Inputs, 400, "lower the minimum role to use pipeline variables"},
 		"before inputs":       {fakelab.Settings{NoInputs: true}, token, "main", request.Inputs, 0, ""},
 		"no header":           {fakelab.Settings{}, token, "main", request.Inputs, 422, "declare the input"},
 		"undeclared":          {fakelab.Settings{Inputs: map[string]string{"image": ""}}, token, "main", request.Inputs, 422, "declare the input"},

@@ -84,8 +84,9 @@ type Settings struct {
 	// is no header. All have defaults. NoInputs is a version before 17.11, which does not know the parameter and drops it.
 	Inputs   map[string]string
 	NoInputs bool
-	// NoVariables lets nobody set pipeline variables, as in new projects of gitlab.com.
-	NoVariables bool
+	// NoVariables lets nobody set pipeline variables, as in new projects of gitlab.com. PayloadCounts is a version that takes the payload
+	// that it adds itself for one, and so refuses every trigger (https://gitlab.com/gitlab-org/gitlab/-/issues/557381).
+	NoVariables, PayloadCounts bool
 	// Refusal makes GitLab refuse every trigger with this text, such as rules that let no job run.
 	Refusal string
 	// PerMinute is how many pipelines may be made in a minute, 0 = any number

@@ -67,7 +67,7 @@ func (p *Project) trigger(sent parameters, variables map[string]string) reply {
 	if n := p.settings.PerMinute; n > 0 && p.madeSince(p.server.now().Add(-time.Minute)) >= n {
 		return refuse(http.StatusBadRequest, base("Too many pipelines created in the last minute. Try again later."))
 	}
-	if p.settings.NoVariables && len(variables) > 0 {
+	if p.settings.NoVariables && (len(variables) > 0 || p.settings.PayloadCounts) {
 		return refuse(http.StatusBadRequest, base("Insufficient permissions to set pipeline variables"))
 	}
 	delete(sent, "token")
