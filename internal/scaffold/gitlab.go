@@ -166,12 +166,15 @@ func (s survey) toCreate() []string {
 	if s.pipeline.place() == includedFile && !s.pipeline.includes {
 		all = append(all, pipelineFile+": add "+includedFile+" to its include, see "+pages+"profile-on-gitlab.md#a-pipeline-that-is-there")
 	}
-	return append(all,
-		"GitLab, Settings > CI/CD > Variables: "+strings.Join(s.protected(), ", ")+", protected, and masked where it is a token; minimum role to use pipeline variables: no one",
+	variables := "GitLab, Settings > CI/CD > Variables: " + strings.Join(s.protected(), ", ") + ", protected, and masked where it is a token"
+	if shown := s.shown(); len(shown) > 0 {
+		variables += "; " + strings.Join(shown, ", ") + ", not protected, because merge requests are checked with what manifests read"
+	}
+	return append(all, variables+"; minimum role to use pipeline variables: no one",
 		"GitLab, Build > Pipeline schedules: a schedule for the base branch, such as 23 */2 * * *")
 }
 
-// protected are the variables that the jobs read.
+// protected are the variables that the jobs read and that no merge request may see.
 func (s survey) protected() []string {
 	c := s.chain
 	all := slices.Concat([]string{c.variable, s.ledgerKey}, s.existing.env, sorted(s.existing.secrets), s.sinkTokens())
@@ -182,7 +185,10 @@ func (s survey) protected() []string {
 		}
 	}
 	slices.Sort(all)
-	all = slices.DeleteFunc(slices.Compact(all), func(name string) bool { return name == "" || slices.Contains(ours, name) })
+	shown := s.shown()
+	all = slices.DeleteFunc(slices.Compact(all), func(name string) bool {
+		return name == "" || slices.Contains(ours, name) || slices.Contains(shown, name)
+	})
 	return append([]string{"MERGE_TOKEN"}, all...)
 }
 

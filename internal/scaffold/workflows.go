@@ -113,14 +113,18 @@ func (s survey) key() []string {
 	return []string{given(name, "secrets", name)}
 }
 
-// public are the lines for what manifests read that is no secret.
+// shown are the variables that manifests read and that are no secret.
+func (s survey) shown() []string {
+	return slices.DeleteFunc(slices.Clone(s.existing.env), func(name string) bool {
+		return name == s.chain.variable || slices.Contains(ours, name) || s.existing.secrets[name] != "" || slices.Contains(s.guarded, name)
+	})
+}
+
+// public are their lines.
 func (s survey) public() []string {
 	var lines []string
-	for _, name := range s.existing.env {
-		secret := s.existing.secrets[name] != "" || slices.Contains(s.guarded, name)
-		if !secret && name != s.chain.variable && !slices.Contains(ours, name) {
-			lines = append(lines, given(name, "vars", name))
-		}
+	for _, name := range s.shown() {
+		lines = append(lines, given(name, "vars", name))
 	}
 	return lines
 }
