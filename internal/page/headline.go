@@ -40,14 +40,17 @@ func headline(r run.Report, failure Failure) (text, tone string) {
 		tone = "wait"
 	}
 	text, worse := proposed(r, updates, counts)
-	if failure.Message != "" {
+	if failure.Message != "" && r.Pull == nil && r.Merge == nil { // it came to nothing more
 		text = updates + " planned"
 	}
 	if n := counts[policy.Failed]; n > 0 {
 		text += ", " + thousands(n) + " failed"
 	}
-	if brokenBefore(r) {
+	switch {
+	case brokenBefore(r):
 		text += ", an earlier deployment failed"
+	case r.Deploy.Failed():
+		text += ", not every deployment went well"
 	}
 	if failure.Message != "" {
 		text += ", and the run ended early"
