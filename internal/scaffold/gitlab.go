@@ -25,6 +25,10 @@ type pipeline struct {
 	ours, runs, includes bool
 	// stages are those that it names, none for GitLab's own.
 	stages []string
+	// taken are the names of our jobs that jobs of somebody's have, in a file that is not ours.
+	taken []string
+	// beside is what stands where the jobs go beside somebody's; it is never written over when it is not ours.
+	beside *pipeline
 }
 
 // jobsOfOurs are the keys of a .gitlab-ci.yml that `pawl init` writes.
@@ -33,15 +37,22 @@ var jobsOfOurs = []string{"spec", "workflow", ".pawl", "pawl", "pawl-deploy", "p
 // runsPawl finds a command that runs pawl, installed or from its module.
 var runsPawl = mustPattern(`\bpawl(?:@[\w.-]+)? run\b`)
 
-// pipeline reads the .gitlab-ci.yml. One that cannot be read is somebody's.
+// pipeline reads the .gitlab-ci.yml, and what stands beside it.
 func (t *tree) pipeline() pipeline {
-	p := pipeline{there: t.exists(pipelineFile) || t.linked(pipelineFile)}
+	p, beside := t.jobs(pipelineFile), t.jobs(includedFile)
+	p.beside = &beside
+	return p
+}
+
+// jobs reads a file of jobs. One that cannot be read is somebody's.
+func (t *tree) jobs(file string) pipeline {
+	p := pipeline{there: t.exists(file) || t.linked(file)}
 	if !p.there {
 		return p
 	}
-	data, err := t.read(pipelineFile)
+	data, err := t.read(file)
 	if err != nil {
-		t.note(pipelineFile, "%v", err)
+		t.note(file, "%v", err)
 		return p
 	}
 	text := string(data)
@@ -51,14 +62,16 @@ func (t *tree) pipeline() pipeline {
 		var n yaml.Node
 		if err := decode(dec, &n); err != nil {
 			if !errors.Is(err, io.EOF) {
-				t.note(pipelineFile, "cannot be read: %v", err)
+				t.note(file, "cannot be read: %v", err)
 				p.ours = false
 			}
 			break
 		}
 		p.look(n.Content[0])
 	}
-	p.ours = p.ours && p.runs
+	if p.ours = p.ours && p.runs; p.ours {
+		p.taken = nil
+	}
 	return p
 }
 
@@ -66,16 +79,41 @@ func (t *tree) pipeline() pipeline {
 func (p *pipeline) look(n *yaml.Node) {
 	for i := 0; n.Kind == yaml.MappingNode && i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i].Value, n.Content[i+1]
-		p.ours = p.ours && slices.Contains(jobsOfOurs, key)
+		named := slices.Contains(jobsOfOurs, key)
+		p.ours = p.ours && named
+		if named && key != "spec" && key != "workflow" {
+			p.taken = append(p.taken, key)
+		}
 		switch key {
 		case "include":
-			p.includes = slices.Contains(trimmed(texts(value)), includedFile)
+			p.includes = slices.Contains(trimmed(locals(value)), includedFile)
 		case "stages":
 			p.stages = scalars(value)
 		default:
 			p.runs = p.runs || slices.ContainsFunc(texts(value), runsPawl.MatchString)
 		}
 	}
+}
+
+// locals are the files of the repository itself that an include names.
+func locals(n *yaml.Node) []string {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		return []string{n.Value}
+	case yaml.SequenceNode:
+		var all []string
+		for _, one := range n.Content {
+			all = append(all, locals(one)...)
+		}
+		return all
+	case yaml.MappingNode:
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == "local" {
+				return locals(n.Content[i+1])
+			}
+		}
+	}
+	return nil
 }
 
 // trimmed are the paths without the slash that GitLab lets them begin with.
@@ -86,23 +124,29 @@ func trimmed(paths []string) []string {
 	return paths
 }
 
-// place is the file that the jobs go to, empty when somebody's file has them.
+// place is the file that the jobs go to, empty when somebody's file has them, or its place.
 func (p pipeline) place() string {
 	switch {
 	case !p.there || p.ours:
 		return pipelineFile
-	case p.runs:
+	case p.runs, p.beside.there && !p.beside.ours:
 		return ""
 	}
 	return includedFile
 }
 
-// stage is the one of the jobs, empty where GitLab's own, test, is there.
+// stage is the one of the jobs, empty where GitLab's own, test, is there. GitLab makes no pipeline of .pre and .post alone, and an
+// input of somebody's file is unknown in one that is included.
 func (p pipeline) stage() string {
-	if len(p.stages) == 0 || slices.Contains(p.stages, "test") {
+	if slices.Contains(p.stages, "test") {
 		return ""
 	}
-	return p.stages[len(p.stages)-1]
+	for _, name := range slices.Backward(p.stages) {
+		if name != ".pre" && name != ".post" && !strings.Contains(name, "$[[") {
+			return name
+		}
+	}
+	return ""
 }
 
 // jobs are what the template of a .gitlab-ci.yml is filled in with.
@@ -205,6 +249,10 @@ func (s survey) pipelineNotes(empty bool) []Note {
 	switch {
 	case empty && !s.pipeline.runs:
 		return []Note{{"the job that updates", "there is none yet, and none is written before there is a manifest"}}
+	case s.pipeline.place() == "" && !s.pipeline.runs:
+		return []Note{{includedFile, "it holds jobs of somebody's, so it stays as it is: move them away, then run pawl init again"}}
+	case s.pipeline.place() == includedFile && len(s.pipeline.taken) > 0:
+		return []Note{{pipelineFile, "its " + strings.Join(s.pipeline.taken, ", ") + " would take the place of the jobs of that name in " + includedFile + ": give them other names"}}
 	case s.pipeline.place() == "":
 		return []Note{{pipelineFile, "it runs pawl beside other jobs, so it stays as it is; the jobs that pawl init writes are those of " + pages + "profile-on-gitlab.md"}}
 	}

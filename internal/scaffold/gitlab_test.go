@@ -153,6 +153,8 @@ func TestGitLabPipelineThatIsThere(t *testing.T) {
 		"somebody's, included":   {"include:\n  - local: /.gitlab/pawl.gitlab-ci.yml\nlint: {script: !reference [.x, script]}\n", beside, "Pipeline schedules"},
 		"included by its path":   {"include: .gitlab/pawl.gitlab-ci.yml\n", beside, "Pipeline schedules"},
 		"no YAML":                {"\t{", beside, "cannot be read"},
+		"of another project":     {"include: [{project: g/other, file: .gitlab/pawl.gitlab-ci.yml}]\n", beside, "add .gitlab/pawl.gitlab-ci.yml to its include"},
+		"names of ours taken":    {".pawl: {tags: [a]}\npawl-plan: {script: make}\n", beside, "its .pawl, pawl-plan would take the place"},
 		"empty":                  {"\n", beside, "add .gitlab/pawl.gitlab-ci.yml"},
 	} {
 		files := map[string]string{}
@@ -164,8 +166,20 @@ func TestGitLabPipelineThatIsThere(t *testing.T) {
 		if got := strings.TrimSpace(strings.ReplaceAll(strings.ReplaceAll(paths(p), ".pawl.yaml", ""), "  ", " ")); got != c.written || !strings.Contains(said, c.said) {
 			t.Errorf("%s: %q is written, want %q; said %s", name, got, c.written, said)
 		}
-		if included := strings.Contains(c.there, beside); c.written == beside && included == strings.Contains(said, "to its include") {
+		if included := strings.Contains(c.there, beside) && !strings.Contains(c.there, "project: "); c.written == beside && included == strings.Contains(said, "to its include") {
 			t.Errorf("%s: said %s", name, said)
+		}
+	}
+	for there, written := range map[string]bool{"mine: {script: make}\n": false, "pawl-plan: {script: make}\n": false, "\t{": false, "pawl: {script: [pawl run]}\n": true} {
+		p := propose(t, lab(map[string]string{own: "lint: {script: make}\n", beside: there}))
+		if strings.Contains(paths(p), beside) != written || strings.Contains(notes(p.Missing), "it holds jobs of somebody's") == written {
+			t.Errorf("%q stands beside: %s, %s", there, paths(p), notes(p.Missing))
+		}
+	}
+	for stages, want := range map[string]string{"[build, .post]": "build", "[build, '$[[ inputs.stage ]]']": "build", "[.pre, .post]": "", "[a, test, b]": ""} {
+		text := content(propose(t, lab(map[string]string{own: "stages: " + stages + "\nlint: {script: make}\n"})), beside)
+		if strings.Contains(text, "  stage: ") != (want != "") || want != "" && !strings.Contains(text, "  stage: "+want+"\n") {
+			t.Errorf("stages %s: %s", stages, text)
 		}
 	}
 	linked := lab(nil)

@@ -197,7 +197,11 @@ func (s survey) missing() []Note {
 	if !s.chain.deploys() {
 		add("deploy.projects", s.chain.whyProjects())
 	} else if len(s.chain.secrets) == 0 && s.chain.variable != "" {
-		add("the trigger tokens", "no file names the secrets of the projects: write one line for each into the env of both workflows")
+		where := "write one line for each into the env of both workflows"
+		if s.at.lab {
+			where = "create each as a protected variable of the project"
+		}
+		add("the trigger tokens", "no file names the secrets of the projects: "+where)
 	}
 	if s.existing.count+len(s.drafts) == 0 {
 		add("images", "no manifest and no image tag was found")
