@@ -81,6 +81,9 @@ func TestTargets(t *testing.T) {
 	if got, err := dispatch.Targets(environ, "MINE_"); len(got) > 0 || len(err) > 0 {
 		t.Errorf("another prefix: %v, %v", got, err)
 	}
+	if got, err := dispatch.Targets([]string{"X_A=gitlab/42:one", "X_B=https://gitlab/api/v4/projects/42/trigger/pipeline:two"}, "X_"); len(got) != 2 || len(err) > 0 {
+		t.Errorf("a repository and a project of the same name: %v, %v", got, err)
+	}
 }
 
 func TestMalformedTargets(t *testing.T) {

@@ -150,4 +150,11 @@ func merge(all []Target) []Target {
 	return once
 }
 
-func folded(t Target) string { return strings.ToLower(t.Repository) }
+// folded is what targets are told apart by: the project gitlab/profile at a host called gitlab is not the repository of that name.
+func folded(t Target) string {
+	name := strings.ToLower(t.Repository)
+	if t.Trigger != "" {
+		name += " at a GitLab"
+	}
+	return name
+}
