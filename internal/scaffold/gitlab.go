@@ -181,9 +181,7 @@ func (s survey) pipelines(opt Options) ([]File, error) {
 	}
 	if s.chain.deploys() {
 		j.Deploy = "deploy" + s.flags()
-		if j.Deployed = append(s.targets(), s.extra()...); len(j.Deployed) > mostChanges {
-			j.Deployed = nil
-		}
+		j.Deployed = s.deployed()
 	}
 	data, err := render("gitlab-ci.yml.tmpl", j)
 	now := ""
@@ -193,11 +191,22 @@ func (s survey) pipelines(opt Options) ([]File, error) {
 	return []File{{Path: place, Data: data, About: "the jobs that update and check", Now: now}}, err
 }
 
+// deployed are the paths whose change deploys, none for any: where there are more than GitLab takes, where it would read one in another
+// way than pawl, and where a variable holds what projects consume.
+func (s survey) deployed() []string {
+	odd := func(name string) bool { return strings.ContainsAny(name, "$\\{}") }
+	literal := func(name string) bool { return strings.ContainsAny(name, "*?[") }
+	if s.chain.variable != "" || len(s.consumed) > mostChanges || slices.ContainsFunc(s.consumed, odd) || slices.ContainsFunc(s.targets(), literal) {
+		return nil
+	}
+	return globs(s.consumed)
+}
+
 // globs are paths as GitLab matches them, where ** stands for directories alone.
 func globs(paths []string) []string {
 	all := slices.Clone(paths)
 	for i, p := range all {
-		if strings.HasSuffix(p, "/**") {
+		if p == "**" || strings.HasSuffix(p, "/**") {
 			all[i] = p + "/*"
 		}
 	}

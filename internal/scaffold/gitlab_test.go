@@ -216,6 +216,36 @@ func TestGitLabManyFiles(t *testing.T) {
 	}
 }
 
+// TestGitLabConsumed starts the deploying job for all that projects consume, as GitLab matches paths; the workflow of a GitHub too.
+func TestGitLabConsumed(t *testing.T) {
+	t.Parallel()
+	const project = "name: env, url: 'https://gitlab.example/api/v4/projects/1/trigger/pipeline', secret: TRIGGER"
+	for deploys, want := range map[string]string{
+		"projects: [{" + project + "}], extraPaths: [shared, b/, 'charts/**', 'x/*.yaml', cluster.yaml]": "[values.yaml, b, 'b/**/*', 'charts/**/*', cluster.yaml, 'shared/**/*', 'x/*.yaml']",
+		"projects: [{" + project + ", paths: [other.yaml, envs/dev/, values.yaml, 'g/**/x.yaml']}]":      "[values.yaml, other.yaml, envs/dev, 'envs/dev/**/*', 'g/**/x.yaml']",
+		"projects: [{" + project + ", paths: [.]}]":                                                      "[values.yaml, '**/*']",
+		"projects: [{" + project + ", paths: ['a{b}.yaml']}]":                                            "",
+		"projects: [{" + project + ", paths: ['$a.yaml']}]":                                              "",
+		"projects: '${PROJECTS}'": "",
+	} {
+		_, after, _ := strings.Cut(labSettings, "deploy: {")
+		_, rest, _ := strings.Cut(after, "\n")
+		settings := "version: 1\nforge: {kind: gitlab, repository: group/sub/profile}\nmerge: {require: none}\ndeploy: {" + deploys + "}\n" + rest
+		files := lab(map[string]string{"shared/a.txt": "a"})
+		_, job, _ := strings.Cut(content(settled(t, files, settings), ".gitlab-ci.yml"), "\npawl-deploy:\n")
+		job, _, _ = strings.Cut(job, "\n\n")
+		if _, got, _ := strings.Cut(job, "changes: "); strings.TrimSpace(got) != want || job == "" {
+			t.Errorf("%s: %q, want %q", deploys, got, want)
+		}
+		files[".git/config"].Data = []byte(origin)
+		hub := content(settled(t, files, strings.Replace(settings, "kind: gitlab, repository: group/sub/profile", "repository: org/profile", 1)), ".github/workflows/gitlab.yaml")
+		_, list, _ := strings.Cut(hub, "    paths: ")
+		if list, _, _ = strings.Cut(list, "\n"); want != "" && list != strings.ReplaceAll(want, "**/*'", "**'") {
+			t.Errorf("%s: at a GitHub %q, want %q", deploys, list, want)
+		}
+	}
+}
+
 // FuzzPipeline reads any .gitlab-ci.yml to an end, and never proposes to write over one that has a job of somebody's.
 func FuzzPipeline(f *testing.F) {
 	for _, seed := range []string{"a: &a {script: pawl run}\nb: *a\n", "spec: {}\n---\npawl: {script: [pawl run]}\n", "include: [a, {local: b}]\nstages: {a: b}\n", "<<: [x]\n", "- pawl run\n", "? {a: b}\n: c\n"} {

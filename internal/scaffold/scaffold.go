@@ -80,6 +80,7 @@ func Propose(fsys fs.FS, opt Options) (Proposal, error) {
 		p.Files = append(p.Files, d.file())
 	}
 	if !p.Empty {
+		s.consumed = s.consumes(t)
 		write := s.workflows
 		if s.at.lab {
 			write, p.Next = s.pipelines, s.toCreate()
@@ -125,9 +126,11 @@ type survey struct {
 	sinks     []config.Sink
 	ledgerKey string
 	guarded   []string
-	chain     chain
-	existing  existing
-	drafts    []draft
+	// consumed are the paths whose change deploys, a directory with everything below it as dir/**.
+	consumed []string
+	chain    chain
+	existing existing
+	drafts   []draft
 }
 
 func (s survey) found() []Note {
@@ -259,6 +262,29 @@ func (s survey) targets() []string {
 	}
 	slices.Sort(files)
 	return slices.Compact(files)
+}
+
+// consumes are the paths that projects consume: the targets, the extra paths, and those that projects name themselves.
+func (s survey) consumes(t *tree) []string {
+	all := append(s.targets(), s.extra()...)
+	for _, p := range s.chain.projects {
+		for _, name := range p.Paths {
+			if !slices.Contains(all, path.Clean(name)) {
+				all = append(all, name)
+			}
+		}
+	}
+	var paths []string
+	for _, name := range all {
+		info, err := fs.Stat(t.fsys, path.Clean(name))
+		if err != nil || !info.IsDir() {
+			paths = append(paths, name)
+		}
+		if err == nil && info.IsDir() || err != nil && !strings.ContainsAny(name, "*?[") && path.Ext(name) == "" { // it may become one
+			paths = append(paths, path.Join(name, "**"))
+		}
+	}
+	return paths
 }
 
 // extra are the files that the old chain deployed and no manifest writes.

@@ -67,7 +67,7 @@ func (s survey) workflows(opt Options) ([]File, error) {
 		return files, nil
 	}
 	w := s.filling(opt, "deploy")
-	w.Name, w.Paths = "pawl-deploy", append(s.targets(), s.extra()...)
+	w.Name, w.Paths = "pawl-deploy", s.consumed
 	if push == s.at.push() {
 		w.Name = "gitlab"
 	}
