@@ -45,7 +45,7 @@ func (r *Refusal) unstartable() string {
 	case r.says("required value has not been provided"):
 		return fmt.Sprintf("give the input a default in the %s, or give it: --image, --chart, --tag, --upstream", file)
 	case r.says("filtered out"), r.says("rules configuration"), r.says("no stages"), r.says("would have been empty"):
-		return fmt.Sprintf("the rules in the %s let no job run: allow $CI_PIPELINE_SOURCE == \"trigger\"", file)
+		return fmt.Sprintf("the rules in the %s let no job run on %s: name the profile's base branch with --ref, and allow $CI_PIPELINE_SOURCE == \"trigger\"", file, r.Ref)
 	case r.says("set pipeline variables"):
 		return fmt.Sprintf("pawl sends no variables, but this version of GitLab counts the payload that it adds as one: lower the minimum role to use pipeline variables of %s to that of the trigger token's owner (Settings > CI/CD > Variables), or update GitLab", r.Target.Repository)
 	case r.says("permission"), r.says("protected"):

@@ -76,7 +76,7 @@ func TestAtGitLab(t *testing.T) {
 		"not as declared":     {fakelab.Settings{Inputs: patterns}, token, "main", dispatch.Inputs{Tag: "v1$MERGE_TOKEN"}, 422, "takes no such value"},
 		"no such branch":      {fakelab.Settings{Inputs: patterns}, token, "dev", request.Inputs, 400, "--ref"},
 		"unknown token":       {fakelab.Settings{Inputs: patterns}, "glptt-other", "main", request.Inputs, 404, "Pipeline trigger tokens"},
-		"no job":              {fakelab.Settings{Inputs: patterns, Refusal: "Pipeline will not run for the selected trigger. The rules configuration prevented any jobs from being added to the pipeline."}, token, "main", request.Inputs, 400, "let no job run"},
+		"no job":              {fakelab.Settings{Inputs: patterns, Refusal: "Pipeline will not run for the selected trigger. The rules configuration prevented any jobs from being added to the pipeline."}, token, "main", request.Inputs, 400, "let no job run on main: name the profile's base branch with --ref"},
 		"a stranger":          {fakelab.Settings{Inputs: patterns, Unverified: true}, token, "main", request.Inputs, 400, "verifies their identity"},
 	} {
 		t.Run(name, func(t *testing.T) {
