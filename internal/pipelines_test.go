@@ -307,7 +307,7 @@ func TestDocumentedPipeline(t *testing.T) {
 // asGitLab reads a profile's pipelines with a program that knows GitLab's schema and evaluates rules: it returns the names of the jobs
 // of a pipeline from that source, or says what is wrong. PAWL_GITLAB_CI names the node_modules folder of testdata/gitlab;
 // without it the test is skipped, but not where everything must be green.
-func asGitLab(t *testing.T, files map[string]string, source string) (jobs []string, wrong string) {
+func asGitLab(t *testing.T, files map[string]string, source string, more ...string) (jobs []string, wrong string) {
 	t.Helper()
 	modules := os.Getenv("PAWL_GITLAB_CI")
 	if modules == "" {
@@ -330,6 +330,9 @@ func asGitLab(t *testing.T, files map[string]string, source string) (jobs []stri
 		}
 	}
 	cmd := exec.CommandContext(t.Context(), filepath.Join(modules, ".bin", "gitlab-ci-local"), "--list-json", "--variable", "CI_PIPELINE_SOURCE="+source)
+	for _, variable := range more {
+		cmd.Args = append(cmd.Args, "--variable", variable)
+	}
 	cmd.Dir, cmd.Env = dir, append(os.Environ(), "HOME="+t.TempDir(), "NO_COLOR=1")
 	var errs strings.Builder
 	cmd.Stderr = &errs
@@ -373,6 +376,12 @@ func TestPipelinesAsGitLab(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" || wrong != "" {
 				t.Errorf("%s, started by %s: %s%s", name, source, wrong, diff)
 			}
+		}
+	}
+	for head, want := range map[string][]string{"pawl/update": {"pawl-plan"}, "pawl/update-2": {"pawl-plan"}, "pawl/updates": {"pawl-plan", "pawl-validate"}} {
+		got, wrong := asGitLab(t, map[string]string{own: deployed}, "merge_request_event", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME="+head)
+		if diff := cmp.Diff(want, got); diff != "" || wrong != "" {
+			t.Errorf("a merge request of %s: %s%s", head, wrong, diff)
 		}
 	}
 	for _, c := range []struct{ old, spoilt, want string }{

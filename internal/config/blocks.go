@@ -30,7 +30,7 @@ func (c *checker) forge(f *forgeBlock) Forge {
 		c.errorf(f.URL, "leave it out: GITHUB_API_URL names another GitHub", "forge.url is not used for github")
 	}
 	return Forge{Kind: f.Kind.Value, URL: strings.TrimRight(f.URL.Value, "/"), Repository: f.Repository.Value, Base: f.Base.Value,
-		Branch: orElse(f.Branch, "pawl/update"), Labels: texts(f.Labels)}
+		Branch: orElse(f.Branch, DefaultBranch), Labels: texts(f.Labels)}
 }
 
 // person is a login at GitHub, or ORG/TEAM.

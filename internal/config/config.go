@@ -20,6 +20,9 @@ import (
 // FileName is the configuration's name in the root of a profile.
 const FileName = ".pawl.yaml"
 
+// DefaultBranch is the branch of the pull request where the file names none.
+const DefaultBranch = "pawl/update"
+
 // Config is a profile's settings, checked.
 type Config struct {
 	// Shadow has pawl run record what it would do, and nothing else written at the forge.

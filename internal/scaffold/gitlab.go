@@ -1,12 +1,15 @@
 package scaffold
 
 import (
+	"cmp"
 	"errors"
 	"io"
 	"slices"
 	"strings"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/pawl-cd/pawl/internal/config"
 )
 
 const (
@@ -156,7 +159,9 @@ type jobs struct {
 	Stage    string
 	// Base is what the name of the branch is compared with, Install the module with its version.
 	Base, Install string
-	Development   bool
+	// Own is the branch of pawl's merge request as a pattern, empty for one that GitLab could read otherwise.
+	Own         string
+	Development bool
 	// Command runs pawl, Deploy deploys, empty for nothing to deploy; Flags are those of the other commands.
 	Command, Deploy, Flags string
 	// Paths are those whose change starts a run, Deployed those whose change deploys, none for all.
@@ -172,6 +177,9 @@ func (s survey) pipelines(opt Options) ([]File, error) {
 	j := jobs{
 		Included: place == includedFile, Stage: s.pipeline.stage(), Base: "$CI_DEFAULT_BRANCH", Install: "github.com/pawl-cd/pawl/cmd/pawl@" + opt.Version,
 		Command: "run" + s.flags() + " --page pawl.html", Flags: s.flags(), Paths: globs(s.watched()),
+	}
+	if own := cmp.Or(s.own, config.DefaultBranch); branch.MatchString(own) {
+		j.Own = strings.NewReplacer(".", `\.`, "/", `\/`).Replace(own)
 	}
 	if s.base != "" {
 		j.Base = `"` + s.base + `"`

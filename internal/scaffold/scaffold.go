@@ -113,6 +113,8 @@ type survey struct {
 	// at is the forge, base the branch to update, empty when unknown.
 	at   forge
 	base string
+	// own is the branch of pawl's pull request in the configuration in force.
+	own string
 	// repositoryFrom and baseFrom are where they were found.
 	repositoryFrom, baseFrom string
 	// gitElsewhere reports that .git is a file, as in a linked worktree or a submodule.

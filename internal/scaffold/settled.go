@@ -49,6 +49,7 @@ func (s *survey) settle(c config.Config) {
 	if branch.MatchString(c.Forge.Base) {
 		s.base, s.baseFrom = c.Forge.Base, config.FileName
 	}
+	s.own = c.Forge.Branch
 	if c.Forge.Kind != "" {
 		s.at.lab = c.Forge.Kind == "gitlab"
 		s.chain.at.lab = s.at.lab
