@@ -43,7 +43,7 @@ func (o *historyOptions) repository(ctx context.Context) (repository, error) {
 	}
 	if askGit(ctx, o.git, "rev-parse", "--is-shallow-repository") == "true" {
 		o.reporter().say(slog.LevelWarn, "the clone in "+o.git+" is shallow: older commits are missing from the history",
-			"run git fetch --unshallow; a step actions/checkout takes the whole history with fetch-depth: 0")
+			"run git fetch --unshallow; a step actions/checkout takes the whole history with fetch-depth: 0, a job of GitLab's with GIT_DEPTH: 0")
 	}
 	return past, nil
 }

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"math"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -22,6 +23,9 @@ import (
 func (o *historyOptions) compare(ctx context.Context, names []string) error {
 	if len(names) > 0 {
 		return usage(errors.New("--shadow compares with the commits of a repository, and reads no reports"))
+	}
+	if o.page != "" && o.file != "" && filepath.Clean(o.page) == filepath.Clean(o.file) {
+		return usage(errors.New("--page and --file: both name the same file; --file is for what is printed of the comparison"))
 	}
 	if err := cmp.Or(writable("the comparison", o.file), writable(thePage, o.page)); err != nil {
 		return err
@@ -42,7 +46,7 @@ func (o *historyOptions) compare(ctx context.Context, names []string) error {
 			hint: "pawl run --shadow records in the ledger, pawl run --shadow-file FILE in a file, which has to be named here as well"}
 	}
 	if askGit(ctx, o.git, "rev-parse", "--is-shallow-repository") == "true" {
-		o.reporter().say(slog.LevelWarn, "the clone is shallow: changes that it does not hold count as not made", "fetch all of the history: git fetch --unshallow, or fetch-depth: 0 of actions/checkout")
+		o.reporter().say(slog.LevelWarn, "the clone is shallow: changes that it does not hold count as not made", "fetch all of the history: git fetch --unshallow, fetch-depth: 0 of actions/checkout, or GIT_DEPTH: 0 at a GitLab")
 	}
 	keys, _ := s.keys()
 	series, err := o.series(ctx, past.Watched(keys, known.Shadow, s.has))

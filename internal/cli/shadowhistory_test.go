@@ -129,6 +129,9 @@ differed  b     v1.0.0  v1.1.0  2026-03-02 18:00 UTC  bot  v1.2.0  newest-match
 	if _, errs := history(cli.Usage, "--page", t.TempDir()); !strings.Contains(errs, "is a directory") {
 		t.Errorf("a page that cannot be written: %s", errs)
 	}
+	if _, errs := history(cli.Usage, "--page", page, "--file", filepath.Dir(page)+"/./shadow.html"); !strings.Contains(errs, "both name the same file") {
+		t.Errorf("one file for two: %s", errs)
+	}
 	if code, _, errs := s.pawl(nil, "history", "--git", b.dir, "--page", page, "--file", page); code != cli.Usage || !strings.Contains(errs, "--page and --file") {
 		t.Errorf("two files: exit code %d: %s", code, errs)
 	}
