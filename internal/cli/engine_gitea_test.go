@@ -86,7 +86,8 @@ func (b *berth) Pulls() (all []github.Pull) {
 			one.MergeCommit = p["merge_commit_sha"].(string)
 		case one.State == "closed" && sha != "": // the server died before it could note it, with who had asked for the merge
 			one.Merged, one.MergeCommit = true, sha
-			one.Body, _, _ = strings.Cut(one.Body, "\n<!-- pawl:merged ")
+			text, _, _ := strings.Cut(one.Body, "\n<!-- pawl:merged ")
+			one.Body = text + "\n"
 		}
 		for _, l := range p["labels"].([]any) {
 			one.Labels = append(one.Labels, l.(map[string]any)["name"].(string))
