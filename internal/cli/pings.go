@@ -33,8 +33,8 @@ type ping struct {
 const (
 	// pingLife is how long an answer counts.
 	pingLife = 5 * time.Minute
-	// maxPing bounds the body of an answer in bytes, maxPings how many are remembered.
-	maxPing  = 64 << 10
+	// maxPing bounds an answer that is shared in bytes, its headers included; maxPings is how many are remembered.
+	maxPing  = 8 << 10
 	maxPings = 10_000
 )
 
@@ -60,7 +60,7 @@ func (p *pings) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // of is the answer to a request that asks how to log in, nil for any other request; own says that it is still to be had.
 func (p *pings) of(r *http.Request) (one *ping, own bool) {
-	if r.Method != http.MethodGet || r.URL.Path != "/v2/" || r.URL.RawQuery != "" || r.URL.User != nil || r.Header.Get("Authorization") != "" || r.Header.Get("Cookie") != "" {
+	if r.Method != http.MethodGet || r.URL.EscapedPath() != "/v2/" || r.URL.RawQuery != "" || r.URL.User != nil || !plain(r.Header) {
 		return nil, false
 	}
 	p.mu.Lock()
@@ -78,25 +78,61 @@ func (p *pings) of(r *http.Request) (one *ping, own bool) {
 	return one, true
 }
 
-// ask gets an answer; one that says neither how to log in nor that nobody need is forgotten.
+// plain reports whether a request has no header that could make its answer somebody's.
+func plain(header http.Header) bool {
+	for name := range header {
+		if name != "User-Agent" && name != "Accept" && name != "Accept-Encoding" && name != "Traceparent" {
+			return false
+		}
+	}
+	return true
+}
+
+// ask gets an answer; one that says neither how to log in nor that nobody need, or that is too large, is forgotten.
 func (p *pings) ask(one *ping, r *http.Request) (*http.Response, error) {
 	defer close(one.done)
 	res, err := p.next.RoundTrip(r)
 	if err == nil && (res.StatusCode == http.StatusOK || res.StatusCode == http.StatusUnauthorized) {
-		one.body, err = io.ReadAll(io.LimitReader(res.Body, maxPing))
-		if err = errors.Join(err, res.Body.Close()); err == nil {
-			one.ok = true
-			one.res = http.Response{Status: res.Status, StatusCode: res.StatusCode, Proto: res.Proto, ProtoMajor: res.ProtoMajor, ProtoMinor: res.ProtoMinor, Header: res.Header.Clone()}
-			return one.answer(r), nil
+		room := maxPing - size(res.Header)
+		one.body, err = io.ReadAll(io.LimitReader(res.Body, max(0, int64(room))+1))
+		switch {
+		case err != nil:
+			err = errors.Join(err, res.Body.Close())
+		case len(one.body) > room:
+			res.Body = rest{io.MultiReader(bytes.NewReader(one.body), res.Body), res.Body}
+		default:
+			if err = res.Body.Close(); err == nil {
+				one.ok = true
+				one.res = http.Response{Status: res.Status, StatusCode: res.StatusCode, Proto: res.Proto, ProtoMajor: res.ProtoMajor, ProtoMinor: res.ProtoMinor, Header: res.Header.Clone()}
+				return one.answer(r), nil
+			}
 		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.known, one.key)
+	if one.body = nil; p.known[one.key] == one { // and no newer one
+		delete(p.known, one.key)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return res, nil
+}
+
+// rest is a body of which some was read already.
+type rest struct {
+	io.Reader
+	io.Closer
+}
+
+// size is how many bytes headers take.
+func size(header http.Header) (n int) {
+	for name, values := range header {
+		for _, value := range values {
+			n += len(name) + len(value)
+		}
+	}
+	return n
 }
 
 func (p *ping) answer(r *http.Request) *http.Response {
