@@ -145,10 +145,12 @@ func (p *Pace) Lasts(token string, profiles int) time.Duration {
 type Turn struct {
 	pace *Pace
 	of   *purse
-	// awake says that something was saved for it, saved is what it may still need, stopped that the forge may have let it do no more.
+	// awake says that something was saved for it, saved is what it may still need, stopped that the forge may have let it do no more,
+	// ended that it is over: what was left behind and goes on gets nothing more.
 	awake   bool
 	saved   int
 	stopped bool
+	ended   bool
 }
 
 func (t *Turn) save() { t.awake, t.saved, t.of.saved = true, needContents, t.of.saved+needContents }
@@ -158,7 +160,7 @@ func (t *Turn) Awake(now time.Time) bool {
 	enough := true
 	t.do(func() {
 		if !t.awake {
-			if enough = t.of.room(now) == 0; enough {
+			if enough = !t.ended && t.of.room(now) == 0; enough {
 				t.save()
 			}
 		}
@@ -183,7 +185,11 @@ func (t *Turn) do(something func()) {
 
 // End gives back what the profile did not need.
 func (t *Turn) End() {
-	t.do(func() { t.of.running, t.of.saved, t.saved = t.of.running-1, t.of.saved-t.saved, 0 })
+	t.do(func() {
+		if !t.ended {
+			t.of.running, t.of.saved, t.saved, t.ended = t.of.running-1, t.of.saved-t.saved, 0, true
+		}
+	})
 }
 
 // Wrote notes a content.

@@ -123,3 +123,37 @@ func TestPaceLasts(t *testing.T) {
 		}
 	}
 }
+
+// TestPaceLeftBehind has a command go on that was left behind: it gets nothing any more, or what is saved for it would be so for ever.
+func TestPaceLeftBehind(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 11, 28, 1, 0, 0, 0, time.UTC)
+	p := fleet.NewPace(1)
+	for i := range 100 {
+		turn, wait := p.Begin("token", fleet.GitHubBudget, i%2 == 0, now)
+		if turn == nil {
+			t.Fatalf("profile %d waits %s though nobody wrote", i, wait)
+		}
+		turn.End()
+		turn.End()
+		if i%2 == 1 && turn.Awake(now) {
+			t.Fatal("it may go on")
+		}
+	}
+}
+
+// TestResultAfter tells of a profile that was tried again what its tries did together.
+func TestResultAfter(t *testing.T) {
+	t.Parallel()
+	merged := fleet.Result{State: fleet.Failed, Changes: 1, Summary: "a 1 -> 2", Pull: "u", Commit: "c", Fired: 1, Calls: 20, Seconds: 2}
+	for _, c := range []struct{ before, last, want fleet.Result }{
+		{fleet.Result{Calls: 3, Seconds: 1}, fleet.Result{State: fleet.Quiet, Calls: 1, Seconds: 1}, fleet.Result{State: fleet.Quiet, Calls: 4, Seconds: 2}},
+		{merged, fleet.Result{State: fleet.Unchanged, Calls: 9, Seconds: 1}, fleet.Result{State: fleet.Merged, Changes: 1, Summary: "a 1 -> 2", Pull: "u", Commit: "c", Fired: 1, Calls: 29, Seconds: 3}},
+		{merged, fleet.Result{State: fleet.Failed, Detail: "no", Calls: 9}, fleet.Result{State: fleet.Failed, Detail: "no", Changes: 1, Summary: "a 1 -> 2", Pull: "u", Commit: "c", Fired: 1, Calls: 29, Seconds: 2}},
+		{merged, fleet.Result{State: fleet.Merged, Commit: "d", Changes: 2, Summary: "b", Fired: 1}, fleet.Result{State: fleet.Merged, Commit: "d", Changes: 2, Summary: "b", Fired: 2, Calls: 20, Seconds: 2}},
+	} {
+		if got := c.last.After(c.before); got != c.want {
+			t.Errorf("%+v\nafter %+v\nis %+v\nwant %+v", c.last, c.before, got, c.want)
+		}
+	}
+}

@@ -74,6 +74,22 @@ type Result struct {
 	Seconds float64 `json:"seconds"`
 }
 
+// Took adds the requests and the time of a try.
+func (r *Result) Took(try Result) { r.Calls, r.Seconds = r.Calls+try.Calls, r.Seconds+try.Seconds }
+
+// After is the result of a profile of which an earlier try got so far: what that one did, a later one does not find any more.
+func (r Result) After(before Result) Result {
+	r.Took(before)
+	r.Fired += before.Fired
+	if before.Commit != "" && r.Commit == "" {
+		r.Changes, r.Summary, r.Pull, r.Commit = r.Changes+before.Changes, cmp.Or(r.Summary, before.Summary), cmp.Or(r.Pull, before.Pull), before.Commit
+		if r.State == Unchanged || r.State == Quiet {
+			r.State = Merged
+		}
+	}
+	return r
+}
+
 // Report is how a run of a fleet ended.
 type Report struct {
 	Schema  string    `json:"schema"`
