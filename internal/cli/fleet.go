@@ -139,9 +139,6 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 	if o.noMerge {
 		args = append(args, "--no-merge")
 	}
-	if name := o.runName(""); name != local {
-		args = append(args, "--run-id", name)
-	}
 	report := fleet.Report{Schema: fleet.ReportSchema, Started: o.sys.Now(), DryRun: o.dryRun, Shard: shard.String(), Profiles: make([]fleet.Result, len(all.Profiles))}
 	t := o.tenants(all, shard)
 	if o.snapshot != "" {
@@ -149,19 +146,22 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
+	tries := make([]int, len(all.Profiles))
 	t.each(ctx, func(ctx context.Context, i int, turn *fleet.Turn) fate {
 		begun, p := o.sys.Now(), all.Profiles[i]
-		of := task{args, &tenant{facts: t.facts[p.Name()], fresh: o.fresh || turn.IsAwake(), turn: turn}}
+		of := task{again(args, o.runName(""), tries[i]), &tenant{facts: t.facts[p.Name()], fresh: o.fresh || turn.IsAwake(), turn: turn}}
 		e := t.do(ctx, p, of)
 		result := e.result(p)
 		if !e.late {
 			t.learn(p, of.tenant, &result)
 		}
 		result.Seconds = o.sys.Now().Sub(begun).Seconds()
-		report.Profiles[i] = result
-		if of.tenant.held {
+		if !e.late && of.tenant.held {
+			report.Profiles[i].Took(result)
 			return held
 		}
+		tries[i]++
+		report.Profiles[i] = result.After(report.Profiles[i])
 		return e.fate(turn)
 	})
 	report.Listings, report.Uses = t.listings.Count()
@@ -185,6 +185,18 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 		return &exit{code: Partial, topics: []topic{fleetTopic}}
 	}
 	return nil
+}
+
+// again are the arguments of a run that was tried so often. Each try is a run of its own, or receivers would take what it tells for
+// what they know.
+func again(args []string, name string, tried int) []string {
+	switch {
+	case name == local:
+		return args
+	case tried > 0:
+		name = fmt.Sprintf("%s.%d", name, tried+1)
+	}
+	return append(slices.Clone(args), "--run-id", name)
 }
 
 func (o *fleetRunOptions) print(r fleet.Report) error {
@@ -292,13 +304,8 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	if value, set := t.sys.Env(p.Token); p.Token != "" && (!set || value == "") {
 		return ending{code: Usage, message: fmt.Sprintf("%s: the variable %s is not set", p.Place.Place(), p.Token), hint: "set it to the token of the profile's forge"}
 	}
-	switch cause := context.Cause(ctx); {
-	case errors.Is(cause, context.Canceled):
-		return ending{code: Interrupted, late: true, message: "the fleet was interrupted before it began", hint: goesOn}
-	case fault.Hint(cause) != "":
-		return ending{code: Interrupted, late: true, message: cause.Error(), hint: fault.Hint(cause)}
-	case cause != nil:
-		return ending{code: Interrupted, late: true, message: "the fleet's time was over before it began"}
+	if err := unbegun(ctx); err != nil {
+		return ending{code: Interrupted, late: true, message: err.Error(), hint: fault.Hint(err)}
 	}
 	whole := ctx
 	ctx, cancel := context.WithTimeout(ctx, t.fleet.Each)
@@ -323,10 +330,24 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	switch {
 	case e.late && errors.Is(whole.Err(), context.Canceled):
 		e.message, e.hint = "the fleet was interrupted before it ended", goesOn
-	case e.late && !of.tenant.turn.Stopped():
+	case e.late && (e.message == "" || !of.tenant.turn.Stopped()):
 		e.message, e.hint = fmt.Sprintf("did not end within %s, or before the fleet's end", t.fleet.Each), "see what it waits for with pawl run -v --forge "+p.Kind+" --repository "+p.Address()+"; limits: {profile: ...} gives more time"
 	}
 	return e
+}
+
+// unbegun is why nothing begins any more, nil while it does.
+func unbegun(ctx context.Context) error {
+	switch cause := context.Cause(ctx); {
+	case errors.Is(cause, context.Canceled):
+		return fault.New(goesOn, "the fleet was interrupted before it began")
+	case fault.Hint(cause) != "":
+		return cause
+	case cause != nil:
+		return errors.New("the fleet's time was over before it began")
+	default:
+		return nil
+	}
 }
 
 // within waits for what ends when the context does, and for its grace; false when it is left behind.

@@ -55,6 +55,9 @@ func (o *fleetListOptions) run(ctx context.Context) error {
 	}
 	failed := make([]error, len(all.Profiles))
 	t.each(ctx, func(ctx context.Context, i int, turn *fleet.Turn) fate {
+		if failed[i] = unbegun(ctx); failed[i] != nil {
+			return settled
+		}
 		ctx, cancel := context.WithTimeout(ctx, all.Each)
 		defer cancel()
 		done := make(chan error, 1)
@@ -64,7 +67,7 @@ func (o *fleetListOptions) run(ctx context.Context) error {
 			err = fmt.Errorf("did not end within %s, or before the fleet's end", all.Each)
 		}
 		failed[i] = err
-		if err != nil && turn.Stopped() {
+		if err != nil && ctx.Err() == nil && turn.Stopped() {
 			return stopped
 		}
 		return settled

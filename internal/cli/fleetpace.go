@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -157,7 +157,7 @@ func (q *queue) end(one *lane, i int, how fate) {
 	q.running--
 	switch {
 	case how == held:
-		q.awake[i] = true
+		q.awake[i], one.held = true, true
 		q.tries[i]--
 	case how == settled || q.tries[i] == tries:
 		return
@@ -207,15 +207,15 @@ func (q *queue) tell(one *lane, wait time.Duration) {
 	q.reporter().say(slog.LevelInfo, fmt.Sprintf("%s: %s left, the last one begins by about %s UTC", text, count(len(one.waiting), "profile"), last.UTC().Format("2006-01-02 15:04")), "")
 }
 
-// giveUp ends all that has not begun, each as what its time was over for.
+// giveUp waits for those that run, and ends all that has not begun, each as what its time was over for.
 func (q *queue) giveUp(ctx context.Context) {
+	for q.running > 0 {
+		(<-q.ended)()
+	}
 	for _, one := range q.lanes {
-		ctx, cancel := context.WithCancelCause(ctx)
-		if one.held {
-			cancel(fault.New("the next run goes on; give the profiles tokens of their own, or limits: {deadline: ...} more time",
-				"what %s lets %s do was used up before the fleet's time was over", one.host, cmp.Or(one.variable, "nobody")))
-		}
-		cancel(context.DeadlineExceeded)
+		why := q.why(ctx, one)
+		ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+		cancel(why)
 		for _, i := range one.waiting {
 			if q.tries[i] == 0 { // the others have told how they were stopped
 				q.do(ctx, i, nil)
@@ -223,15 +223,25 @@ func (q *queue) giveUp(ctx context.Context) {
 		}
 	}
 	q.lanes = nil
-	for q.running > 0 {
-		(<-q.ended)()
-	}
-	q.lanes = nil
 }
 
-// fate is stopped for a command that failed and whose forge may have wanted to be left alone.
+// why is what the profiles of a lane did not begin for.
+func (q *queue) why(ctx context.Context, one *lane) error {
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return context.Canceled
+	case one.held:
+		return fault.New("the next run goes on; give the profiles tokens of their own, or limits: {deadline: ...} more time",
+			"what %s lets %s do was used up before the fleet's time was over", one.host, cmp.Or(one.variable, "nobody"))
+	default:
+		return context.DeadlineExceeded
+	}
+}
+
+// fate is stopped for a command that failed and whose forge may have wanted to be left alone. One that took all its time is not
+// done again: it may hang, and it may go on.
 func (e ending) fate(turn *fleet.Turn) fate {
-	if turn.Stopped() && e.code != OK && e.code != Usage {
+	if turn.Stopped() && !e.late && e.code != OK && e.code != Usage {
 		return stopped
 	}
 	return settled
@@ -241,21 +251,28 @@ func (e ending) fate(turn *fleet.Turn) fate {
 type paced struct {
 	next http.RoundTripper
 	turn *fleet.Turn
-	host string
-	now  func() time.Time
+	// hosts are those of its API and of its repositories, token is what requests show there.
+	hosts []string
+	token string
+	now   func() time.Time
 }
 
 func (t *tenants) paced(p fleet.Profile, turn *fleet.Turn, next http.RoundTripper) http.RoundTripper {
-	u, err := url.Parse(t.apiOf(p))
-	if err != nil || turn == nil {
+	if turn == nil {
 		return next
 	}
-	return &paced{next, turn, u.Host, t.sys.Now}
+	hosts := []string{hostOf(t.apiOf(p))}
+	if p.Kind == "github" {
+		server, _ := lookup(t.sys, p)("GITHUB_SERVER_URL")
+		hosts = append(hosts, hostOf(cmp.Or(server, "https://github.com")))
+	}
+	token, _ := t.sys.Env(p.Token)
+	return &paced{next, turn, hosts, token, t.sys.Now}
 }
 
-// RoundTrip passes a request on.
+// RoundTrip passes a request on. What the profile asks the same host with other credentials, or with none, is counted elsewhere.
 func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !strings.EqualFold(r.URL.Host, p.host) {
+	if !slices.Contains(p.hosts, hostOf(r.URL.Scheme+"://"+r.URL.Host)) || shown(r) != p.token {
 		return p.next.RoundTrip(r)
 	}
 	wrote := writes(r)
@@ -274,6 +291,15 @@ func (p *paced) RoundTrip(r *http.Request) (*http.Response, error) {
 		p.turn.Stop(now.Add(wait))
 	}
 	return res, nil
+}
+
+// shown is the token or the password that a request shows.
+func shown(r *http.Request) string {
+	if _, password, ok := r.BasicAuth(); ok {
+		return password
+	}
+	_, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	return cmp.Or(token, r.Header.Get("Private-Token"))
 }
 
 // writes reports whether a request makes contents, as GitHub counts them.
