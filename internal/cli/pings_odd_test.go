@@ -16,7 +16,7 @@ type asking func(r *http.Request) (*http.Response, error)
 func (f asking) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // ping asks, and returns what was answered.
-func (p *pings) ping(t *testing.T, ctx context.Context, address string, headers ...string) string {
+func (p *pings) ping(ctx context.Context, t *testing.T, address string, headers ...string) string {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
 	if err != nil {
@@ -58,25 +58,25 @@ func TestPingsOwn(t *testing.T) {
 		"a token of GitLab's": {at, "Private-Token", "secret"}, "a login": {at, "Authorization", "Basic x"}, "a cookie": {at, "Cookie", "x"}, "a part": {at, "Range", "bytes=0-1"}, "another path": {"https://r.example/v2%2F"},
 	} {
 		p := newPings(0, &clock)
-		if got := p.ping(t, t.Context(), ask[0], ask[1:]...); got != "1" {
+		if got := p.ping(t.Context(), t, ask[0], ask[1:]...); got != "1" {
 			t.Errorf("%s: %s", name, got)
 		}
 		for range 2 {
-			if got := p.ping(t, t.Context(), at, "User-Agent", "pawl"); got != "2" {
+			if got := p.ping(t.Context(), t, at, "User-Agent", "pawl"); got != "2" {
 				t.Errorf("after %s somebody else got answer %s", name, got)
 			}
 		}
-		if got := p.ping(t, t.Context(), ask[0], ask[1:]...); got != "3" {
+		if got := p.ping(t.Context(), t, ask[0], ask[1:]...); got != "3" {
 			t.Errorf("%s, again: %s", name, got)
 		}
-		if got := p.ping(t, t.Context(), "https://R.example/v2/"); got != "2" {
+		if got := p.ping(t.Context(), t, "https://R.example/v2/"); got != "2" {
 			t.Errorf("%s, by another name: %s", name, got)
 		}
 	}
 	p := newPings(0, &clock)
-	p.ping(t, t.Context(), at)
+	p.ping(t.Context(), t, at)
 	clock = clock.Add(pingLife)
-	if got := p.ping(t, t.Context(), at); got != "2" {
+	if got := p.ping(t.Context(), t, at); got != "2" {
 		t.Errorf("after its time: %s", got)
 	}
 }
@@ -88,7 +88,7 @@ func TestPingsLarge(t *testing.T) {
 	for _, padding := range []int{maxPing, 100 << 10} {
 		p := newPings(padding, &clock)
 		for n := 1; n < 3; n++ {
-			if got := p.ping(t, t.Context(), "https://r.example/v2/"); got != strconv.Itoa(n)+strings.Repeat(".", padding) {
+			if got := p.ping(t.Context(), t, "https://r.example/v2/"); got != strconv.Itoa(n)+strings.Repeat(".", padding) {
 				t.Errorf("question %d, %d bytes: %d bytes that begin with %.1s", n, padding, len(got), got)
 			}
 		}
@@ -103,7 +103,7 @@ func TestPingsLarge(t *testing.T) {
 		res.Header.Set("X-Padding", strings.Repeat(".", maxPing))
 		return res, err
 	})
-	if p.ping(t, t.Context(), "https://r.example/v2/"); len(p.known) > 0 {
+	if p.ping(t.Context(), t, "https://r.example/v2/"); len(p.known) > 0 {
 		t.Error("large headers are kept")
 	}
 }
@@ -120,22 +120,22 @@ func TestPingsWait(t *testing.T) {
 		return nil, context.DeadlineExceeded
 	})
 	ended := make(chan string)
-	go func() { ended <- p.ping(t, context.Background(), "https://r.example/v2/") }()
+	go func() { ended <- p.ping(context.Background(), t, "https://r.example/v2/") }()
 	<-hangs
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if got := p.ping(t, ctx, "https://r.example/v2/"); got != context.Canceled.Error() {
+	if got := p.ping(ctx, t, "https://r.example/v2/"); got != context.Canceled.Error() {
 		t.Errorf("who waits got %s", got)
 	}
 	clock, p.next = clock.Add(pingLife), good
-	if got := p.ping(t, t.Context(), "https://r.example/v2/"); got != "1" {
+	if got := p.ping(t.Context(), t, "https://r.example/v2/"); got != "1" {
 		t.Errorf("a later question got %s", got)
 	}
 	close(goOn)
 	if got := <-ended; got != context.DeadlineExceeded.Error() {
 		t.Errorf("the first one got %s", got)
 	}
-	if got := p.ping(t, t.Context(), "https://r.example/v2/"); got != "1" {
+	if got := p.ping(t.Context(), t, "https://r.example/v2/"); got != "1" {
 		t.Errorf("the newer answer was forgotten: %s", got)
 	}
 }
