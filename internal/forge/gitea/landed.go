@@ -64,7 +64,7 @@ func (c *Client) marked(ctx context.Context, p pull) (git.Commit, error) {
 	return one, nil
 }
 
-// finish closes the open pull requests that were merged without the server's knowing.
+// finish closes the open pull requests that were merged without the server's knowing, but for those that somebody pushed to.
 func (c *Client) finish(ctx context.Context) error {
 	me, err := c.profile(ctx)
 	if err != nil {
@@ -89,6 +89,16 @@ func (c *Client) finish(ctx context.Context) error {
 			return err
 		}
 		if !p.open() {
+			continue
+		}
+		history, err := c.git.Between(ctx, me.BaseSHA, p.Head.SHA)
+		if err != nil {
+			return err
+		}
+		if mine, err := c.mine(ctx, p.Head.Label, history.Commits); err != nil || !mine {
+			if err != nil {
+				return err
+			}
 			continue
 		}
 		if err := c.patch(ctx, p.Number, map[string]any{"state": "closed", "body": forge.Landed(p.Body, as.ID)}, nil); err != nil {

@@ -91,6 +91,15 @@ func TestLanded(t *testing.T) {
 		}
 		landed(t, recent(t, w), sha)
 	})
+	t.Run("a person pushed to it", func(t *testing.T) {
+		w := start(t)
+		_, _, pull, sha := died(t, w, "")
+		w.Push(pull.Branch, map[string]string{"more.txt": "by hand"})
+		landed(t, recent(t, w), sha)
+		if closed, err := w.Client().Withdraw(t.Context()); err != nil || len(closed) > 0 || w.Open() != 1 {
+			t.Errorf("withdrawn are %+v, %d are open, %v", closed, w.Open(), err)
+		}
+	})
 	t.Run("a person made the same change", func(t *testing.T) {
 		w := start(t)
 		died(t, w, "Take b to v2 by hand")
