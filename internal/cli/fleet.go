@@ -314,10 +314,13 @@ func (t *tenants) do(ctx context.Context, p fleet.Profile, of task) ending {
 	for _, dir := range t.manifests {
 		args = append(args, "--manifests", dir)
 	}
+	if t.verbose {
+		args = append(args, "--verbose")
+	}
 	done := make(chan ending, 1)
 	go func() {
 		var out, errs strings.Builder
-		code := Run(ctx, args, t.system(p, of, &out, &errs))
+		code := Run(ctx, args, t.system(p, of, &out, t.overheard(p, &errs)))
 		e := ending{code: code, out: out.String(), late: code != OK && ctx.Err() != nil}
 		e.message, e.hint = firstError(errs.String())
 		e.hint = advice(p, e.message, e.hint)

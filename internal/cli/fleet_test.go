@@ -866,3 +866,29 @@ func TestFleetForgets(t *testing.T) { // not parallel: others would be counted
 		t.Errorf("%d runs of a profile left %d KB", rounds*n, (after-before)>>10)
 	}
 }
+
+// TestFleetVerbose has a fleet say what each profile asks, by its name and without a secret; the report stays what it is.
+func TestFleetVerbose(t *testing.T) {
+	t.Parallel()
+	s := newSquadron(t, 2, noChecks)
+	s.push(1, map[string]string{".pawl.yaml": noChecks + "unknown: key\n"})
+	code, out, errs := s.pawl("fleet", "run", "-v")
+	for _, want := range []string{"level=DEBUG msg=request profile=org/p0 attempt=1 ", "host=github.com method=POST path=/org/p1.git/git-upload-pack ", "level=ERROR msg=", "profile=org/p1 "} {
+		if !strings.Contains(errs, want) {
+			t.Errorf("it does not say %q: %s", want, errs)
+		}
+	}
+	if code != 3 || !strings.HasSuffix(out, "2 profiles: 1 refused, 1 unchanged; 3 sources listed for 3 uses\n") {
+		t.Errorf("exit code %d: %s", code, out)
+	}
+	_, _, errs = s.pawl("fleet", "run", "-v", "--log", "json")
+	for line := range strings.Lines(errs) {
+		var said struct{ Level, Msg, Profile string }
+		if err := json.Unmarshal([]byte(line), &said); err != nil || said.Level == "DEBUG" && said.Profile == "" {
+			t.Errorf("%v: %s", err, line)
+		}
+	}
+	if !strings.Contains(errs, `"profile":"org/p1"`) {
+		t.Errorf("it says nothing of org/p1: %s", errs)
+	}
+}

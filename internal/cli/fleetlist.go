@@ -102,8 +102,8 @@ func (t *tenants) gather(ctx context.Context, p fleet.Profile, turn *fleet.Turn)
 	}
 	own := &tenant{facts: t.facts[p.Name()], turn: turn}
 	var out, errs strings.Builder
-	g := newGlobals(t.system(p, task{tenant: own}, &out, &errs))
-	g.root, g.manifests, g.log, g.timeout = ".", t.manifests, "json", t.timeout
+	g := newGlobals(t.system(p, task{tenant: own}, &out, t.overheard(p, &errs)))
+	g.root, g.manifests, g.log, g.timeout, g.verbose = ".", t.manifests, "json", t.timeout, t.verbose
 	defer g.caught(&err)
 	o := &runOptions{globals: g, at: remoteProfile{repository: p.Address(), forge: p.Kind}}
 	facts, s, err := o.facts(ctx)
