@@ -128,29 +128,35 @@ func TestDeadClaim(t *testing.T) {
 	}{"dead": {2 * time.Minute, false}, "alive": {0, true}} {
 		t.Run(name, func(t *testing.T) {
 			w := start(t)
-			ref := conformance.Ledger + "-merge"
-			dir := t.TempDir()
-			git := func(args ...string) string {
-				cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir, "-c", "user.name=bot", "-c", "user.email=bot@example.com"}, args...)...)
-				cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", fmt.Sprintf("GIT_COMMITTER_DATE=%d +0000", time.Now().Add(-c.age).Unix()))
-				out, err := cmd.CombinedOutput()
-				if err != nil {
-					t.Fatalf("git %v: %v: %s", args, err, out)
-				}
-				return string(out)
-			}
-			git("init", "-q")
-			git("commit", "-q", "--allow-empty", "-m", "a claim")
-			git("remote", "add", "origin", strings.Replace(w.URL, "://", "://x:"+w.token+"@", 1)+"/"+w.repository+".git")
-			git("push", "-q", "origin", "HEAD:"+ref)
+			claimed := w.claimed(c.age)
 			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 			defer cancel()
 			_, err := w.Client().Withdraw(ctx)
-			if left := git("ls-remote", "origin", ref) != ""; left != c.left || (err != nil) != c.left {
+			if left := claimed(); left != c.left || (err != nil) != c.left {
 				t.Errorf("the claim is left: %t, %v", left, err)
 			}
 		})
 	}
+}
+
+// claimed leaves the claim of a run that began to merge so long ago; it returns what tells whether it is there.
+func (w world) claimed(ago time.Duration) func() bool {
+	w.t.Helper()
+	ref, dir := conformance.Ledger+"-merge", w.t.TempDir()
+	git := func(args ...string) string {
+		cmd := exec.CommandContext(w.t.Context(), "git", append([]string{"-C", dir, "-c", "user.name=bot", "-c", "user.email=bot@example.com"}, args...)...)
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", fmt.Sprintf("GIT_COMMITTER_DATE=%d +0000", time.Now().Add(-ago).Unix()))
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			w.t.Fatalf("git %v: %v: %s", args, err, out)
+		}
+		return string(out)
+	}
+	git("init", "-q")
+	git("commit", "-q", "--allow-empty", "-m", "a claim")
+	git("remote", "add", "origin", strings.Replace(w.URL, "://", "://x:"+w.token+"@", 1)+"/"+w.repository+".git")
+	git("push", "-q", "origin", "HEAD:"+ref)
+	return func() bool { return git("ls-remote", "origin", ref) != "" }
 }
 
 // TestPeople has what only this forge needs: who pushed is told by the server alone.

@@ -31,6 +31,37 @@ func (c *Client) landed(ctx context.Context, p pull, base string) (git.Commit, e
 	return git.Commit{}, nil
 }
 
+// unnoted is the state of an open pull request: merged when its commit is on the base and no run is merging it. While one does, the
+// server may be about to note it, and others may push to its branch.
+func (c *Client) unnoted(ctx context.Context, p pull, me profile) (forge.PullState, error) {
+	as, err := c.landed(ctx, p, me.BaseSHA)
+	if err != nil || as.ID == "" {
+		return p.state(me.Self), err
+	}
+	held, err := c.claimed(ctx)
+	if err != nil || c.stands(held) {
+		return p.state(me.Self), err
+	}
+	if p, err = c.pull(ctx, p.Number); err != nil { // what was read before may be older than the claim's end
+		return forge.PullState{}, err
+	}
+	if !p.open() {
+		return c.settled(ctx, p, me)
+	}
+	if as, err = c.landed(ctx, p, me.BaseSHA); err != nil {
+		return forge.PullState{}, err
+	}
+	return mergedAs(p.state(me.Self), as), nil
+}
+
+// mergedAs is the state of a pull request that was merged as a commit; the same without one.
+func mergedAs(s forge.PullState, as git.Commit) forge.PullState {
+	if as.ID != "" {
+		s.Merged, s.Withdrawn, s.SHA, s.At, s.ByPawl = true, false, as.ID, as.Committer.At.UTC(), true
+	}
+	return s
+}
+
 // says reports whether a commit says of itself what a pull request holds. Whoever can write it on the base can merge.
 func says(commit git.Commit, p pull) bool {
 	t := change.ParseTrailers(commit.Message)

@@ -2,6 +2,7 @@ package gitea_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
 	"github.com/pawl-cd/pawl/internal/forge"
@@ -90,6 +91,23 @@ func TestLanded(t *testing.T) {
 			t.Errorf("%+v, %d are open, %v", merged, w.Open(), err)
 		}
 		landed(t, recent(t, w), sha)
+	})
+	t.Run("a run is merging it", func(t *testing.T) {
+		w := start(t)
+		died(t, w, "")
+		w.claimed(0)
+		if s := recent(t, w); s.Merged || !s.Open() {
+			t.Errorf("it is %+v", s)
+		}
+	})
+	t.Run("a run died while it merged it", func(t *testing.T) {
+		w := start(t)
+		_, _, _, sha := died(t, w, "")
+		claimed := w.claimed(2 * time.Minute)
+		landed(t, recent(t, w), sha)
+		if closed, err := w.Client().Withdraw(t.Context()); err != nil || len(closed) > 0 || w.Open() > 0 || claimed() {
+			t.Errorf("withdrawn are %+v, %d are open, %v", closed, w.Open(), err)
+		}
 	})
 	t.Run("a person pushed to it", func(t *testing.T) {
 		w := start(t)

@@ -178,15 +178,12 @@ func (c *Client) settled(ctx context.Context, p pull, me profile) (forge.PullSta
 	if p.Merged {
 		return s, nil
 	}
-	if p.open() || s.Withdrawn {
+	if p.open() {
+		return c.unnoted(ctx, p, me)
+	}
+	if s.Withdrawn {
 		as, err := c.marked(ctx, p)
-		if p.open() {
-			as, err = c.landed(ctx, p, me.BaseSHA)
-		}
-		if as.ID != "" {
-			s.Merged, s.Withdrawn, s.SHA, s.At, s.ByPawl = true, false, as.ID, as.Committer.At.UTC(), true
-		}
-		return s, err
+		return mergedAs(s, as), err
 	}
 	closer, err := c.closer(ctx, p.Number)
 	s.Withdrawn = err == nil && me.Self.Is(closer)
