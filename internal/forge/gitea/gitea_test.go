@@ -248,10 +248,13 @@ func overlay(t *testing.T, file, old, now, promise string) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", "test", "-count=1", "-overlay", list, "-run", "^(TestPromises|TestPeople)$/^"+promise+"$", ".")
-	cmd.Env = append(os.Environ(), "PAWL_CARELESS=1")
-	out, err := cmd.CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "--- FAIL") {
-		t.Errorf("the promise %q holds for it (%v):\n%s", promise, err, out)
+	var out []byte
+	for range 4 { // on a busy server it may get away with it
+		cmd := exec.Command("go", "test", "-count=1", "-overlay", list, "-run", "^(TestPromises|TestPeople)$/^"+promise+"$", ".")
+		cmd.Env = append(os.Environ(), "PAWL_CARELESS=1")
+		if out, err = cmd.CombinedOutput(); err != nil && strings.Contains(string(out), "--- FAIL") {
+			return
+		}
 	}
+	t.Errorf("the promise %q holds for it (%v):\n%s", promise, err, out)
 }
