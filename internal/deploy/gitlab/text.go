@@ -4,11 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
-	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 
 	gl "github.com/xanzy/go-gitlab"
@@ -24,24 +21,7 @@ func said(err error) string {
 	if !errors.As(err, &response) || json.Unmarshal(response.Body, &body) != nil {
 		return ""
 	}
-	return strings.Join(texts(body, nil), ", ")
-}
-
-// texts collects the texts of a JSON value in order.
-func texts(value any, found []string) []string {
-	switch v := value.(type) {
-	case string:
-		return append(found, v)
-	case []any:
-		for _, one := range v {
-			found = texts(one, found)
-		}
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			found = texts(v[name], found)
-		}
-	}
-	return found
+	return strings.Join(httpx.Texts(body), ", ")
 }
 
 // reason is the text of a failure below the library, without an address.
@@ -76,8 +56,7 @@ func (c *Client) clean(text string) string {
 
 // page returns a pipeline's page: the one that GitLab names, else the one that it has by GitLab's custom.
 func (c *Client) page(p deploy.Project, id int64, named string) string {
-	u, err := url.Parse(named)
-	if err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil && c.clean(named) == named {
+	if named = c.config.HTTP.Page(named); named != "" {
 		return named
 	}
 	base, project, err := p.Endpoint()

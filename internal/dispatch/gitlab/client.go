@@ -13,10 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
-	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -101,7 +98,7 @@ func (c *Client) once(ctx context.Context, t dispatch.Target, r dispatch.Request
 		return Pipeline{}, doing(t, httpx.Malformed(res, fmt.Sprintf("%d with an answer that is no pipeline", res.StatusCode),
 			"check the proxy, and that "+t.Variable+" holds the address of a GitLab project's trigger"))
 	}
-	made.URL = c.page(made.URL)
+	made.URL = c.config.HTTP.Page(made.URL)
 	return made, nil
 }
 
@@ -131,33 +128,7 @@ func (c *Client) message(data []byte) string {
 	if json.Unmarshal(data, &answer) != nil {
 		return ""
 	}
-	return c.config.HTTP.Line(strings.Join(texts(answer.Error, texts(answer.Message, nil)), ", "))
-}
-
-// texts collects the texts of a JSON value in order.
-func texts(value any, found []string) []string {
-	switch v := value.(type) {
-	case string:
-		return append(found, v)
-	case []any:
-		for _, one := range v {
-			found = texts(one, found)
-		}
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			found = texts(v[name], found)
-		}
-	}
-	return found
-}
-
-// page is a pipeline's page as GitLab names it, empty when that is no address, or holds more than one.
-func (c *Client) page(named string) string {
-	u, err := url.Parse(named)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || c.config.HTTP.Line(named) != named {
-		return ""
-	}
-	return named
+	return c.config.HTTP.Line(strings.Join(append(httpx.Texts(answer.Message), httpx.Texts(answer.Error)...), ", "))
 }
 
 // failure describes why no answer came, or why none of several was good.
