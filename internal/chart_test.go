@@ -34,13 +34,13 @@ const (
 	chartValues = "internal/testdata/chart"
 )
 
-// tool is the program that a variable names; without it the test is skipped, or fails where everything must be shown.
+// tool is the program, or the folder, that a variable names; without it the test is skipped, or fails where everything must be shown.
 func tool(t *testing.T, variable string) string {
 	t.Helper()
 	program := os.Getenv(variable)
 	if program == "" {
 		if os.Getenv("CI") == "true" {
-			t.Fatalf("%s is not set: the chart is not proved", variable)
+			t.Fatalf("%s is not set: not all is proved", variable)
 		}
 		t.Skipf("%s is not set", variable)
 	}

@@ -309,13 +309,7 @@ func TestDocumentedPipeline(t *testing.T) {
 // without it the test is skipped, but not where everything must be green.
 func asGitLab(t *testing.T, files map[string]string, source string, more ...string) (jobs []string, wrong string) {
 	t.Helper()
-	modules := os.Getenv("PAWL_GITLAB_CI")
-	if modules == "" {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("PAWL_GITLAB_CI is not set")
-		}
-		t.Skip("PAWL_GITLAB_CI is not set")
-	}
+	modules := tool(t, "PAWL_GITLAB_CI")
 	dir := t.TempDir()
 	for name, text := range files {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o755), os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600)); err != nil {
