@@ -33,7 +33,8 @@ func newDispatch(g *globals) *cobra.Command {
 		Long: `Dispatch starts a workflow in every repository that a variable of the environment names: the value of each
 variable that starts with DOWNSTREAM_IMAGE_ is OWNER/REPOSITORY:TOKEN. The token needs the permission
 actions: write there. For a profile at a GitLab it is the address of the project's trigger and its trigger token,
-https://HOST/api/v4/projects/ID/trigger/pipeline:TOKEN, and a pipeline is started, with inputs. In a CircleCI job the image is ${DOCKER_ORG:-mojaloop}/$CIRCLE_PROJECT_REPONAME:v$PACKAGE_VERSION,
+https://HOST/api/v4/projects/ID/trigger/pipeline:TOKEN, and a pipeline is started, with inputs. In a CircleCI job
+the image is ${DOCKER_ORG:-mojaloop}/$CIRCLE_PROJECT_REPONAME:v$PACKAGE_VERSION,
 the tag $RELEASE_TAG and the upstream $CIRCLE_BUILD_URL, unless flags say otherwise. It needs no profile.
 GITHUB_API_URL names another server than GitHub's.
 

@@ -161,7 +161,7 @@ func (o *fleetDiscoverOptions) secret() (string, error) {
 		return "", nil
 	}
 	if !variableName.MatchString(o.token) {
-		return "", usage(errors.New("--token: want the name of a variable; the token itself stays in the environment"))
+		return "", usage(fault.New("put the token into a variable, and write e.g. --token ACME_TOKEN", "--token: want the name of a variable; the token itself stays in the environment"))
 	}
 	value, set := o.sys.Env(o.token)
 	if !set || value == "" {

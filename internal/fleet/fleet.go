@@ -134,7 +134,7 @@ func (c *checker) fleet(f format) Fleet {
 	all := Fleet{Parallel: DefaultParallel, Deadline: c.duration(f.Limits.Deadline, DefaultDeadline), Each: c.duration(f.Limits.Profile, DefaultProfile)}
 	if n := f.Limits.Parallel; n.Set() {
 		if n.Value < 1 || n.Value > maxParallel {
-			c.errorf(strictyaml.Text{Line: n.Line, Column: n.Column}, "", "want a number from 1 to %d, have %d", maxParallel, n.Value)
+			c.errorf(strictyaml.Text{Line: n.Line, Column: n.Column}, "write e.g. 16", "want a number from 1 to %d, have %d", maxParallel, n.Value)
 		}
 		all.Parallel = n.Value
 	}
