@@ -25,6 +25,7 @@ import (
 	"github.com/pawl-cd/pawl/internal/page"
 	"github.com/pawl-cd/pawl/internal/run"
 	"github.com/pawl-cd/pawl/internal/strictyaml"
+	"github.com/pawl-cd/pawl/internal/wire"
 )
 
 // noFleet is what to do where the file of a fleet cannot be read.
@@ -146,10 +147,9 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 			return err
 		}
 	}
-	tries := make([]int, len(all.Profiles))
 	t.each(ctx, func(ctx context.Context, i int, turn *fleet.Turn) fate {
 		begun, p := o.sys.Now(), all.Profiles[i]
-		of := task{again(args, o.runName(""), tries[i]), &tenant{facts: t.facts[p.Name()], fresh: o.fresh || turn.IsAwake(), turn: turn}}
+		of := task{again(args, o.runName(""), t.tries[i]), &tenant{facts: t.facts[p.Name()], fresh: o.fresh || turn.IsAwake(), turn: turn}}
 		e := t.do(ctx, p, of)
 		result := e.result(p)
 		if !e.late {
@@ -160,7 +160,6 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 			report.Profiles[i].Took(result)
 			return held
 		}
-		tries[i]++
 		report.Profiles[i] = result.After(report.Profiles[i])
 		return e.fate(turn)
 	})
@@ -187,14 +186,14 @@ func (o *fleetRunOptions) run(ctx context.Context) error {
 	return nil
 }
 
-// again are the arguments of a run that was tried so often. Each try is a run of its own, or receivers would take what it tells for
+// again are the arguments of the try of a run with this number, from 1. Each try is a run of its own, or receivers would take what it tells for
 // what they know.
-func again(args []string, name string, tried int) []string {
+func again(args []string, name string, try int) []string {
 	switch {
 	case name == local:
 		return args
-	case tried > 0:
-		name = fmt.Sprintf("%s.%d", name, tried+1)
+	case try > 1:
+		name = fmt.Sprintf("%s.%d", name, try)
 	}
 	return append(slices.Clone(args), "--run-id", name)
 }
@@ -265,10 +264,12 @@ type tenants struct {
 	began, listed time.Time
 	network       http.RoundTripper
 	pace          *fleet.Pace
+	// tries counts how often each profile began.
+	tries []int
 }
 
 func (o *fleetOptions) tenants(all fleet.Fleet, shard fleet.Shard) *tenants {
-	return &tenants{fleetOptions: o, fleet: all, listings: fleet.NewListings(), facts: map[string]*fleet.Facts{}, learned: map[string]*fleet.Facts{}, began: o.sys.Now(), network: shareNetwork(o.sys), pace: fleet.NewPace(shard.Count)}
+	return &tenants{fleetOptions: o, fleet: all, listings: fleet.NewListings(), facts: map[string]*fleet.Facts{}, learned: map[string]*fleet.Facts{}, began: o.sys.Now(), network: wire.SharedNetwork(o.sys.Transport, o.sys.Now), pace: fleet.NewPace(shard.Count), tries: make([]int, len(all.Profiles))}
 }
 
 // learn keeps what a run told of its profile.

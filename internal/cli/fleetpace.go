@@ -70,15 +70,14 @@ type queue struct {
 	lanes   []*lane
 	running int
 	ended   chan func()
-	// tries counts how often each profile began, awake says that it was not quiet.
-	tries []int
+	// awake says of each profile that it was not quiet.
 	awake []bool
 	// clock is the time at least, after what was waited.
 	clock, until time.Time
 }
 
-// tries is how often a profile begins at most, when its forge stops it.
-const tries = 3
+// maxTries is how often a profile begins at most, when its forge stops it.
+const maxTries = 3
 
 // fate is how the turn of a profile ended.
 type fate int
@@ -96,7 +95,7 @@ const (
 func (t *tenants) each(ctx context.Context, do func(ctx context.Context, i int, turn *fleet.Turn) fate) {
 	ctx, cancel := context.WithTimeout(ctx, t.fleet.Deadline)
 	defer cancel()
-	q := &queue{tenants: t, do: do, lanes: t.lanes(), ended: make(chan func()), tries: make([]int, len(t.fleet.Profiles)), awake: make([]bool, len(t.fleet.Profiles)), clock: t.sys.Now()}
+	q := &queue{tenants: t, do: do, lanes: t.lanes(), ended: make(chan func()), awake: make([]bool, len(t.fleet.Profiles)), clock: t.sys.Now()}
 	q.until = q.clock.Add(t.fleet.Deadline)
 	for {
 		wait := q.begin(ctx)
@@ -159,7 +158,7 @@ func (q *queue) end(one *lane, i int, how fate) {
 	case how == held:
 		q.awake[i], one.held = true, true
 		q.tries[i]--
-	case how == settled || q.tries[i] == tries:
+	case how == settled || q.tries[i] == maxTries:
 		return
 	}
 	if one.waiting = append(one.waiting, i); !slices.Contains(q.lanes, one) {

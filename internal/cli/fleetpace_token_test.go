@@ -10,6 +10,10 @@ import (
 	"github.com/pawl-cd/pawl/internal/fleet"
 )
 
+type answered func(r *http.Request) (*http.Response, error)
+
+func (f answered) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
 // TestPacedToken counts for a token what is asked with it, and nothing else that its profile asks the same host: what a strange
 // token or somebody without one may not do there holds nobody back.
 func TestPacedToken(t *testing.T) {
@@ -28,7 +32,7 @@ func TestPacedToken(t *testing.T) {
 	} {
 		pace := fleet.NewPace(1)
 		turn, _ := pace.Begin("lane", fleet.GitHubBudget, true, now)
-		p := &paced{turn: turn, hosts: []string{"other.example", "api.github.com"}, token: c.token, now: func() time.Time { return now }, next: asking(func(*http.Request) (*http.Response, error) {
+		p := &paced{turn: turn, hosts: []string{"other.example", "api.github.com"}, token: c.token, now: func() time.Time { return now }, next: answered(func(*http.Request) (*http.Response, error) {
 			w := httptest.NewRecorder()
 			w.Header().Set("X-Ratelimit-Remaining", "0")
 			w.Header().Set("X-Ratelimit-Reset", "3600")

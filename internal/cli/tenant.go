@@ -3,16 +3,12 @@ package cli
 import (
 	"fmt"
 	"io"
-	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/pawl-cd/pawl/internal/config"
 	"github.com/pawl-cd/pawl/internal/fleet"
 	"github.com/pawl-cd/pawl/internal/forge"
-	"github.com/pawl-cd/pawl/internal/httpx"
 	"github.com/pawl-cd/pawl/internal/wire"
 )
 
@@ -59,7 +55,7 @@ func (t *tenants) system(p fleet.Profile, of task, out, errs io.Writer) System {
 	of.tenant.profile, of.tenant.wire, of.tenant.world = p, &wire.Tenant{Docker: p.Docker, Listings: t.listings}, strings.Join(world, "\x00")
 	return System{
 		Out: out, Err: errs, Env: lookup(t.sys, p), Environ: func() []string { return environ(t.sys, p) }, Now: t.sys.Now, Sleep: t.sys.Sleep,
-		Transport: t.paced(p, of.tenant.turn, &limited{next: t.network, room: wire.TenantConcurrency, hosts: map[string]chan struct{}{}}), ID: t.sys.ID, tenant: of.tenant,
+		Transport: t.paced(p, of.tenant.turn, wire.TenantNetwork(t.network)), ID: t.sys.ID, tenant: of.tenant,
 	}
 }
 
@@ -115,40 +111,4 @@ func (t *tenant) wired() *wire.Tenant {
 		return nil
 	}
 	return t.wire
-}
-
-// shareNetwork returns a transport that keeps one set of connections for all profiles, and sends no host more requests at once
-// than one profile would.
-func shareNetwork(sys System) http.RoundTripper {
-	next := sys.Transport
-	if next == nil {
-		next = httpx.NewTransport()
-	}
-	return &pings{next: &limited{next: next, room: config.DefaultConcurrency, hosts: map[string]chan struct{}{}}, now: sys.Now, known: map[string]*ping{}}
-}
-
-type limited struct {
-	next  http.RoundTripper
-	room  int
-	mu    sync.Mutex
-	hosts map[string]chan struct{}
-}
-
-// RoundTrip sends a request as soon as its host has room.
-func (l *limited) RoundTrip(r *http.Request) (*http.Response, error) {
-	l.mu.Lock()
-	host := strings.ToLower(r.URL.Host)
-	room, known := l.hosts[host]
-	if !known {
-		room = make(chan struct{}, l.room)
-		l.hosts[host] = room
-	}
-	l.mu.Unlock()
-	select {
-	case room <- struct{}{}:
-		defer func() { <-room }()
-		return l.next.RoundTrip(r)
-	case <-r.Context().Done():
-		return nil, r.Context().Err()
-	}
 }
