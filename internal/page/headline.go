@@ -97,13 +97,13 @@ func proposed(r run.Report, updates string, counts map[policy.Outcome]int) (text
 	return updates + " planned", ""
 }
 
-// fired counts the pipelines that the run started.
+// fired counts the pipelines that the run started, whatever became of them.
 func fired(d *run.Deploy) (n int) {
 	if d == nil {
 		return 0
 	}
 	for _, t := range d.Triggers {
-		if t.Fired && !t.Failed() {
+		if t.Started() {
 			n++
 		}
 	}

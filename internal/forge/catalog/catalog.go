@@ -79,16 +79,17 @@ type content struct {
 	Content  string `json:"content"`
 }
 
-// contents are the names at the top where the API is that of GitHub, or has its form.
-func (c *Client) contents(ctx context.Context, repository string) (items []item, err error) {
+// contents looks into repositories where the API is that of GitHub, or has its form.
+type contents struct{ *Client }
+
+func (c contents) top(ctx context.Context, repository string) (items []item, err error) {
 	if err = c.Get(ctx, "repos/"+escape(repository)+"/contents/", &items); err == nil {
 		err = rest.Lacks(items == nil, "names")
 	}
 	return items, err
 }
 
-// content is a file there.
-func (c *Client) content(ctx context.Context, repository, name string) (one content, err error) {
+func (c contents) file(ctx context.Context, repository, name string) (one content, err error) {
 	err = c.Get(ctx, "repos/"+escape(repository)+"/contents/"+escape(name), &one)
 	return one, err
 }
@@ -98,8 +99,8 @@ var kinds = map[string]struct {
 	name, api, scheme string
 	dialect           func(c *Client) dialect
 }{
-	"github": {"GitHub", "", "Bearer", func(c *Client) dialect { return github{c} }},
-	"gitea":  {"Gitea", "api/v1", "token", func(c *Client) dialect { return gitea{c} }},
+	"github": {"GitHub", "", "Bearer", func(c *Client) dialect { return github{contents{c}} }},
+	"gitea":  {"Gitea", "api/v1", "token", func(c *Client) dialect { return gitea{contents{c}} }},
 	"gitlab": {"GitLab", "api/v4", "Bearer", func(c *Client) dialect { return gitlab{c} }},
 }
 

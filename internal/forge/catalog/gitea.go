@@ -10,7 +10,7 @@ import (
 )
 
 // gitea lists by the search of Gitea and Forgejo, which is one of the database and not of an index, and so complete.
-type gitea struct{ *Client }
+type gitea struct{ contents }
 
 // teaRepository is a repository of Gitea's. Topics are said by newer servers only.
 type teaRepository struct {
@@ -65,12 +65,4 @@ func (g gitea) list(ctx context.Context, q forge.Wanted) ([]listed, error) {
 		}
 	}
 	return nil, errEndless()
-}
-
-func (g gitea) top(ctx context.Context, repository string) ([]item, error) {
-	return g.contents(ctx, repository)
-}
-
-func (g gitea) file(ctx context.Context, repository, name string) (content, error) {
-	return g.content(ctx, repository, name)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // github lists by the listings of GitHub, which are complete at once; its search ends at 1,000 results, and knows a new topic late.
-type github struct{ *Client }
+type github struct{ contents }
 
 // hubRepository is a repository of GitHub's.
 type hubRepository struct {
@@ -88,14 +88,6 @@ func (g github) pages(ctx context.Context, path string, pairs ...string) ([]list
 		}
 	}
 	return nil, errEndless()
-}
-
-func (g github) top(ctx context.Context, repository string) ([]item, error) {
-	return g.contents(ctx, repository)
-}
-
-func (g github) file(ctx context.Context, repository, name string) (content, error) {
-	return g.content(ctx, repository, name)
 }
 
 // hubPage is a page of a listing: an array, or an object around it for an installation.
