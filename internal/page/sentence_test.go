@@ -29,22 +29,22 @@ func TestSentence(t *testing.T) {
 		report  run.Report
 		failure page.Failure
 	}{
-		"Everything is current.":                                                                 {run.Report{Plan: made(0)}, page.Failure{}},
-		"Everything is current, 2 pipelines started.":                                            {run.Report{Plan: made(0), Deploy: fired}, page.Failure{}},
-		"Nothing to update, 1 failed.":                                                           {run.Report{Plan: made(0, plan.Outcome{Outcome: policy.Failed})}, page.Failure{}},
-		"3 updates merged: pull request #12, 2 pipelines started.":                               {run.Report{Plan: made(3), Pull: pull, Merge: merge(forge.Merged), Deploy: fired}, page.Failure{}},
-		"1 update proposed, a person decides on the merge: pull request #12.":                    {run.Report{Plan: made(1), Pull: pull, Merge: merge(forge.Refused)}, page.Failure{}},
-		"1 update proposed, not merged yet, 1 failed: pull request #12.":                         {run.Report{Plan: made(1, plan.Outcome{Outcome: policy.Failed}), Pull: pull, Merge: merge(forge.Pending)}, page.Failure{}},
-		"2 updates planned, writing is paused.":                                                  {run.Report{Plan: made(2), Paused: "a fire"}, page.Failure{}},
-		"2 updates would be proposed.":                                                           {run.Report{Plan: made(2), DryRun: true}, page.Failure{}},
-		"2 updates planned, and the run ended early.":                                            {run.Report{Plan: made(2)}, page.Failure{Message: "no"}},
+		"Everything is current.":                                                                  {run.Report{Plan: made(0)}, page.Failure{}},
+		"Everything is current, 2 pipelines started.":                                             {run.Report{Plan: made(0), Deploy: fired}, page.Failure{}},
+		"Nothing to update, 1 failed.":                                                            {run.Report{Plan: made(0, plan.Outcome{Outcome: policy.Failed})}, page.Failure{}},
+		"3 updates merged: pull request #12, 2 pipelines started.":                                {run.Report{Plan: made(3), Pull: pull, Merge: merge(forge.Merged), Deploy: fired}, page.Failure{}},
+		"1 update proposed, a person decides on the merge: pull request #12.":                     {run.Report{Plan: made(1), Pull: pull, Merge: merge(forge.Refused)}, page.Failure{}},
+		"1 update proposed, not merged yet, 1 failed: pull request #12.":                          {run.Report{Plan: made(1, plan.Outcome{Outcome: policy.Failed}), Pull: pull, Merge: merge(forge.Pending)}, page.Failure{}},
+		"2 updates planned, writing is paused.":                                                   {run.Report{Plan: made(2), Paused: "a fire"}, page.Failure{}},
+		"2 updates would be proposed.":                                                            {run.Report{Plan: made(2), DryRun: true}, page.Failure{}},
+		"2 updates planned, and the run ended early.":                                             {run.Report{Plan: made(2)}, page.Failure{Message: "no"}},
 		"1 update merged, not every deployment went well: pull request #12, 2 pipelines started.": {run.Report{Plan: made(1), Pull: pull, Merge: &forge.Merge{Outcome: forge.Merged, SHA: "c1"}, Deploy: broken}, page.Failure{}},
-		"1 update merged, and the run ended early: pull request #12, 2 pipelines started.":       {run.Report{Plan: made(1), Pull: pull, Merge: merge(forge.Merged), Deploy: fired}, page.Failure{Message: "no"}},
-		"1 update proposed, and the run ended early: pull request #12.":                          {run.Report{Plan: made(1), Pull: pull}, page.Failure{Message: "no"}},
+		"1 update merged, and the run ended early: pull request #12, 2 pipelines started.":        {run.Report{Plan: made(1), Pull: pull, Merge: merge(forge.Merged), Deploy: fired}, page.Failure{Message: "no"}},
+		"1 update proposed, and the run ended early: pull request #12.":                           {run.Report{Plan: made(1), Pull: pull}, page.Failure{Message: "no"}},
 		"Everything is current, 2 pipelines started, not every deployment went well.":             {run.Report{Plan: made(0), Deploy: broken}, page.Failure{}},
-		"0 updates planned, and the run ended early.":                                            {run.Report{Plan: made(0)}, page.Failure{Message: "no"}},
-		"2 pipelines started.":                                                                   {run.Report{Deploy: fired}, page.Failure{}},
-		"No pipeline started.":                                                                   {run.Report{}, page.Failure{}},
+		"0 updates planned, and the run ended early.":                                             {run.Report{Plan: made(0)}, page.Failure{Message: "no"}},
+		"2 pipelines started.":                                                                    {run.Report{Deploy: fired}, page.Failure{}},
+		"No pipeline started.":                                                                    {run.Report{}, page.Failure{}},
 	} {
 		if got := page.Sentence(c.report, c.failure); got != want {
 			t.Errorf("%q, want %q", got, want)
