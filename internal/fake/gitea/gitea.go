@@ -331,7 +331,21 @@ func (s *Server) CommitAs(t testing.TB, token, name, repository, branch, message
 	git("add", "-A")
 	git("commit", "-q", "--allow-empty", "-m", message)
 	git("push", "-q", "origin", "HEAD:refs/heads/"+branch)
+	s.settled(t, repository)
 	return git("rev-parse", "HEAD")
+}
+
+// settled waits until the server has noted that there is something in a repository, which it does after the first push, in a queue:
+// until then its API shows an empty one.
+func (s *Server) settled(t testing.TB, repository string) {
+	t.Helper()
+	for range 600 {
+		if s.Call(t, s.Admin, http.MethodGet, "repos/"+repository, nil)["empty"] == false {
+			return
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	t.Fatalf("%s is empty, a minute after it was pushed to", repository)
 }
 
 // write writes a file, which has the mode that stands before its text.
