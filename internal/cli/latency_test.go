@@ -3,6 +3,7 @@ package cli_test
 import (
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,7 +17,9 @@ func TestDispatchToPipelines(t *testing.T) {
 		d := newDeployStage(t, 2, github.Settings{}, "")
 		for _, ledger := range []string{"empty", "filled"} {
 			tag := d.publish("a")
-			begin, fired := time.Now(), []time.Duration(nil)
+			begin := time.Now()
+			var mu sync.Mutex
+			var fired []time.Duration
 			over := d.transport().(hosts)
 			for _, host := range []string{"api.github.com", "github.com"} {
 				over[host] = slowly{over[host], func() time.Duration { return tick }}
@@ -24,7 +27,9 @@ func TestDispatchToPipelines(t *testing.T) {
 			lab := over["gitlab.example"]
 			over["gitlab.example"] = transport(func(r *http.Request) (*http.Response, error) {
 				if r.Method == http.MethodPost && strings.Contains(r.URL.Path, "/trigger/pipeline") {
+					mu.Lock()
 					fired = append(fired, time.Since(begin))
+					mu.Unlock()
 				}
 				return lab.RoundTrip(r)
 			})
