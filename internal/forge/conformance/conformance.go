@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,6 +40,8 @@ var Files = map[string]string{
 type World interface {
 	// Client is the client of a new run; with another token where one is given.
 	Client(token ...string) forge.Forge
+	// Over is one that calls before each of its requests.
+	Over(before func(r *http.Request)) forge.Forge
 	// Push is a person's commit on a branch, which is made from main when it is not there; it returns the commit.
 	Push(branch string, files map[string]string) string
 	// Close, Label and Protect are a person's: to close a pull request, to give it a label, to require checks on main.
@@ -69,6 +72,7 @@ func Promises(t *testing.T, start func(t *testing.T) World) {
 		{"what a person closed is seen", closed},
 		{"what a person labelled is seen", labelled},
 		{"a merge lands once", mergedOnce},
+		{"what is merged goes on saying what was merged", mergedText},
 		{"a merge lands the head that was authorised", otherHead},
 		{"a base that moved is seen", movedBase},
 		{"checks count for the head", checks},
@@ -136,6 +140,18 @@ func order(p forge.Profile, set change.Set, pull forge.Pull, names ...string) fo
 			return forge.Answer{Now: change.Authorize(set, s.Pull, checks, change.View{}, rules), Later: change.MayArm(set, s.Pull, checks, change.View{}, rules)}, nil
 		}}
 }
+
+// Over is a transport that calls before each request.
+func Over(next http.RoundTripper, before func(r *http.Request)) http.RoundTripper {
+	return over(func(r *http.Request) (*http.Response, error) {
+		before(r)
+		return next.RoundTrip(r)
+	})
+}
+
+type over func(r *http.Request) (*http.Response, error)
+
+func (o over) RoundTrip(r *http.Request) (*http.Response, error) { return o(r) }
 
 // holds compares files of a commit with Files, changed.
 func holds(t *testing.T, f forge.Forge, commit string, changed map[string]string) {
@@ -391,6 +407,48 @@ func mergedOnce(t *testing.T, w World) {
 	diff, own, err := w.Client().MergedDiff(t.Context(), found[0])
 	if err != nil || !own || diff != set.Holds().Diff {
 		t.Errorf("what was merged: %s %t %v", diff, own, err)
+	}
+}
+
+// mergedText has another run merge a pull request right before its text is changed, or it is closed.
+func mergedText(t *testing.T, w World) {
+	for version, act := range map[string]func(f forge.Forge, set change.Set) error{
+		"v2": func(f forge.Forge, set change.Set) error {
+			say := text(set)
+			say.Title, say.Body = say.Title+" and more", "**more**\n"
+			_, err := f.Propose(t.Context(), set, say)
+			return err
+		},
+		"v3": func(f forge.Forge, _ change.Set) error {
+			gone, err := f.Withdraw(t.Context())
+			if len(gone) != 0 {
+				t.Errorf("it is told that %+v are withdrawn", gone)
+			}
+			return err
+		},
+	} {
+		path := map[string]string{"v2": "b.yaml", "v3": "a/values.yaml"}[version]
+		_, p, set, pull := propose(t, w, version, path)
+		var once sync.Once
+		f := w.Over(func(r *http.Request) {
+			if slices.Contains([]string{http.MethodPatch, http.MethodPut}, r.Method) && strings.HasSuffix(r.URL.Path, "/"+strconv.Itoa(pull.Number)) {
+				once.Do(func() {
+					o := order(p, set, pull)
+					o.Wait = time.Minute
+					if m := must[forge.Merge](t)(w.Client().Merge(t.Context(), o)); m.Outcome != forge.Merged {
+						t.Errorf("the merge is %+v", m)
+					}
+				})
+			}
+		})
+		if err := act(f, set); !errors.Is(err, forge.ErrMoved) {
+			t.Errorf("%s: %v", version, err)
+		}
+		found := must[[]forge.PullState](t)(w.Client().Numbered(t.Context(), pull.Number))
+		if len(found) != 1 || !found[0].Merged || found[0].Title != change.Title(set) || !forge.SameText(found[0].Body, text(set).Body) {
+			t.Errorf("%s: it is %+v", version, found)
+		}
+		w.Settle()
 	}
 }
 

@@ -56,6 +56,18 @@ func (w world) Client(token ...string) forge.Forge {
 	return c
 }
 
+// Over is one that calls before each of its requests.
+func (w world) Over(before func(r *http.Request)) forge.Forge {
+	w.t.Helper()
+	config := w.config()
+	config.HTTP = httpx.New(httpx.Config{Timeout: 30 * time.Second, Transport: conformance.Over(http.DefaultTransport, before)})
+	c, err := gitea.New(config)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return c
+}
+
 func (w world) config(token ...string) gitea.Config {
 	return gitea.Config{HTTP: httpx.New(httpx.Config{Timeout: 30 * time.Second}), URL: w.URL, Repository: w.repository,
 		Token: append(token, w.token)[0], Ledger: conformance.Ledger, Poll: 200 * time.Millisecond}

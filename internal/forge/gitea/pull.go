@@ -1,7 +1,9 @@
 package gitea
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -288,8 +290,18 @@ func (c *Client) update(ctx context.Context, p *pull, text forge.PullText) error
 	if forge.SameLine(p.Title, text.Title) && forge.SameText(p.Body, text.Body) {
 		return nil
 	}
+	var out pull
+	err := c.patch(ctx, p.Number, map[string]any{"title": text.Title, "body": text.Body}, &out)
+	if err == nil && out.Number != 0 && !out.open() {
+		return c.putBack(ctx, *p)
+	}
 	p.Title, p.Body = text.Title, text.Body
-	return c.patch(ctx, p.Number, map[string]any{"title": text.Title, "body": text.Body}, nil)
+	return err
+}
+
+// putBack has a pull request, which another run or a person merged or closed meanwhile, say what it said then: forge.ErrMoved.
+func (c *Client) putBack(ctx context.Context, p pull) error {
+	return cmp.Or(c.patch(ctx, p.Number, map[string]any{"title": p.Title, "body": p.Body}, nil), forge.ErrMoved)
 }
 
 func (c *Client) patch(ctx context.Context, number int, fields map[string]any, into *pull) error {
@@ -336,7 +348,11 @@ func (c *Client) label(ctx context.Context, p *pull, wanted []string) error {
 func (c *Client) close(ctx context.Context, p pull) (pull, error) {
 	body := forge.Withdrawn(p.Body)
 	var closed pull
-	if err := c.patch(ctx, p.Number, map[string]any{"state": "closed", "body": body}, &closed); err != nil {
+	err := c.patch(ctx, p.Number, map[string]any{"state": "closed", "body": body}, &closed)
+	if errors.Is(err, forge.ErrMoved) { // the server writes the text first, and then says that it is merged
+		err = c.putBack(ctx, p)
+	}
+	if err != nil {
 		return pull{}, err
 	}
 	return closed, closed.complete()

@@ -1,6 +1,7 @@
 package github_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,11 @@ func TestPromises(t *testing.T) {
 // Client is the client of a new run.
 func (w promised) Client(as ...string) forge.Forge {
 	return w.connect(append(as, token)[0], func(c *github.Config) { c.Ledger = conformance.Ledger })
+}
+
+// Over is one that calls before each of its requests.
+func (w promised) Over(before func(r *http.Request)) forge.Forge {
+	return w.over(conformance.Over(w.fake.RoundTripper(), before), token, func(c *github.Config) { c.Ledger = conformance.Ledger })
 }
 
 // Push is alice's.

@@ -1,6 +1,7 @@
 package github
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -244,9 +245,18 @@ func (c *Client) update(ctx context.Context, p forge.PullState, text Text) (forg
 	if forge.SameLine(p.Title, text.Title) && forge.SameText(p.Body, text.Body) {
 		return p, nil
 	}
-	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.repo, p.Number, &gh.PullRequest{Title: &text.Title, Body: &text.Body})
+	now, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.repo, p.Number, &gh.PullRequest{Title: &text.Title, Body: &text.Body})
+	if err == nil && now.GetState() == "closed" {
+		return p, c.fail(fmt.Sprintf("updating pull request %d", p.Number), writePulls, c.putBack(ctx, p))
+	}
 	p.Title, p.Body = text.Title, text.Body
 	return p, c.fail(fmt.Sprintf("updating pull request %d", p.Number), writePulls, err)
+}
+
+// putBack has a pull request, which another run or a person merged or closed meanwhile, say what it said then: forge.ErrMoved.
+func (c *Client) putBack(ctx context.Context, p forge.PullState) error {
+	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.repo, p.Number, &gh.PullRequest{Title: &p.Title, Body: &p.Body})
+	return cmp.Or(err, forge.ErrMoved)
 }
 
 func (c *Client) label(ctx context.Context, p *forge.PullState, wanted []string) error {
@@ -310,6 +320,9 @@ func (c *Client) Close(ctx context.Context, p forge.PullState) (forge.PullState,
 	}
 	body := forge.Withdrawn(p.Body)
 	closed, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.repo, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
+	if err == nil && closed.GetMerged() {
+		p.Merged, err = true, c.putBack(ctx, p)
+	}
 	if err != nil {
 		return p, c.fail(doing, writePulls, err)
 	}

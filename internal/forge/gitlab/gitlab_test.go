@@ -1,6 +1,7 @@
 package gitlab_test
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,13 @@ func newWorld(t *testing.T) world {
 // Client is the client of a new run.
 func (w world) Client(token ...string) forge.Forge {
 	return w.connect(append(token, "bot-token")[0], nil)
+}
+
+// Over is one that calls before each of its requests.
+func (w world) Over(before func(r *http.Request)) forge.Forge {
+	return w.connect("bot-token", func(c *gitlab.Config) {
+		c.HTTP = httpx.New(httpx.Config{Timeout: 30 * time.Second, Transport: conformance.Over(http.DefaultTransport, before)})
+	})
 }
 
 func (w world) connect(token string, change func(*gitlab.Config)) *gitlab.Client {

@@ -217,9 +217,29 @@ func (c *Client) put(ctx context.Context, branch string, text forge.PullText) (p
 		fields["add_labels"] = missing
 	}
 	if len(fields) > 0 {
-		err = c.update(ctx, p.Number, fields, &p)
+		p, err = c.revise(ctx, p, fields, "opened")
 	}
 	return p, made, err
+}
+
+// revise changes fields of a merge request that was open, which leaves it in a state. Where another run or a person merged or
+// closed it meanwhile, what it said of what was merged is put back: it is forge.ErrMoved.
+func (c *Client) revise(ctx context.Context, p pull, fields map[string]any, state string) (pull, error) {
+	var out pull
+	err := c.update(ctx, p.Number, fields, &out)
+	if rest.SaidNo(err, http.StatusMethodNotAllowed) {
+		if now, failed := c.pull(ctx, p.Number); failed == nil && !now.open() {
+			return p, forge.ErrMoved
+		}
+	}
+	if err != nil || out.State == state || out.State == "locked" {
+		return out, err
+	}
+	before := map[string]any{"title": p.Title, "description": p.Body}
+	if added, there := fields["add_labels"]; there {
+		before["remove_labels"] = added
+	}
+	return p, cmp.Or(c.update(ctx, p.Number, before, nil), forge.ErrMoved)
 }
 
 // openOf returns our open merge request of a branch; the server keeps it to one.
@@ -282,7 +302,5 @@ func (c *Client) update(ctx context.Context, number int, fields map[string]any, 
 // close closes a merge request of ours with our mark. Its branch stays: deleting it would close the merge request by
 // itself, later.
 func (c *Client) close(ctx context.Context, p pull) (pull, error) {
-	var closed pull
-	err := c.update(ctx, p.Number, map[string]any{"state_event": "close", "description": forge.Withdrawn(p.Body)}, &closed)
-	return closed, err
+	return c.revise(ctx, p, map[string]any{"state_event": "close", "description": forge.Withdrawn(p.Body)}, "closed")
 }

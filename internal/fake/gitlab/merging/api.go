@@ -242,17 +242,20 @@ func (s *Server) text(one *Request, by *User, in body) {
 			one.Labels = append(one.Labels, l.(string))
 		}
 	}
+	gone, _ := in["remove_labels"].([]any)
+	one.Labels = slices.DeleteFunc(one.Labels, func(l string) bool { return slices.Contains(gone, any(l)) })
 }
 
 func (s *Server) update(one *Request, by *User, in body) (int, any) {
-	if one.State == "merged" {
+	if one.State == "merged" && s.settings.MergedRefused {
 		return 405, body{"message": "405 Method Not Allowed"}
 	}
 	s.text(one, by, in)
-	switch in["state_event"] {
-	case "close":
+	switch event := in["state_event"]; {
+	case one.State == "merged": // its text may be changed, it stays merged
+	case event == "close":
 		one.State, one.Closer, one.Closed, one.Armed = "closed", by, time.Now(), false
-	case "reopen":
+	case event == "reopen":
 		one.State = "opened"
 	}
 	s.touch(one)

@@ -38,6 +38,8 @@ type Settings struct {
 	Status string
 	// Conflict first says that a head moved, and only then that it cannot be merged, as 19.x does.
 	ConflictFirst bool
+	// MergedRefused has changes of what is merged be refused; else its text is changed.
+	MergedRefused bool
 	// NoMerge are users who may not merge.
 	NoMerge []string
 	// Guarded are protected branches.
