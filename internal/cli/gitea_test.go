@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -155,6 +151,8 @@ func (s *giteaStage) commits() int {
 // pipelines counts those of the project.
 func (s *giteaStage) pipelines() int { return len(s.project.Pipelines()) }
 
+func (s *giteaStage) publish(app, version string) { s.registry.SetTags("org/"+app, "v1.0.0", version) }
+
 // TestGiteaStory is the job at a real Gitea: a version appears, is proposed, merged, deployed, and a person's no stands.
 func TestGiteaStory(t *testing.T) {
 	stage := giteas(t)
@@ -288,120 +286,14 @@ func (s *giteaStage) dispatch() {
 	}
 }
 
-// dying lets a run die at a request: before it arrives, or after it was carried out. Nothing arrives afterwards.
-type dying struct {
-	at      int64
-	applied bool
-	n       atomic.Int64
-	what    atomic.Value
-	die     context.CancelFunc
-}
-
-var errKilled = errors.New("the process was killed")
-
-// RoundTrip sends a request while the run lives.
-func (d *dying) RoundTrip(r *http.Request) (*http.Response, error) {
-	switch n := d.n.Add(1); {
-	case n < d.at:
-		return http.DefaultTransport.RoundTrip(r)
-	case n > d.at:
-		return nil, errKilled
-	}
-	d.what.Store(r.Method + " " + r.URL.Path)
-	defer d.die() // so that it does not try again for long
-	if d.applied {
-		res, err := http.DefaultTransport.RoundTrip(r)
-		if err == nil {
-			_, _ = io.Copy(io.Discard, res.Body)
-			_ = res.Body.Close()
-		}
-	}
-	return nil, errKilled
-}
-
-// TestGiteaKilled kills a run at each of its requests, before it arrives and after it was carried out. One more run ends
-// where an undisturbed one does.
+// TestGiteaKilled kills a run at each of its requests to Gitea.
 func TestGiteaKilled(t *testing.T) {
 	stage := giteas(t)
-	step := int64(stride(7))
-	alive := &dying{at: 1 << 40}
-	s := stage(t, []string{"a"}, "merge: {require: none}\n")
-	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
-	s.pawl(alive, "run")
-	var next, requests atomic.Int64
-	requests.Store(alive.n.Load())
-	var group sync.WaitGroup
-	for range 12 { // most of the time they wait: a claim of who died is respected for a minute
-		group.Go(func() {
-			for at := next.Add(step) - step + 1; at <= requests.Load(); at = next.Add(step) - step + 1 {
-				if what := killed(t, stage, at, true, &requests); writes(what) {
-					killed(t, stage, at, false, &requests)
-				}
-			}
-		})
-	}
-	group.Wait()
-	t.Logf("%d requests", requests.Load())
+	killedAnywhere(t, func(t *testing.T) killable { return stage(t, []string{"a"}, "merge: {require: none}\n") })
 }
 
-// writes reports whether a request changes anything, so that it matters whether it was carried out.
-func writes(request string) bool {
-	return request != "" && !strings.HasPrefix(request, "GET ") && !strings.HasSuffix(request, "/git-upload-pack")
-}
-
-// killed lets one run die at a request, which it returns, and judges how the next one ends.
-func killed(t *testing.T, stage func(testing.TB, []string, string) *giteaStage, at int64, applied bool, requests *atomic.Int64) string {
-	s := stage(t, []string{"a"}, "merge: {require: none}\n")
-	s.registry.SetTags("org/a", "v1.0.0", "v1.1.0")
-	ctx, die := context.WithCancel(t.Context())
-	defer die()
-	d := &dying{at: at, applied: applied, die: die}
-	if s.pawlUntil(ctx, d, "run"); d.n.Load() < at {
-		return ""
-	}
-	what := d.what.Load().(string)
-	requests.Store(max(requests.Load(), d.n.Load()+4)) // it may have gone on
-	s.run(0)
-	if got := fmt.Sprint(s.pulls()); got != "[merged]" || s.commits() != 2 || s.pipelines() != 1 || s.file("values.yaml") != "apps:\n  a: v1.1.0\n" {
-		t.Errorf("killed at request %d (%s), applied %t: %s, %d commits, %d pipelines, %q", at, what, applied, got, s.commits(), s.pipelines(), s.file("values.yaml"))
-	}
-	return what
-}
-
-// TestGiteaRace lets twenty runs go at once, each started for a version of its own: every version is on the base in the
-// end, no commit is empty, no pull request is left open, and one more run has nothing to do.
+// TestGiteaRace lets many runs go at once at a Gitea.
 func TestGiteaRace(t *testing.T) {
 	stage := giteas(t)
-	for seed := range min(seeds(), 5) {
-		var apps []string
-		want := "apps:\n"
-		for i := range racers {
-			apps = append(apps, fmt.Sprintf("app%d", i))
-			want += fmt.Sprintf("  app%d: v1.1.%d\n", i, i)
-		}
-		s := stage(t, apps, "merge: {require: none}\n")
-		var group sync.WaitGroup
-		began := time.Now()
-		for i := range racers {
-			group.Go(func() {
-				random := rand.New(rand.NewPCG(uint64(seed), uint64(i)))
-				time.Sleep(time.Duration(random.Int64N(int64(3 * time.Second))))
-				s.registry.SetTags(fmt.Sprintf("org/app%d", i), "v1.0.0", fmt.Sprintf("v1.1.%d", i))
-				if code, printed := s.pawl(nil, "run"); code != cli.OK && code != cli.Partial {
-					t.Errorf("seed %d, run %d: exit code %d: %s", seed, i, code, printed)
-				}
-			})
-		}
-		group.Wait()
-		took := time.Since(began)
-		s.run(0)
-		if got := s.file("values.yaml"); got != want {
-			t.Errorf("seed %d: the base holds\n%s", seed, got)
-		}
-		pulls := s.pulls()
-		if slices.Contains(pulls, "open") {
-			t.Errorf("seed %d: a pull request is left open: %v", seed, pulls)
-		}
-		t.Logf("seed %d: %v, %d commits, %d pull requests, %d pipelines", seed, took, s.commits()-1, len(pulls), s.pipelines())
-	}
+	raced(t, func(t *testing.T, apps []string) killable { return stage(t, apps, "merge: {require: none}\n") })
 }

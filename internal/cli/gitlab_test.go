@@ -1,14 +1,15 @@
 package cli_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -32,13 +33,16 @@ type gitLabStage struct {
 	project *gitlab.Project
 }
 
-func newGitLabStage(t *testing.T, more string) *gitLabStage {
+func newGitLabStage(t *testing.T, more string, apps ...string) *gitLabStage {
 	t.Helper()
+	if apps == nil {
+		apps = []string{"a", "b"}
+	}
 	s := &gitLabStage{T: t, server: merging.Serve(t, "bot", "alice"), root: t.TempDir(), lab: gitlab.New(gitlab.Options{Now: time.Now})}
 	s.project = s.lab.Create("group/env", gitlab.Settings{Triggers: []string{"trigger"}, Readers: []string{"reader"}})
 	tags := map[string][]string{}
 	files := map[string]string{"values.yaml": "apps:\n"}
-	for _, app := range []string{"a", "b"} {
+	for _, app := range apps {
 		tags["org/"+app] = []string{"v1.0.0"}
 		files["values.yaml"] += "  " + app + ": v1.0.0\n"
 		files["manifests/"+app+".yaml"] = fmt.Sprintf("sources: {image: {kind: dockerimage, spec: {image: org/%s, versionfilter: ^1.0.0}}}\ntargets: {yaml: {kind: yaml, spec: {file: values.yaml, key: $.apps.%[1]s}}}\n", app)
@@ -65,23 +69,62 @@ func (s *gitLabStage) run(want int, args ...string) string {
 // pawl is a command.
 func (s *gitLabStage) pawl(want int, args ...string) string {
 	s.Helper()
-	at, err := url.Parse(s.server.Address)
-	if err != nil {
-		s.Fatal(err)
+	code, printed := s.command(s.Context(), http.DefaultTransport, args)
+	if code != want {
+		s.Fatalf("%s: exit code %d, want %d: %s", args, code, want, printed)
 	}
+	return printed
+}
+
+// pawlUntil is a command in the checkout, until the context ends, over a way to GitLab.
+func (s *gitLabStage) pawlUntil(ctx context.Context, over http.RoundTripper, args ...string) (code int, printed string) {
+	s.Helper()
+	if over == nil {
+		over = http.DefaultTransport
+	}
+	return s.command(ctx, over, append(args, "--root", s.root))
+}
+
+func (s *gitLabStage) command(ctx context.Context, over http.RoundTripper, args []string) (code int, printed string) {
+	s.Helper()
 	env := map[string]string{"MERGE_TOKEN": "bot-token", "TRIGGER": "trigger", "READER": "reader"}
 	maps.Copy(env, s.job)
 	var out strings.Builder
-	code := cli.Run(s.Context(), args, cli.System{
+	code = cli.Run(ctx, args, cli.System{
 		Out: &out, Err: &out, Now: time.Now, Sleep: httpx.Sleep,
-		Transport: hosts{at.Host: http.DefaultTransport, "gitlab.example": s.lab.RoundTripper(), "": fake.Network{"index.docker.io": s.registry}},
+		Transport: hosts{strings.TrimPrefix(s.server.Address, "http://"): over, "gitlab.example": s.lab.RoundTripper(), "": fake.Network{"index.docker.io": s.registry}},
 		Env:       func(name string) (string, bool) { v, ok := env[name]; return v, ok },
 	})
-	if code != want || strings.Contains(out.String(), "bot-token") {
-		s.Fatalf("%s: exit code %d, want %d: %s", args, code, want, out.String())
+	if strings.Contains(out.String(), "bot-token") {
+		s.Errorf("%s: the token is printed: %s", args, out.String())
 	}
-	return out.String()
+	return code, out.String()
 }
+
+func (s *gitLabStage) publish(app, version string) { s.registry.SetTags("org/"+app, "v1.0.0", version) }
+
+// file is a file of the base.
+func (s *gitLabStage) file(path string) string { return s.server.Git("show", "main:"+path) + "\n" }
+
+// pulls are the states of all merge requests.
+func (s *gitLabStage) pulls() []string {
+	all := strings.Fields(strings.ReplaceAll(s.states(), "opened", "open"))
+	slices.Sort(all)
+	return all
+}
+
+// commits counts those of the base, and fails for an empty one.
+func (s *gitLabStage) commits() int {
+	all := strings.Fields(s.server.Git("log", "--first-parent", "--format=%H", "main"))
+	for _, c := range all {
+		if s.server.Git("diff-tree", "--root", "-m", "--first-parent", "--name-only", "-r", "--no-commit-id", c) == "" {
+			s.Errorf("an empty commit: %s", c)
+		}
+	}
+	return len(all)
+}
+
+func (s *gitLabStage) pipelines() int { return len(s.project.Pipelines()) }
 
 // values are those of a and b on the base.
 func (s *gitLabStage) values() string {
@@ -311,5 +354,36 @@ func TestGitLabSays(t *testing.T) {
 	s.job = nil
 	if said := s.run(0); strings.Contains(said, "Everything is current.") {
 		t.Errorf("outside of a job it says %s", said)
+	}
+}
+
+// methods are how a GitLab merges.
+var methods = []string{"ff", "merge", "rebase_merge"}
+
+// TestGitLabKilled kills a run at each of its requests to GitLab.
+func TestGitLabKilled(t *testing.T) {
+	for _, method := range methods {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			killedAnywhere(t, func(t *testing.T) killable {
+				s := newGitLabStage(t, "merge: {require: none}\n", "a")
+				s.server.Set(func(all *merging.Settings) { all.Method = method })
+				return s
+			})
+		})
+	}
+}
+
+// TestGitLabRace lets many runs go at once at a GitLab.
+func TestGitLabRace(t *testing.T) {
+	for _, method := range methods {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			raced(t, func(t *testing.T, apps []string) killable {
+				s := newGitLabStage(t, "merge: {require: none}\n", apps...)
+				s.server.Set(func(all *merging.Settings) { all.Method = method })
+				return s
+			})
+		})
 	}
 }
