@@ -485,11 +485,20 @@ func movedBase(t *testing.T, w World) {
 }
 
 func checks(t *testing.T, w World) {
+	_, _, _, earlier := propose(t, w, "v0", "b.yaml")
+	w.Status(earlier.HeadSHA, "ci", "success") // of the head that was
 	f, p, set, pull := propose(t, w, "v2", "b.yaml")
+	if pull.Number != earlier.Number {
+		t.Errorf("%+v is not the one that was open", pull)
+	}
 	w.Status(p.BaseSHA, "ci", "success") // another commit's
-	w.Status(pull.HeadSHA, "lint", "success")
-	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "ci"))); m.Outcome != forge.Pending {
-		t.Errorf("without the check the merge is %+v", m)
+	for _, name := range []string{"", "lint"} {
+		if name != "" {
+			w.Status(pull.HeadSHA, name, "success")
+		}
+		if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "ci"))); m.Outcome != forge.Pending {
+			t.Fatalf("without the check the merge is %+v", m)
+		}
 	}
 	w.Status(pull.HeadSHA, "ci", "failure")
 	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "ci"))); m.Outcome != forge.Refused || m.Decision.Code != change.CheckFailed {
@@ -506,7 +515,7 @@ func manyChecks(t *testing.T, w World) {
 	f, p, set, pull := propose(t, w, "v2", "b.yaml")
 	w.Status(pull.HeadSHA, "first", "pending")
 	w.Status(pull.HeadSHA, "wanted", "success")
-	for i := range 60 {
+	for i := range 120 {
 		w.Status(pull.HeadSHA, fmt.Sprintf("other %d", i), "success")
 	}
 	if m := must[forge.Merge](t)(f.Merge(t.Context(), order(p, set, pull, "wanted", "first"))); m.Outcome != forge.Pending || m.Decision.Code != change.CheckPending {

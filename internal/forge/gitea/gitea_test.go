@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/pawl-cd/pawl/internal/change"
+	"github.com/pawl-cd/pawl/internal/fake/careless"
 	server "github.com/pawl-cd/pawl/internal/fake/gitea"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/conformance"
@@ -209,64 +210,24 @@ func TestPeople(t *testing.T) {
 	})
 }
 
-// TestCareless has clients that do one thing carelessly each, made from this one by a word: each fails the promise that it
-// breaks. They are built and run as programs of their own.
+// TestCareless has clients that do one thing carelessly each.
 func TestCareless(t *testing.T) {
-	if os.Getenv("PAWL_CARELESS") != "" || testing.Short() {
-		t.Skip("this is one of them")
-	}
 	if os.Getenv("PAWL_GITEA") == "" && os.Getenv("CI") != "true" {
 		t.Skip("PAWL_GITEA is not set: .ci/gitea builds one")
 	}
-	for _, c := range []struct{ name, file, old, now, promise string }{
+	careless.Clients(t, [][5]string{
 		{"a push without old values", "../../git/remote/remote.go", `line(&request, "%s %s %s%s\n", old, now, u.Ref, capabilities)`,
 			`if refs, err := r.Refs(ctx, u.Ref); err == nil && refs.IDs[u.Ref] != "" { old = refs.IDs[u.Ref] }; line(&request, "%s %s %s%s\n", old, now, u.Ref, capabilities)`,
-			"the_ledger_is_compare-and-swap"},
-		{"the server's own merging", "merge.go", `"delete_branch_after_merge": false,`, `"delete_branch_after_merge": false, "merge_when_checks_succeed": true,`, "a_merge_lands_once"},
+			"TestPromises/the_ledger_is_compare-and-swap"},
+		{"the server's own merging", "merge.go", `"delete_branch_after_merge": false,`, `"delete_branch_after_merge": false, "merge_when_checks_succeed": true,`, "TestPromises/a_merge_lands_once"},
 		{"arming while it waits", "merge.go", "	case !granted:\n		return m.wait(ctx)", `	case !granted:
 		_, _ = m.Call(ctx, http.MethodPost, m.path("/pulls/%d/merge", m.order.Number), map[string]any{"Do": m.order.Method, "merge_when_checks_succeed": true}, nil)
-		return m.wait(ctx)`, "nothing_is_left_armed"},
+		return m.wait(ctx)`, "TestPromises/nothing_is_left_armed"},
 		{"a branch that is deleted", "pull.go", "	return closed, closed.complete()", `	_, _ = c.Call(ctx, http.MethodDelete, c.path("/branches/%s", p.Head.Label), nil, nil)
-	return closed, closed.complete()`, "one_proposal"},
-		{"no claim", "claim.go", "	me, err := c.profile(ctx)\n	if err != nil {\n		return false, err\n	}\n	held", "	me, err := c.profile(ctx)\n	if err == nil {\n		return true, err\n	}\n	held", "a_merge_lands_once"},
-		{"one page of statuses", "checks.go", `l.Is("next")`, `false`, "all_checks_are_read"},
-		{"commits believed", "people.go", `e.Type == "pull_push" && !self.Is`, `e.Type == "none" && !self.Is`, "what_a_person_pushed_in_our_name_stays"},
-		{"any head", "merge.go", `"head_commit_id": grant.Head(),`, ``, "a_merge_lands_the_head_that_was_authorised"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			overlay(t, c.file, c.old, c.now, c.promise)
-		})
-	}
-}
-
-// overlay runs a promise with a changed source and expects it to fail.
-func overlay(t *testing.T, file, old, now, promise string) {
-	t.Helper()
-	source, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Count(string(source), old) != 1 {
-		t.Fatalf("%s does not hold this once: %s", file, old)
-	}
-	dir := t.TempDir()
-	changed, list := dir+"/changed.go", dir+"/overlay.json"
-	here, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string]string{changed: strings.Replace(string(source), old, now, 1), list: fmt.Sprintf(`{"Replace": {%q: %q}}`, here+"/"+file, changed)} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var out []byte
-	for range 4 { // on a busy server it may get away with it
-		cmd := exec.Command("go", "test", "-count=1", "-overlay", list, "-run", "^(TestPromises|TestPeople)$/^"+promise+"$", ".")
-		cmd.Env = append(os.Environ(), "PAWL_CARELESS=1")
-		if out, err = cmd.CombinedOutput(); err != nil && strings.Contains(string(out), "--- FAIL") {
-			return
-		}
-	}
-	t.Errorf("the promise %q holds for it (%v):\n%s", promise, err, out)
+	return closed, closed.complete()`, "TestPromises/one_proposal"},
+		{"no claim", "claim.go", "	me, err := c.profile(ctx)\n	if err != nil {\n		return false, err\n	}\n	held", "	me, err := c.profile(ctx)\n	if err == nil {\n		return true, err\n	}\n	held", "TestPromises/a_merge_lands_once"},
+		{"one page of statuses", "checks.go", `l.Is("next")`, `false`, "TestPromises/all_checks_are_read"},
+		{"commits believed", "people.go", `e.Type == "pull_push" && !self.Is`, `e.Type == "none" && !self.Is`, "TestPeople/what_a_person_pushed_in_our_name_stays"},
+		{"any head", "merge.go", `"head_commit_id": grant.Head(),`, ``, "TestPromises/a_merge_lands_the_head_that_was_authorised"},
+	})
 }

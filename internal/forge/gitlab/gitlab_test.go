@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pawl-cd/pawl/internal/fake/careless"
 	"github.com/pawl-cd/pawl/internal/fake/gitlab/merging"
 	"github.com/pawl-cd/pawl/internal/forge"
 	"github.com/pawl-cd/pawl/internal/forge/conformance"
@@ -107,4 +108,22 @@ func (world) Settle() {}
 func TestPromises(t *testing.T) {
 	t.Parallel()
 	conformance.Promises(t, func(t *testing.T) conformance.World { return newWorld(t) })
+}
+
+// TestCareless has clients that do one thing carelessly each.
+func TestCareless(t *testing.T) {
+	careless.Clients(t, [][5]string{
+		{"a push without old values", "../../git/remote/remote.go", `line(&request, "%s %s %s%s\n", old, now, u.Ref, capabilities)`,
+			`if refs, err := r.Refs(ctx, u.Ref); err == nil && refs.IDs[u.Ref] != "" { old = refs.IDs[u.Ref] }; line(&request, "%s %s %s%s\n", old, now, u.Ref, capabilities)`,
+			"TestPromises/the_ledger_is_compare-and-swap"},
+		{"any head", "merge.go", `"sha": grant.Head(), `, ``, "TestPromises/a_merge_lands_the_head_that_was_authorised"},
+		{"the server's own merging", "merge.go", "	case !granted:\n", "	case !granted:\n" + `		_, _ = m.Call(ctx, http.MethodPut, m.path("/merge_requests/%d/merge", m.order.Number), map[string]any{"sha": p.SHA, "auto_merge": true, "merge_when_pipeline_succeeds": true}, nil)
+`, "TestPromises/nothing_is_left_armed"},
+		{"pipelines of other commits", "checks.go", `return one.SHA == head, nil`, `return true, nil`, "TestPromises/checks_count_for_the_head"},
+		{"one page", "client.go", `page = res.Header.Get("X-Next-Page"); page == ""`, `page = res.Header.Get("X-None"); page == ""`, "TestPromises/all_checks_are_read"},
+		{"whoever closed it", "pull.go", `	return self.Is(p.ClosedBy.identity())`, `	return true`, "TestPromises/what_a_person_closed_is_seen"},
+		{"text of what is merged", "pull.go", `	return p, cmp.Or(c.update(ctx, p.Number, before, nil), forge.ErrMoved)`, `	return out, nil`, "TestPromises/what_is_merged_goes_on_saying_what_was_merged"},
+		{"labels that are not read", "merge.go", `Labels: p.Labels,`, ``, "TestPromises/what_a_person_labelled_is_seen"},
+		{"commits believed", "people.go", `by = change.Identity{Login: p.Name + " <" + p.Email + ">"}`, ``, "TestPromises/what_a_person_pushed_stays"},
+	})
 }

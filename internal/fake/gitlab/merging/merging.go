@@ -84,6 +84,8 @@ type Request struct {
 
 	lag, checking  int
 	headOf, baseOf string
+	// later merges it, once it is armed.
+	later func()
 }
 
 // Note is a comment.
@@ -190,6 +192,11 @@ func (s *Server) Status(by, commit, name, state string) {
 	for _, j := range p.Jobs {
 		if j.Status == "failed" || j.Status == "pending" && p.Status != "failed" {
 			p.Status = j.Status
+		}
+	}
+	for _, r := range s.requests {
+		if r.Armed && r.later != nil && p.Status == "success" && r.SHA == commit {
+			r.later()
 		}
 	}
 }
@@ -355,11 +362,16 @@ func (s *Server) merge(r *Request, by *User, in body) (int, any) {
 	s.refresh(r, false)
 	sha, _ := in["sha"].(string)
 	moved := sha != "" && sha != r.SHA
+	auto := in["auto_merge"] == true || in["merge_when_pipeline_succeeds"] == true
 	switch status := s.status(r, false); {
 	case slices.Contains(s.settings.NoMerge, by.Name):
 		return 401, body{"message": "401 Unauthorized"}
 	case moved && s.settings.ConflictFirst:
 		return 409, body{"message": "SHA does not match HEAD of source branch: " + r.SHA}
+	case auto && !moved && status == "ci_still_running":
+		r.Armed = true
+		r.later = func() { s.merge(r, by, body{"sha": r.SHA, "squash": in["squash"]}) }
+		return 200, s.show(r, false)
 	case status != "mergeable":
 		return 405, body{"message": "405 Method Not Allowed"}
 	case moved:
