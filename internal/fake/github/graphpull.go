@@ -103,6 +103,7 @@ func (p *pull) addLinks(fields map[string]resolver) {
 		}
 		return counted("PullRequestCommitConnection", window(args, nodes), len(nodes)), nil
 	}
+	fields["timelineItems"] = p.timelineItems
 	fields["labels"] = func(args map[string]any) (any, *queryError) {
 		var nodes []*node
 		for _, name := range p.labels {
@@ -110,6 +111,19 @@ func (p *pull) addLinks(fields map[string]resolver) {
 		}
 		return counted("LabelConnection", window(args, nodes), len(nodes)), nil
 	}
+}
+
+// timelineItems shows the last event of those that closed it, which is all that is kept.
+func (p *pull) timelineItems(args map[string]any) (any, *queryError) {
+	kinds, _ := args["itemTypes"].([]any)
+	var nodes []*node
+	if len(kinds) == 1 && fmt.Sprint(kinds[0]) == "CLOSED_EVENT" {
+		if !p.closed.IsZero() {
+			nodes = append(nodes, &node{"ClosedEvent", map[string]resolver{"id": plain(nodeID("CE", p.repo.id, strconv.Itoa(p.number))), "actor": plain(p.repo.server.actorNode(p.closedBy)), "createdAt": plain(stamp(p.closed))}})
+		}
+		return connection("PullRequestTimelineItemsConnection", window(args, nodes)), nil
+	}
+	return nil, &queryError{"NOT_FOUND", "this GitHub knows CLOSED_EVENT alone"}
 }
 
 // counted is a connection that shows a part of a longer list.

@@ -73,6 +73,7 @@ func Promises(t *testing.T, start func(t *testing.T) World) {
 		{"what a person labelled is seen", labelled},
 		{"a merge lands once", mergedOnce},
 		{"what is merged goes on saying what was merged", mergedText},
+		{"what a person closed while it was withdrawn is theirs", closedMeanwhile},
 		{"a merge lands the head that was authorised", otherHead},
 		{"a base that moved is seen", movedBase},
 		{"checks count for the head", checks},
@@ -449,6 +450,25 @@ func mergedText(t *testing.T, w World) {
 			t.Errorf("%s: it is %+v", version, found)
 		}
 		w.Settle()
+	}
+}
+
+// closedMeanwhile has a person close a pull request right before it is withdrawn: that is a no, and stands.
+func closedMeanwhile(t *testing.T, w World) {
+	_, _, _, pull := propose(t, w, "v2", "b.yaml")
+	var once sync.Once
+	f := w.Over(func(r *http.Request) {
+		if slices.Contains([]string{http.MethodPatch, http.MethodPut}, r.Method) && strings.HasSuffix(r.URL.Path, "/"+strconv.Itoa(pull.Number)) {
+			once.Do(func() { w.Close(pull.Number) })
+		}
+	})
+	gone, err := f.Withdraw(t.Context())
+	if err != nil && !errors.Is(err, forge.ErrMoved) || len(gone) != 0 {
+		t.Errorf("it is told that %+v are withdrawn: %v", gone, err)
+	}
+	recent, _, err := w.Client().Recent(t.Context(), 1)
+	if err != nil || len(recent) != 1 || !recent[0].Settled() || recent[0].Merged || recent[0].Withdrawn {
+		t.Errorf("%+v %v", recent, err)
 	}
 }
 

@@ -355,5 +355,16 @@ func (c *Client) close(ctx context.Context, p pull) (pull, error) {
 	if err != nil {
 		return pull{}, err
 	}
+	me, err := c.profile(ctx)
+	if err != nil {
+		return pull{}, err
+	}
+	by, err := c.closer(ctx, p.Number)
+	if err == nil && by != (change.Identity{}) && !me.Self.Is(by) { // closing a closed one is no error, and a person's no stands
+		err = c.putBack(ctx, p)
+	}
+	if err != nil {
+		return pull{}, err
+	}
 	return closed, closed.complete()
 }

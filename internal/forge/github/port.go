@@ -112,7 +112,7 @@ func (c *Client) Withdraw(ctx context.Context) ([]forge.PullState, error) {
 	for _, p := range open {
 		number := p.Number
 		p, err := c.Close(ctx, p)
-		if p.Merged { // a moment ago: the run has to look anew
+		if errors.Is(err, errSettled) { // the run has to look anew
 			return closed, err
 		}
 		if errors.Is(err, forge.ErrMoved) || errors.Is(err, ErrForeign) {

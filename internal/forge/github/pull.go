@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	gh "github.com/google/go-github/v60/github"
 	"golang.org/x/sync/errgroup"
@@ -253,10 +254,46 @@ func (c *Client) update(ctx context.Context, p forge.PullState, text Text) (forg
 	return p, c.fail(fmt.Sprintf("updating pull request %d", p.Number), writePulls, err)
 }
 
-// putBack has a pull request, which another run or a person merged or closed meanwhile, say what it said then: forge.ErrMoved.
+// errSettled is a forge.ErrMoved: another run or a person merged or closed a pull request meanwhile.
+var errSettled = fmt.Errorf("it was merged or closed meanwhile: %w", forge.ErrMoved)
+
+// putBack has a pull request that was merged or closed meanwhile say what it said then: errSettled.
 func (c *Client) putBack(ctx context.Context, p forge.PullState) error {
 	_, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.repo, p.Number, &gh.PullRequest{Title: &p.Title, Body: &p.Body})
-	return cmp.Or(err, forge.ErrMoved)
+	return cmp.Or(err, errSettled)
+}
+
+const closerQuery = `query($owner:String!,$name:String!,$number:Int!){repository(owner:$owner,name:$name){pullRequest(number:$number){
+timelineItems(last:1,itemTypes:[CLOSED_EVENT]){nodes{... on ClosedEvent{createdAt actor` + actorFields + `}}}}}}`
+
+// closedByUs reports whether a pull request that was closed at a time was not closed by somebody else: closing a closed one is no error,
+// and a person's no stands. GitHub may show events late; an earlier one says nothing.
+func (c *Client) closedByUs(ctx context.Context, number int, at time.Time) (bool, error) {
+	repository, err := c.repository(ctx)
+	if err != nil {
+		return false, err
+	}
+	var out struct {
+		Repository struct {
+			PullRequest struct {
+				TimelineItems struct {
+					Nodes []struct {
+						CreatedAt time.Time
+						Actor     *actor
+					}
+				}
+			}
+		}
+	}
+	if _, err := c.query(ctx, closerQuery, map[string]any{"owner": c.owner, "name": c.repo, "number": number}, &out); err != nil {
+		return false, err
+	}
+	for _, one := range out.Repository.PullRequest.TimelineItems.Nodes {
+		if one.CreatedAt.Equal(at) && !repository.Self.Is(one.Actor.identity()) {
+			return false, nil
+		}
+	}
+	return true, nil
 }
 
 func (c *Client) label(ctx context.Context, p *forge.PullState, wanted []string) error {
@@ -320,8 +357,12 @@ func (c *Client) Close(ctx context.Context, p forge.PullState) (forge.PullState,
 	}
 	body := forge.Withdrawn(p.Body)
 	closed, _, err := c.api.PullRequests.Edit(ctx, c.owner, c.repo, p.Number, &gh.PullRequest{State: gh.String("closed"), Body: &body})
-	if err == nil && closed.GetMerged() {
-		p.Merged, err = true, c.putBack(ctx, p)
+	ours := err == nil && !closed.GetMerged()
+	if ours {
+		ours, err = c.closedByUs(ctx, p.Number, closed.GetClosedAt().Time)
+	}
+	if err == nil && !ours {
+		err = c.putBack(ctx, p)
 	}
 	if err != nil {
 		return p, c.fail(doing, writePulls, err)

@@ -217,14 +217,14 @@ func (c *Client) put(ctx context.Context, branch string, text forge.PullText) (p
 		fields["add_labels"] = missing
 	}
 	if len(fields) > 0 {
-		p, err = c.revise(ctx, p, fields, "opened")
+		p, err = c.revise(ctx, p, fields, pull.open)
 	}
 	return p, made, err
 }
 
-// revise changes fields of a merge request that was open, which leaves it in a state. Where another run or a person merged or
-// closed it meanwhile, what it said of what was merged is put back: it is forge.ErrMoved.
-func (c *Client) revise(ctx context.Context, p pull, fields map[string]any, state string) (pull, error) {
+// revise changes fields of a merge request that was open, after which it is as it should be. Where another run or a person merged or
+// closed it meanwhile, it says again what it said then: it is forge.ErrMoved.
+func (c *Client) revise(ctx context.Context, p pull, fields map[string]any, right func(pull) bool) (pull, error) {
 	var out pull
 	err := c.update(ctx, p.Number, fields, &out)
 	if rest.SaidNo(err, http.StatusMethodNotAllowed) {
@@ -232,7 +232,7 @@ func (c *Client) revise(ctx context.Context, p pull, fields map[string]any, stat
 			return p, forge.ErrMoved
 		}
 	}
-	if err != nil || out.State == state || out.State == "locked" {
+	if err != nil || right(out) {
 		return out, err
 	}
 	before := map[string]any{"title": p.Title, "description": p.Body}
@@ -302,5 +302,11 @@ func (c *Client) update(ctx context.Context, number int, fields map[string]any, 
 // close closes a merge request of ours with our mark. Its branch stays: deleting it would close the merge request by
 // itself, later.
 func (c *Client) close(ctx context.Context, p pull) (pull, error) {
-	return c.revise(ctx, p, map[string]any{"state_event": "close", "description": forge.Withdrawn(p.Body)}, "closed")
+	me, err := c.profile(ctx)
+	if err != nil {
+		return pull{}, err
+	}
+	return c.revise(ctx, p, map[string]any{"state_event": "close", "description": forge.Withdrawn(p.Body)}, func(now pull) bool {
+		return !now.open() && !now.merged() && now.withdrawn(me.Self) // closing a closed one is no error, and a person's no stands
+	})
 }

@@ -253,7 +253,7 @@ func (s *Server) update(one *Request, by *User, in body) (int, any) {
 	s.text(one, by, in)
 	switch event := in["state_event"]; {
 	case one.State == "merged": // its text may be changed, it stays merged
-	case event == "close":
+	case event == "close" && one.State != "closed":
 		one.State, one.Closer, one.Closed, one.Armed = "closed", by, time.Now(), false
 	case event == "reopen":
 		one.State = "opened"
