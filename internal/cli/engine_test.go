@@ -70,7 +70,7 @@ type pod struct {
 	// struck says that something was done to it, disrupted that it was an eviction; told is when it was told to end, and listening that
 	// it had begun to ask by then.
 	struck, disrupted, listening bool
-	told                         time.Time
+	began, told                  time.Time
 	// asked says that it has asked for something.
 	asked bool
 }
@@ -122,7 +122,7 @@ func (e *engine) strike(m *meeting) {
 		m.number = e.met[m.class]
 	}
 	for index, p := range e.pods {
-		p.asked = p.asked || m.profile >= 0 && e.takes(index, m.profile)
+		p.asked = p.asked || m.profile >= 0 && e.takes(index, m.profile) && m.since.After(p.began)
 	}
 	at := slices.IndexFunc(e.strikes, func(s strike) bool {
 		return s.class == m.class && s.number == m.number && s.applied == m.applied
@@ -205,6 +205,7 @@ func (e *engine) start(index int, name string, args ...string) (p *pod, exit int
 	p = &pod{cmd: exec.CommandContext(e.Context(), name, args...), done: make(chan struct{})}
 	p.cmd.Env, p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = e.environ(), e.dir, &stdout, &stderr
 	e.mu.Lock()
+	p.began = time.Now()
 	err := p.cmd.Start()
 	e.pods[index] = p
 	e.tally.pods++

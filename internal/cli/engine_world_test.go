@@ -2,10 +2,12 @@ package cli_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -98,7 +100,12 @@ type meeting struct {
 	number int
 	// applied says that it was served; cut has the connection break instead of an answer, or of being served.
 	applied, cut bool
+	// since is when its connection was made: who is dead may still be served.
+	since time.Time
 }
+
+// connected is the key of when a connection was made.
+type connected struct{}
 
 // newOcean makes a world of n profiles at a GitHub, at which nothing has happened.
 func newOcean(t *testing.T, n int) *ocean {
@@ -184,6 +191,9 @@ func ofToken(r *http.Request) int {
 // listen opens a port; what is returned has a handler serve there.
 func (w *ocean) listen(name string) func(http.Handler) {
 	s := httptest.NewUnstartedServer(nil)
+	s.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
+		return context.WithValue(ctx, connected{}, time.Now())
+	}
 	w.addresses[name] = "http://" + s.Listener.Addr().String()
 	return func(h http.Handler) {
 		s.Config.Handler = h
@@ -201,6 +211,7 @@ func (w *ocean) serve(next http.Handler, of func(*http.Request) int) http.Handle
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		m := &meeting{profile: of(r), class: classOf(r, body)}
+		m.since, _ = r.Context().Value(connected{}).(time.Time)
 		if w.meet != nil {
 			w.meet(m)
 		}
